@@ -1,0 +1,1 @@
+//! Bindings of ggml and llama.cpp.
