@@ -1,1 +1,17 @@
-//! Outpost.
+//! Outpost: the agent that lives on the device.
+//!
+//! One program reads sensors, keeps a model of the place, pursues the operator's goals and acts
+//! through MQTT devices. `ARCHITECTURE.md` is the map; this file only lists the rooms.
+
+pub mod agent;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod expr;
+pub mod journal;
+pub mod limits;
+pub mod link;
+pub mod mind;
+pub mod plant;
+pub mod runtime;

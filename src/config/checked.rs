@@ -1,0 +1,303 @@
+//! The configuration after every check: types that cannot be wrong. Nothing here parses.
+//!
+//! Names and defaults are those of design §4. Sensors and actuators are addressed by their place.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::domain::{ActuatorId, SensorId, Setting, Value};
+use crate::expr::Expression;
+
+/// Everything that the configuration says.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `[device]`
+    pub device: Device,
+    /// `[bus]`
+    pub bus: Bus,
+    /// `[agent] mode`
+    pub mode: Mode,
+    /// `[[sensor]]`
+    pub sensors: Vec<Sensor>,
+    /// `[[actuator]]`
+    pub actuators: Vec<Actuator>,
+    /// `[[goal]]`
+    pub goals: Vec<Goal>,
+    /// `[[rule]]`
+    pub rules: Vec<Rule>,
+    /// `[[interlock]]`
+    pub interlocks: Vec<Interlock>,
+    /// `[[note]]`
+    pub notes: Vec<String>,
+    /// `[[preference]]`
+    pub preferences: Vec<Preference>,
+    /// `[mind]`; `None`: the planner alone.
+    pub mind: Option<Mind>,
+    /// `[journal]`
+    pub journal: Journal,
+}
+
+/// Who this board is.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// Letters a-z, digits and `-`, 1 to 63 characters.
+    pub name: String,
+    /// Board profile or `auto`.
+    pub board: String,
+    /// IANA time zone for hour, weekday and `by`.
+    pub timezone: String,
+}
+
+/// How the board reaches the bus.
+#[derive(Clone, Debug)]
+pub struct Bus {
+    /// Which broker.
+    pub broker: Broker,
+    /// User name at the broker.
+    pub username: Option<String>,
+    /// File with the password, read at every connection.
+    pub password_file: Option<PathBuf>,
+    /// Certificate authorities (PEM); left out: the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Our certificate (PEM).
+    pub cert_file: Option<PathBuf>,
+    /// Our key (PEM).
+    pub key_file: Option<PathBuf>,
+    /// Largest message, in bytes; a larger one is dropped and counted.
+    pub max_packet_bytes: usize,
+}
+
+/// The broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Broker {
+    /// Ours, in this process, for trying out.
+    Embedded {
+        /// Address it listens at, `127.0.0.1:1883` by default.
+        listen: std::net::SocketAddr,
+    },
+    /// Another program's.
+    Remote {
+        /// Host name or address.
+        host: String,
+        /// TCP port.
+        port: u16,
+        /// `mqtts`
+        tls: bool,
+    },
+}
+
+/// What the agent may do by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Decides and records, sends nothing.
+    Observe,
+    /// Every command waits for a person; rules act.
+    Advise,
+    /// Acts.
+    Act,
+}
+
+impl Mode {
+    /// The word of configuration and topics.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Mode::Observe => "observe",
+            Mode::Advise => "advise",
+            Mode::Act => "act",
+        }
+    }
+}
+
+/// A sensor.
+#[derive(Clone, Debug)]
+pub struct Sensor {
+    /// snake_case, unique among sensors and actuators.
+    pub name: String,
+    /// Topic it speaks on.
+    pub topic: String,
+    /// JSON pointer into the payload; `None`: the payload is the bare value.
+    pub field: Option<String>,
+    /// What it says.
+    pub kind: SensorKind,
+    /// Words or numbers of the payload that stand for values.
+    pub map: BTreeMap<String, Value>,
+    /// value = payload * scale + offset
+    pub scale: f64,
+    /// In the sensor's unit.
+    pub offset: f64,
+    /// For people, such as `°C`; may be empty.
+    pub unit: String,
+    /// Least and greatest believable value, in the sensor's unit.
+    pub range: Option<(f64, f64)>,
+    /// Expected period; stale after `STALE_PERIODS` of them.
+    pub every: Duration,
+}
+
+/// Type of a sensor's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SensorKind {
+    /// A number.
+    Number,
+    /// true/false, on/off, 1/0.
+    Bool,
+    /// A word.
+    Text,
+}
+
+/// An actuator.
+#[derive(Clone, Debug)]
+pub struct Actuator {
+    /// snake_case, unique among sensors and actuators.
+    pub name: String,
+    /// Topic it is commanded on.
+    pub topic: String,
+    /// What it can be set to.
+    pub kind: ActuatorKind,
+    /// Payload of "on".
+    pub on: String,
+    /// Payload of "off".
+    pub off: String,
+    /// Wraps any value: `{value}` is replaced.
+    pub payload: Option<String>,
+    /// Topic of the device's echo; `None`: done on PUBACK.
+    pub state_topic: Option<String>,
+    /// JSON pointer into the echo.
+    pub state_field: Option<String>,
+    /// Echo of "on"; `on` by default.
+    pub state_on: String,
+    /// Echo of "off"; `off` by default.
+    pub state_off: String,
+    /// No echo by then: sent once more, then "not responding".
+    pub confirm_within: Duration,
+    /// Where it goes when the agent gives up control of it.
+    pub safe: Setting,
+    /// `true`: sent to `safe` before anything else; `false`: its echo is awaited.
+    pub start_safe: bool,
+    /// Least time on.
+    pub min_on: Duration,
+    /// Least time off.
+    pub min_off: Duration,
+    /// Beyond: stays, a person is called.
+    pub commands_per_hour_max: u32,
+    /// An hour at full level, in the operator's own unit.
+    pub cost: f64,
+    /// First belief of what it does: sensor and direction (+1 raises, -1 lowers).
+    pub effects: Vec<(SensorId, f64)>,
+    /// Mode of its own.
+    pub mode: Option<Mode>,
+    /// Listed in `[mind] ask_human`.
+    pub ask_human: bool,
+}
+
+/// What an actuator can be set to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ActuatorKind {
+    /// On and off.
+    Switch,
+    /// A number from `min` to `max` in steps of `step`.
+    Level {
+        /// Least level.
+        min: f64,
+        /// Greatest level.
+        max: f64,
+        /// Distance of two levels, above zero.
+        step: f64,
+    },
+    /// On, then off by us after at most `max`.
+    Pulse {
+        /// Longest time on.
+        max: Duration,
+    },
+    /// One of some words.
+    Choice {
+        /// The words, two at least.
+        options: Vec<String>,
+    },
+}
+
+/// A goal.
+#[derive(Clone, Debug)]
+pub struct Goal {
+    /// Unique name, free text.
+    pub name: String,
+    /// What is wanted.
+    pub aim: Aim,
+    /// Weight among goals, above zero.
+    pub weight: f64,
+    /// When it holds; `None`: always.
+    pub when: Option<Expression>,
+}
+
+/// What a goal wants.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Aim {
+    /// Keep a sensor between bounds, one of which may be missing.
+    Keep {
+        /// The sensor, a number.
+        sensor: SensorId,
+        /// Least wanted value.
+        min: Option<f64>,
+        /// Greatest wanted value.
+        max: Option<f64>,
+    },
+    /// Any other kind; read and checked, not pursued before its issue (`check` says so).
+    Later {
+        /// `reach`, `avoid`, `minimise` or `follow`.
+        kind: &'static str,
+    },
+}
+
+/// A reflex.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Unique name.
+    pub name: String,
+    /// Acts when it becomes true.
+    pub when: Expression,
+    /// What it sets.
+    pub set: Vec<(ActuatorId, Setting)>,
+}
+
+/// What must never be.
+#[derive(Clone, Debug)]
+pub struct Interlock {
+    /// Unique name.
+    pub name: String,
+    /// Never true, whoever asks.
+    pub forbid: Expression,
+}
+
+/// A note that a person has confirmed in typed form.
+#[derive(Clone, Debug)]
+pub struct Preference {
+    /// Actuator to take; `None` for an `avoid`.
+    pub prefer: Option<ActuatorId>,
+    /// Actuator to leave: `over`, or `avoid`.
+    pub over: ActuatorId,
+    /// When it holds; `None`: always.
+    pub when: Option<Expression>,
+}
+
+/// The language model.
+#[derive(Clone, Debug)]
+pub struct Mind {
+    /// Id of the catalogue, or a path to a .gguf.
+    pub model: String,
+    /// Adapter id or `none`.
+    pub adapter: String,
+    /// A later answer is dropped and counted.
+    pub deadline: Duration,
+    /// Least probability of the best candidate; below it the mind has no voice.
+    pub trust: f64,
+}
+
+/// The journal.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    /// Folder.
+    pub path: PathBuf,
+    /// Most bytes on disk.
+    pub quota_bytes: u64,
+}

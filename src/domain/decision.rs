@@ -1,0 +1,91 @@
+//! A decision: its cause, what was known, what could be done, who chose. Design §6 gives its JSON;
+//! this is the form inside the house, without I/O and without serialisation.
+
+use super::value::Setting;
+
+/// Whose voice changed or made a choice (design §6, `by`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Decider {
+    /// A rule, or an interlock that drove something to `safe`.
+    Rule,
+    /// The planner's utility, whether the mind agreed, was silent or was unsure.
+    Planner,
+    /// The mind: without it the choice would have been another.
+    Mind,
+    /// A model in the cloud.
+    Cloud,
+    /// A person who approved or denied.
+    Human,
+    /// An operator's command.
+    Command,
+}
+
+impl Decider {
+    /// The word of the decision record.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Decider::Rule => "rule",
+            Decider::Planner => "planner",
+            Decider::Mind => "mind",
+            Decider::Cloud => "cloud",
+            Decider::Human => "human",
+            Decider::Command => "command",
+        }
+    }
+}
+
+/// One thing that could be done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// Actuator names and what they would be set to; empty is "do nothing".
+    pub set: Vec<(String, Setting)>,
+    /// The words that the mind reads, made from names of the configuration.
+    pub text: String,
+    /// Sensor names and the value expected at the planner's horizon.
+    pub predicted: Vec<(String, f64)>,
+    /// Cost of the coming hour, in the operator's own unit.
+    pub cost: f64,
+    /// The planner's utility, 0 (worst) to 1 (best).
+    pub utility: f64,
+    /// The mind's probability among the candidates, where it was asked and answered.
+    pub probability: Option<f64>,
+}
+
+/// What the mind contributed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelVoice {
+    /// Id in the catalogue, or the file's name.
+    pub id: String,
+    /// Checksum of the file that answered.
+    pub sha256: String,
+    /// Adapter in force, or `none`.
+    pub adapter: String,
+    /// Tokens read for this decision, the cached prefix not counted.
+    pub prompt_tokens: u32,
+    /// Time from question to answer, in milliseconds.
+    pub ms: f64,
+}
+
+/// A decision as it is journalled and published.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// Unique: the boot's first eight hexadecimal digits, a dash, the decision's number in it.
+    pub id: String,
+    /// The cause in words: `goal climate: air_temperature 29.1 above 26`.
+    pub cause: String,
+    /// Facts as the mind reads them.
+    pub facts: Vec<String>,
+    /// The operator's notes in force.
+    pub notes: Vec<String>,
+    /// What could be done, best utility first.
+    pub candidates: Vec<Candidate>,
+    /// Index of the chosen candidate.
+    pub chosen: usize,
+    /// Whose voice.
+    pub by: Decider,
+    /// `passed`, or the reason why the guard refused: `interlock dry pump`.
+    pub guard: String,
+    /// The mind's part, where it answered in time.
+    pub model: Option<ModelVoice>,
+}

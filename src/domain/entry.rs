@@ -1,0 +1,170 @@
+//! Entries of the journal as the agent makes them. `journal::record` has the frozen stored form.
+
+use super::decision::{Decider, Decision};
+use super::value::{FaultKind, Setting, Value};
+
+/// State of a device command (design §5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CommandState {
+    /// Read, valid, not begun.
+    Accepted,
+    /// Begun.
+    Executing,
+    /// Ended: done and, where there is an echo, confirmed.
+    Succeeded,
+    /// Ended: begun and not done.
+    Failed,
+    /// Ended: never begun, with the reason.
+    Rejected,
+    /// Ended: too old when it came or when its turn came.
+    Expired,
+}
+
+impl CommandState {
+    /// The word of the `cmd-state` topic.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            CommandState::Accepted => "accepted",
+            CommandState::Executing => "executing",
+            CommandState::Succeeded => "succeeded",
+            CommandState::Failed => "failed",
+            CommandState::Rejected => "rejected",
+            CommandState::Expired => "expired",
+        }
+    }
+
+    /// True for the four states that nothing follows.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        !matches!(self, CommandState::Accepted | CommandState::Executing)
+    }
+}
+
+/// State of one message to one actuator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StepState {
+    /// Written down, not sent yet.
+    Intended,
+    /// Handed to the bus.
+    Sent,
+    /// The device's echo, or PUBACK where it has none, says that it is done.
+    Confirmed,
+    /// No echo twice: the actuator is not responding.
+    Unconfirmed,
+    /// The guard refused it; the reason names what stands against it.
+    Refused,
+}
+
+/// How urgent an event is for a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Something works less well.
+    Warning,
+    /// A person must act.
+    Alarm,
+}
+
+impl Severity {
+    /// The word of the event topic.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Alarm => "alarm",
+        }
+    }
+}
+
+/// One entry of the journal.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Entry {
+    /// The agent started: program version, mode, how many open commands it found.
+    Boot {
+        /// Version of the program.
+        version: String,
+        /// Mode that it starts in.
+        mode: String,
+    },
+    /// A sensor's believed value.
+    Reading {
+        /// The sensor's name.
+        sensor: String,
+        /// The value.
+        value: Value,
+    },
+    /// Faulty payloads of one sensor and kind since the last such entry.
+    Faults {
+        /// The sensor's name, or the actuator's for an echo.
+        source: String,
+        /// Which kind.
+        kind: FaultKind,
+        /// How many.
+        count: u64,
+        /// The last of them, shortened.
+        found: String,
+    },
+    /// A decision.
+    Decision(Box<Decision>),
+    /// A message to an actuator and where it stands.
+    Step {
+        /// The actuator's name.
+        actuator: String,
+        /// What it is set to.
+        setting: Setting,
+        /// Where it stands.
+        state: StepState,
+        /// On whose behalf.
+        by: Decider,
+        /// Why: a rule's or goal's name, a decision's id, a command's `kind/id`.
+        cause: String,
+        /// For a pulse that is on: when it must be off, in milliseconds after this entry.
+        off_after_ms: Option<u64>,
+    },
+    /// A device command changed state.
+    Command {
+        /// Kind, as in the topic.
+        kind: String,
+        /// Id, as in the topic.
+        id: String,
+        /// The new state.
+        state: CommandState,
+        /// Reason, empty where there is none.
+        reason: String,
+    },
+    /// An operator's hold of an actuator: the planner leaves it alone.
+    Hold {
+        /// The actuator's name.
+        actuator: String,
+        /// How long from this entry, in milliseconds; 0 ends it.
+        for_ms: u64,
+    },
+    /// A mode that an operator set.
+    Mode {
+        /// The actuator's name; empty for the whole agent.
+        actuator: String,
+        /// `observe`, `advise` or `act`.
+        mode: String,
+    },
+    /// Something a person may want to know; also published.
+    Event {
+        /// A short kind, such as `sensor-fault`.
+        kind: String,
+        /// A sentence.
+        text: String,
+        /// How urgent.
+        severity: Severity,
+    },
+    /// The journal itself gave up a range of records.
+    Dropped {
+        /// First sequence that is gone.
+        first: u64,
+        /// Last sequence that is gone.
+        last: u64,
+        /// Why.
+        reason: String,
+    },
+}

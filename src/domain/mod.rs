@@ -1,0 +1,10 @@
+//! The nouns of the house: values, ids, settings, decisions, entries of the journal.
+//! No I/O, no clock, no serialisation: stored and sent forms live with those who store and send.
+
+mod decision;
+mod entry;
+mod value;
+
+pub use decision::{Candidate, Decider, Decision, ModelVoice};
+pub use entry::{CommandState, Entry, Severity, StepState};
+pub use value::{ActuatorId, Fault, FaultKind, SensorId, Setting, Value};
