@@ -64,3 +64,13 @@ pub const HOLD_S_MAX: u64 = 7 * 24 * 3600;
 pub const COMMAND_BYTES_MAX: usize = 64 * 1024;
 /// Longest command id, in bytes; longer ones are rejected.
 pub const COMMAND_ID_BYTES_MAX: usize = 128;
+/// Most settings of one actuator that count as in flight; the oldest is forgotten. Each doubles
+/// the combinations that its interlocks are tried on.
+pub const SETTINGS_IN_FLIGHT_MAX: usize = 3;
+/// Longest hand-over to `safe` at a stop, in milliseconds; then the process ends all the same.
+/// Twice the default `confirm_within`: one message and its repeat.
+pub const HAND_OVER_MS_MAX: u64 = 10_000;
+/// Most things that wait for a person at once; the oldest is settled as expired.
+pub const APPROVALS_MAX: usize = 32;
+/// How long something waits for a person, in milliseconds: 30 minutes; then it is settled.
+pub const APPROVAL_MS_MAX: u64 = 30 * 60 * 1000;

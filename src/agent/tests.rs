@@ -1,0 +1,1 @@
+//! Tests of the agent's core: lists of events, and what came of them.
