@@ -27,6 +27,10 @@ pub const NOTE_BYTES_MAX: usize = 400;
 pub const EXPRESSION_BYTES_MAX: usize = 1024;
 /// Deepest nesting of an expression; bounds the stack of the evaluator.
 pub const EXPRESSION_DEPTH_MAX: usize = 32;
+/// Stack of the thread that parses one expression, in bytes. The parser's debug build needs 5 MB at
+/// `EXPRESSION_DEPTH_MAX`, its release build a tenth; untouched pages cost nothing. The depth is
+/// checked before the parser sees the text, so that the stack cannot run out.
+pub const EXPRESSION_STACK_BYTES: usize = 16 * 1024 * 1024;
 
 // ---- readings ----
 
