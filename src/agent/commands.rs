@@ -287,9 +287,10 @@ impl Agent {
             self.clear_approval(&waits.id);
         }
         let fresh = Duration::from_millis(limits::COMMAND_STATE_RETAINED_MS);
-        let over = self.commands.iter().filter(|(_, memory)| {
-            memory.ended.is_some_and(|at| now.since(at) >= fresh)
-        });
+        let over = self
+            .commands
+            .iter()
+            .filter(|(_, memory)| memory.ended.is_some_and(|at| now.since(at) >= fresh));
         let keys: Vec<_> = over.map(|(key, _)| key.clone()).collect();
         for key in keys {
             self.report_command(&key, None, "");
@@ -299,9 +300,8 @@ impl Agent {
         }
         if self.now.trust == ClockTrust::Synced {
             let oldest = self.now.unix_ms - limits::COMMAND_ID_KEPT_MS;
-            self.commands.retain(|_, memory| {
-                memory.unix_ms >= oldest || !memory.state.is_terminal()
-            });
+            self.commands
+                .retain(|_, memory| memory.unix_ms >= oldest || !memory.state.is_terminal());
         }
     }
 }

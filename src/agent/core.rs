@@ -124,8 +124,8 @@ impl Agent {
     /// `boot` is a random number that tells this start from every other.
     #[must_use]
     pub fn new(config: Arc<Config>, resumed: Resumed, boot: u64, now: Now) -> (Agent, Vec<Effect>) {
-        let zone = jiff::tz::TimeZone::get(&config.device.timezone)
-            .unwrap_or(jiff::tz::TimeZone::UTC);
+        let zone =
+            jiff::tz::TimeZone::get(&config.device.timezone).unwrap_or(jiff::tz::TimeZone::UTC);
         let mind = if config.mind.is_some() { MindWord::Loading } else { MindWord::Off };
         let mut agent = Agent {
             world: World::new(&config, now.tick),

@@ -66,7 +66,11 @@ impl Inbox {
         let mut events = Vec::new();
         for id in &ends.sensors {
             let sensor = &self.config.sensors[usize::from(id.0)];
-            events.push(Event::Reading { sensor: *id, value: sensor_value(sensor, &read), retained });
+            events.push(Event::Reading {
+                sensor: *id,
+                value: sensor_value(sensor, &read),
+                retained,
+            });
         }
         for id in &ends.actuators {
             let actuator = &self.config.actuators[usize::from(id.0)];
@@ -85,10 +89,10 @@ impl Inbox {
             value: Err(fault.clone()),
             retained: false,
         });
-        let echoes = ends.actuators.iter().map(|actuator| Event::Echo {
-            actuator: *actuator,
-            setting: Err(fault.clone()),
-        });
+        let echoes = ends
+            .actuators
+            .iter()
+            .map(|actuator| Event::Echo { actuator: *actuator, setting: Err(fault.clone()) });
         sensors.chain(echoes).collect()
     }
 
@@ -150,8 +154,7 @@ impl Inbox {
                 let actuator = self.actuator(text(object, "actuator")?)?;
                 let value = object.get("value").ok_or("`value` is missing")?;
                 let setting = wanted(&self.config.actuators[usize::from(actuator.0)], value)?;
-                let hold =
-                    seconds(object, "hold_s", limits::HOLD_S_DEFAULT, limits::HOLD_S_MAX)?;
+                let hold = seconds(object, "hold_s", limits::HOLD_S_DEFAULT, limits::HOLD_S_MAX)?;
                 Ok(Body::Set { actuator, setting, hold })
             }
             "mode" => {
@@ -227,10 +230,9 @@ impl<'a> Payload<'a> {
             });
         };
         let json = self.json.as_ref().map_err(Clone::clone)?;
-        json.pointer(field).cloned().ok_or_else(|| Fault {
-            kind: FaultKind::FieldMissing,
-            found: shown(&json.to_string()),
-        })
+        json.pointer(field)
+            .cloned()
+            .ok_or_else(|| Fault { kind: FaultKind::FieldMissing, found: shown(&json.to_string()) })
     }
 }
 
@@ -402,21 +404,17 @@ fn seconds(
         Some(number) if (0.0..=most as f64).contains(&number) => {
             Ok(Duration::from_secs_f64(number))
         }
-        _ => Err(format!(
-            "`{key}` is {}: allowed is 0 to {most} seconds",
-            shown(&found.to_string())
-        )),
+        _ => {
+            Err(format!("`{key}` is {}: allowed is 0 to {most} seconds", shown(&found.to_string())))
+        }
     }
 }
 
 /// At most 40 printable characters of something from outside.
 #[must_use]
 pub fn shown(text: &str) -> String {
-    let mut short: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(40)
-        .collect();
+    let mut short: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(40).collect();
     if text.chars().nth(40).is_some() {
         short.push('…');
     }

@@ -120,9 +120,8 @@ impl Agent {
             moves.push(rest);
         }
         moves.truncate(limits::CANDIDATES_MAX);
-        let worst = watched.iter().max_by(|a, b| {
-            a.pain(a.expected).total_cmp(&b.pain(b.expected))
-        })?;
+        let worst =
+            watched.iter().max_by(|a, b| a.pain(a.expected).total_cmp(&b.pain(b.expected)))?;
         let pain = worst.pain(worst.expected);
         if moves[0].change.is_none() {
             let broken = self.goals[worst.goal].gap.is_some_and(|gap| gap > 0.0);
@@ -273,9 +272,7 @@ impl Agent {
                 continue;
             }
             let better = |one: &Move| match (&one.change, preference.prefer) {
-                (Some((id, setting)), Some(prefer)) => {
-                    *id == prefer && self.rises(prefer, setting)
-                }
+                (Some((id, setting)), Some(prefer)) => *id == prefer && self.rises(prefer, setting),
                 (_, None) => true,
                 _ => false,
             };

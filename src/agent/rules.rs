@@ -147,8 +147,9 @@ impl Agent {
             let set = &self.config.rules[*index].set;
             set.iter().find(|(other, _)| *other == id).map(|(_, wanted)| wanted)
         };
-        let holder =
-            (0..self.rules.len()).filter(|i| self.rules[*i].active).find(|i| wanted(i).is_some())?;
+        let holder = (0..self.rules.len())
+            .filter(|i| self.rules[*i].active)
+            .find(|i| wanted(i).is_some())?;
         (wanted(&holder) != Some(setting)).then(|| self.config.rules[holder].name.as_str())
     }
 

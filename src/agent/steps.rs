@@ -341,8 +341,7 @@ impl Agent {
             return;
         }
         self.drop_question();
-        self.stopping =
-            Some(self.now.tick.after(Duration::from_millis(limits::HAND_OVER_MS_MAX)));
+        self.stopping = Some(self.now.tick.after(Duration::from_millis(limits::HAND_OVER_MS_MAX)));
         for index in 0..self.config.actuators.len() {
             let id = ActuatorId(u16::try_from(index).unwrap_or(u16::MAX));
             let safe = self.config.actuators[index].safe.clone();
@@ -371,11 +370,7 @@ impl Agent {
     }
 
     /// Restores modes and holds that operators had set.
-    pub(super) fn resume_modes(
-        &mut self,
-        modes: &[(String, Mode)],
-        holds: &[(String, Duration)],
-    ) {
+    pub(super) fn resume_modes(&mut self, modes: &[(String, Mode)], holds: &[(String, Duration)]) {
         for (name, mode) in modes {
             if name.is_empty() {
                 self.mode = *mode;

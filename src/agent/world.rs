@@ -144,8 +144,7 @@ impl SensorState {
         // A sensor without any noise still has the rounding of its digits.
         let noise = self.noise.unwrap_or(0.0).max(1e-9);
         let weight = 1.0 / slope_std.max(1e-12).powi(2);
-        let slope =
-            (joint / noise + self.prior_slope * weight) / (spread / noise + weight);
+        let slope = (joint / noise + self.prior_slope * weight) / (spread / noise + weight);
         Some(Estimate { value: value - slope * time, slope })
     }
 }
@@ -267,7 +266,8 @@ impl LocalTime {
         if now.trust != crate::clock::ClockTrust::Synced {
             return None;
         }
-        let local = jiff::Timestamp::from_millisecond(now.unix_ms).ok()?.to_zoned_datetime(zone.clone());
+        let local =
+            jiff::Timestamp::from_millisecond(now.unix_ms).ok()?.to_zoned_datetime(zone.clone());
         let hour = f64::from(local.hour()) + f64::from(local.minute()) / 60.0;
         let weekday = f64::from(local.weekday().to_monday_one_offset());
         Some(LocalTime { hour, weekday })
