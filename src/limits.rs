@@ -78,3 +78,15 @@ pub const HAND_OVER_MS_MAX: u64 = 10_000;
 pub const APPROVALS_MAX: usize = 32;
 /// How long something waits for a person, in milliseconds: 30 minutes; then it is settled.
 pub const APPROVAL_MS_MAX: u64 = 30 * 60 * 1000;
+
+// ---- runtime ----
+
+/// Most messages that wait for their record to be stored. At the bound the oldest report goes
+/// early; a command never does. 1,024 of 2 KB are 2 MB.
+pub const OUTBOX_MESSAGES_MAX: usize = 1024;
+/// Most pieces of the journal's news that wait; more are dropped, since they repeat these.
+pub const JOURNAL_NEWS_MAX: usize = 16;
+/// Most events of the link that wait; then the broker waits.
+pub const LINK_EVENTS_MAX: usize = 256;
+/// Keep-alive of the connection, in seconds: a dead one is noticed within 45.
+pub const KEEP_ALIVE_S: u64 = 30;
