@@ -261,6 +261,14 @@ impl Agent {
         self.mind.0
     }
 
+    /// The status once more, because something that it says and the agent does not has changed.
+    pub fn status_again(&mut self) -> Vec<Effect> {
+        if self.link_since.is_some() {
+            self.report_status();
+        }
+        std::mem::take(&mut self.out)
+    }
+
     // ---- shared by the other files of this folder ----
 
     /// The world as expressions see it now, with some actuators assumed elsewhere.

@@ -141,8 +141,10 @@ impl SensorState {
         let (spread, joint) = recent().fold((0.0, 0.0), |sum, at| {
             (sum.0 + (at.0 - time).powi(2), sum.1 + (at.0 - time) * (at.1 - value))
         });
-        // A sensor without any noise still has the rounding of its digits.
-        let noise = self.noise.unwrap_or(0.0).max(1e-9);
+        // The patience with a new regime: a place answers late, so the first samples after a
+        // change count as if the noise were a tenth of what full effect moves in the horizon.
+        let least = (0.1 * slope_std * window.as_secs_f64()).powi(2);
+        let noise = self.noise.unwrap_or(0.0).max(least).max(1e-12);
         let weight = 1.0 / slope_std.max(1e-12).powi(2);
         let slope = (joint / noise + self.prior_slope * weight) / (spread / noise + weight);
         Some(Estimate { value: value - slope * time, slope })
