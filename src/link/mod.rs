@@ -3,6 +3,7 @@
 //! Nothing here knows what a message means. Nothing here decides, and nothing outside this folder
 //! spells a topic of the device or speaks MQTT.
 
+pub mod broker;
 pub mod client;
 pub mod topics;
 
