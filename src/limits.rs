@@ -90,3 +90,84 @@ pub const JOURNAL_NEWS_MAX: usize = 16;
 pub const LINK_EVENTS_MAX: usize = 256;
 /// Keep-alive of the connection, in seconds: a dead one is noticed within 45.
 pub const KEEP_ALIVE_S: u64 = 30;
+
+// ---- link ----
+
+/// Longest kind in a command's topic, in bytes; three times the longest known one ("restart").
+/// A longer one is no topic of ours and is not answered.
+pub const COMMAND_KIND_BYTES_MAX: usize = 32;
+/// Longest topic name or filter, in bytes: the length field of MQTT has 16 bits.
+/// A longer one is refused.
+pub const TOPIC_BYTES_MAX: usize = 65_535;
+/// Largest payload that we publish, in bytes: half a minute of a 10 kB/s line, so that its PUBACK
+/// still comes before `ACK_STALL_MS`. Larger ones are refused.
+pub const OUTGOING_BYTES_MAX: usize = 256 * 1024;
+/// Most of our messages without a PUBACK at a time. Small: a break loses or repeats few, and
+/// brokers take 20 by default. At the bound the rest waits in its queue.
+pub const IN_FLIGHT_MAX: usize = 16;
+/// Places of `IN_FLIGHT_MAX` that only commands may take, so that none waits behind a backlog.
+pub const IN_FLIGHT_FOR_COMMANDS: usize = 4;
+/// Most commands that wait for a place in flight; more are refused with `QueueFull`.
+pub const COMMANDS_WAITING_MAX: usize = 256;
+/// Most topics of class `State` at a time; a new topic beyond is refused with `QueueFull`.
+pub const STATE_TOPICS_MAX: usize = 512;
+/// Most messages of class `Log` that wait; beyond, the oldest is dropped, reported and counted.
+/// The journal has them all; the queue only bridges an outage.
+pub const LOG_WAITING_MAX: usize = 1024;
+/// Most payload bytes of class `Log` that wait: 1 MB of a process of 15 MB. As above.
+pub const LOG_WAITING_BYTES_MAX: usize = 1024 * 1024;
+/// Most `Acked` and `Lost` that nobody has taken; beyond, publishing is refused with `QueueFull`.
+pub const ENDS_WAITING_MAX: usize = 4096;
+/// Bytes to the broker that wait in our buffer; beyond, nothing more is put into it and nothing
+/// more is read, so that a broker that does not read cannot make us grow.
+pub const WRITE_BUFFER_BYTES_HIGH: usize = 64 * 1024;
+/// Bytes that one read takes from the socket at most: a small board's page or two.
+pub const READ_BYTES: usize = 8 * 1024;
+/// Filters in one SUBSCRIBE. Some brokers (AWS IoT) close the connection at more than 8.
+pub const FILTERS_PER_SUBSCRIBE: usize = 8;
+/// Most addresses of one host name that are tried in one attempt; the rest are left out.
+pub const ADDRESSES_TRIED_MAX: usize = 4;
+/// Longest wait for one TCP address, in milliseconds; then the next address is tried.
+pub const TCP_CONNECT_MS_MAX: u64 = 5_000;
+/// Longest wait for name, TCP, TLS and CONNACK together, in milliseconds: a cellular modem that
+/// sleeps needs some seconds. Then the attempt has failed.
+pub const CONNECT_MS_MAX: u64 = 20_000;
+/// Longest time without a PUBACK or SUBACK while one is outstanding, in milliseconds.
+/// Then the connection is built anew (rumqtt issues 1056 and 1014 show what waits for ever).
+pub const ACK_STALL_MS: u64 = 30_000;
+/// Keep-alive where the caller names none, in seconds: a broker notices a dead board, and we a
+/// dead broker, within 45 s; a ping each 15 s costs an idle line about 1 MB a day.
+pub const KEEP_ALIVE_S_DEFAULT: u16 = 30;
+/// First wait after a break, in milliseconds: a broker that restarts needs about as long.
+pub const BACKOFF_MS_MIN: u64 = 500;
+/// Longest wait between two attempts, in milliseconds: 30 s, half of them random.
+pub const BACKOFF_MS_MAX: u64 = 30_000;
+/// A connection that lived this long sets the wait back to its first value, in milliseconds.
+/// Twice `BACKOFF_MS_MAX`, so that a flapping one never does.
+pub const STABLE_MS: u64 = 60_000;
+/// A connection that the broker ends within this time was taken over, perhaps; milliseconds.
+pub const TAKEOVER_LIFE_MS: u64 = 10_000;
+/// So many of them within `TAKEOVER_WINDOW_MS` are a takeover: a restarting broker makes one, two.
+pub const TAKEOVER_COUNT: u32 = 3;
+/// The window of `TAKEOVER_COUNT`, in milliseconds.
+pub const TAKEOVER_WINDOW_MS: u64 = 120_000;
+/// First wait after a noticed takeover, in milliseconds; doubles up to `TAKEOVER_BACKOFF_MS_MAX`.
+pub const TAKEOVER_BACKOFF_MS_MIN: u64 = 30_000;
+/// Longest wait after a takeover, in milliseconds: 5 minutes. Two boards then take turns, no war.
+pub const TAKEOVER_BACKOFF_MS_MAX: u64 = 300_000;
+/// Longest wait for the PUBACKs of the last words, in milliseconds; systemd waits longer for us.
+pub const CLOSE_MS_MAX: u64 = 3_000;
+/// Most clients of the embedded broker; more are turned away by it.
+pub const EMBEDDED_CLIENTS_MAX: usize = 128;
+/// Bytes of one segment of the embedded broker's memory, for each filter. The oldest segment is
+/// forgotten; a subscriber that is further behind loses messages.
+pub const EMBEDDED_SEGMENT_BYTES: usize = 128 * 1024;
+/// Segments for each filter: with the above 0.5 MB, some 5 s at 1,000 messages a second.
+pub const EMBEDDED_SEGMENTS_MAX: usize = 4;
+/// Longest wait until the embedded broker accepts connections, in milliseconds; then it has failed.
+pub const EMBEDDED_START_MS_MAX: u64 = 5_000;
+
+const _: () = assert!(IN_FLIGHT_FOR_COMMANDS < IN_FLIGHT_MAX);
+const _: () = assert!(BACKOFF_MS_MIN <= BACKOFF_MS_MAX && 2 * BACKOFF_MS_MAX <= STABLE_MS);
+const _: () = assert!(TAKEOVER_BACKOFF_MS_MIN > TAKEOVER_LIFE_MS);
+const _: () = assert!(TCP_CONNECT_MS_MAX < CONNECT_MS_MAX);
