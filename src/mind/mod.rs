@@ -1,3 +1,5 @@
 //! To come.
 
+pub mod catalog;
 pub mod gguf;
+pub mod stamp;
