@@ -2,4 +2,5 @@
 
 pub mod catalog;
 pub mod gguf;
+pub mod pull;
 pub mod stamp;
