@@ -3,4 +3,5 @@
 pub mod catalog;
 pub mod gguf;
 pub mod pull;
+pub mod quantize;
 pub mod stamp;
