@@ -64,3 +64,18 @@ pub const HOLD_S_MAX: u64 = 7 * 24 * 3600;
 pub const COMMAND_BYTES_MAX: usize = 64 * 1024;
 /// Longest command id, in bytes; longer ones are rejected.
 pub const COMMAND_ID_BYTES_MAX: usize = 128;
+
+// ---- plant ----
+
+/// Commands on their way inside one simulated device; later ones are ignored and counted.
+/// A device answers within 2 s, so a queue of 16 means that somebody floods it.
+pub const PLANT_PENDING_COMMANDS_MAX: usize = 16;
+/// Messages and commands waiting between `outpost plant` and its broker, each; later ones are lost
+/// and logged. At 600-fold speed 500 messages a second pass, so this is two seconds of them.
+pub const PLANT_QUEUE_MAX: usize = 1024;
+/// How often `outpost plant` looks at its clock, in milliseconds: at real speed far finer than a
+/// sensor's period, and 2 % of one core at most.
+pub const PLANT_TICK_MS: u64 = 10;
+/// Pause of `outpost plant` between two attempts to reach its broker, in milliseconds.
+/// It is a test tool: it never gives up and never backs off.
+pub const PLANT_RECONNECT_MS: u64 = 1000;
