@@ -315,6 +315,15 @@ impl Place for Greenhouse {
         }
     }
 
+    fn restate(&mut self) {
+        let state = |device: &Device| Message {
+            topic: format!("greenhouse/{}", device.name()),
+            payload: device.state(),
+            retain: true,
+        };
+        self.outbox.extend(self.devices.iter().map(state));
+    }
+
     fn command_topics(&self) -> Vec<String> {
         self.devices.iter().map(|device| format!("greenhouse/{}/set", device.name())).collect()
     }

@@ -64,7 +64,7 @@ pub trait Place: Send {
     fn start_unix_ms(&self) -> i64;
     /// Its time since the start.
     fn now(&self) -> Duration;
-    /// Lets time pass. How the time is cut into calls makes no difference.
+    /// Lets time pass, in whole milliseconds. How it is cut into calls makes no difference.
     fn advance(&mut self, by: Duration);
     /// Messages that became due since the last call, in order; none is given twice.
     fn due_messages(&mut self) -> Vec<Message>;
@@ -72,6 +72,8 @@ pub trait Place: Send {
     fn next_due(&self) -> Duration;
     /// A message on one of its command topics; anything else is ignored and counted.
     fn command(&mut self, topic: &str, payload: &[u8]);
+    /// Every device says its state again, as after a connection that was lost.
+    fn restate(&mut self);
     /// Topics on which it takes commands.
     fn command_topics(&self) -> Vec<String>;
     /// Its goals at this moment.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, Incoming, MqttOptions, QoS};
+use rumqttc::{AsyncClient, Event, EventLoop, Incoming, MqttOptions, QoS};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
@@ -32,6 +32,9 @@ pub trait Wire {
     fn try_next_command(&mut self) -> Option<Command>;
 }
 
+/// A place counts whole milliseconds; what is left of one waits for the next call.
+const INSTANT: Duration = Duration::from_millis(1);
+
 /// Lets `by` pass in the place. It stops at each moment at which the place has something to say,
 /// hands that over, and takes the commands that have come by then.
 pub fn pump(place: &mut dyn Place, wire: &mut dyn Wire, by: Duration) {
@@ -44,10 +47,10 @@ pub fn pump(place: &mut dyn Place, wire: &mut dyn Wire, by: Duration) {
             wire.publish(message);
         }
         let left = until.saturating_sub(place.now());
-        if left.is_zero() {
+        if left < INSTANT {
             return;
         }
-        place.advance(place.next_due().clamp(Duration::from_millis(1), left));
+        place.advance(place.next_due().clamp(INSTANT, left));
     }
 }
 
@@ -73,8 +76,9 @@ pub enum RunnerError {
     },
 }
 
-/// Runs a place on a broker until its time is over or `stop` completes; gives its score. A broker
-/// that is away is tried again every second; what the place says meanwhile is lost.
+/// Runs a place on a broker until its time is over or `stop` completes; gives its score. Its time
+/// begins with the first connection. A broker that is away is tried again every second; what the
+/// place says meanwhile is lost, and its devices say their state when the broker is back.
 ///
 /// # Errors
 /// Where the address cannot be read. A broker that refuses is reported on the log and tried again.
@@ -89,13 +93,13 @@ pub async fn run(
     mqtt.set_max_packet_size(limits::PACKET_BYTES_DEFAULT, limits::PACKET_BYTES_DEFAULT);
     let (client, events) = AsyncClient::new(mqtt, limits::PLANT_QUEUE_MAX);
     let (sender, commands) = mpsc::channel(limits::PLANT_QUEUE_MAX);
-    let connected = Arc::new(AtomicBool::new(false));
+    let line = Arc::new(Line::default());
     let topics = place.command_topics();
-    let listener =
-        tokio::spawn(listen(events, client.clone(), topics, sender, Arc::clone(&connected)));
-    let mut wire = Mqtt { client, commands, connected };
+    let listener = tokio::spawn(listen(events, client.clone(), topics, sender, Arc::clone(&line)));
+    let mut wire = Mqtt { client, commands, line: Arc::clone(&line) };
 
-    let began = (Instant::now(), place.now());
+    let began_at = place.now();
+    let mut began = None;
     let mut ticks = tokio::time::interval(Duration::from_millis(limits::PLANT_TICK_MS));
     tokio::pin!(stop);
     loop {
@@ -104,7 +108,12 @@ pub async fn run(
             _ = ticks.tick() => {}
             () = &mut stop => break,
         }
-        let due = began.1 + began.0.elapsed().mul_f64(options.speed);
+        if line.is_new.swap(false, Ordering::Relaxed) {
+            began.get_or_insert_with(Instant::now);
+            place.restate();
+        }
+        let Some(began) = began else { continue };
+        let due = began_at + began.elapsed().mul_f64(options.speed);
         let due = options.until.map_or(due, |until| due.min(until));
         let by = due.saturating_sub(place.now());
         pump(place, &mut wire, by);
@@ -116,18 +125,25 @@ pub async fn run(
     Ok(place.score())
 }
 
+/// The state of the connection, shared with the task that keeps it up.
+#[derive(Default)]
+struct Line {
+    is_up: AtomicBool,
+    /// It has come up since somebody looked.
+    is_new: AtomicBool,
+}
+
 struct Mqtt {
     client: AsyncClient,
     commands: mpsc::Receiver<Command>,
-    connected: Arc<AtomicBool>,
+    line: Arc<Line>,
 }
 
 impl Wire for Mqtt {
     fn publish(&mut self, message: Message) {
         let Message { topic, payload, retain } = message;
-        let connected = self.connected.load(Ordering::Relaxed);
-        let sent =
-            connected && self.client.try_publish(&topic, QoS::AtLeastOnce, retain, payload).is_ok();
+        let up = self.line.is_up.load(Ordering::Relaxed);
+        let sent = up && self.client.try_publish(&topic, QoS::AtLeastOnce, retain, payload).is_ok();
         if !sent {
             tracing::debug!(topic, "lost: no broker, or it does not keep up");
         }
@@ -144,7 +160,7 @@ async fn listen(
     client: AsyncClient,
     topics: Vec<String>,
     sender: mpsc::Sender<Command>,
-    connected: Arc<AtomicBool>,
+    line: Arc<Line>,
 ) {
     loop {
         match events.poll().await {
@@ -155,7 +171,8 @@ async fn listen(
                         tracing::warn!(topic, "no room to subscribe; commands there are not heard");
                     }
                 }
-                connected.store(true, Ordering::Relaxed);
+                line.is_up.store(true, Ordering::Relaxed);
+                line.is_new.store(true, Ordering::Relaxed);
             }
             Ok(Event::Incoming(Incoming::Publish(publish))) => {
                 let command = Command { topic: publish.topic, payload: publish.payload.to_vec() };
@@ -165,16 +182,12 @@ async fn listen(
             }
             Ok(_) => {}
             Err(error) => {
-                connected.store(false, Ordering::Relaxed);
-                report(&error);
+                line.is_up.store(false, Ordering::Relaxed);
+                tracing::warn!(%error, "no broker; trying again in a second");
                 tokio::time::sleep(Duration::from_millis(limits::PLANT_RECONNECT_MS)).await;
             }
         }
     }
-}
-
-fn report(error: &ConnectionError) {
-    tracing::warn!(%error, "no broker; trying again in a second");
 }
 
 /// `mqtt://host:port` or `mqtt://host`; the port is 1883 where it is left out.
@@ -234,6 +247,27 @@ mod tests {
         let air = tape.said.iter().filter(|m| m.topic == "greenhouse/air").count();
         assert_eq!(air, 7, "at the start and after each ten seconds");
         assert!(house.due_messages().is_empty());
+    }
+
+    #[test]
+    fn pieces_below_a_millisecond_end_and_add_up() {
+        let mut house = Greenhouse::new(1);
+        let mut tape = Tape::default();
+        pump(&mut house, &mut tape, Duration::from_micros(900));
+        assert_eq!(house.now(), Duration::ZERO);
+        pump(&mut house, &mut tape, Duration::from_micros(2_000_900));
+        assert_eq!(house.now(), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn devices_say_their_state_when_the_broker_is_back() {
+        let mut house = Greenhouse::new(1);
+        let mut tape = Tape::default();
+        pump(&mut house, &mut tape, Duration::from_secs(30));
+        tape.said.clear();
+        house.restate();
+        pump(&mut house, &mut tape, Duration::ZERO);
+        assert_eq!(tape.said.len(), house.command_topics().len());
     }
 
     #[test]
