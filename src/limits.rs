@@ -227,3 +227,18 @@ pub const FILE_CHUNK_BYTES: usize = 128 << 10;
 const _: () = assert!(GGUF_STRING_BYTES_MAX < GGUF_HEADER_BYTES_MAX);
 const _: () = assert!(GGUF_STRING_KEPT_BYTES_MAX < GGUF_STRING_BYTES_MAX);
 const _: () = assert!(GGUF_NUMBERS_KEPT_MAX >= MODEL_LAYERS_MAX);
+
+// ---- plant ----
+
+/// Commands on their way inside one simulated device; later ones are ignored and counted.
+/// A device answers within 2 s, so a queue of 16 means that somebody floods it.
+pub const PLANT_PENDING_COMMANDS_MAX: usize = 16;
+/// Messages and commands waiting between `outpost plant` and its broker, each; later ones are lost
+/// and logged. At 600-fold speed 500 messages a second pass, so this is two seconds of them.
+pub const PLANT_QUEUE_MAX: usize = 1024;
+/// How often `outpost plant` looks at its clock, in milliseconds: at real speed far finer than a
+/// sensor's period, and 2 % of one core at most.
+pub const PLANT_TICK_MS: u64 = 10;
+/// Pause of `outpost plant` between two attempts to reach its broker, in milliseconds.
+/// It is a test tool: it never gives up and never backs off.
+pub const PLANT_RECONNECT_MS: u64 = 1000;

@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand. No logic of the agent lives here.
 
 pub mod model;
+pub mod plant;
 
 use std::process::ExitCode;
 
