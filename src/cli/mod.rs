@@ -1,6 +1,8 @@
 //! The command line: one file a subcommand. No logic of the agent lives here.
 
 pub mod plant;
+pub mod summary;
+pub mod view;
 
 use std::process::ExitCode;
 
