@@ -6,7 +6,7 @@
 mod draw;
 mod marks;
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
@@ -136,7 +136,10 @@ pub struct CommandCounts {
 /// Why the view cannot be shown.
 #[derive(Debug, Error)]
 pub enum ViewError {
-    /// There is no terminal, or it refuses the modes that a live view needs.
+    /// Standard output is a file or a pipe.
+    #[error("the live view needs a terminal, found a file or a pipe; --headless runs without one")]
+    NoTerminal,
+    /// There is no terminal behind it, or it refuses the modes that a live view needs.
     #[error("the live view needs a terminal ({source}); --headless runs without one")]
     Terminal {
         /// What the terminal said.
@@ -158,6 +161,9 @@ impl View {
     /// # Errors
     /// Where standard output is no terminal or refuses.
     pub fn open() -> Result<View, ViewError> {
+        if !io::stdout().is_terminal() {
+            return Err(ViewError::NoTerminal);
+        }
         match ratatui::try_init() {
             Ok(terminal) => Ok(View { terminal }),
             Err(source) => {
