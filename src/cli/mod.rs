@@ -10,6 +10,9 @@ mod run;
 mod summary;
 mod version;
 mod view;
+pub mod plant;
+pub mod summary;
+pub mod view;
 
 use std::process::ExitCode;
 
