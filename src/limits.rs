@@ -242,3 +242,16 @@ pub const PLANT_TICK_MS: u64 = 10;
 /// Pause of `outpost plant` between two attempts to reach its broker, in milliseconds.
 /// It is a test tool: it never gives up and never backs off.
 pub const PLANT_RECONNECT_MS: u64 = 1000;
+/// Most threads of the mind: beyond four cores small models gain nothing on any board.
+pub const MIND_THREADS_MAX: usize = 4;
+/// Most events of the mind that wait to be read.
+pub const MIND_EVENTS_MAX: usize = 64;
+/// Tokens of the mind's context: prefix 400, eight candidates and the state 300, and reserve for
+/// long notes. KV of the default model: 22.5 KB a token, 45 MB.
+pub const MIND_CONTEXT_TOKENS: u32 = 2048;
+/// Tokens that the mind works on at once: at 64 the scratch memory stays under 15 MB.
+pub const MIND_UBATCH_TOKENS: u32 = 64;
+/// What one token read costs in the demo's virtual time, in microseconds: a Raspberry Pi 5 reads
+/// 290 tokens/s with a 0.5B model (design §2; the published figure for Qwen2.5-0.5B Q4_0); the
+/// 135M model of the demo is charged the same, the cautious side.
+pub const DEMO_TOKEN_COST_US: u64 = 3450;

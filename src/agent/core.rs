@@ -243,6 +243,12 @@ impl Agent {
         self.goals.iter().map(|goal| goal.satisfied).collect()
     }
 
+    /// The filtered value of a numeric sensor, while it is known.
+    #[must_use]
+    pub fn value_of(&self, id: SensorId) -> Option<f64> {
+        self.estimate(id).map(|estimate| estimate.value)
+    }
+
     /// Device commands that have not ended.
     #[must_use]
     pub fn open_commands(&self) -> usize {

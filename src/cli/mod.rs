@@ -10,9 +10,6 @@ mod run;
 mod summary;
 mod version;
 mod view;
-pub mod plant;
-pub mod summary;
-pub mod view;
 
 use std::process::ExitCode;
 

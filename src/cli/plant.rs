@@ -1,5 +1,6 @@
 //! `outpost plant`: a simulated place on any broker. It only reads arguments and prints the end.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -24,9 +25,6 @@ pub struct PlantArgs {
     /// Stop after this many hours of the place [default: run until Ctrl-C]
     #[arg(long, value_parser = hours)]
     pub hours: Option<f64>,
-    /// Print the summary as one line of JSON
-    #[arg(long)]
-    pub json: bool,
     /// Print the configuration that belongs to the place, and end
     #[arg(long)]
     pub print_config: bool,
@@ -40,11 +38,11 @@ pub enum PlaceKind {
 }
 
 /// Speeds that a real clock and a broker can follow.
-fn speed(text: &str) -> Result<f64, String> {
+pub fn speed(text: &str) -> Result<f64, String> {
     bounded(text, 0.01, 10_000.0)
 }
 
-fn hours(text: &str) -> Result<f64, String> {
+pub fn hours(text: &str) -> Result<f64, String> {
     bounded(text, 0.001, 24.0 * 366.0)
 }
 
@@ -59,10 +57,10 @@ fn bounded(text: &str, least: f64, most: f64) -> Result<f64, String> {
 ///
 /// # Errors
 /// Where the address cannot be read or the runtime cannot start.
-pub fn run(args: &PlantArgs) -> anyhow::Result<()> {
+pub fn run(args: &PlantArgs, json: bool) -> anyhow::Result<ExitCode> {
     if args.print_config {
         print!("{}", plant::greenhouse_config());
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
     let mut place = match args.place {
         PlaceKind::Greenhouse => Greenhouse::new(args.seed),
@@ -73,10 +71,10 @@ pub fn run(args: &PlantArgs) -> anyhow::Result<()> {
         until: args.hours.map(|hours| Duration::from_secs_f64(hours * 3600.0)),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let score = runtime.block_on(plant::run(&mut place, &options, stop()))?;
+    let score = runtime.block_on(plant::run(&mut place, &options, super::stop_signal()))?;
     let hours = place.now().as_secs_f64() / 3600.0;
     let safe = plant::all_safe_share(args.seed, hours);
-    if args.json {
+    if json {
         let summary = serde_json::json!({
             "within_goal": score.share(), "within_goal_safe": safe, "hours": hours,
             "seed": args.seed, "forbidden": score.forbidden,
@@ -88,16 +86,6 @@ pub fn run(args: &PlantArgs) -> anyhow::Result<()> {
         println!("  left alone it would be {:5.1} %", 100.0 * safe);
         println!("  forbidden states       {:3}", score.forbidden);
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Completes at Ctrl-C or SIGTERM.
-async fn stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
-    tokio::select! {
-        // Where Ctrl-C cannot be heard, SIGTERM still can.
-        Ok(()) = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
-}

@@ -17,7 +17,7 @@ use crate::journal::{self, Journal, JournalError, Restored};
 use crate::limits;
 use crate::link::Endpoint;
 use crate::mind::catalog::Store;
-use crate::mind::{MindConfig, MindEvent};
+use crate::mind::client::{MindConfig, MindEvent};
 
 /// Why the parts cannot be put together.
 #[derive(Debug, Error)]
@@ -150,7 +150,7 @@ pub fn mind(
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = u16::try_from(threads.min(limits::MIND_THREADS_MAX)).unwrap_or(1);
     let (tell, events) = mpsc::channel::<MindEvent>(limits::MIND_EVENTS_MAX);
-    let handle = crate::mind::spawn(
+    let handle = crate::mind::client::spawn(
         MindConfig {
             program: PathBuf::from(program),
             args: vec!["mind".into()],

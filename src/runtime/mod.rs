@@ -3,7 +3,9 @@
 //!
 //! The seams end here: `Clock`, `Disk` (behind the journal), `Link`, `Model`.
 
+mod assemble;
 mod outbox;
+mod place;
 mod render;
 
 use std::collections::BTreeMap;
@@ -26,8 +28,10 @@ use crate::link::topics::{DeviceName, DeviceTopic};
 use crate::link::{
     Class, Endpoint, LinkConfig, LinkConfigError, LinkEvent, LinkHandle, Outgoing, Will,
 };
-use crate::mind::{MindEvent, MindHandle, MindState};
+use crate::mind::client::{DecideRequest, MindEvent, MindHandle, MindState};
+pub use assemble::{AssembleError, Memory, mind, parts};
 use outbox::Outbox;
+pub use place::PlaceOnBus;
 pub use render::Rendered;
 
 /// What a runtime is made of. Whoever builds it chooses the seams.
@@ -394,7 +398,15 @@ impl Runtime<'_> {
         let Some(mind) = &self.mind else { return };
         let id = question.id;
         self.clock.depart(1);
-        if mind.handle.decide(id, question.prefix, question.state, question.candidates).is_err() {
+        if mind
+            .handle
+            .decide(DecideRequest {
+                id,
+                prefix: question.prefix,
+                state: question.state,
+                candidates: question.candidates,
+            })
+            .is_err() {
             self.clock.arrive(1);
             self.apply(Event::Mind(MindNews::Lost { id }));
         }
@@ -497,9 +509,7 @@ impl Runtime<'_> {
             MindEvent::State(state) => {
                 let (word, text, sha256) = match state {
                     MindState::Loading => (MindWord::Loading, String::new(), String::new()),
-                    MindState::Ready { model: facts, .. } => {
-                        (MindWord::Ready, model, facts.sha256.clone())
-                    }
+                    MindState::Ready(facts, _) => (MindWord::Ready, model, facts.sha256),
                     MindState::Missing { path } => {
                         (MindWord::Missing, path.display().to_string(), String::new())
                     }
