@@ -172,6 +172,59 @@ const _: () = assert!(BACKOFF_MS_MIN <= BACKOFF_MS_MAX && 2 * BACKOFF_MS_MAX <= 
 const _: () = assert!(TAKEOVER_BACKOFF_MS_MIN > TAKEOVER_LIFE_MS);
 const _: () = assert!(TCP_CONNECT_MS_MAX < CONNECT_MS_MAX);
 
+// ---- mind ----
+
+/// Largest frame between the agent and the mind's process, in bytes, its length word not counted.
+/// 256 KiB holds the longest prompt that fits [`MIND_CONTEXT_TOKENS_MAX`] at 8 bytes a token.
+/// A longer request is refused; a longer length word means that the peer is not ours: it is left.
+pub const MIND_FRAME_BYTES_MAX: u32 = 256 * 1024;
+/// Least context of the mind, in tokens: a prefix, a state and eight candidates, all of them short.
+/// A request to load with less is refused.
+pub const MIND_CONTEXT_TOKENS_MIN: u32 = 256;
+/// Largest context of the mind, in tokens: 32,768 of SmolLM2-135M are 740 MB of key-value cache.
+/// A request to load with more is refused.
+pub const MIND_CONTEXT_TOKENS_MAX: u32 = 32_768;
+/// Largest batch that the processor works on at once, in tokens. At 64 the activations of a
+/// 49,152-word vocabulary cost 12 MB; 512 would cost 100 MB and save a few per cent of reading.
+pub const MIND_UBATCH_TOKENS_MAX: u32 = 512;
+/// Most rows of scores that one call keeps, each vocabulary * 4 bytes: 32 of them are 6 MB. A
+/// decision that needs more takes several calls.
+pub const MIND_OUTPUTS_MAX: u32 = 32;
+/// Sequences of the mind's context: candidates that are read side by side. Sixteen hold twice
+/// [`CANDIDATES_MAX`]; more candidates are scored in rounds.
+pub const MIND_SEQUENCES: u32 = 16;
+/// Most candidates of one request to the mind; more are refused.
+pub const MIND_CANDIDATES_MAX: usize = 256;
+/// Most threads that the mind may ask for, each of them a stack and a core; more are refused.
+pub const MIND_THREADS_MAX: u16 = 64;
+/// Most decisions that wait for the mind or are being scored; a further one is refused at once,
+/// since it would be older than its deadline when its turn came.
+pub const MIND_QUEUE_MAX: usize = 8;
+/// Longest load of a model, in milliseconds: 5 minutes, for 2 GB from a slow card with its
+/// checksum. The process is ended then, and started again after the back-off.
+pub const MIND_LOAD_MS_MAX: u64 = 300_000;
+/// Longest silence while a decision is in flight, in milliseconds: 60 s, far beyond any deadline.
+/// The process is ended then as stuck.
+pub const MIND_ANSWER_MS_MAX: u64 = 60_000;
+/// How long the process may take to end after its socket was closed, in milliseconds; then it is
+/// killed.
+pub const MIND_END_MS_MAX: u64 = 500;
+/// First pause before the process is started again, in milliseconds; doubles with each failure.
+pub const MIND_RESTART_MS_MIN: u64 = 250;
+/// Longest pause before the process is started again, in milliseconds: one try in 30 s costs a
+/// board little, and a person sees the state meanwhile.
+pub const MIND_RESTART_MS_MAX: u64 = 30_000;
+/// A process that served this long was sound: the pause begins at its least again.
+pub const MIND_SOUND_MS: u64 = 60_000;
+/// Time between two looks at a model file that is missing or was refused, in milliseconds. It is
+/// one `stat`.
+pub const MIND_FILE_LOOK_MS: u64 = 2_000;
+
+const _: () = assert!(MIND_OUTPUTS_MAX as usize >= CANDIDATES_MAX);
+const _: () = assert!(MIND_SEQUENCES as usize >= CANDIDATES_MAX);
+const _: () = assert!(MIND_FRAME_BYTES_MAX >= MIND_CONTEXT_TOKENS_MAX * 8);
+const _: () = assert!(MIND_RESTART_MS_MIN < MIND_RESTART_MS_MAX);
+
 // ---- models ----
 
 /// Bytes of a GGUF header, metadata and tensor table together. Beyond: the file is refused. The
@@ -221,6 +274,8 @@ pub const PULL_CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_
 pub const PULL_READ_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 /// Bytes of a client's error output that are shown. More of it is cut at the front.
 pub const PULL_MESSAGE_BYTES_MAX: usize = 2_000;
+/// Threads of a quantisation. A machine with more uses so many; the medium is the limit by then.
+pub const QUANTIZE_THREADS_MAX: u16 = 64;
 /// Bytes read at once when a file is copied or its checksum computed.
 pub const FILE_CHUNK_BYTES: usize = 128 << 10;
 

@@ -345,8 +345,12 @@ impl Store {
         let given = env::var_os("OUTPOST_MODELS").filter(|text| !text.is_empty());
         let folder = given
             .map(PathBuf::from)
-            .or_else(|| absolute("XDG_CACHE_HOME").map(|cache| cache.join("outpost").join("models")))
-            .or_else(|| absolute("HOME").map(|home| home.join(".cache").join("outpost").join("models")))
+            .or_else(|| {
+                absolute("XDG_CACHE_HOME").map(|cache| cache.join("outpost").join("models"))
+            })
+            .or_else(|| {
+                absolute("HOME").map(|home| home.join(".cache").join("outpost").join("models"))
+            })
             .unwrap_or_else(|| PathBuf::from(SERVICE_FOLDER));
         Self::new(folder, Catalog::embedded().clone())
     }

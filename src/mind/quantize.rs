@@ -11,10 +11,12 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::catalog::{CatalogError, ModelId, Source, Store};
+use super::ggml;
 use super::gguf::{self, FileType, GgufFacts, TensorType, TensorTypeUse};
 use super::pull::{self, PullError, Quantizer, Report};
 use super::stamp;
 use crate::disk::{self, DiskError};
+use crate::limits;
 
 /// What is to be made.
 #[derive(Debug, Clone)]
@@ -109,11 +111,14 @@ pub enum QuantizeError {
 /// # Errors
 /// What the library says.
 pub fn by_library(
-    _input: &Path,
-    _output: &Path,
+    input: &Path,
+    output: &Path,
     kind: FileType,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    Err(format!("this build has no quantiser for {kind}").into())
+    let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
+    let threads = u16::try_from(threads).unwrap_or(u16::MAX).min(limits::QUANTIZE_THREADS_MAX);
+    let kind: ggml::FileType = kind.name().parse()?;
+    Ok(ggml::quantize(input, output, kind, threads)?)
 }
 
 /// The recipe of this name, if it can be written.

@@ -90,7 +90,7 @@ fn wrong_types_and_the_input_as_output_are_refused() {
     let (_folder, store, input) = place();
     for wrong in ["Q9", "IQ1_S", ""] {
         let error = quantize(&store, &request(&input, wrong), &refuses, &mut Silent).unwrap_err();
-        assert!(error.to_string().contains("allowed: F32, F16"), "{error}");
+        assert!(error.to_string().contains("allowed: F16, Q4_0"), "{error}");
     }
     let same = Request { output: Some(input.clone().into()), ..request(&input, "Q4_0") };
     let error = quantize(&store, &same, &falls_back, &mut Silent).unwrap_err();
@@ -106,4 +106,14 @@ fn the_result_of_a_catalogue_step_gets_the_catalogue_name() {
     };
     assert_eq!(id("Q4_0"), "smollm2-135m-instruct-q4_0");
     assert_eq!(id("Q5_K_S"), "smollm2-135m-instruct-q5_k_s");
+}
+
+#[test]
+fn every_type_that_we_offer_is_one_that_the_library_writes() {
+    let offered: Vec<_> = FileType::all_writable().map(FileType::name).collect();
+    let mut written = ggml::FileType::ALL.map(ggml::FileType::name).to_vec();
+    written.sort_unstable();
+    let mut sorted = offered.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, written);
 }

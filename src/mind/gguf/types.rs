@@ -95,31 +95,31 @@ impl Serialize for TensorType {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileType(usize);
 
-/// (number in the file, name, type of most matrices, can be written without an importance matrix)
+/// (number in the file, name, type of most matrices, written by `outpost model quantize`)
 const FILE_TYPES: &[(u32, &str, &str, bool)] = &[
-    (0, "F32", "F32", true),
+    (0, "F32", "F32", false),
     (1, "F16", "F16", true),
-    (32, "BF16", "BF16", true),
+    (32, "BF16", "BF16", false),
     (2, "Q4_0", "Q4_0", true),
     (3, "Q4_1", "Q4_1", true),
     (8, "Q5_0", "Q5_0", true),
     (9, "Q5_1", "Q5_1", true),
     (7, "Q8_0", "Q8_0", true),
     (10, "Q2_K", "Q2_K", true),
-    (11, "Q3_K_S", "Q3_K", true),
+    (11, "Q3_K_S", "Q3_K", false),
     (12, "Q3_K_M", "Q3_K", true),
-    (13, "Q3_K_L", "Q3_K", true),
+    (13, "Q3_K_L", "Q3_K", false),
     (14, "Q4_K_S", "Q4_K", true),
     (15, "Q4_K_M", "Q4_K", true),
     (16, "Q5_K_S", "Q5_K", true),
     (17, "Q5_K_M", "Q5_K", true),
     (18, "Q6_K", "Q6_K", true),
     (25, "IQ4_NL", "IQ4_NL", true),
-    (30, "IQ4_XS", "IQ4_XS", true),
-    (26, "IQ3_S", "IQ3_S", true),
-    (27, "IQ3_M", "IQ3_S", true),
-    (36, "TQ1_0", "TQ1_0", true),
-    (37, "TQ2_0", "TQ2_0", true),
+    (30, "IQ4_XS", "IQ4_XS", false),
+    (26, "IQ3_S", "IQ3_S", false),
+    (27, "IQ3_M", "IQ3_S", false),
+    (36, "TQ1_0", "TQ1_0", false),
+    (37, "TQ2_0", "TQ2_0", false),
     (19, "IQ2_XXS", "IQ2_XXS", false),
     (20, "IQ2_XS", "IQ2_XS", false),
     (21, "Q2_K_S", "Q2_K", false),
@@ -163,7 +163,7 @@ impl FileType {
     }
 
     /// Whether `outpost model quantize` writes it. The others need statistics of the activations
-    /// (an importance matrix), or are made from special checkpoints.
+    /// (an importance matrix), are made from special checkpoints, or serve no board of ours.
     pub fn writable(self) -> bool {
         FILE_TYPES[self.0].3
     }

@@ -1,0 +1,267 @@
+//! A model at work: its key-value cache and the scores of the last batch.
+
+use std::ffi::c_void;
+use std::ops::Range;
+use std::ptr::NonNull;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ggml_sys as sys;
+
+use super::{Batch, GgmlError, Model, bound, fenced};
+
+/// Sizes and threads of a context.
+#[derive(Clone, Copy, Debug)]
+pub struct ContextOptions {
+    /// Tokens that the key-value cache holds, of all sequences together where it is unified.
+    pub context_tokens: u32,
+    /// Most tokens of one [`Context::decode`].
+    pub batch_tokens: u32,
+    /// Tokens that are worked on at once. 64 keeps the activations of a large vocabulary small.
+    pub ubatch_tokens: u32,
+    /// Most rows of scores that one [`Context::decode`] may ask for.
+    pub outputs_max: u32,
+    /// Number of sequences.
+    pub sequences_max: u32,
+    /// Threads for a single token. Memory is the limit there: two are best on a Raspberry Pi 5.
+    pub threads_decode: u16,
+    /// Threads for many tokens, where the cores are the limit.
+    pub threads_prefill: u16,
+    /// One cache for all sequences, so that a shared prefix is stored once and copied for free.
+    pub kv_unified: bool,
+}
+
+/// Stops the work of a context from another thread, at the next step of its graph.
+#[derive(Clone, Debug)]
+pub struct AbortFlag(Arc<AtomicBool>);
+
+impl AbortFlag {
+    /// Sets or clears it. While it is set, [`Context::decode`] ends in [`GgmlError::Aborted`].
+    pub fn set(&self, abort: bool) {
+        self.0.store(abort, Ordering::Relaxed);
+    }
+}
+
+/// Asked by C between the steps of a graph.
+unsafe extern "C" fn should_abort(data: *mut c_void) -> bool {
+    // SAFETY: `data` is the pointer that `Context::new` took from the `Arc` that the context
+    // keeps, so the flag outlives every call.
+    unsafe { &*data.cast::<AtomicBool>() }.load(Ordering::Relaxed)
+}
+
+/// A model at work: its key-value cache and the scores of the last batch.
+#[derive(Debug)]
+pub struct Context {
+    pointer: NonNull<sys::llama_context>,
+    memory: sys::llama_memory_t,
+    model: Rc<Model>,
+    options: ContextOptions,
+    /// Which rows of the last batch have scores.
+    outputs: Vec<bool>,
+    abort: AbortFlag,
+}
+
+impl Context {
+    /// Makes a context.
+    ///
+    /// # Errors
+    /// [`GgmlError::Bound`] for sizes that make no sense, [`GgmlError::NoMemory`] and
+    /// [`GgmlError::Refused`] where the cache cannot be had.
+    pub fn new(model: &Rc<Model>, options: ContextOptions) -> Result<Self, GgmlError> {
+        let o = options;
+        bound("context tokens", o.context_tokens.into(), 1..1 << 24)?;
+        bound("batch tokens", o.batch_tokens.into(), 1..i64::from(o.context_tokens) + 1)?;
+        bound("ubatch tokens", o.ubatch_tokens.into(), 1..i64::from(o.batch_tokens) + 1)?;
+        bound("rows of scores", o.outputs_max.into(), 1..i64::from(o.batch_tokens) + 1)?;
+        // The library keeps a row for each sequence, asked for or not.
+        let sequences_max = sys::LLAMA_MAX_SEQ.min(o.outputs_max as usize) as i64;
+        bound("sequences", o.sequences_max.into(), 1..sequences_max + 1)?;
+        bound("threads for a token", o.threads_decode.into(), 1..513)?;
+        bound("threads for many tokens", o.threads_prefill.into(), 1..513)?;
+        let abort = AbortFlag(Arc::new(AtomicBool::new(false)));
+        // SAFETY: takes nothing and returns a struct.
+        let mut params = unsafe { sys::llama_context_default_params() };
+        params.n_ctx = o.context_tokens;
+        params.n_batch = o.batch_tokens;
+        params.n_ubatch = o.ubatch_tokens;
+        params.n_seq_max = o.sequences_max;
+        params.n_outputs_max = o.outputs_max;
+        params.n_outputs_max_per_seq = 0;
+        params.n_threads = o.threads_decode.into();
+        params.n_threads_batch = o.threads_prefill.into();
+        params.kv_unified = o.kv_unified;
+        params.abort_callback = Some(should_abort);
+        params.abort_callback_data = Arc::as_ptr(&abort.0).cast_mut().cast();
+        let mut context = std::ptr::null_mut();
+        let action = "make the context";
+        fenced(action, |error, bytes| {
+            // SAFETY: the model is alive and kept alive by the `Rc` below; params, context and
+            // error are live in this frame; the abort flag is kept by the context.
+            unsafe {
+                let model = model.pointer.as_ptr();
+                sys::outpost_context_init(model, &params, &mut context, error, bytes)
+            }
+        })?;
+        let none = || GgmlError::Refused { action, text: "no context came back".to_owned() };
+        let pointer = NonNull::new(context).ok_or_else(none)?;
+        // SAFETY: the context was just made and is alive.
+        let memory = unsafe { sys::llama_get_memory(pointer.as_ptr()) };
+        let model = Rc::clone(model);
+        let context = Self { pointer, memory, model, options, outputs: Vec::new(), abort };
+        if memory.is_null() {
+            let text = "this architecture has no key-value cache".to_owned();
+            return Err(GgmlError::Refused { action, text });
+        }
+        context.options_as_made()
+    }
+
+    /// The library rounds some sizes: what counts is what it says afterwards.
+    fn options_as_made(mut self) -> Result<Self, GgmlError> {
+        let context = self.pointer.as_ptr();
+        // SAFETY: the context is alive; these read numbers.
+        let (tokens, batch, ubatch, sequences) = unsafe {
+            (
+                sys::llama_n_ctx(context),
+                sys::llama_n_batch(context),
+                sys::llama_n_ubatch(context),
+                sys::llama_n_seq_max(context),
+            )
+        };
+        self.options.context_tokens = tokens;
+        self.options.batch_tokens = batch;
+        self.options.ubatch_tokens = ubatch;
+        self.options.sequences_max = sequences;
+        Ok(self)
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The sizes as the library made them.
+    #[must_use]
+    pub fn options(&self) -> &ContextOptions {
+        &self.options
+    }
+
+    /// A handle that stops [`Context::decode`] from another thread.
+    #[must_use]
+    pub fn abort_flag(&self) -> AbortFlag {
+        self.abort.clone()
+    }
+
+    /// Reads a batch into the cache and computes the scores that it asks for.
+    ///
+    /// # Errors
+    /// [`GgmlError::Bound`] and [`GgmlError::NoSlot`] leave the cache as it was. After
+    /// [`GgmlError::Aborted`] and [`GgmlError::Refused`] it holds a part: [`Context::clear`] it.
+    pub fn decode(&mut self, batch: &mut Batch) -> Result<(), GgmlError> {
+        self.outputs.clear();
+        batch.check(&self.options, self.model.vocabulary_tokens)?;
+        let tokens = batch.len();
+        let raw = batch.raw();
+        let result = fenced("read the batch", |error, bytes| {
+            // SAFETY: the context is alive and borrowed exclusively; raw's pointers are into
+            // `batch`, which is borrowed until after the call and whose lengths were checked.
+            unsafe { sys::outpost_decode(self.pointer.as_ptr(), &raw, error, bytes) }
+        });
+        match result {
+            Ok(()) => {
+                self.outputs.extend(batch.outputs());
+                Ok(())
+            }
+            Err(GgmlError::NoSlot { .. }) => Err(GgmlError::NoSlot { tokens }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The scores after row `row` of the last batch: one number for each word of the vocabulary,
+    /// not normalised.
+    ///
+    /// # Errors
+    /// [`GgmlError::Bound`] where that row asked for none.
+    pub fn logits(&self, row: usize) -> Result<&[f32], GgmlError> {
+        let none = || GgmlError::Bound {
+            what: "row of scores",
+            found: row as i64,
+            allowed: "a row of the last batch that asked for scores".to_owned(),
+        };
+        if !self.outputs.get(row).copied().unwrap_or(false) {
+            return Err(none());
+        }
+        // SAFETY: the context is alive and the row is one that asked for scores.
+        let pointer = unsafe { sys::llama_get_logits_ith(self.pointer.as_ptr(), row as i32) };
+        let pointer = NonNull::new(pointer).ok_or_else(none)?;
+        // SAFETY: a row has `n_vocab` numbers (llama.h); they stay until the next decode, which
+        // needs `&mut self`.
+        Ok(unsafe { std::slice::from_raw_parts(pointer.as_ptr(), self.model.vocab_tokens()) })
+    }
+
+    /// Empties the cache.
+    pub fn clear(&mut self) {
+        // SAFETY: the memory belongs to the context, which is borrowed exclusively.
+        unsafe { sys::llama_memory_clear(self.memory, false) };
+        self.outputs.clear();
+    }
+
+    /// Gives `to` the tokens of `from` at `positions`. With a unified cache nothing is copied but
+    /// a mark.
+    ///
+    /// # Errors
+    /// [`GgmlError::Bound`] for sequences that do not exist or a cache that is not unified.
+    pub fn seq_cp(&mut self, from: u32, to: u32, positions: Range<u32>) -> Result<(), GgmlError> {
+        self.check_sequence(from)?;
+        self.check_sequence(to)?;
+        // Separate caches can only be copied whole; the library asserts it.
+        bound("unified cache", self.options.kv_unified.into(), 1..2)?;
+        let (start, end) = self.check_positions(&positions)?;
+        if start < end && from != to {
+            // SAFETY: the memory belongs to the context; sequences and positions were checked.
+            unsafe { sys::llama_memory_seq_cp(self.memory, from as i32, to as i32, start, end) };
+        }
+        Ok(())
+    }
+
+    /// Removes the tokens of a sequence at `positions`; `false` where this kind of cache cannot.
+    ///
+    /// # Errors
+    /// [`GgmlError::Bound`] for a sequence that does not exist.
+    pub fn seq_rm(&mut self, sequence: u32, positions: Range<u32>) -> Result<bool, GgmlError> {
+        self.check_sequence(sequence)?;
+        let (start, end) = self.check_positions(&positions)?;
+        // SAFETY: the memory belongs to the context; sequence and positions were checked.
+        Ok(unsafe { sys::llama_memory_seq_rm(self.memory, sequence as i32, start, end) })
+    }
+
+    /// Number of tokens of a sequence, from its last position.
+    ///
+    /// # Errors
+    /// [`GgmlError::Bound`] for a sequence that does not exist.
+    pub fn seq_len(&self, sequence: u32) -> Result<u32, GgmlError> {
+        self.check_sequence(sequence)?;
+        // SAFETY: the memory belongs to the context; the sequence was checked.
+        let last = unsafe { sys::llama_memory_seq_pos_max(self.memory, sequence as i32) };
+        Ok(u32::try_from(i64::from(last) + 1).unwrap_or(0))
+    }
+
+    fn check_sequence(&self, sequence: u32) -> Result<(), GgmlError> {
+        bound("sequence", sequence.into(), 0..self.options.sequences_max.into())
+    }
+
+    fn check_positions(&self, positions: &Range<u32>) -> Result<(i32, i32), GgmlError> {
+        let end = i64::from(self.options.context_tokens);
+        bound("first position", positions.start.into(), 0..end + 1)?;
+        bound("end position", positions.end.into(), 0..end + 1)?;
+        Ok((positions.start as i32, positions.end as i32))
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: ours, freed once, before the model and the abort flag that it points to.
+        unsafe { sys::llama_free(self.pointer.as_ptr()) };
+    }
+}

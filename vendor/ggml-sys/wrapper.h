@@ -1,0 +1,3 @@
+/* What bindgen reads: the C interface of llama.cpp and our shim around what can throw. */
+#include "llama.h"
+#include "shim.h"
