@@ -7,4 +7,6 @@
 //! decisions about the place, guards, topics.
 
 pub mod ggml;
+pub mod process;
+pub mod protocol;
 pub mod score;
