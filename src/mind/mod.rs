@@ -12,5 +12,7 @@ pub mod ggml;
 pub mod gguf;
 pub mod pull;
 pub mod quantize;
+pub mod process;
+pub mod protocol;
 pub mod score;
 pub mod stamp;
