@@ -310,3 +310,62 @@ pub const MIND_UBATCH_TOKENS: u32 = 64;
 /// 290 tokens/s with a 0.5B model (design §2; the published figure for Qwen2.5-0.5B Q4_0); the
 /// 135M model of the demo is charged the same, the cautious side.
 pub const DEMO_TOKEN_COST_US: u64 = 3450;
+
+// ---- journal ----
+
+/// Longest time a record waits for its commit, in milliseconds: one sync of an SD card takes 5 to
+/// 50, so this keeps ten syncs a second at most. Urgent batches do not wait.
+pub const JOURNAL_COMMIT_DELAY_MS: u64 = 100;
+/// Bytes of waiting records that are committed without waiting longer: 2,500 readings, a
+/// transaction of some 20 ms on a Pi 3.
+pub const JOURNAL_COMMIT_BYTES: usize = 256 * 1024;
+/// Most bytes of records in memory while the disk is slow, full or gone: 13 minutes of 100 readings
+/// a second, and a Zero 2 W can spare them. Beyond it readings are dropped, oldest first, and the
+/// range is named in a record; what is no reading is refused when it alone fills the bound.
+pub const JOURNAL_QUEUE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Least quota, in bytes: the tables, a write-ahead log and some days of decisions.
+/// A smaller one counts as this.
+pub const JOURNAL_QUOTA_BYTES_MIN: u64 = 4 * 1024 * 1024;
+/// First and longest wait before a failed commit is tried again, in milliseconds; it doubles.
+/// A card that was pulled or a disk that was full is back in use at most 10 s late.
+pub const JOURNAL_RETRY_MS_MIN: u64 = 100;
+/// See [`JOURNAL_RETRY_MS_MIN`].
+pub const JOURNAL_RETRY_MS_MAX: u64 = 10_000;
+/// Damaged files kept for a person to look at; the oldest goes. Each may be as large as the quota.
+pub const JOURNAL_DAMAGED_KEPT_MAX: usize = 2;
+/// Rows that one step of retention deletes: about 10 ms on a Pi 3, between two commits.
+pub const JOURNAL_TRIM_ROWS: u32 = 2000;
+/// Most pages of 4 KB in the write-ahead log between two checkpoints, and at most an eighth of the
+/// quota. More would make the log larger and its checkpoint longer, less would sync more often.
+pub const JOURNAL_WAL_PAGES: u64 = 1000;
+/// Page cache of the writer, in KB. The working set is the right edge of one tree and some small
+/// tables; SQLite's own default of 2 MB would be a seventh of the agent's memory.
+pub const JOURNAL_CACHE_KB: u32 = 512;
+/// Sequences reserved at a time in `journal.seq`, so that none is used twice even when the database
+/// is lost. At 100 records a second the file is written once in three hours.
+pub const JOURNAL_SEQ_RESERVE: u64 = 1_000_000;
+/// The stored time floor follows the trusted clock in steps of this many milliseconds: an own page
+/// in each commit would double what a quiet board writes. The last records close the difference.
+pub const JOURNAL_FLOOR_STEP_MS: i64 = 60_000;
+/// Records at the end that are looked at when the journal opens: twice the largest step of the
+/// floor at some records a second. More would cost opening time.
+pub const JOURNAL_OPEN_RECORDS: u32 = 1000;
+/// Most rows of last steps, modes, holds and pulses: four for each actuator that a configuration
+/// can have. More (names that are gone) lose the oldest at the next start.
+pub const JOURNAL_LATEST_ROWS_MAX: u32 = 4 * ACTUATORS_MAX as u32;
+/// Changes of device commands between two looks at the age and number of their ids. Looking costs a
+/// walk over the table; until then it may be longer by so many.
+pub const JOURNAL_FORGET_CHANGES: u32 = 256;
+/// Longest wait for another process's short lock on the database, in milliseconds: a reader that
+/// opens the file recovers the log under a lock. Beyond it the commit is tried again.
+pub const JOURNAL_BUSY_MS: u64 = 1000;
+/// Rows that a reader takes in one transaction: a longer one would keep the writer from
+/// starting its write-ahead log anew.
+pub const JOURNAL_READ_ROWS: u32 = 5000;
+/// Most single faults that `log verify` names; the rest is in its counts.
+pub const JOURNAL_REPORT_LINES_MAX: usize = 100;
+/// Pause of `log tail -f` between two looks, in milliseconds: a person sees it as at once.
+pub const JOURNAL_FOLLOW_MS: u64 = 200;
+
+const _: () = assert!(JOURNAL_COMMIT_BYTES * 4 <= JOURNAL_QUEUE_BYTES_MAX);
+const _: () = assert!(JOURNAL_RETRY_MS_MIN < JOURNAL_RETRY_MS_MAX);

@@ -10,6 +10,7 @@ mod run;
 mod summary;
 mod version;
 mod view;
+pub mod log;
 
 use std::process::ExitCode;
 
