@@ -7,7 +7,8 @@ use std::fmt;
 pub enum Strictness {
     /// `check`: an unknown key is a fault.
     Check,
-    /// `run`: an unknown key is a warning, since a rolled-back program must start with a newer file.
+    /// `run`: an unknown key is a warning, since a rolled-back program must start with a newer
+    /// file.
     Run,
 }
 

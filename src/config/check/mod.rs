@@ -211,9 +211,20 @@ impl<'a> Checker<'a> {
 
     /// A key that nobody knows here: a fault of `check`, a warning of `run`.
     fn unknown_key(&mut self, spot: &Spot, found: &str, allowed: String) {
+        let key = spot.key.to_lowercase();
+        let secret = ["password", "secret", "token"].iter().any(|word| key.contains(word));
+        let allowed = if secret {
+            format!("{allowed}; no secret stands in this file, only the name of a file with it")
+        } else {
+            allowed
+        };
         match self.strictness {
-            Strictness::Check => self.fault(spot, found.into(), allowed),
             Strictness::Run => self.warn(spot, format!("{found}, ignored; allowed: {allowed}")),
+            Strictness::Check => {
+                let place = self.place(spot);
+                let excerpt = place.excerpt.filter(|_| !secret);
+                self.fault_at(spot, Place { excerpt, ..place }, found.into(), allowed);
+            }
         }
     }
 
