@@ -31,6 +31,60 @@ pub const EXPRESSION_DEPTH_MAX: usize = 32;
 /// `EXPRESSION_DEPTH_MAX`, its release build a tenth; untouched pages cost nothing. The depth is
 /// checked before the parser sees the text, so that the stack cannot run out.
 pub const EXPRESSION_STACK_BYTES: usize = 16 * 1024 * 1024;
+/// Largest configuration file, in bytes: 4,096 sensors at 300 bytes each, twice. A larger one is
+/// not read.
+pub const CONFIG_BYTES_MAX: u64 = 2_500_000;
+/// Most faults that one check lists; the rest is counted. A person mends the first and asks again.
+pub const CONFIG_FAULTS_MAX: usize = 200;
+/// Longest name of a sensor or an actuator, in bytes: the mind reads it. Longer is a fault.
+pub const NAME_BYTES_MAX: usize = 64;
+/// Longest name of a goal, rule or interlock, in bytes: a line of text. Longer is a fault.
+pub const TITLE_BYTES_MAX: usize = 120;
+/// Longest topic, in bytes; MQTT's own limit is 65,535 and nobody reads that. Longer is a fault.
+pub const TOPIC_BYTES_MAX: usize = 512;
+/// Most words in one `map` or `options`; more are a fault.
+pub const WORDS_MAX: usize = 64;
+/// Shortest and longest `every`, in milliseconds: 10 ms (100 readings a second are the bus's own
+/// pace on a Zero 2 W) to 31 days (a meter that is read monthly). Outside is a fault.
+pub const EVERY_MS_MIN: u64 = 10;
+/// See [`EVERY_MS_MIN`].
+pub const EVERY_MS_MAX: u64 = 31 * 24 * 3600 * 1000;
+/// `every` where the configuration names none, in milliseconds (design §4).
+pub const EVERY_MS_DEFAULT: u64 = 60_000;
+/// Shortest and longest `confirm_within`, in milliseconds: 100 ms (one round over a slow Wi-Fi) to
+/// 10 minutes (a motorised valve). Outside is a fault.
+pub const CONFIRM_MS_MIN: u64 = 100;
+/// See [`CONFIRM_MS_MIN`].
+pub const CONFIRM_MS_MAX: u64 = 600_000;
+/// `confirm_within` where the configuration names none, in milliseconds (design §4).
+pub const CONFIRM_MS_DEFAULT: u64 = 5_000;
+/// Longest `min_on` and `min_off`, in milliseconds: a day. Longer is a fault.
+pub const DWELL_MS_MAX: u64 = 24 * 3600 * 1000;
+/// Shortest and longest `max` of a pulse, in milliseconds: 100 ms to a day. Outside is a fault.
+pub const PULSE_MS_MIN: u64 = 100;
+/// See [`PULSE_MS_MIN`].
+pub const PULSE_MS_MAX: u64 = 24 * 3600 * 1000;
+/// `max_commands_per_hour` where the configuration names none (design §4).
+pub const COMMANDS_PER_HOUR_DEFAULT: u32 = 60;
+/// Greatest `max_commands_per_hour`: one a second. More is a fault.
+pub const COMMANDS_PER_HOUR_MAX: u32 = 3600;
+/// Shortest and longest `deadline` of the mind, in milliseconds: 10 ms (a fast board with a tiny
+/// model) to 10 minutes. Outside is a fault. The default is design §4's.
+pub const DEADLINE_MS_MIN: u64 = 10;
+/// See [`DEADLINE_MS_MIN`].
+pub const DEADLINE_MS_MAX: u64 = 600_000;
+/// See [`DEADLINE_MS_MIN`].
+pub const DEADLINE_MS_DEFAULT: u64 = 2_000;
+/// Smallest and largest `max_packet`, in bytes: 10 KB (our own retained messages fit) to 64 MB (an
+/// eighth of a Zero 2 W's memory). Outside is a fault.
+pub const PACKET_BYTES_MIN: u64 = 10_000;
+/// See [`PACKET_BYTES_MIN`].
+pub const PACKET_BYTES_MAX: u64 = 64_000_000;
+/// Smallest `quota`, in bytes: 4 MB, below which the store's own overhead is most of it.
+/// Smaller is a fault.
+pub const QUOTA_BYTES_MIN: u64 = 4_000_000;
+/// Largest `quota`, in bytes: 1 TB, more than any board has. Larger is a fault.
+pub const QUOTA_BYTES_MAX: u64 = 1_000_000_000_000;
 
 // ---- readings ----
 

@@ -11,6 +11,7 @@ mod summary;
 mod version;
 mod view;
 pub mod log;
+pub mod check;
 
 use std::process::ExitCode;
 

@@ -86,9 +86,9 @@ impl Expression {
     /// Parses and checks a condition.
     ///
     /// # Errors
-    /// [`ExprError`] for the first thing that is wrong: too long or too deep, not CEL, a part of CEL
-    /// that is not taken here, an unknown name, types that do not fit, a word that an actuator can
-    /// never have, or a whole that is not a yes or no.
+    /// [`ExprError`] for the first thing that is wrong: too long or too deep, not CEL, a part of
+    /// CEL that is not taken here, an unknown name, types that do not fit, a word that an actuator
+    /// can never have, or a whole that is not a yes or no.
     pub fn compile(source: &str, names: &Names) -> Result<Expression, ExprError> {
         let converted = parse::compile(source, names)?;
         Ok(Expression {
