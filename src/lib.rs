@@ -15,4 +15,4 @@ pub mod limits;
 pub mod link;
 pub mod mind;
 pub mod plant;
-// pub mod runtime;
+pub mod runtime;

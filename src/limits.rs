@@ -40,8 +40,9 @@ pub const CONFIG_FAULTS_MAX: usize = 200;
 pub const NAME_BYTES_MAX: usize = 64;
 /// Longest name of a goal, rule or interlock, in bytes: a line of text. Longer is a fault.
 pub const TITLE_BYTES_MAX: usize = 120;
-/// Longest topic, in bytes; MQTT's own limit is 65,535 and nobody reads that. Longer is a fault.
-pub const TOPIC_BYTES_MAX: usize = 512;
+/// Longest topic in a configuration, in bytes; MQTT's own limit is 65,535 and nobody reads that.
+/// Longer is a fault.
+pub const CONFIG_TOPIC_BYTES_MAX: usize = 512;
 /// Most words in one `map` or `options`; more are a fault.
 pub const WORDS_MAX: usize = 64;
 /// Shortest and longest `every`, in milliseconds: 10 ms (100 readings a second are the bus's own
@@ -351,8 +352,9 @@ pub const PLANT_TICK_MS: u64 = 10;
 /// Pause of `outpost plant` between two attempts to reach its broker, in milliseconds.
 /// It is a test tool: it never gives up and never backs off.
 pub const PLANT_RECONNECT_MS: u64 = 1000;
-/// Most threads of the mind: beyond four cores small models gain nothing on any board.
-pub const MIND_THREADS_MAX: usize = 4;
+/// Most threads that the mind takes by itself: boards have four cores, and small models gain
+/// nothing from more.
+pub const MIND_THREADS_DEFAULT_MAX: u16 = 4;
 /// Most events of the mind that wait to be read.
 pub const MIND_EVENTS_MAX: usize = 64;
 /// Tokens of the mind's context: prefix 400, eight candidates and the state 300, and reserve for

@@ -10,8 +10,6 @@ mod run;
 mod summary;
 mod version;
 mod view;
-pub mod log;
-pub mod check;
 
 use std::process::ExitCode;
 
@@ -63,12 +61,12 @@ pub fn main() -> ExitCode {
     let end = match command {
         Command::Demo(args) => demo::run(&args, json),
         Command::Run(args) => run::run(&args, json),
-        Command::Check(args) => check::run(args, json),
+        Command::Check(args) => check::run(&args, json),
         Command::Version => version::run(json),
         Command::Plant(args) => plant::run(&args, json),
         Command::Decide(args) => decide::run(&args),
         Command::Model(args) => model::run(args, json),
-        Command::Log(args) => log::run(args, json),
+        Command::Log(args) => log::run(args, json, run::journal_path),
         Command::Mind => Ok(ExitCode::SUCCESS),
     };
     match end {

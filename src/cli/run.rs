@@ -21,7 +21,7 @@ use crate::runtime::{self, Memory, Observer};
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
     /// Configuration file
-    #[arg(long, default_value = config::DEFAULT_FILE)]
+    #[arg(long, default_value = config::DEFAULT_PATH)]
     pub config: PathBuf,
 }
 
@@ -60,6 +60,16 @@ pub fn load(path: &std::path::Path) -> anyhow::Result<Result<Config, ExitCode>> 
             Ok(Err(ExitCode::from(2)))
         }
     }
+}
+
+/// The journal's folder by a configuration file, or by the default one.
+///
+/// # Errors
+/// Where the configuration cannot be read or is wrong.
+pub fn journal_path(file: Option<&std::path::Path>) -> anyhow::Result<PathBuf> {
+    let file = file.unwrap_or(std::path::Path::new(config::DEFAULT_PATH));
+    let (config, _) = config::load(file, Strictness::Run)?;
+    Ok(config.journal.path)
 }
 
 async fn serve(config: Arc<Config>, json: bool) -> anyhow::Result<()> {

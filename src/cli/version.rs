@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::mind::{ggml, quantize};
+use crate::mind::ggml::{self, FileType};
 
 /// Prints the build, the kernels and the quantisations that it writes.
 ///
@@ -12,7 +12,7 @@ pub fn run(json: bool) -> anyhow::Result<ExitCode> {
     let built_s: i64 = env!("OUTPOST_BUILD_UNIX_S").parse().unwrap_or(0);
     let built = crate::journal::rfc3339(built_s * 1000);
     let kernels = ggml::kernels();
-    let quantizations = quantize::names();
+    let quantizations = FileType::ALL.map(FileType::name);
     if json {
         let line = serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),

@@ -148,7 +148,8 @@ pub fn mind(
         .locate(&mind.model)
         .map_err(|error| format!("[mind] model: {error}"))?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = u16::try_from(threads.min(limits::MIND_THREADS_MAX)).unwrap_or(1);
+    let most = limits::MIND_THREADS_DEFAULT_MAX;
+    let threads = u16::try_from(threads).unwrap_or(most).min(most);
     let (tell, events) = mpsc::channel::<MindEvent>(limits::MIND_EVENTS_MAX);
     let handle = crate::mind::client::spawn(
         MindConfig {

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::agent::Report;
-use crate::clock::{ClockTrust, Now};
+use crate::clock::Now;
 use crate::domain::CommandState;
 use crate::journal::{self, Stamp};
 use crate::link::Class;
@@ -106,8 +106,3 @@ pub fn foreign_boot(payload: &[u8], boot: u64, retained: bool) -> Option<String>
     (!retained && online && theirs != journal::boot_hex(boot)).then_some(short)
 }
 
-/// What the status says about the clock: a change of it is worth a new status.
-#[must_use]
-pub fn clock_word(trust: ClockTrust) -> &'static str {
-    trust.word()
-}

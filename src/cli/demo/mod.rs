@@ -148,7 +148,8 @@ async fn play(
             () = stop_signal() => {}
         }
         let lived = (place.score(), place.now(), began.elapsed());
-        drop(tell_over.send(()));
+        // The agent may have ended by itself.
+        let _gone = tell_over.send(());
         // The devices must still answer while the agent hands over.
         bus.live(&mut place, end + Duration::from_secs(3600)).await;
         shared.borrow_mut().score = lived.0;
@@ -217,7 +218,7 @@ async fn show(
         match shown.and_then(|()| view.wants_to_end(Duration::ZERO)) {
             Ok(true) => {
                 if let Some(tell) = tell_quit.take() {
-                    drop(tell.send(()));
+                    let _gone = tell.send(());
                 }
             }
             Ok(false) => {}

@@ -2,7 +2,7 @@
 //! spelled in `link`; here is only the prefix that foreign ones must not take.
 
 use crate::config::checked::Broker;
-use crate::limits::TOPIC_BYTES_MAX;
+use crate::limits::CONFIG_TOPIC_BYTES_MAX;
 
 /// First level of the device's own topics (design §5).
 const OWN_LEVEL: &str = "outpost";
@@ -14,8 +14,8 @@ pub(super) fn topic_fault(topic: &str) -> Option<(String, String)> {
     if topic.is_empty() {
         return said("an empty topic", plain);
     }
-    if topic.len() > TOPIC_BYTES_MAX {
-        let allowed = format!("at most {TOPIC_BYTES_MAX} bytes");
+    if topic.len() > CONFIG_TOPIC_BYTES_MAX {
+        let allowed = format!("at most {CONFIG_TOPIC_BYTES_MAX} bytes");
         return Some((format!("a topic of {} bytes", topic.len()), allowed));
     }
     if topic.contains(['+', '#']) {
@@ -184,7 +184,7 @@ mod tests {
         for topic in ["greenhouse/air", "a", "/a", "Grünhaus/1", "outposts/a", "a/outpost"] {
             assert_eq!(topic_fault(topic), None, "{topic}");
         }
-        let long = "a".repeat(TOPIC_BYTES_MAX + 1);
+        let long = "a".repeat(CONFIG_TOPIC_BYTES_MAX + 1);
         for topic in ["", "a/+", "a/#", "a\0", "outpost", "outpost/b/cmd/set/1", "$SYS/x", &long] {
             assert!(topic_fault(topic).is_some(), "{topic}");
         }
