@@ -6,6 +6,7 @@
 //! supervisor on the agent's side, with [`protocol`] between them. What must never be here:
 //! decisions about the place, guards, topics.
 
+pub mod client;
 pub mod ggml;
 pub mod process;
 pub mod protocol;
