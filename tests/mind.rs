@@ -22,6 +22,10 @@ const MODEL: &str = "smollm2-135m-instruct-q4_0.gguf";
 /// Longest wait for anything here: a loaded machine takes seconds to load a model.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// One: these tests run side by side, and the library's threads wait for each other by spinning,
+/// which takes minutes where there are more of them than cores.
+const THREADS: u16 = 1;
+
 const PREFIX: &str = "You look after a greenhouse. Choose what to do now.\n\
     Devices: heater raises air temperature; fan lowers air temperature; pump raises soil \
     moisture.\nNotes of the keeper: At night prefer the vent to the fan, it is quiet.\n";
@@ -58,51 +62,64 @@ fn scorer(model: &Rc<Model>, context_tokens: u32) -> Scorer {
     let options = ScorerOptions {
         context_tokens,
         ubatch_tokens: 64,
-        threads_decode: 2,
-        threads_prefill: 2,
+        threads_decode: THREADS,
+        threads_prefill: THREADS,
         normalisation: Normalisation::Sum,
     };
     Scorer::new(model, options).expect("a context")
 }
 
 /// The slow way, by the book: one sequence, one token at a time, every logarithm in `f64`.
-fn one_by_one(model: &Rc<Model>, candidate: &str) -> f64 {
+fn one_by_one(model: &Rc<Model>, candidates: &[String]) -> Vec<f64> {
     let options = ContextOptions {
         context_tokens: 512,
         batch_tokens: 1,
         ubatch_tokens: 1,
         outputs_max: 1,
         sequences_max: 1,
-        threads_decode: 2,
-        threads_prefill: 2,
+        threads_decode: THREADS,
+        threads_prefill: THREADS,
         kv_unified: true,
     };
     let mut context = Context::new(model, options).expect("a context");
-    let mut tokens = model.tokenize(PREFIX, true, false).expect("tokens");
-    tokens.extend(model.tokenize(STATE, false, false).expect("tokens"));
-    let first = tokens.len();
-    tokens.extend(model.tokenize(&format!(" {candidate}\n"), false, false).expect("tokens"));
-    let mut sum = 0.0;
     let mut batch = Batch::new();
-    for (position, pair) in tokens.windows(2).enumerate() {
+    let mut read = |context: &mut Context, position: usize, token| {
         batch.clear();
-        batch.push(pair[0], position as u32, 0..1, true);
+        batch.push(token, position as u32, 0..1, true);
         context.decode(&mut batch).expect("read");
-        if position + 1 >= first {
-            let row = context.logits(0).expect("asked for");
-            let total = row.iter().map(|value| f64::from(*value).exp()).sum::<f64>().ln();
-            sum += f64::from(row[pair[1] as usize]) - total;
-        }
+        context.logits(0).expect("asked for").to_vec()
+    };
+    let mut prompt = model.tokenize(PREFIX, true, false).expect("tokens");
+    prompt.extend(model.tokenize(STATE, false, false).expect("tokens"));
+    let mut row = Vec::new();
+    for (position, token) in prompt.iter().enumerate() {
+        row = read(&mut context, position, *token);
     }
-    sum
+    let after_prompt = row;
+    let mut sums = Vec::new();
+    for candidate in candidates {
+        let end = context.options().context_tokens;
+        assert!(context.seq_rm(0, prompt.len() as u32..end).expect("a sequence"));
+        let tokens = model.tokenize(&format!(" {candidate}\n"), false, false).expect("tokens");
+        let (mut row, mut sum) = (after_prompt.clone(), 0.0);
+        for (index, token) in tokens.iter().enumerate() {
+            let total = row.iter().map(|value| f64::from(*value).exp()).sum::<f64>().ln();
+            sum += f64::from(row[*token as usize]) - total;
+            if index + 1 < tokens.len() {
+                row = read(&mut context, prompt.len() + index, *token);
+            }
+        }
+        sums.push(sum);
+    }
+    sums
 }
 
 #[test]
 fn one_pass_gives_the_scores_of_reading_one_token_at_a_time() {
     let model = model();
     let scored = scorer(&model, 512).score(PREFIX, STATE, &candidates()).expect("scores");
-    for (text, score) in candidates().iter().zip(&scored.candidates) {
-        let slow = one_by_one(&model, text);
+    let slow = one_by_one(&model, &candidates());
+    for ((text, score), slow) in candidates().iter().zip(&scored.candidates).zip(slow) {
         // Different kernels for one and for many tokens round differently; 1 % of a probability.
         let difference = (f64::from(score.logprob) - slow).abs();
         assert!(difference < 0.15, "{text}: {} in one pass, {slow} one by one", score.logprob);
@@ -217,8 +234,8 @@ impl Mind {
             sha256,
             context_tokens: 1024,
             ubatch_tokens: 64,
-            threads_decode: 2,
-            threads_prefill: 2,
+            threads_decode: THREADS,
+            threads_prefill: THREADS,
         };
         Self { handle: client::spawn(config, sender), events }
     }
