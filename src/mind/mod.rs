@@ -8,6 +8,7 @@
 //! never be here: decisions about the place, guards, topics.
 
 pub mod catalog;
+pub mod client;
 pub mod ggml;
 pub mod gguf;
 pub mod pull;
