@@ -150,8 +150,8 @@ pub const EMBEDDED_SEGMENTS_MAX: usize = 4;
 /// Longest wait until the embedded broker accepts connections, in milliseconds; then it has failed.
 pub const EMBEDDED_START_MS_MAX: u64 = 5_000;
 
+const _: () = assert!(WRITE_BUFFER_BYTES_HIGH + OUTGOING_BYTES_MAX < WRITE_BUFFER_BYTES_MAX);
 const _: () = assert!(IN_FLIGHT_FOR_COMMANDS < IN_FLIGHT_MAX);
 const _: () = assert!(BACKOFF_MS_MIN <= BACKOFF_MS_MAX && 2 * BACKOFF_MS_MAX <= STABLE_MS);
 const _: () = assert!(TAKEOVER_BACKOFF_MS_MIN > TAKEOVER_LIFE_MS);
 const _: () = assert!(TCP_CONNECT_MS_MAX < CONNECT_MS_MAX);
-const _: () = assert!(WRITE_BUFFER_BYTES_HIGH + OUTGOING_BYTES_MAX < WRITE_BUFFER_BYTES_MAX);
