@@ -1,5 +1,6 @@
 //! The link against a real mosquitto: outages, sessions, oversize messages, takeovers, wills, TLS.
 #![allow(clippy::unwrap_used, reason = "a set-up that fails must fail the test")]
+#![allow(clippy::disallowed_methods, reason = "nobody reads a test's folder after a power cut")]
 
 mod common;
 
