@@ -77,7 +77,8 @@ impl fmt::Display for Summary {
         let Commands { sent, confirmed, refused, open } = self.commands;
         writeln!(
             f,
-            "  commands        {sent} sent · {confirmed} confirmed · {refused} refused · {open} open"
+            "  {:<15} {sent} sent · {confirmed} confirmed · {refused} refused · {open} open",
+            "commands"
         )?;
         writeln!(f, "  forbidden       {} states", self.forbidden)?;
         if self.model.is_empty() {
