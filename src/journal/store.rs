@@ -203,8 +203,9 @@ impl Store {
             path,
         };
         let was_there = std::fs::metadata(&store.path).is_ok_and(|file| file.len() > 0);
+        let is_first = store.reserved_seq == 0;
         let mut restored = match store.open_and_restore() {
-            Ok(restored) if was_there || store.reserved_seq == 0 => restored,
+            Ok(restored) if was_there || is_first => restored,
             // The database is gone and sequences were used: a lost file, not a new device.
             Ok(_) => {
                 let found =

@@ -79,7 +79,9 @@ fn check_header(path: &Path) -> Result<(), JournalError> {
         && header[16..18] == [0x10, 0x00]
         && header[18..20].iter().all(|version| matches!(version, 1 | 2))
         && header[20..24] == [0, 64, 32, 32]
-        && header[56..60] == [0, 0, 0, 1];
+        // UTF-8, or not said before the first checkpoint.
+        && header[56..59] == [0, 0, 0]
+        && matches!(header[59], 0 | 1);
     if whole { Ok(()) } else { Err(foreign("not a database of this program, or damaged")) }
 }
 
