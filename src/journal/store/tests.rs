@@ -279,6 +279,29 @@ fn a_missing_database_is_a_loss_and_not_a_new_device() {
 }
 
 #[test]
+fn a_crash_between_setting_aside_and_beginning_anew_forgets_no_command() {
+    let folder = TempDir::new().unwrap();
+    filled(&folder, true);
+    let path = folder.path().join(DATABASE);
+    fs::rename(&path, folder.path().join("journal.sqlite.damaged-1")).unwrap();
+    // The tables of the new one are there, what was saved is not.
+    drop(schema::open(&path, OPTIONS.quota_bytes).unwrap());
+    let (_store, restored) = open(&folder);
+    assert_eq!(restored.commands.len(), 150);
+    assert!(restored.next_seq > 601 && restored.damage.is_some());
+    assert!(Reader::open(folder.path()).unwrap().verify().unwrap().is_whole());
+}
+
+#[test]
+fn a_start_without_records_is_no_loss() {
+    let folder = TempDir::new().unwrap();
+    for _ in 0..3 {
+        let (_store, restored) = open(&folder);
+        assert_eq!((restored.next_seq, restored.damage), (1, None));
+    }
+}
+
+#[test]
 fn two_damaged_files_are_kept_and_no_more() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join(DATABASE);
