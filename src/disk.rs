@@ -11,7 +11,7 @@ use thiserror::Error;
 
 /// A step of writing a file failed.
 #[derive(Debug, Error)]
-#[error("cannot {action} {}: {source}", path.display())]
+#[error("cannot {action} {}", path.display())]
 pub struct DiskError {
     /// What was tried, as a verb.
     pub action: &'static str,

@@ -194,7 +194,7 @@ pub enum CatalogError {
         wanted: String,
     },
     /// A file cannot be read.
-    #[error("cannot read model file {}: {source}", path.display())]
+    #[error("cannot read model file {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
