@@ -117,3 +117,61 @@ const _: () = assert!(MIND_OUTPUTS_MAX as usize >= CANDIDATES_MAX);
 const _: () = assert!(MIND_SEQUENCES as usize >= CANDIDATES_MAX);
 const _: () = assert!(MIND_FRAME_BYTES_MAX >= MIND_CONTEXT_TOKENS_MAX * 8);
 const _: () = assert!(MIND_RESTART_MS_MIN < MIND_RESTART_MS_MAX);
+
+// ---- models ----
+
+/// Bytes of a GGUF header, metadata and tensor table together. Beyond: the file is refused. The
+/// largest vocabularies in use (256,000 tokens with merges) take about 16 MB.
+pub const GGUF_HEADER_BYTES_MAX: u64 = 64 << 20;
+/// Metadata keys of a GGUF file. Beyond: the file is refused. Real files have 20 to 60.
+pub const GGUF_KEYS_MAX: u64 = 4_096;
+/// Bytes of one metadata key. Beyond: the file is refused. The longest in use is under 80.
+pub const GGUF_KEY_BYTES_MAX: u64 = 1_024;
+/// Bytes of one metadata string. Beyond: the file is refused. Chat templates reach 20 KB.
+pub const GGUF_STRING_BYTES_MAX: u64 = 1 << 20;
+/// Bytes of a metadata string that are kept in memory; of a longer one only the length is. The
+/// strings that we look at are names.
+pub const GGUF_STRING_KEPT_BYTES_MAX: u64 = 1_024;
+/// Elements of a metadata array of numbers that are kept; of a longer one only the length is.
+/// Arrays that we look at hold one number a layer.
+pub const GGUF_NUMBERS_KEPT_MAX: u64 = 512;
+/// Tokens of a vocabulary. Beyond: the file is refused. The largest in use has 262,144.
+pub const GGUF_VOCABULARY_MAX: u64 = 1 << 20;
+/// Tensors of a GGUF file. Beyond: the file is refused. 512 layers of 30 tensors each.
+pub const GGUF_TENSORS_MAX: u64 = 16_384;
+/// Bytes of a tensor's name: ggml keeps 64 with the closing zero and refuses longer ones.
+pub const GGUF_TENSOR_NAME_BYTES_MAX: u64 = 63;
+/// Layers of a model: llama.cpp asserts on more (`LLAMA_MAX_LAYERS`), which ends the process.
+pub const MODEL_LAYERS_MAX: u64 = 512;
+/// Experts of a model: llama.cpp asserts on more (`LLAMA_MAX_EXPERTS`).
+pub const MODEL_EXPERTS_MAX: u64 = 1_024;
+/// Attention heads, and values of one head. Beyond: refused, so that no product overflows.
+pub const MODEL_HEADS_MAX: u64 = 4_096;
+/// Values of an embedding, and tokens of a context. Beyond: refused, for the same reason.
+pub const MODEL_LENGTH_MAX: u64 = 1 << 27;
+/// Bytes of a model file in the catalogue. Beyond: the catalogue is refused. More than the memory
+/// of any board that we run on.
+pub const MODEL_FILE_BYTES_MAX: u64 = 64 << 30;
+/// Characters of a model's id: it becomes a file name and a word in a record.
+pub const MODEL_ID_BYTES_MAX: usize = 64;
+/// Entries of the catalogue. Beyond: the catalogue is refused; it is a list for people.
+pub const CATALOG_MODELS_MAX: usize = 256;
+/// Attempts in a row of one HTTP source that bring no byte. Beyond: the next source is tried.
+pub const PULL_ATTEMPTS_MAX: u32 = 4;
+/// Pause before the second attempt; doubles with each. A router's restart fits into the sum.
+pub const PULL_PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
+/// Until a connection stands. Beyond: the attempt has failed.
+pub const PULL_CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(15);
+/// Between two reads of a transfer. Beyond: the attempt has failed and the next one goes on from
+/// there. Mobile lines stall for some ten seconds when they change cells.
+pub const PULL_READ_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+/// Bytes of a client's error output that are shown. More of it is cut at the front.
+pub const PULL_MESSAGE_BYTES_MAX: usize = 2_000;
+/// Threads of a quantisation. A machine with more uses so many; the medium is the limit by then.
+pub const QUANTIZE_THREADS_MAX: u16 = 64;
+/// Bytes read at once when a file is copied or its checksum computed.
+pub const FILE_CHUNK_BYTES: usize = 128 << 10;
+
+const _: () = assert!(GGUF_STRING_BYTES_MAX < GGUF_HEADER_BYTES_MAX);
+const _: () = assert!(GGUF_STRING_KEPT_BYTES_MAX < GGUF_STRING_BYTES_MAX);
+const _: () = assert!(GGUF_NUMBERS_KEPT_MAX >= MODEL_LAYERS_MAX);

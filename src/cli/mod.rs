@@ -1,5 +1,7 @@
 //! The command line: one file a subcommand. No logic of the agent lives here.
 
+pub mod model;
+
 use std::process::ExitCode;
 
 /// Parses the arguments, runs the subcommand and turns its end into an exit code (design §7).

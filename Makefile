@@ -1,0 +1,44 @@
+# The commands that people need. `make` alone lists them.
+
+CARGO_DENY_VERSION = 0.20.2
+TARGET = $(or $(CARGO_TARGET_DIR),target)
+PROFILE = release
+
+.PHONY: help setup demo test check lint audit size bench clean
+
+help: ## Lists these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Installs what is missing, builds, fetches and quantises the model. Once
+	@cross/setup.sh $(PROFILE)
+
+demo: setup ## Runs the whole thing: broker, simulated greenhouse, agent, language model
+	@$(TARGET)/release/outpost demo
+
+test: PROFILE = dev
+test: setup ## Runs every test, with a real broker and the real model
+	cargo test --locked --workspace
+
+check: lint test ## What a change must pass: format, lints, documentation, style, tests
+
+# Its own command, since it needs neither model nor broker. The style test is one of the tests.
+lint:
+	@cross/setup.sh packages
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+
+audit: ## Checks licences, sources and known faults of all dependencies
+	@cross/audit.sh $(CARGO_DENY_VERSION)
+
+size: ## Prints the size of the stripped release binary
+	@cargo build --release --locked
+	@strip -s -o $(TARGET)/outpost.stripped $(TARGET)/release/outpost
+	@wc -c < $(TARGET)/outpost.stripped | \
+		awk '{ printf "outpost: %d bytes, %.1f MB stripped\n", $$1, $$1 / 1e6 }'
+
+bench: setup ## Runs the benchmarks
+	cargo bench --locked --workspace
+
+clean: ## Removes what was built of this project; dependencies, ggml and the model stay
+	cargo clean -p outpost
