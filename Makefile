@@ -7,7 +7,7 @@ PROFILE = release
 .PHONY: help setup demo test check lint audit size bench clean
 
 help: ## Lists these commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Installs what is missing, builds, fetches and quantises the model. Once
 	@cross/setup.sh $(PROFILE)
@@ -34,7 +34,8 @@ audit: ## Checks licences, sources and known faults of all dependencies
 size: ## Prints the size of the stripped release binary
 	@cargo build --release --locked
 	@strip -s -o $(TARGET)/outpost.stripped $(TARGET)/release/outpost
-	@wc -c < $(TARGET)/outpost.stripped | awk '{ printf "outpost: %d bytes, %.1f MB stripped\n", $$1, $$1 / 1e6 }'
+	@wc -c < $(TARGET)/outpost.stripped | \
+		awk '{ printf "outpost: %d bytes, %.1f MB stripped\n", $$1, $$1 / 1e6 }'
 
 bench: setup ## Runs the benchmarks
 	cargo bench --locked --workspace

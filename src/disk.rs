@@ -11,7 +11,7 @@ use thiserror::Error;
 
 /// A step of writing a file failed.
 #[derive(Debug, Error)]
-#[error("cannot {action} {}: {source}", path.display())]
+#[error("cannot {action} {}", path.display())]
 pub struct DiskError {
     /// What was tried, as a verb.
     pub action: &'static str,
@@ -49,6 +49,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
 ///
 /// # Errors
 /// The step that failed, with its path.
+#[expect(clippy::disallowed_methods, reason = "this is the place that the others are sent to")]
 pub fn publish(finished: &Path, target: &Path) -> Result<(), DiskError> {
     File::open(finished).and_then(|file| file.sync_all()).map_err(fault("sync", finished))?;
     std::fs::rename(finished, target).map_err(fault("rename to its final name", finished))?;

@@ -161,10 +161,8 @@ fn list(store: &Store, json: bool, output: &mut dyn Write) -> Result<(), anyhow:
         };
         let Entry { id, licence, quantization, context_length, .. } = entry;
         let size = entry.bytes.map_or("made here".into(), megabytes);
-        writeln!(
-            output,
-            "{mark} {id:<36} {quantization:<7} {size:>10}  {context_length} tokens  {licence}  {state}"
-        )?;
+        let facts = format!("{quantization:<7} {size:>10}  {context_length} tokens  {licence}");
+        writeln!(output, "{mark} {id:<36} {facts}  {state}")?;
     }
     if json {
         let folder = store.folder();

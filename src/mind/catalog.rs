@@ -162,7 +162,10 @@ pub enum CatalogError {
         found: String,
     },
     /// The name is right and the file is not there. `outpost model pull` brings it.
-    #[error("model {id} is not on this machine ({} is missing); fetch it with: outpost model pull {id}", path.display())]
+    #[error(
+        "model {id} is not on this machine ({} is missing); fetch it with: outpost model pull {id}",
+        path.display()
+    )]
     Absent {
         /// The model.
         id: String,
@@ -170,7 +173,10 @@ pub enum CatalogError {
         path: PathBuf,
     },
     /// The file is shorter or longer than it should be. Pull it again.
-    #[error("model file {} has {found} bytes; it should have {wanted}: outpost model pull {id}", path.display())]
+    #[error(
+        "model file {} has {found} bytes; it should have {wanted}: outpost model pull {id}",
+        path.display()
+    )]
     WrongSize {
         /// The model.
         id: String,
@@ -182,7 +188,10 @@ pub enum CatalogError {
         wanted: u64,
     },
     /// The file is not the one it should be. Pull it again.
-    #[error("model file {} has SHA-256 {found}; it should have {wanted}: outpost model pull {id}", path.display())]
+    #[error(
+        "model file {} has SHA-256 {found}; it should have {wanted}: outpost model pull {id}",
+        path.display()
+    )]
     WrongChecksum {
         /// The model.
         id: String,
@@ -194,7 +203,7 @@ pub enum CatalogError {
         wanted: String,
     },
     /// A file cannot be read.
-    #[error("cannot read model file {}: {source}", path.display())]
+    #[error("cannot read model file {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,

@@ -29,8 +29,7 @@ pub use types::{FileType, TensorType};
 pub struct GgufError {
     /// The file.
     pub path: PathBuf,
-    /// What is wrong with it.
-    #[source]
+    /// What is wrong with it. The message has it already, so it is no cause to be printed again.
     pub fault: Fault,
 }
 
@@ -40,14 +39,14 @@ pub struct GgufError {
 pub enum Fault {
     /// The file is not there, or may not be read.
     #[error("cannot be opened: {0}")]
-    Open(#[source] io::Error),
+    Open(io::Error),
     /// The medium failed while we read.
-    #[error("cannot be read at {place}: {source}")]
+    #[error("cannot be read at {place}: {error}")]
     Read {
         /// What was being read.
         place: String,
         /// What the system answered.
-        source: io::Error,
+        error: io::Error,
     },
     /// It is something else, a page of a web server for example.
     #[error("is not a GGUF model: it begins with \"{found}\", a GGUF file begins with \"GGUF\"")]
@@ -63,7 +62,7 @@ pub enum Fault {
     },
     /// It ends before its content does: an interrupted download or copy. Fetch it again.
     #[error(
-        "is cut off: {place} needs {needed} more bytes and {left} are left of the file's {file_bytes}"
+        "is cut off: {place} needs {needed} more bytes, of the file's {file_bytes} are left {left}"
     )]
     Truncated {
         /// What was being read.

@@ -85,7 +85,7 @@ pub enum PullError {
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// The lock of the store cannot be had.
-    #[error("cannot lock the models' folder with {}: {source}", path.display())]
+    #[error("cannot lock the models' folder with {}", path.display())]
     Lock {
         /// The lock file.
         path: PathBuf,
@@ -126,7 +126,7 @@ pub enum SourceError {
     #[error(transparent)]
     Base(Box<PullError>),
     /// The library's quantiser refused.
-    #[error("quantising failed: {0}")]
+    #[error("quantising failed")]
     Quantize(#[source] Box<dyn Error + Send + Sync>),
     /// What came is shorter or longer than the catalogue says.
     #[error("it brought {found} bytes; the catalogue says {wanted}")]
@@ -151,7 +151,7 @@ pub enum SourceError {
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// What came cannot be read back.
-    #[error("cannot read {} back: {source}", path.display())]
+    #[error("cannot read {} back", path.display())]
     ReadBack {
         /// The file.
         path: PathBuf,

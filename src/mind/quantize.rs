@@ -80,7 +80,7 @@ pub enum QuantizeError {
         path: PathBuf,
     },
     /// The library refused.
-    #[error("quantising {} failed: {source}", path.display())]
+    #[error("quantising {} failed", path.display())]
     Library {
         /// The input.
         path: PathBuf,
@@ -97,7 +97,7 @@ pub enum QuantizeError {
     #[error(transparent)]
     Store(#[from] PullError),
     /// The result cannot be read back.
-    #[error("cannot read {} back: {source}", path.display())]
+    #[error("cannot read {} back", path.display())]
     ReadBack {
         /// The file.
         path: PathBuf,
@@ -297,7 +297,7 @@ impl fmt::Display for Outcome {
             write!(
                 out,
                 " {} of them have rows of {} values, no multiple of the {} that {} packs together, \
-                 so llama.cpp wrote another type without a word.",
+                 so llama.cpp wrote another type instead.",
                 self.misfits,
                 rows.join(" or "),
                 self.main_type.block_values(),

@@ -64,8 +64,8 @@ impl<R: Read> Reader<R> {
 
     fn fill(&mut self, target: &mut [u8]) -> Result<(), Fault> {
         self.expect_room(target.len() as u64, 1)?;
-        self.inner.read_exact(target).map_err(|source| {
-            if source.kind() == io::ErrorKind::UnexpectedEof {
+        self.inner.read_exact(target).map_err(|error| {
+            if error.kind() == io::ErrorKind::UnexpectedEof {
                 // The file became shorter while we read it.
                 Fault::Truncated {
                     place: self.place.clone(),
@@ -74,7 +74,7 @@ impl<R: Read> Reader<R> {
                     file_bytes: self.file_bytes,
                 }
             } else {
-                Fault::Read { place: self.place.clone(), source }
+                Fault::Read { place: self.place.clone(), error }
             }
         })?;
         self.offset += target.len() as u64;
@@ -102,7 +102,7 @@ impl<R: Read> Reader<R> {
     pub(super) fn skip(&mut self, count: u64) -> Result<(), Fault> {
         self.expect_room(count, 1)?;
         let skipped = io::copy(&mut self.inner.by_ref().take(count), &mut io::sink())
-            .map_err(|source| Fault::Read { place: self.place.clone(), source })?;
+            .map_err(|error| Fault::Read { place: self.place.clone(), error })?;
         if skipped < count {
             return Err(Fault::Truncated {
                 place: self.place.clone(),

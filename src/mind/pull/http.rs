@@ -73,7 +73,7 @@ pub enum HttpError {
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// The part file cannot be written: the disk is full, for example.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}", path.display())]
     Write {
         /// The part file.
         path: PathBuf,
@@ -117,7 +117,7 @@ pub(super) fn fetch(
     report: &mut dyn Report,
 ) -> Result<(), HttpError> {
     let agent: Agent = Agent::config_builder()
-        .user_agent(concat!("outpost/", env!("CARGO_PKG_VERSION")))
+        .user_agent(concat!("outpost", "/", env!("CARGO_PKG_VERSION")))
         .http_status_as_error(false)
         .timeout_connect(Some(patience.connect))
         .timeout_recv_response(Some(patience.read))

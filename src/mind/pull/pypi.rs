@@ -65,7 +65,7 @@ impl std::fmt::Display for Ended {
 pub enum PypiError {
     /// There is no Python.
     #[error(
-        "cannot start {}: {source}; on Debian: apt-get install python3 python3-venv",
+        "cannot start {}; on Debian: apt-get install python3 python3-venv",
         python.display()
     )]
     Start {
@@ -107,7 +107,7 @@ pub enum PypiError {
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// A program cannot be waited for.
-    #[error("cannot wait for {}: {source}", program.display())]
+    #[error("cannot wait for {}", program.display())]
     Wait {
         /// The program.
         program: PathBuf,
