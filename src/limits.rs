@@ -27,6 +27,65 @@ pub const NOTE_BYTES_MAX: usize = 400;
 pub const EXPRESSION_BYTES_MAX: usize = 1024;
 /// Deepest nesting of an expression; bounds the stack of the evaluator.
 pub const EXPRESSION_DEPTH_MAX: usize = 32;
+/// Stack of the thread that parses one expression, in bytes. The parser's debug build needs 5 MB at
+/// `EXPRESSION_DEPTH_MAX`, its release build a tenth; untouched pages cost nothing. The depth is
+/// checked before the parser sees the text, so that the stack cannot run out.
+pub const EXPRESSION_STACK_BYTES: usize = 16 * 1024 * 1024;
+/// Largest configuration file, in bytes: 4,096 sensors at 300 bytes each, twice. A larger one is
+/// not read.
+pub const CONFIG_BYTES_MAX: u64 = 2_500_000;
+/// Most faults that one check lists; the rest is counted. A person mends the first and asks again.
+pub const CONFIG_FAULTS_MAX: usize = 200;
+/// Longest name of a sensor or an actuator, in bytes: the mind reads it. Longer is a fault.
+pub const NAME_BYTES_MAX: usize = 64;
+/// Longest name of a goal, rule or interlock, in bytes: a line of text. Longer is a fault.
+pub const TITLE_BYTES_MAX: usize = 120;
+/// Longest topic in a configuration, in bytes; MQTT's own limit is 65,535 and nobody reads that.
+/// Longer is a fault.
+pub const CONFIG_TOPIC_BYTES_MAX: usize = 512;
+/// Most words in one `map` or `options`; more are a fault.
+pub const WORDS_MAX: usize = 64;
+/// Shortest and longest `every`, in milliseconds: 10 ms (100 readings a second are the bus's own
+/// pace on a Zero 2 W) to 31 days (a meter that is read monthly). Outside is a fault.
+pub const EVERY_MS_MIN: u64 = 10;
+/// See [`EVERY_MS_MIN`].
+pub const EVERY_MS_MAX: u64 = 31 * 24 * 3600 * 1000;
+/// `every` where the configuration names none, in milliseconds (design §4).
+pub const EVERY_MS_DEFAULT: u64 = 60_000;
+/// Shortest and longest `confirm_within`, in milliseconds: 100 ms (one round over a slow Wi-Fi) to
+/// 10 minutes (a motorised valve). Outside is a fault.
+pub const CONFIRM_MS_MIN: u64 = 100;
+/// See [`CONFIRM_MS_MIN`].
+pub const CONFIRM_MS_MAX: u64 = 600_000;
+/// `confirm_within` where the configuration names none, in milliseconds (design §4).
+pub const CONFIRM_MS_DEFAULT: u64 = 5_000;
+/// Longest `min_on` and `min_off`, in milliseconds: a day. Longer is a fault.
+pub const DWELL_MS_MAX: u64 = 24 * 3600 * 1000;
+/// Shortest and longest `max` of a pulse, in milliseconds: 100 ms to a day. Outside is a fault.
+pub const PULSE_MS_MIN: u64 = 100;
+/// See [`PULSE_MS_MIN`].
+pub const PULSE_MS_MAX: u64 = 24 * 3600 * 1000;
+/// `max_commands_per_hour` where the configuration names none (design §4).
+pub const COMMANDS_PER_HOUR_DEFAULT: u32 = 60;
+/// Greatest `max_commands_per_hour`: one a second. More is a fault.
+pub const COMMANDS_PER_HOUR_MAX: u32 = 3600;
+/// Shortest and longest `deadline` of the mind, in milliseconds: 10 ms (a fast board with a tiny
+/// model) to 10 minutes. Outside is a fault. The default is design §4's.
+pub const DEADLINE_MS_MIN: u64 = 10;
+/// See [`DEADLINE_MS_MIN`].
+pub const DEADLINE_MS_MAX: u64 = 600_000;
+/// See [`DEADLINE_MS_MIN`].
+pub const DEADLINE_MS_DEFAULT: u64 = 2_000;
+/// Smallest and largest `max_packet`, in bytes: 10 KB (our own retained messages fit) to 64 MB (an
+/// eighth of a Zero 2 W's memory). Outside is a fault.
+pub const PACKET_BYTES_MIN: u64 = 10_000;
+/// See [`PACKET_BYTES_MIN`].
+pub const PACKET_BYTES_MAX: u64 = 64_000_000;
+/// Smallest `quota`, in bytes: 4 MB, below which the store's own overhead is most of it.
+/// Smaller is a fault.
+pub const QUOTA_BYTES_MIN: u64 = 4_000_000;
+/// Largest `quota`, in bytes: 1 TB, more than any board has. Larger is a fault.
+pub const QUOTA_BYTES_MAX: u64 = 1_000_000_000_000;
 
 // ---- readings ----
 
@@ -64,6 +123,109 @@ pub const HOLD_S_MAX: u64 = 7 * 24 * 3600;
 pub const COMMAND_BYTES_MAX: usize = 64 * 1024;
 /// Longest command id, in bytes; longer ones are rejected.
 pub const COMMAND_ID_BYTES_MAX: usize = 128;
+/// Most settings of one actuator that count as in flight; the oldest is forgotten. Each doubles
+/// the combinations that its interlocks are tried on.
+pub const SETTINGS_IN_FLIGHT_MAX: usize = 3;
+/// Longest hand-over to `safe` at a stop, in milliseconds; then the process ends all the same.
+/// Twice the default `confirm_within`: one message and its repeat.
+pub const HAND_OVER_MS_MAX: u64 = 10_000;
+/// Most things that wait for a person at once; the oldest is settled as expired.
+pub const APPROVALS_MAX: usize = 32;
+/// How long something waits for a person, in milliseconds: 30 minutes; then it is settled.
+pub const APPROVAL_MS_MAX: u64 = 30 * 60 * 1000;
+
+// ---- runtime ----
+
+/// Most messages that wait for their record to be stored. At the bound the oldest report goes
+/// early; a command never does. 1,024 of 2 KB are 2 MB.
+pub const OUTBOX_MESSAGES_MAX: usize = 1024;
+/// Most pieces of the journal's news that wait; more are dropped, since they repeat these.
+pub const JOURNAL_NEWS_MAX: usize = 16;
+/// Most events of the link that wait; then the broker waits.
+pub const LINK_EVENTS_MAX: usize = 256;
+/// Keep-alive of the connection, in seconds: a dead one is noticed within 45.
+pub const KEEP_ALIVE_S: u64 = 30;
+
+// ---- link ----
+
+/// Longest kind in a command's topic, in bytes; three times the longest known one ("restart").
+/// A longer one is no topic of ours and is not answered.
+pub const COMMAND_KIND_BYTES_MAX: usize = 32;
+/// Longest topic name or filter, in bytes: the length field of MQTT has 16 bits.
+/// A longer one is refused.
+pub const TOPIC_BYTES_MAX: usize = 65_535;
+/// Largest payload that we publish, in bytes: half a minute of a 10 kB/s line, so that its PUBACK
+/// still comes before `ACK_STALL_MS`. Larger ones are refused.
+pub const OUTGOING_BYTES_MAX: usize = 256 * 1024;
+/// Most of our messages without a PUBACK at a time. Small: a break loses or repeats few, and
+/// brokers take 20 by default. At the bound the rest waits in its queue.
+pub const IN_FLIGHT_MAX: usize = 16;
+/// Places of `IN_FLIGHT_MAX` that only commands may take, so that none waits behind a backlog.
+pub const IN_FLIGHT_FOR_COMMANDS: usize = 4;
+/// Most commands that wait for a place in flight; more are refused with `QueueFull`.
+pub const COMMANDS_WAITING_MAX: usize = 256;
+/// Most topics of class `State` at a time; a new topic beyond is refused with `QueueFull`.
+pub const STATE_TOPICS_MAX: usize = 512;
+/// Most messages of class `Log` that wait; beyond, the oldest is dropped, reported and counted.
+/// The journal has them all; the queue only bridges an outage.
+pub const LOG_WAITING_MAX: usize = 1024;
+/// Most payload bytes of class `Log` that wait: 1 MB of a process of 15 MB. As above.
+pub const LOG_WAITING_BYTES_MAX: usize = 1024 * 1024;
+/// Most `Acked` and `Lost` that nobody has taken; beyond, publishing is refused with `QueueFull`.
+pub const ENDS_WAITING_MAX: usize = 4096;
+/// Bytes to the broker that wait in our buffer; beyond, nothing more is put into it and nothing
+/// more is read, so that a broker that does not read cannot make us grow.
+pub const WRITE_BUFFER_BYTES_HIGH: usize = 64 * 1024;
+/// Bytes that one read takes from the socket at most: a small board's page or two.
+pub const READ_BYTES: usize = 8 * 1024;
+/// Filters in one SUBSCRIBE. Some brokers (AWS IoT) close the connection at more than 8.
+pub const FILTERS_PER_SUBSCRIBE: usize = 8;
+/// Most addresses of one host name that are tried in one attempt; the rest are left out.
+pub const ADDRESSES_TRIED_MAX: usize = 4;
+/// Longest wait for one TCP address, in milliseconds; then the next address is tried.
+pub const TCP_CONNECT_MS_MAX: u64 = 5_000;
+/// Longest wait for name, TCP, TLS and CONNACK together, in milliseconds: a cellular modem that
+/// sleeps needs some seconds. Then the attempt has failed.
+pub const CONNECT_MS_MAX: u64 = 20_000;
+/// Longest time without a PUBACK or SUBACK while one is outstanding, in milliseconds.
+/// Then the connection is built anew (rumqtt issues 1056 and 1014 show what waits for ever).
+pub const ACK_STALL_MS: u64 = 30_000;
+/// Keep-alive where the caller names none, in seconds: a broker notices a dead board, and we a
+/// dead broker, within 45 s; a ping each 15 s costs an idle line about 1 MB a day.
+pub const KEEP_ALIVE_S_DEFAULT: u16 = 30;
+/// First wait after a break, in milliseconds: a broker that restarts needs about as long.
+pub const BACKOFF_MS_MIN: u64 = 500;
+/// Longest wait between two attempts, in milliseconds: 30 s, half of them random.
+pub const BACKOFF_MS_MAX: u64 = 30_000;
+/// A connection that lived this long sets the wait back to its first value, in milliseconds.
+/// Twice `BACKOFF_MS_MAX`, so that a flapping one never does.
+pub const STABLE_MS: u64 = 60_000;
+/// A connection that the broker ends within this time was taken over, perhaps; milliseconds.
+pub const TAKEOVER_LIFE_MS: u64 = 10_000;
+/// So many of them within `TAKEOVER_WINDOW_MS` are a takeover: a restarting broker makes one, two.
+pub const TAKEOVER_COUNT: u32 = 3;
+/// The window of `TAKEOVER_COUNT`, in milliseconds.
+pub const TAKEOVER_WINDOW_MS: u64 = 120_000;
+/// First wait after a noticed takeover, in milliseconds; doubles up to `TAKEOVER_BACKOFF_MS_MAX`.
+pub const TAKEOVER_BACKOFF_MS_MIN: u64 = 30_000;
+/// Longest wait after a takeover, in milliseconds: 5 minutes. Two boards then take turns, no war.
+pub const TAKEOVER_BACKOFF_MS_MAX: u64 = 300_000;
+/// Longest wait for the PUBACKs of the last words, in milliseconds; systemd waits longer for us.
+pub const CLOSE_MS_MAX: u64 = 3_000;
+/// Most clients of the embedded broker; more are turned away by it.
+pub const EMBEDDED_CLIENTS_MAX: usize = 128;
+/// Bytes of one segment of the embedded broker's memory, for each filter. The oldest segment is
+/// forgotten; a subscriber that is further behind loses messages.
+pub const EMBEDDED_SEGMENT_BYTES: usize = 128 * 1024;
+/// Segments for each filter: with the above 0.5 MB, some 5 s at 1,000 messages a second.
+pub const EMBEDDED_SEGMENTS_MAX: usize = 4;
+/// Longest wait until the embedded broker accepts connections, in milliseconds; then it has failed.
+pub const EMBEDDED_START_MS_MAX: u64 = 5_000;
+
+const _: () = assert!(IN_FLIGHT_FOR_COMMANDS < IN_FLIGHT_MAX);
+const _: () = assert!(BACKOFF_MS_MIN <= BACKOFF_MS_MAX && 2 * BACKOFF_MS_MAX <= STABLE_MS);
+const _: () = assert!(TAKEOVER_BACKOFF_MS_MIN > TAKEOVER_LIFE_MS);
+const _: () = assert!(TCP_CONNECT_MS_MAX < CONNECT_MS_MAX);
 
 // ---- mind ----
 
@@ -175,3 +337,91 @@ pub const FILE_CHUNK_BYTES: usize = 128 << 10;
 const _: () = assert!(GGUF_STRING_BYTES_MAX < GGUF_HEADER_BYTES_MAX);
 const _: () = assert!(GGUF_STRING_KEPT_BYTES_MAX < GGUF_STRING_BYTES_MAX);
 const _: () = assert!(GGUF_NUMBERS_KEPT_MAX >= MODEL_LAYERS_MAX);
+
+// ---- plant ----
+
+/// Commands on their way inside one simulated device; later ones are ignored and counted.
+/// A device answers within 2 s, so a queue of 16 means that somebody floods it.
+pub const PLANT_PENDING_COMMANDS_MAX: usize = 16;
+/// Messages and commands waiting between `outpost plant` and its broker, each; later ones are lost
+/// and logged. At 600-fold speed 500 messages a second pass, so this is two seconds of them.
+pub const PLANT_QUEUE_MAX: usize = 1024;
+/// How often `outpost plant` looks at its clock, in milliseconds: at real speed far finer than a
+/// sensor's period, and 2 % of one core at most.
+pub const PLANT_TICK_MS: u64 = 10;
+/// Pause of `outpost plant` between two attempts to reach its broker, in milliseconds.
+/// It is a test tool: it never gives up and never backs off.
+pub const PLANT_RECONNECT_MS: u64 = 1000;
+/// Most threads that the mind takes by itself: boards have four cores, and small models gain
+/// nothing from more.
+pub const MIND_THREADS_DEFAULT_MAX: u16 = 4;
+/// Most events of the mind that wait to be read.
+pub const MIND_EVENTS_MAX: usize = 64;
+/// Tokens of the mind's context: prefix 400, eight candidates and the state 300, and reserve for
+/// long notes. KV of the default model: 22.5 KB a token, 45 MB.
+pub const MIND_CONTEXT_TOKENS: u32 = 2048;
+/// Tokens that the mind works on at once: at 64 the scratch memory stays under 15 MB.
+pub const MIND_UBATCH_TOKENS: u32 = 64;
+/// What one token read costs in the demo's virtual time, in microseconds: a Raspberry Pi 5 reads
+/// 290 tokens/s with a 0.5B model (design §2; the published figure for Qwen2.5-0.5B Q4_0); the
+/// 135M model of the demo is charged the same, the cautious side.
+pub const DEMO_TOKEN_COST_US: u64 = 3450;
+
+// ---- journal ----
+
+/// Longest time a record waits for its commit, in milliseconds: one sync of an SD card takes 5 to
+/// 50, so this keeps ten syncs a second at most. Urgent batches do not wait.
+pub const JOURNAL_COMMIT_DELAY_MS: u64 = 100;
+/// Bytes of waiting records that are committed without waiting longer: 2,500 readings, a
+/// transaction of some 20 ms on a Pi 3.
+pub const JOURNAL_COMMIT_BYTES: usize = 256 * 1024;
+/// Most bytes of records in memory while the disk is slow, full or gone: 13 minutes of 100 readings
+/// a second, and a Zero 2 W can spare them. Beyond it readings are dropped, oldest first, and the
+/// range is named in a record; what is no reading is refused when it alone fills the bound.
+pub const JOURNAL_QUEUE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Least quota, in bytes: the tables, a write-ahead log and some days of decisions.
+/// A smaller one counts as this.
+pub const JOURNAL_QUOTA_BYTES_MIN: u64 = 4 * 1024 * 1024;
+/// First and longest wait before a failed commit is tried again, in milliseconds; it doubles.
+/// A card that was pulled or a disk that was full is back in use at most 10 s late.
+pub const JOURNAL_RETRY_MS_MIN: u64 = 100;
+/// See [`JOURNAL_RETRY_MS_MIN`].
+pub const JOURNAL_RETRY_MS_MAX: u64 = 10_000;
+/// Damaged files kept for a person to look at; the oldest goes. Each may be as large as the quota.
+pub const JOURNAL_DAMAGED_KEPT_MAX: usize = 2;
+/// Rows that one step of retention deletes: about 10 ms on a Pi 3, between two commits.
+pub const JOURNAL_TRIM_ROWS: u32 = 2000;
+/// Most pages of 4 KB in the write-ahead log between two checkpoints, and at most an eighth of the
+/// quota. More would make the log larger and its checkpoint longer, less would sync more often.
+pub const JOURNAL_WAL_PAGES: u64 = 1000;
+/// Page cache of the writer, in KB. The working set is the right edge of one tree and some small
+/// tables; SQLite's own default of 2 MB would be a seventh of the agent's memory.
+pub const JOURNAL_CACHE_KB: u32 = 512;
+/// Sequences reserved at a time in `journal.seq`, so that none is used twice even when the database
+/// is lost. At 100 records a second the file is written once in three hours.
+pub const JOURNAL_SEQ_RESERVE: u64 = 1_000_000;
+/// The stored time floor follows the trusted clock in steps of this many milliseconds: an own page
+/// in each commit would double what a quiet board writes. The last records close the difference.
+pub const JOURNAL_FLOOR_STEP_MS: i64 = 60_000;
+/// Records at the end that are looked at when the journal opens: twice the largest step of the
+/// floor at some records a second. More would cost opening time.
+pub const JOURNAL_OPEN_RECORDS: u32 = 1000;
+/// Most rows of last steps, modes, holds and pulses: four for each actuator that a configuration
+/// can have. More (names that are gone) lose the oldest at the next start.
+pub const JOURNAL_LATEST_ROWS_MAX: u32 = 4 * ACTUATORS_MAX as u32;
+/// Changes of device commands between two looks at the age and number of their ids. Looking costs a
+/// walk over the table; until then it may be longer by so many.
+pub const JOURNAL_FORGET_CHANGES: u32 = 256;
+/// Longest wait for another process's short lock on the database, in milliseconds: a reader that
+/// opens the file recovers the log under a lock. Beyond it the commit is tried again.
+pub const JOURNAL_BUSY_MS: u64 = 1000;
+/// Rows that a reader takes in one transaction: a longer one would keep the writer from
+/// starting its write-ahead log anew.
+pub const JOURNAL_READ_ROWS: u32 = 5000;
+/// Most single faults that `log verify` names; the rest is in its counts.
+pub const JOURNAL_REPORT_LINES_MAX: usize = 100;
+/// Pause of `log tail -f` between two looks, in milliseconds: a person sees it as at once.
+pub const JOURNAL_FOLLOW_MS: u64 = 200;
+
+const _: () = assert!(JOURNAL_COMMIT_BYTES * 4 <= JOURNAL_QUEUE_BYTES_MAX);
+const _: () = assert!(JOURNAL_RETRY_MS_MIN < JOURNAL_RETRY_MS_MAX);

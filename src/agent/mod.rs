@@ -1,1 +1,29 @@
-//! To come.
+//! The agent: events in, effects out. No I/O, no clock but the one it is given, no randomness:
+//! the same events give the same effects (design §2, §8.8).
+//!
+//! [`Agent::apply`] is the whole interface. What it decides is spread over the files by layer:
+//! `world` (what is), `rules` (reflexes and interlocks), `planner` and `decide` (goals and the
+//! mind's voice), `guard` (the last word), `steps` (a command's way to a device and back),
+//! `commands` (what operators ask for).
+
+mod commands;
+mod core;
+mod decide;
+mod effect;
+mod event;
+mod goals;
+mod guard;
+mod inbox;
+mod planner;
+mod prompt;
+mod rules;
+mod steps;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::core::{Agent, Counters, Resumed, ResumedStep};
+pub use effect::{Effect, GoalReport, Question, Report, Status};
+pub use event::{Body, DeviceCommand, Event, MindNews, MindWord};
+pub use inbox::{Inbox, Topic};

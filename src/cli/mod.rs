@@ -1,10 +1,112 @@
 //! The command line: one file a subcommand. No logic of the agent lives here.
 
-pub mod model;
+mod check;
+mod decide;
+mod demo;
+mod log;
+mod model;
+mod plant;
+mod run;
+mod summary;
+mod version;
+mod view;
 
 use std::process::ExitCode;
 
+use clap::{Parser, Subcommand};
+
+/// The agent that lives on the device: sensors, goals, a small language model, MQTT.
+#[derive(Parser)]
+#[command(name = "outpost", version, about)]
+struct Cli {
+    /// Print JSON lines on standard output, the summary last
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The whole thing: broker, simulated plant, agent, real model
+    Demo(demo::DemoArgs),
+    /// The service
+    Run(run::RunArgs),
+    /// Check a configuration and print every fault
+    Check(check::CheckArgs),
+    /// Build, kernels, quantisations
+    Version,
+    /// A simulated place on any broker
+    Plant(plant::PlantArgs),
+    /// Typed decisions from a file
+    Decide(decide::DecideArgs),
+    /// Models: list, pull, quantize, info
+    Model(model::ModelArgs),
+    /// The journal: tail, query, verify
+    Log(log::LogArgs),
+    /// The language model's process (internal)
+    #[command(hide = true)]
+    Mind,
+}
+
 /// Parses the arguments, runs the subcommand and turns its end into an exit code (design §7).
 pub fn main() -> ExitCode {
-    ExitCode::from(2)
+    let Cli { json, command } = Cli::parse();
+    // The mind's standard input is its owner's socket; it says nothing by itself.
+    if let Command::Mind = command {
+        return crate::mind::process::main();
+    }
+    let quiet = matches!(command, Command::Demo(_));
+    logging(quiet);
+    let end = match command {
+        Command::Demo(args) => demo::run(&args, json),
+        Command::Run(args) => run::run(&args, json),
+        Command::Check(args) => check::run(&args, json),
+        Command::Version => version::run(json),
+        Command::Plant(args) => plant::run(&args, json),
+        Command::Decide(args) => decide::run(&args),
+        Command::Model(args) => model::run(args, json),
+        Command::Log(args) => log::run(args, json, run::journal_path),
+        Command::Mind => Ok(ExitCode::SUCCESS),
+    };
+    match end {
+        Ok(code) => code,
+        // Somebody closed the pipe that we print into: they have read enough.
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("outpost: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let io = |cause: &(dyn std::error::Error + 'static)| {
+        let io = cause.downcast_ref::<std::io::Error>();
+        io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+    };
+    error.chain().any(io)
+}
+
+/// Log lines go to standard error; `OUTPOST_LOG` chooses levels as `tracing` writes them.
+fn logging(quiet: bool) {
+    let default = if quiet { "error" } else { "info" };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("OUTPOST_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+/// Completes at SIGTERM or Ctrl-C.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                // Where Ctrl-C cannot be heard, SIGTERM still can.
+                Ok(()) = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
 }

@@ -1,6 +1,14 @@
-//! Configuration: what TOML says (`raw`), what it means (`checked`), where it comes from (`load`).
-//! No agent logic and no I/O but reading the configuration's own files.
+//! Configuration: what TOML says (`raw`), where it stands (`source`), what it means (`check`,
+//! `checked`), where it comes from (`load`). No agent logic and no I/O but reading the
+//! configuration's own files.
 
+mod check;
 mod checked;
+mod fault;
+mod load;
+mod raw;
+mod source;
 
 pub use checked::*;
+pub use fault::{Fault, Faults, Strictness, Warning};
+pub use load::{DEFAULT_PATH, LoadError, from_bytes, from_text, load, load_with};

@@ -1,1 +1,19 @@
-//! To come.
+//! The bus: topics, the MQTT client and the embedded broker.
+//!
+//! Nothing here knows what a message means. Nothing here decides, and nothing outside this folder
+//! spells a topic of the device or speaks MQTT.
+
+pub mod broker;
+pub mod client;
+pub mod topics;
+
+mod backoff;
+mod connect;
+mod outbox;
+mod session;
+mod wire;
+
+pub use client::{
+    Class, Closed, Counters, Endpoint, LinkConfig, LinkConfigError, LinkEvent, LinkHandle,
+    Outgoing, Pace, PublishError, Will, spawn,
+};

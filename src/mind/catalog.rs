@@ -384,6 +384,35 @@ impl Store {
         self.folder.join(format!("{id}.gguf"))
     }
 
+    /// Where the file of a model is or will be, and the sum that it must have as far as that is
+    /// known, without reading the file: for one who waits for it and lets another check it.
+    ///
+    /// # Errors
+    /// [`CatalogError::Unknown`] for a name that no entry and no file has.
+    pub fn locate(&self, id_or_path: &str) -> Result<Located, CatalogError> {
+        if id_or_path.contains('/') || id_or_path.ends_with(".gguf") {
+            let path = PathBuf::from(id_or_path);
+            let id = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            return Ok(Located { sha256: recorded_sum(&path), path, id });
+        }
+        let entry = self.catalog.find(id_or_path);
+        let id = ModelId::try_from(id_or_path.to_owned()).ok().map(|id| self.path_of(&id));
+        match (entry, id) {
+            (Some(entry), _) => {
+                let path = self.path_of(&entry.id);
+                let sha256 = entry.sha256.clone().or_else(|| recorded_sum(&path));
+                Ok(Located { path, sha256, id: id_or_path.into() })
+            }
+            (None, Some(path)) if path.is_file() => {
+                Ok(Located { sha256: recorded_sum(&path), path, id: id_or_path.into() })
+            }
+            (None, _) => Err(CatalogError::Unknown {
+                found: id_or_path.into(),
+                allowed: self.catalog.names(),
+            }),
+        }
+    }
+
     /// Finds a model by a name of the catalogue, by the name of a file that was quantised into
     /// the store, or by a path (anything with a `/` or the ending `.gguf`).
     ///
@@ -479,6 +508,23 @@ impl Store {
         stamp::sha256_of(path, |_| ())
             .map_err(|source| CatalogError::Read { path: path.into(), source })
     }
+}
+
+/// Where a model is or will be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// Its path; there may be no file yet.
+    pub path: PathBuf,
+    /// SHA-256 that it must have, where that is known.
+    pub sha256: Option<String>,
+    /// Its name in records.
+    pub id: String,
+}
+
+/// The sum that was recorded when the file was written, whether or not it is still that file.
+fn recorded_sum(path: &Path) -> Option<String> {
+    let facts = path.metadata().ok()?;
+    stamp::read(path, &facts).map(|stamp| stamp.sha256)
 }
 
 /// Remembers a sum that was found right. A store that we may not write is no reason to refuse its

@@ -8,9 +8,12 @@
 //! the library sees them. What must never be here: decisions about the place, guards, topics.
 
 pub mod catalog;
+pub mod client;
 pub mod ggml;
 pub mod gguf;
 pub mod pull;
 pub mod quantize;
+pub mod process;
+pub mod protocol;
 pub mod score;
 pub mod stamp;

@@ -1,1 +1,576 @@
-//! To come.
+//! The runtime: one owner runs the agent. It waits for the next event, hands it to
+//! [`Agent::apply`], and carries the effects out. It decides nothing; the agent waits for nothing.
+//!
+//! The seams end here: `Clock`, `Disk` (behind the journal), `Link`, `Model`.
+
+mod assemble;
+mod outbox;
+mod place;
+mod render;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+
+use crate::agent::{Agent, Effect, Event, Inbox, MindNews, MindWord, Question};
+use crate::clock::{Clock, Now, Pace, Tick};
+use crate::config::Config;
+use crate::domain::{Entry, Severity};
+use crate::journal::{Journal, JournalEvent, Record, Stamp};
+use crate::limits;
+use crate::link::topics::{DeviceName, DeviceTopic};
+use crate::link::{
+    Class, Endpoint, LinkConfig, LinkConfigError, LinkEvent, LinkHandle, Outgoing, Will,
+};
+use crate::mind::client::{DecideRequest, MindEvent, MindHandle, MindState};
+pub use assemble::{AssembleError, Memory, mind, parts};
+use outbox::Outbox;
+pub use place::PlaceOnBus;
+pub use render::Rendered;
+
+/// What a runtime is made of. Whoever builds it chooses the seams.
+pub struct Parts {
+    /// The checked configuration.
+    pub config: Arc<Config>,
+    /// Real or virtual time.
+    pub clock: Clock,
+    /// Where the broker is.
+    pub endpoint: Endpoint,
+    /// The agent and the effects of its start.
+    pub agent: (Agent, Vec<Effect>),
+    /// This start's random number, as the agent has it.
+    pub boot: u64,
+    /// The journal; `None` where the disk refuses: the agent runs from memory.
+    pub journal: Option<Journal>,
+    /// What the journal says.
+    pub journal_events: JournalInbox,
+    /// The language model, if there is one.
+    pub mind: Option<MindParts>,
+    /// Things to say at the start: kind, text, severity.
+    pub notices: Vec<(String, String, Severity)>,
+}
+
+/// A running mind.
+pub struct MindParts {
+    /// Questions go in here.
+    pub handle: MindHandle,
+    /// Answers come out here.
+    pub events: mpsc::Receiver<MindEvent>,
+    /// The model's name in records: the id in the catalogue, or the file's name.
+    pub model: String,
+    /// On a virtual clock: what one token that is read costs, so that a fast machine does not
+    /// make a slow board look quick. `None` on a real clock.
+    pub token_cost: Option<Duration>,
+}
+
+/// Where the journal's listener puts what it says.
+pub struct JournalInbox {
+    stored: watch::Receiver<u64>,
+    news: mpsc::Receiver<JournalEvent>,
+}
+
+/// A listener for [`crate::journal::open`] and the inbox that it fills.
+#[must_use]
+pub fn journal_inbox() -> (crate::journal::Listener, JournalInbox) {
+    let (stored_in, stored) = watch::channel(0);
+    let (news_in, news) = mpsc::channel(limits::JOURNAL_NEWS_MAX);
+    let listener = move |event| match event {
+        JournalEvent::Stored { upto } => {
+            stored_in.send_replace(upto);
+        }
+        // Full: more of the same is waiting to be read.
+        other => drop(news_in.try_send(other)),
+    };
+    (Box::new(listener), JournalInbox { stored, news })
+}
+
+/// Why a runtime does not start.
+#[derive(Debug, Error)]
+pub enum RuntimeError {
+    /// The device's name cannot stand in a topic.
+    #[error("[device] name")]
+    Name(#[source] crate::link::topics::NameError),
+    /// The link refuses its configuration.
+    #[error("[bus]")]
+    Link(#[source] LinkConfigError),
+}
+
+/// Looks on while the agent works: the demo's view and summary.
+pub trait Observer {
+    /// After an event: the agent as it is, and what it caused.
+    fn applied(&mut self, agent: &Agent, now: Now, effects: &[Effect]);
+}
+
+/// Nobody looks.
+pub struct Unobserved;
+
+impl Observer for Unobserved {
+    fn applied(&mut self, _: &Agent, _: Now, _: &[Effect]) {}
+}
+
+/// Something that came in.
+enum Incoming {
+    Time,
+    Link(LinkEvent),
+    Stored(u64),
+    Journal(JournalEvent),
+    Mind(MindEvent),
+    Stop,
+}
+
+struct Runtime<'a> {
+    device: DeviceName,
+    agent: Agent,
+    boot: u64,
+    clock: Clock,
+    inbox: Inbox,
+    actuator_topics: Vec<String>,
+    link: LinkHandle,
+    journal: Option<Journal>,
+    journal_ok: bool,
+    mind: Option<MindParts>,
+    outbox: Outbox,
+    /// Answers that are not due yet on a virtual clock.
+    later: BTreeMap<(Tick, u64), MindNews>,
+    /// Tokens of messages to devices that are out.
+    sent: std::collections::BTreeSet<u64>,
+    next_token: u64,
+    trust: crate::clock::ClockTrust,
+    stopped: bool,
+    observer: &'a mut dyn Observer,
+}
+
+/// Runs until `shutdown` completes and the hand-over to `safe` is done. The journal is closed when
+/// this returns.
+///
+/// # Errors
+/// Where the link cannot be started at all; nothing else ends it.
+pub async fn run(
+    parts: Parts,
+    shutdown: impl Future<Output = ()>,
+    observer: &mut dyn Observer,
+) -> Result<Agent, RuntimeError> {
+    let device: DeviceName = parts.config.device.name.parse().map_err(RuntimeError::Name)?;
+    let inbox = Inbox::new(parts.config.clone());
+    let (link_in, mut link_events) = mpsc::channel(limits::LINK_EVENTS_MAX);
+    let link = crate::link::spawn(link_config(&parts, &device, &inbox), link_in)
+        .map_err(RuntimeError::Link)?;
+    let mut journal_events = parts.journal_events;
+    let mut pace = parts.clock.join();
+    let (agent, first) = parts.agent;
+    let mut mind_events = None;
+    let mind = parts.mind.map(|mut mind| {
+        let (_, closed) = mpsc::channel(1);
+        mind_events = Some(std::mem::replace(&mut mind.events, closed));
+        mind
+    });
+    let mut runtime = Runtime {
+        device,
+        agent,
+        boot: parts.boot,
+        actuator_topics: parts.config.actuators.iter().map(|one| one.topic.clone()).collect(),
+        clock: parts.clock,
+        inbox,
+        link,
+        journal_ok: parts.journal.is_some(),
+        journal: parts.journal,
+        mind,
+        outbox: Outbox::default(),
+        later: BTreeMap::new(),
+        sent: std::collections::BTreeSet::new(),
+        next_token: 1 << 62,
+        trust: crate::clock::ClockTrust::Unset,
+        stopped: false,
+        observer,
+    };
+    runtime.perform(first);
+    for (kind, text, severity) in parts.notices {
+        runtime.apply(Event::Notice { kind, text, severity });
+    }
+    let mut shutdown = std::pin::pin!(shutdown);
+    let mut stopping = false;
+    while !runtime.stopped {
+        let until = runtime.next_time();
+        let next = next_event(
+            &mut link_events,
+            &mut journal_events,
+            &mut mind_events,
+            shutdown.as_mut(),
+            stopping,
+        );
+        let incoming = wait(&mut pace, until, next).await;
+        stopping |= matches!(incoming, Incoming::Stop);
+        runtime.take(incoming);
+    }
+    Ok(runtime.end().await)
+}
+
+async fn wait(pace: &mut Pace, until: Tick, next: impl Future<Output = Incoming>) -> Incoming {
+    pace.wait(until, next).await.unwrap_or(Incoming::Time)
+}
+
+/// Waits for whatever comes first and decides nothing. Cancel safe: every branch only receives.
+async fn next_event(
+    link: &mut mpsc::Receiver<LinkEvent>,
+    journal: &mut JournalInbox,
+    mind: &mut Option<mpsc::Receiver<MindEvent>>,
+    shutdown: Pin<&mut impl Future<Output = ()>>,
+    stopping: bool,
+) -> Incoming {
+    let mind_event = async {
+        match mind {
+            Some(events) => match events.recv().await {
+                Some(event) => event,
+                None => std::future::pending().await,
+            },
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        () = shutdown, if !stopping => Incoming::Stop,
+        Ok(()) = journal.stored.changed() => Incoming::Stored(*journal.stored.borrow_and_update()),
+        Some(event) = journal.news.recv() => Incoming::Journal(event),
+        event = mind_event => Incoming::Mind(event),
+        Some(event) = link.recv() => Incoming::Link(event),
+        else => std::future::pending().await,
+    }
+}
+
+fn link_config(parts: &Parts, device: &DeviceName, inbox: &Inbox) -> LinkConfig {
+    let will = render::offline(device);
+    let mut subscriptions: Vec<String> = inbox.topics().cloned().collect();
+    subscriptions.extend(DeviceTopic::filters(device));
+    LinkConfig {
+        endpoint: parts.endpoint.clone(),
+        client_id: device.client_id(),
+        will: Some(Will { topic: will.topic, payload: will.payload }),
+        subscriptions,
+        keep_alive: Duration::from_secs(limits::KEEP_ALIVE_S),
+        pace: crate::link::client::Pace::default(),
+    }
+}
+
+impl Runtime<'_> {
+    fn next_time(&self) -> Tick {
+        let wake = self.agent.next_wake();
+        match self.later.keys().next() {
+            Some((due, _)) => wake.min(*due),
+            None => wake,
+        }
+    }
+
+    /// Turns what came in into events.
+    fn take(&mut self, incoming: Incoming) {
+        match incoming {
+            Incoming::Time => self.time(),
+            Incoming::Stop => self.apply(Event::Stop),
+            Incoming::Stored(upto) => {
+                let ready = self.outbox.stored(upto);
+                self.release(ready);
+            }
+            Incoming::Journal(event) => self.journal_news(event),
+            Incoming::Mind(event) => self.mind_news(event),
+            Incoming::Link(event) => self.link_news(event),
+        }
+    }
+
+    fn time(&mut self) {
+        let now = self.clock.now().tick;
+        while let Some(first) = self.later.first_entry() {
+            if first.key().0 > now {
+                break;
+            }
+            let news = first.remove();
+            self.apply(Event::Mind(news));
+        }
+        self.apply(Event::Wake);
+    }
+
+    fn apply(&mut self, event: Event) {
+        let now = self.clock.now();
+        let effects = self.agent.apply(event, now);
+        self.observer.applied(&self.agent, now, &effects);
+        self.perform(effects);
+        if self.trust != now.trust {
+            self.trust = now.trust;
+            let effects = self.agent.status_again();
+            self.perform(effects);
+        }
+    }
+
+    /// Carries effects out, in their order. Records go to the journal as one batch, first.
+    fn perform(&mut self, effects: Vec<Effect>) {
+        let now = self.clock.now();
+        let mut batch = Vec::new();
+        let mut urgent = false;
+        for effect in &effects {
+            if let Effect::Record { seq, entry } = effect {
+                urgent |= !matches!(entry, Entry::Reading { .. });
+                batch.push(Record::new(Stamp { seq: *seq, boot: self.boot, now }, entry));
+            }
+        }
+        if let Some(journal) = &self.journal
+            && !batch.is_empty()
+            && journal.append(batch, urgent).is_err()
+        {
+            // Its own event says so; nothing waits for what is not kept.
+            self.journal_ok = false;
+        }
+        for effect in effects {
+            match effect {
+                Effect::Record { .. } => {}
+                Effect::Send { token, actuator, payload, after } => {
+                    let topic = self.actuator_topics[usize::from(actuator.0)].clone();
+                    let class = Class::Command;
+                    let message = Outgoing { token, topic, payload, retain: false, class };
+                    self.send_after(message, after);
+                }
+                Effect::Report { report, after } => {
+                    if let crate::agent::Report::Event { kind, text, severity } = &report {
+                        log_event(kind, text, *severity);
+                    }
+                    let rendered = render::report(&self.device, self.boot, now, &report);
+                    let Some(Rendered { topic, payload, retain, class }) = rendered else {
+                        continue;
+                    };
+                    let token = self.next_token;
+                    self.next_token += 1;
+                    let message = Outgoing { token, topic, payload, retain, class };
+                    self.send_after(message, after);
+                }
+                Effect::Ask(question) => self.ask(question),
+                Effect::Stopped => self.stopped = true,
+            }
+        }
+    }
+
+    /// Publishes once the record is stored; at once where none is named or the disk fails.
+    fn send_after(&mut self, message: Outgoing, after: Option<u64>) {
+        match after {
+            Some(seq) if self.journal_ok => {
+                self.clock.depart(1);
+                if let Some(ready) = self.outbox.hold(seq, message) {
+                    self.release(ready);
+                }
+            }
+            _ => self.publish(message),
+        }
+    }
+
+    fn release(&mut self, ready: Vec<Outgoing>) {
+        let count = ready.len();
+        for message in ready {
+            self.publish(message);
+        }
+        self.clock.arrive(count);
+    }
+
+    fn publish(&mut self, message: Outgoing) {
+        let (token, command) = (message.token, message.class == Class::Command);
+        // In flight twice: until the place has it, and until its PUBACK is here.
+        if command {
+            self.clock.depart(2);
+            self.sent.insert(token);
+        }
+        if let Err(error) = self.link.publish(message) {
+            tracing::warn!(%error, "not published");
+            if command {
+                self.lost(token);
+            }
+        }
+    }
+
+    fn lost(&mut self, token: u64) {
+        if self.sent.remove(&token) {
+            self.apply(Event::Lost { token });
+            self.clock.arrive(2);
+        }
+    }
+
+    fn ask(&mut self, question: Question) {
+        let Some(mind) = &self.mind else { return };
+        let id = question.id;
+        self.clock.depart(1);
+        if mind
+            .handle
+            .decide(DecideRequest {
+                id,
+                prefix: question.prefix,
+                state: question.state,
+                candidates: question.candidates,
+            })
+            .is_err() {
+            self.clock.arrive(1);
+            self.apply(Event::Mind(MindNews::Lost { id }));
+        }
+    }
+
+    fn link_news(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::Up { .. } => self.apply(Event::LinkUp),
+            LinkEvent::Down { reason } => self.apply(Event::LinkDown { reason }),
+            LinkEvent::Acked { token } => {
+                if self.sent.remove(&token) {
+                    self.apply(Event::Acked { token });
+                    self.clock.arrive(1);
+                }
+            }
+            LinkEvent::Lost { token } => self.lost(token),
+            LinkEvent::Message { topic, payload, retained } => {
+                self.message(&topic, &payload, retained);
+            }
+            LinkEvent::Oversize { topic, bytes } => {
+                let topic = topic.unwrap_or_default();
+                for event in self.inbox.oversize(&topic, bytes) {
+                    self.apply(event);
+                }
+            }
+            LinkEvent::Unreadable { bytes } => {
+                tracing::warn!(bytes, "a message with an unreadable topic was dropped");
+            }
+            LinkEvent::SubscriptionRefused { filter } => {
+                let text = format!("the broker refuses our subscription to {filter}");
+                self.notice("link", text, Severity::Alarm);
+            }
+            LinkEvent::Takeover { count } => {
+                let text = format!(
+                    "{count} connections closed right after they were accepted: another board \
+                     uses the name {}, waiting before the next try",
+                    self.device
+                );
+                self.notice("duplicate-name", text, Severity::Alarm);
+            }
+        }
+    }
+
+    fn notice(&mut self, kind: &str, text: String, severity: Severity) {
+        self.apply(Event::Notice { kind: kind.into(), text, severity });
+    }
+
+    fn message(&mut self, topic: &str, payload: &[u8], retained: bool) {
+        match DeviceTopic::parse(&self.device, topic) {
+            Some(DeviceTopic::Command { kind, id }) => {
+                let event = self.inbox.command(kind.as_str(), id.as_str(), payload, retained);
+                if let Some(event) = event {
+                    self.apply(event);
+                }
+            }
+            Some(DeviceTopic::Status) => {
+                if let Some(boot) = render::foreign_boot(payload, self.boot, retained) {
+                    self.apply(Event::OtherBoard { boot });
+                }
+            }
+            Some(_) => {}
+            None => {
+                for event in self.inbox.read(topic, payload, retained) {
+                    self.apply(event);
+                }
+                if !retained {
+                    self.clock.arrive(1);
+                }
+            }
+        }
+    }
+
+    fn journal_news(&mut self, event: JournalEvent) {
+        match event {
+            JournalEvent::Stored { .. } => {}
+            JournalEvent::Failing { reason } => {
+                self.journal_ok = false;
+                let ready = self.outbox.all();
+                self.release(ready);
+                let text = format!("the journal cannot write, memory holds it for now: {reason}");
+                self.notice("journal", text, Severity::Alarm);
+            }
+            JournalEvent::Recovered { dropped } => {
+                self.journal_ok = true;
+                let text = match dropped {
+                    Some((first, last)) => {
+                        format!("the journal writes again; lost within {first} to {last}")
+                    }
+                    None => "the journal writes again, nothing was lost".into(),
+                };
+                self.notice("journal", text, Severity::Warning);
+            }
+            JournalEvent::Damaged { found } => self.notice("journal", found, Severity::Alarm),
+        }
+    }
+
+    fn mind_news(&mut self, event: MindEvent) {
+        let model = self.mind.as_ref().map(|mind| mind.model.clone()).unwrap_or_default();
+        match event {
+            MindEvent::State(state) => {
+                let (word, text, sha256) = match state {
+                    MindState::Loading => (MindWord::Loading, String::new(), String::new()),
+                    MindState::Ready(facts, _) => (MindWord::Ready, model, facts.sha256),
+                    MindState::Missing { path } => {
+                        (MindWord::Missing, path.display().to_string(), String::new())
+                    }
+                    MindState::Failed { reason } => (MindWord::Failed, reason, String::new()),
+                };
+                self.apply(Event::Mind(MindNews::State { word, text, sha256 }));
+            }
+            MindEvent::Answer(answer) => {
+                let p = answer.p.iter().map(|p| f64::from(*p)).collect();
+                let (id, tokens) = (answer.id, answer.tokens_read);
+                let cost = self.mind.as_ref().and_then(|mind| mind.token_cost);
+                let charged = cost.map(|cost| cost * tokens);
+                let ms = charged.map_or(answer.ms, |charged| charged.as_secs_f64() * 1e3);
+                let news = MindNews::Scores { id, p, tokens, ms };
+                match charged {
+                    Some(charged) => {
+                        let due = self.clock.now().tick.after(charged);
+                        self.later.insert((due, id), news);
+                    }
+                    None => self.apply(Event::Mind(news)),
+                }
+                self.clock.arrive(1);
+            }
+            MindEvent::Refused { id, reason } => {
+                tracing::warn!(id, reason, "the mind refused a question");
+                self.apply(Event::Mind(MindNews::Lost { id }));
+                self.clock.arrive(1);
+            }
+            MindEvent::Lost { ids, reason } => {
+                let text = format!("the mind's process was lost: {reason}");
+                self.notice("mind", text, Severity::Warning);
+                for id in ids {
+                    self.apply(Event::Mind(MindNews::Lost { id }));
+                    self.clock.arrive(1);
+                }
+            }
+        }
+    }
+
+    /// The last words, and the end of everything that runs.
+    async fn end(mut self) -> Agent {
+        // What the agent said last is stored before it is published.
+        if let Some(journal) = self.journal.take() {
+            let closed = tokio::task::spawn_blocking(move || journal.close());
+            drop(closed.await);
+        }
+        for message in self.outbox.all() {
+            if let Err(error) = self.link.publish(message) {
+                tracing::warn!(%error, "not published");
+            }
+        }
+        let Rendered { topic, payload, retain, class } = render::offline(&self.device);
+        let last = Outgoing { token: self.next_token, topic, payload, retain, class };
+        self.link.close(vec![last]).await;
+        self.agent
+    }
+}
+
+fn log_event(kind: &str, text: &str, severity: Severity) {
+    match severity {
+        Severity::Info => tracing::info!(kind, "{text}"),
+        Severity::Warning => tracing::warn!(kind, "{text}"),
+        Severity::Alarm => tracing::error!(kind, "{text}"),
+    }
+}

@@ -1,0 +1,307 @@
+//! Device commands: what operators ask for, from `accepted` to the one state that ends it; and
+//! what waits for a person. An id is carried out once, whatever happens (design §5, §8.4).
+
+use std::time::Duration;
+
+use super::core::Agent;
+use super::effect::Report;
+use super::event::{Body, DeviceCommand};
+use crate::clock::{ClockTrust, Tick};
+use crate::config::Mode;
+use crate::domain::{ActuatorId, CommandState, Decider, Entry, Setting, Severity};
+use crate::limits;
+
+/// What is remembered of a command's id.
+#[derive(Clone, Debug)]
+pub struct CommandMemory {
+    /// Where it stands.
+    pub state: CommandState,
+    /// Why.
+    pub reason: String,
+    /// Wall time of the last change, in milliseconds since 1970.
+    pub unix_ms: i64,
+    /// When it ended in this start; its retained state is cleared 24 h later.
+    pub ended: Option<Tick>,
+}
+
+/// Something that waits for a person.
+#[derive(Clone, Debug)]
+pub struct Approval {
+    /// Its id.
+    pub id: String,
+    /// What would be set.
+    pub actuator: ActuatorId,
+    /// To what.
+    pub setting: Setting,
+    /// Why.
+    pub cause: String,
+    /// Settled as expired then.
+    pub until: Tick,
+}
+
+impl Agent {
+    /// A command came in, perhaps not for the first time.
+    pub(super) fn command(&mut self, command: DeviceCommand) {
+        let key = (command.kind.clone(), command.id.clone());
+        if let Some(memory) = self.commands.get(&key) {
+            let (state, reason) = (memory.state, memory.reason.clone());
+            self.report_command(&key, Some(state), &reason);
+            return;
+        }
+        let body = match self.admit(&command) {
+            Ok(body) => body,
+            Err((state, reason)) => {
+                self.set_command(&key, state, &reason);
+                return;
+            }
+        };
+        match body {
+            Body::Set { actuator, setting, hold } => self.set(&key, actuator, setting, hold),
+            Body::Mode { mode, actuator } => self.set_mode(&key, mode, actuator),
+            Body::Approve { approval } => self.settle_approval(&key, &approval, true),
+            Body::Deny { approval } => self.settle_approval(&key, &approval, false),
+        }
+    }
+
+    /// Expiry and readability (design §5).
+    fn admit(&self, command: &DeviceCommand) -> Result<Body, (CommandState, String)> {
+        let body = command.body.clone().map_err(|reason| (CommandState::Rejected, reason))?;
+        match command.issued_unix_ms {
+            Some(issued) => {
+                let ttl = i64::try_from(command.ttl.as_millis()).unwrap_or(i64::MAX);
+                let end = issued.saturating_add(ttl);
+                // An untrusted clock still never lies before the floor of time: the seam `Clock`
+                // sees to that, so this holds in every state of trust.
+                if end < self.now.unix_ms {
+                    let reason = format!("issued {} s ago", (self.now.unix_ms - issued) / 1000);
+                    return Err((CommandState::Expired, reason));
+                }
+                Ok(body)
+            }
+            None if command.retained => Err((
+                CommandState::Rejected,
+                "retained and without `issued`: its age is unknown".into(),
+            )),
+            None => Ok(body),
+        }
+    }
+
+    fn set(&mut self, key: &(String, String), id: ActuatorId, setting: Setting, hold: Duration) {
+        if let Err(refusal) = self.guard(id, &setting, Decider::Command) {
+            let cause = format!("{}/{}", key.0, key.1);
+            self.refuse(id, &setting, Decider::Command, &cause, &refusal);
+            self.set_command(key, CommandState::Rejected, &refusal.to_string());
+            return;
+        }
+        self.set_command(key, CommandState::Accepted, "");
+        self.set_command(key, CommandState::Executing, "");
+        let name = self.config.actuators[usize::from(id.0)].name.clone();
+        let for_ms = u64::try_from(hold.as_millis()).unwrap_or(u64::MAX);
+        self.record(Entry::Hold { actuator: name, for_ms });
+        let until = (!hold.is_zero()).then(|| self.now.tick.after(hold));
+        self.world.actuator_mut(id).held_until = until;
+        self.drop_question();
+        self.counters.by_people += 1;
+        let cause = format!("{}/{}", key.0, key.1);
+        self.issue(id, setting, Decider::Command, &cause, Some(key.clone()), false);
+    }
+
+    fn set_mode(&mut self, key: &(String, String), mode: Mode, actuator: Option<ActuatorId>) {
+        self.set_command(key, CommandState::Accepted, "");
+        self.set_command(key, CommandState::Executing, "");
+        let name = match actuator {
+            Some(id) => {
+                self.modes[usize::from(id.0)] = Some(mode);
+                self.config.actuators[usize::from(id.0)].name.clone()
+            }
+            None => {
+                self.mode = mode;
+                String::new()
+            }
+        };
+        self.record(Entry::Mode { actuator: name, mode: mode.word().into() });
+        self.drop_question();
+        self.plan_wanted = true;
+        self.report_status();
+        self.set_command(key, CommandState::Succeeded, "");
+    }
+
+    /// Puts a choice before a person. One at a time for an actuator.
+    pub(super) fn ask_person(&mut self, id: ActuatorId, setting: &Setting, cause: &str) {
+        if self.approvals.iter().any(|waits| waits.actuator == id) {
+            return;
+        }
+        if self.approvals.len() >= limits::APPROVALS_MAX {
+            let oldest = self.approvals.remove(0);
+            self.clear_approval(&oldest.id);
+        }
+        let approval = format!("{:08x}-{}", self.boot >> 32, self.next_token);
+        self.next_token += 1;
+        let valid_for = Duration::from_millis(limits::APPROVAL_MS_MAX);
+        let until = self.now.tick.after(valid_for);
+        let name = self.config.actuators[usize::from(id.0)].name.clone();
+        let text = format!("{name} {setting} waits for a person ({cause}): approve {approval}");
+        self.say("approval", text, Severity::Warning);
+        self.report(Report::Approval {
+            id: approval.clone(),
+            waits: Some((name, setting.to_string(), cause.into())),
+            valid_for,
+        });
+        let (setting, cause) = (setting.clone(), cause.into());
+        self.approvals.push(Approval { id: approval, actuator: id, setting, cause, until });
+    }
+
+    fn settle_approval(&mut self, key: &(String, String), approval: &str, yes: bool) {
+        let Some(at) = self.approvals.iter().position(|waits| waits.id == approval) else {
+            let reason = format!("nothing waits under {approval}");
+            self.set_command(key, CommandState::Rejected, &reason);
+            return;
+        };
+        let waits = self.approvals.remove(at);
+        self.clear_approval(&waits.id);
+        self.set_command(key, CommandState::Accepted, "");
+        self.set_command(key, CommandState::Executing, "");
+        if !yes {
+            // A person said no: the planner leaves it alone for the default hold.
+            let hold = Duration::from_secs(limits::HOLD_S_DEFAULT);
+            self.world.actuator_mut(waits.actuator).held_until = Some(self.now.tick.after(hold));
+            self.set_command(key, CommandState::Succeeded, "");
+            return;
+        }
+        self.counters.by_people += 1;
+        match self.guard(waits.actuator, &waits.setting, Decider::Human) {
+            Ok(()) => {
+                let cause = format!("{}, approved", waits.cause);
+                let by = Decider::Human;
+                self.issue(waits.actuator, waits.setting, by, &cause, Some(key.clone()), false);
+            }
+            Err(refusal) => {
+                let by = Decider::Human;
+                self.refuse(waits.actuator, &waits.setting, by, &waits.cause, &refusal);
+                self.set_command(key, CommandState::Failed, &refusal.to_string());
+            }
+        }
+    }
+
+    fn clear_approval(&mut self, id: &str) {
+        let valid_for = Duration::ZERO;
+        self.report(Report::Approval { id: id.into(), waits: None, valid_for });
+    }
+
+    /// A command's step has ended.
+    pub(super) fn end_command(
+        &mut self,
+        command: Option<(String, String)>,
+        state: CommandState,
+        reason: &str,
+    ) {
+        if let Some(key) = command {
+            self.set_command(&key, state, reason);
+        }
+    }
+
+    /// Writes a state down, remembers it, publishes it: in this order.
+    fn set_command(&mut self, key: &(String, String), state: CommandState, reason: &str) {
+        self.record(Entry::Command {
+            kind: key.0.clone(),
+            id: key.1.clone(),
+            state,
+            reason: reason.into(),
+        });
+        let memory = CommandMemory {
+            state,
+            reason: reason.into(),
+            unix_ms: self.now.unix_ms,
+            ended: state.is_terminal().then_some(self.now.tick),
+        };
+        self.commands.insert(key.clone(), memory);
+        self.forget_oldest();
+        self.report_command(key, Some(state), reason);
+    }
+
+    fn report_command(
+        &mut self,
+        key: &(String, String),
+        state: Option<CommandState>,
+        reason: &str,
+    ) {
+        let (kind, id) = key.clone();
+        self.report(Report::CommandState { kind, id, state, reason: reason.into() });
+    }
+
+    /// At the bound the oldest ended id goes.
+    fn forget_oldest(&mut self) {
+        if self.commands.len() <= limits::COMMAND_IDS_MAX {
+            return;
+        }
+        let ended = self.commands.iter().filter(|(_, memory)| memory.state.is_terminal());
+        if let Some(key) = ended.min_by_key(|(_, memory)| memory.unix_ms).map(|(key, _)| key) {
+            let key = key.clone();
+            self.commands.remove(&key);
+        }
+    }
+
+    /// Takes over the ids of the journal; what was open ends here.
+    pub(super) fn resume_commands(
+        &mut self,
+        commands: Vec<(String, String, CommandState, String, i64)>,
+    ) {
+        for (kind, id, state, reason, unix_ms) in commands {
+            let ended = state.is_terminal().then_some(self.now.tick);
+            let memory = CommandMemory { state, reason, unix_ms, ended };
+            self.commands.insert((kind, id), memory);
+        }
+        self.end_open_commands("the agent was started again before it ended");
+    }
+
+    /// Every open command fails for this reason.
+    pub(super) fn end_open_commands(&mut self, reason: &str) {
+        let open = self.commands.iter().filter(|(_, memory)| !memory.state.is_terminal());
+        let keys: Vec<_> = open.map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            self.set_command(&key, CommandState::Failed, reason);
+        }
+    }
+
+    /// After a connection: states that changed while nobody could hear.
+    pub(super) fn report_commands(&mut self) {
+        let fresh = Duration::from_millis(limits::COMMAND_STATE_RETAINED_MS);
+        let recent = self.commands.iter().filter(|(_, memory)| {
+            memory.ended.is_none_or(|at| self.now.tick.since(at) < fresh)
+                && self.now.unix_ms - memory.unix_ms < fresh.as_millis() as i64
+        });
+        let recent: Vec<_> = recent
+            .map(|(key, memory)| (key.clone(), memory.state, memory.reason.clone()))
+            .collect();
+        for (key, state, reason) in recent {
+            self.report_command(&key, Some(state), &reason);
+        }
+    }
+
+    /// Clears retained states 24 h after their end, ids after 90 days, approvals after their time.
+    pub(super) fn command_timers(&mut self) {
+        let now = self.now.tick;
+        let due = |waits: &Approval| waits.until <= now;
+        while let Some(at) = self.approvals.iter().position(due) {
+            let waits = self.approvals.remove(at);
+            self.clear_approval(&waits.id);
+        }
+        let fresh = Duration::from_millis(limits::COMMAND_STATE_RETAINED_MS);
+        let over = self
+            .commands
+            .iter()
+            .filter(|(_, memory)| memory.ended.is_some_and(|at| now.since(at) >= fresh));
+        let keys: Vec<_> = over.map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            self.report_command(&key, None, "");
+            if let Some(memory) = self.commands.get_mut(&key) {
+                memory.ended = None;
+            }
+        }
+        if self.now.trust == ClockTrust::Synced {
+            let oldest = self.now.unix_ms - limits::COMMAND_ID_KEPT_MS;
+            self.commands
+                .retain(|_, memory| memory.unix_ms >= oldest || !memory.state.is_terminal());
+        }
+    }
+}

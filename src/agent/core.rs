@@ -1,0 +1,422 @@
+//! The agent's state and its one entry: [`Agent::apply`]. What each event means stands in the
+//! other files of this folder; this one only routes, and keeps the order of the layers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::commands::{Approval, CommandMemory};
+use super::decide::Asked;
+use super::effect::{Effect, Report, Status};
+use super::event::{Event, MindNews, MindWord};
+use super::goals::GoalState;
+use super::rules::RuleState;
+use super::world::{FaultCount, LocalTime, View, World, fault_index};
+use crate::clock::{Now, Tick};
+use crate::config::{Config, Mode};
+use crate::domain::{
+    ActuatorId, CommandState, Entry, Fault, FaultKind, SensorId, Setting, Severity, Value,
+};
+use crate::limits;
+
+/// What the journal remembers of the time before this start.
+#[derive(Clone, Debug, Default)]
+pub struct Resumed {
+    /// First free sequence number.
+    pub next_seq: u64,
+    /// Device commands of the last 90 days: kind, id, state, reason, unix ms of the last change.
+    pub commands: Vec<(String, String, CommandState, String, i64)>,
+    /// Modes that operators set: actuator name (empty: the agent) and mode.
+    pub modes: Vec<(String, Mode)>,
+    /// Holds still running: actuator name and what is left.
+    pub holds: Vec<(String, Duration)>,
+    /// The last step of each actuator.
+    pub steps: Vec<ResumedStep>,
+}
+
+/// The last step of an actuator before this start.
+#[derive(Clone, Debug)]
+pub struct ResumedStep {
+    /// The actuator's name.
+    pub actuator: String,
+    /// What it was set to.
+    pub setting: Setting,
+    /// The device had confirmed it.
+    pub confirmed: bool,
+    /// It is a pulse whose end was never confirmed.
+    pub pulse_open: bool,
+}
+
+/// What was done, counted. All since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Decisions of rules and interlocks that sent something.
+    pub by_rule: u64,
+    /// Decisions of the planner.
+    pub by_planner: u64,
+    /// Decisions that the mind changed.
+    pub by_mind: u64,
+    /// Decisions that a person approved, and operators' commands.
+    pub by_people: u64,
+    /// Questions to the mind.
+    pub asked: u64,
+    /// Answers that came in time.
+    pub answered: u64,
+    /// Answers that came too late, or about a world that had moved on.
+    pub dropped: u64,
+    /// Answers under `trust`: the planner's choice stood.
+    pub unsure: u64,
+    /// Commands to devices, repeats not counted.
+    pub sent: u64,
+    /// Of these, confirmed by echo or PUBACK.
+    pub confirmed: u64,
+    /// Of these, given up or replaced.
+    pub unconfirmed: u64,
+    /// Commands that the guard refused.
+    pub refused: u64,
+    /// Payloads that were not believed.
+    pub faults: u64,
+    /// Retained sensor payloads, of unknown age, not used.
+    pub retained: u64,
+    /// Readings used.
+    pub readings: u64,
+}
+
+/// The agent. One owner, no locks, no I/O.
+pub struct Agent {
+    pub(super) config: Arc<Config>,
+    pub(super) zone: jiff::tz::TimeZone,
+    pub(super) world: World,
+    pub(super) now: Now,
+    pub(super) local: Option<LocalTime>,
+    pub(super) out: Vec<Effect>,
+    pub(super) boot: u64,
+    pub(super) next_seq: u64,
+    pub(super) next_token: u64,
+    pub(super) next_question: u64,
+    pub(super) next_decision: u64,
+    pub(super) mode: Mode,
+    pub(super) modes: Vec<Option<Mode>>,
+    pub(super) link_since: Option<Tick>,
+    pub(super) first_link: bool,
+    pub(super) rules: Vec<RuleState>,
+    pub(super) interlocks: Vec<RuleState>,
+    pub(super) goals: Vec<GoalState>,
+    pub(super) goals_reported: Option<Tick>,
+    pub(super) commands: BTreeMap<(String, String), CommandMemory>,
+    pub(super) approvals: Vec<Approval>,
+    pub(super) mind: (MindWord, String, String),
+    pub(super) asked: Option<Asked>,
+    pub(super) plan_wanted: bool,
+    pub(super) planned: Option<Tick>,
+    pub(super) helpless: Option<Tick>,
+    pub(super) resumed_steps: Vec<ResumedStep>,
+    pub(super) stopping: Option<Tick>,
+    pub(super) stopped: bool,
+    pub(super) counters: Counters,
+    prefix: Option<String>,
+    other_board_said: Option<Tick>,
+}
+
+impl Agent {
+    /// An agent that takes up where the journal ends. The effects of its start come first.
+    ///
+    /// `boot` is a random number that tells this start from every other.
+    #[must_use]
+    pub fn new(config: Arc<Config>, resumed: Resumed, boot: u64, now: Now) -> (Agent, Vec<Effect>) {
+        let zone =
+            jiff::tz::TimeZone::get(&config.device.timezone).unwrap_or(jiff::tz::TimeZone::UTC);
+        let mind = if config.mind.is_some() { MindWord::Loading } else { MindWord::Off };
+        let mut agent = Agent {
+            world: World::new(&config, now.tick),
+            local: LocalTime::at(now, &zone),
+            mode: config.mode,
+            modes: config.actuators.iter().map(|actuator| actuator.mode).collect(),
+            rules: vec![RuleState::default(); config.rules.len()],
+            interlocks: vec![RuleState::default(); config.interlocks.len()],
+            goals: vec![GoalState::default(); config.goals.len()],
+            zone,
+            now,
+            out: Vec::new(),
+            boot,
+            next_seq: resumed.next_seq,
+            next_token: 1,
+            next_question: 1,
+            next_decision: 1,
+            link_since: None,
+            first_link: true,
+            goals_reported: None,
+            commands: BTreeMap::new(),
+            approvals: Vec::new(),
+            mind: (mind, String::new(), String::new()),
+            asked: None,
+            plan_wanted: false,
+            planned: None,
+            helpless: None,
+            resumed_steps: resumed.steps,
+            stopping: None,
+            stopped: false,
+            counters: Counters::default(),
+            prefix: None,
+            other_board_said: None,
+            config,
+        };
+        agent.resume_modes(&resumed.modes, &resumed.holds);
+        agent.record(Entry::Boot {
+            version: env!("CARGO_PKG_VERSION").into(),
+            mode: agent.mode.word().into(),
+        });
+        agent.resume_commands(resumed.commands);
+        let effects = std::mem::take(&mut agent.out);
+        (agent, effects)
+    }
+
+    /// Decides what an event means. Never waits, never fails.
+    pub fn apply(&mut self, event: Event, now: Now) -> Vec<Effect> {
+        self.now = now;
+        self.local = LocalTime::at(now, &self.zone);
+        match event {
+            Event::Wake => {}
+            Event::Reading { sensor, value, retained } => self.reading(sensor, value, retained),
+            Event::Echo { actuator, setting } => self.echo(actuator, setting),
+            Event::Command(command) => self.command(*command),
+            Event::LinkUp => self.link_up(),
+            Event::LinkDown { reason } => self.link_down(&reason),
+            Event::Acked { token } => self.acked(token),
+            Event::Lost { token } => self.lost(token),
+            Event::Mind(news) => self.mind_news(news),
+            Event::OtherBoard { boot } => self.other_board(&boot),
+            Event::Notice { kind, text, severity } => self.say(&kind, text, severity),
+            Event::Stop => self.stop(),
+        }
+        self.settle();
+        std::mem::take(&mut self.out)
+    }
+
+    /// What holds after every event is restored in the same order: timers, reflexes, goals, plans.
+    fn settle(&mut self) {
+        self.timers();
+        self.reflexes();
+        self.update_goals();
+        self.plan_if_due();
+        if self.stopping.is_some() {
+            self.finish_stop();
+        }
+    }
+
+    /// When the agent wants a `Wake` if nothing else happens.
+    #[must_use]
+    pub fn next_wake(&self) -> Tick {
+        let mut wake = self.now.tick.after(self.plan_interval());
+        for actuator in &self.world.actuators {
+            let due = actuator.pending.as_ref().map(|pending| pending.due);
+            for at in [due, actuator.off_due, actuator.held_until].into_iter().flatten() {
+                if at > self.now.tick {
+                    wake = wake.min(at);
+                }
+            }
+        }
+        if let Some(asked) = &self.asked {
+            wake = wake.min(asked.deadline.max(self.now.tick.after(Duration::from_millis(1))));
+        }
+        if let Some(at) = self.stopping {
+            wake = wake.min(at.max(self.now.tick.after(Duration::from_millis(1))));
+        }
+        wake
+    }
+
+    /// What was done so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// What is believed, for those who draw it.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// The goals' standing: satisfied or not, `None` where unknown or not in force.
+    #[must_use]
+    pub fn goals_satisfied(&self) -> Vec<Option<bool>> {
+        self.goals.iter().map(|goal| goal.satisfied).collect()
+    }
+
+    /// The filtered value of a numeric sensor, while it is known.
+    #[must_use]
+    pub fn value_of(&self, id: SensorId) -> Option<f64> {
+        self.estimate(id).map(|estimate| estimate.value)
+    }
+
+    /// Device commands that have not ended.
+    #[must_use]
+    pub fn open_commands(&self) -> usize {
+        self.commands.values().filter(|memory| !memory.state.is_terminal()).count()
+    }
+
+    /// Commands to devices that wait for an answer.
+    #[must_use]
+    pub fn open_steps(&self) -> usize {
+        self.world.actuators.iter().filter(|actuator| actuator.pending.is_some()).count()
+    }
+
+    /// The mind's state.
+    #[must_use]
+    pub fn mind_word(&self) -> MindWord {
+        self.mind.0
+    }
+
+    /// The status once more, because something that it says and the agent does not has changed.
+    pub fn status_again(&mut self) -> Vec<Effect> {
+        if self.link_since.is_some() {
+            self.report_status();
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    // ---- shared by the other files of this folder ----
+
+    /// The world as expressions see it now, with some actuators assumed elsewhere.
+    pub(super) fn view<'a>(&'a self, assume: &'a [(ActuatorId, Option<Setting>)]) -> View<'a> {
+        View {
+            config: &self.config,
+            world: &self.world,
+            now: self.now.tick,
+            local: self.local,
+            assume,
+        }
+    }
+
+    /// Writes an entry down and gives its place.
+    pub(super) fn record(&mut self, entry: Entry) -> u64 {
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        self.out.push(Effect::Record { seq, entry });
+        seq
+    }
+
+    /// Tells the outside once everything recorded so far is stored.
+    pub(super) fn report(&mut self, report: Report) {
+        let after = self.next_seq.checked_sub(1);
+        self.out.push(Effect::Report { report, after });
+    }
+
+    /// Writes an event down and publishes it.
+    pub(super) fn say(&mut self, kind: &str, text: String, severity: Severity) {
+        self.record(Entry::Event { kind: kind.into(), text: text.clone(), severity });
+        self.report(Report::Event { kind: kind.into(), text, severity });
+    }
+
+    /// Publishes the status.
+    pub(super) fn report_status(&mut self) {
+        let status = Status { mode: self.mode, mind: self.mind.0 };
+        self.out.push(Effect::Report { report: Report::Status(status), after: None });
+    }
+
+    /// The prompt's unchanging part, made once.
+    pub(super) fn prompt_prefix(&mut self) -> String {
+        let config = &self.config;
+        self.prefix.get_or_insert_with(|| super::prompt::prefix(config)).clone()
+    }
+
+    /// How often plans are looked at: half the shortest sensor period, so that no reading waits
+    /// long; at least 200 ms, at most 5 s apart.
+    pub(super) fn plan_interval(&self) -> Duration {
+        let every = self.config.sensors.iter().map(|sensor| sensor.every).min();
+        let half = every.unwrap_or(Duration::from_secs(10)) / 2;
+        half.clamp(Duration::from_millis(200), Duration::from_secs(5))
+    }
+
+    fn reading(&mut self, id: SensorId, value: Result<Value, Fault>, retained: bool) {
+        if retained {
+            self.counters.retained += 1;
+            return;
+        }
+        let index = usize::from(id.0);
+        match value {
+            Ok(value) => {
+                self.counters.readings += 1;
+                self.world.sensors[index].take(value.clone(), self.now.tick);
+                let sensor = self.config.sensors[index].name.clone();
+                self.record(Entry::Reading { sensor, value });
+                self.plan_wanted = true;
+            }
+            Err(fault) => {
+                if matches!(fault.kind, FaultKind::OutOfRange | FaultKind::NotFinite) {
+                    self.world.sensors[index].doubt();
+                }
+                let source = self.config.sensors[index].name.clone();
+                let count = &mut self.world.sensors[index].faults[fault_index(fault.kind)];
+                let due = due_fault(count, self.now.tick);
+                self.fault(&source, &fault, due);
+            }
+        }
+    }
+
+    /// Counts a fault; `due` faults are reported, once a kind and source in a while.
+    pub(super) fn fault(&mut self, source: &str, fault: &Fault, due: Option<u64>) {
+        self.counters.faults += 1;
+        let Some(count) = due else { return };
+        self.record(Entry::Faults {
+            source: source.into(),
+            kind: fault.kind,
+            count,
+            found: fault.found.clone(),
+        });
+        let words = fault.kind.words();
+        let text = format!("{source}: {count} payload(s) not used, {words}: {}", fault.found);
+        self.say("payload-fault", text, Severity::Warning);
+    }
+
+    fn mind_news(&mut self, news: MindNews) {
+        match news {
+            MindNews::State { word, text, sha256 } => {
+                let changed = self.mind.0 != word || self.mind.1 != text;
+                self.mind = (word, text.clone(), sha256);
+                if changed {
+                    let (text, severity) = match word {
+                        MindWord::Ready => (format!("model {text} ready"), Severity::Info),
+                        MindWord::Missing => (
+                            format!("no model: {text}; rules and planner run alone"),
+                            Severity::Warning,
+                        ),
+                        MindWord::Failed => (
+                            format!("model unusable: {text}; rules and planner run alone"),
+                            Severity::Warning,
+                        ),
+                        MindWord::Loading | MindWord::Off => (text, Severity::Info),
+                    };
+                    if matches!(word, MindWord::Ready | MindWord::Missing | MindWord::Failed) {
+                        self.say("mind", text, severity);
+                    }
+                    self.report_status();
+                }
+            }
+            MindNews::Scores { id, p, tokens, ms } => self.scores(id, &p, tokens, ms),
+            MindNews::Lost { id } => self.scores_lost(id),
+        }
+    }
+
+    fn other_board(&mut self, boot: &str) {
+        let quiet = Duration::from_millis(limits::FAULT_REPORT_INTERVAL_MS);
+        if self.other_board_said.is_some_and(|at| self.now.tick.since(at) < quiet) {
+            return;
+        }
+        self.other_board_said = Some(self.now.tick);
+        let name = &self.config.device.name;
+        let text = format!("another board speaks as {name} (boot {boot}): give one a new name");
+        self.say("duplicate-name", text, Severity::Alarm);
+    }
+}
+
+/// Counts one fault; tells how many to report if a report is due.
+pub(super) fn due_fault(count: &mut FaultCount, now: Tick) -> Option<u64> {
+    count.unreported += 1;
+    let quiet = Duration::from_millis(limits::FAULT_REPORT_INTERVAL_MS);
+    if count.reported.is_some_and(|at| now.since(at) < quiet) {
+        return None;
+    }
+    count.reported = Some(now);
+    Some(std::mem::take(&mut count.unreported))
+}

@@ -1,0 +1,304 @@
+//! Choosing: when to plan, when to ask the mind, how its voice is joined with the planner's, and
+//! carrying the choice out. The mind chooses among near-equal safe moves and nothing else.
+
+use std::time::Duration;
+
+use super::core::Agent;
+use super::effect::{Effect, Question, Report};
+use super::event::MindWord;
+use super::planner::Plan;
+use crate::clock::Tick;
+use crate::config::Mode;
+use crate::domain::{
+    ActuatorId, Candidate, Decider, Decision, Entry, ModelVoice, Setting, Severity,
+};
+
+/// A question that is out, with the plan that it belongs to.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The question's id.
+    pub id: u64,
+    /// After this the planner's choice is carried out.
+    pub deadline: Tick,
+    plan: Plan,
+    facts: Vec<String>,
+}
+
+/// How long a goal stays "not to be helped" before it is said again.
+const HELPLESS_AGAIN: Duration = Duration::from_secs(3600);
+
+/// Periods of silence beyond staleness after which the planner gives up control of what works on
+/// a sensor that cannot be believed. Another three periods: one lost message is no emergency.
+const BLIND_PERIODS: u32 = 3;
+
+impl Agent {
+    /// Plans when something is new, at most once a plan interval.
+    pub(super) fn plan_if_due(&mut self) {
+        if self.stopping.is_some() || self.link_since.is_none() || self.asked.is_some() {
+            return;
+        }
+        let pace = self.plan_interval();
+        if self.planned.is_some_and(|at| self.now.tick.since(at) < pace) || !self.plan_wanted {
+            self.blind();
+            return;
+        }
+        self.plan_wanted = false;
+        self.planned = Some(self.now.tick);
+        self.blind();
+        let Some(plan) = self.plan() else {
+            self.helpless = None;
+            return;
+        };
+        if plan.helpless {
+            self.call_for_help(plan);
+        } else if self.mind_can_speak() && plan.alternatives.len() > 1 {
+            self.ask(plan);
+        } else {
+            let facts = self.facts();
+            self.carry_out(plan, 0, Decider::Planner, facts, None);
+        }
+    }
+
+    fn mind_can_speak(&self) -> bool {
+        self.mind.0 == MindWord::Ready && self.config.mind.is_some()
+    }
+
+    /// No plan closes the gap: a person is called, once an hour.
+    fn call_for_help(&mut self, plan: Plan) {
+        let again = |at: Tick| self.now.tick.since(at) >= HELPLESS_AGAIN;
+        if !self.helpless.is_none_or(again) {
+            return;
+        }
+        self.helpless = Some(self.now.tick);
+        let text = format!("{}: nothing that may be done now mends it", plan.cause);
+        let facts = self.facts();
+        self.carry_out(plan, 0, Decider::Planner, facts, None);
+        self.say("helpless", text, Severity::Alarm);
+    }
+
+    fn ask(&mut self, plan: Plan) {
+        let Some(mind) = &self.config.mind else { return };
+        let deadline = self.now.tick.after(mind.deadline);
+        let id = self.next_question;
+        self.next_question += 1;
+        self.counters.asked += 1;
+        let facts = self.facts();
+        let candidates = plan.moves.iter().map(|one| one.candidate.text.clone());
+        let question = Question {
+            id,
+            candidates: candidates.collect(),
+            state: format!("Now: {}.\nDo:", facts.join("; ")),
+            prefix: self.prompt_prefix(),
+            deadline,
+        };
+        self.asked = Some(Asked { id, deadline, plan, facts });
+        self.out.push(Effect::Ask(question));
+    }
+
+    /// The mind has answered. Its voice counts among the alternatives if it is sure enough.
+    pub(super) fn scores(&mut self, id: u64, p: &[f64], tokens: u32, ms: f64) {
+        let fits = |asked: &Asked| asked.id == id && asked.plan.moves.len() == p.len();
+        let sane = p.iter().all(|one| one.is_finite() && *one >= 0.0);
+        if !self.asked.as_ref().is_some_and(fits) || !sane {
+            self.counters.dropped += 1;
+            return;
+        }
+        let Some(Asked { deadline, mut plan, facts, .. }) = self.asked.take() else { return };
+        if self.now.tick > deadline {
+            self.counters.dropped += 1;
+            self.carry_out(plan, 0, Decider::Planner, facts, None);
+            return;
+        }
+        self.counters.answered += 1;
+        for (one, probability) in plan.moves.iter_mut().zip(p) {
+            one.candidate.probability = Some(*probability);
+        }
+        let voice = ModelVoice {
+            id: self.mind.1.clone(),
+            sha256: self.mind.2.clone(),
+            adapter: self.config.mind.as_ref().map_or("none".into(), |mind| mind.adapter.clone()),
+            prompt_tokens: tokens,
+            ms,
+        };
+        let trust = self.config.mind.as_ref().map_or(1.0, |mind| mind.trust);
+        let held: f64 = plan.alternatives.iter().map(|index| p[*index]).sum();
+        let best = plan.alternatives.iter().copied().max_by(|a, b| p[*a].total_cmp(&p[*b]));
+        let chosen = best.filter(|best| held > 0.0 && p[*best] / held >= trust);
+        if chosen.is_none() {
+            self.counters.unsure += 1;
+        }
+        // The planner's own choice is the first; agreeing with it changes nothing.
+        let (chosen, by) = match chosen {
+            Some(index) if index != 0 => (index, Decider::Mind),
+            _ => (0, Decider::Planner),
+        };
+        self.carry_out(plan, chosen, by, facts, Some(voice));
+    }
+
+    /// The mind will not answer: the planner's choice is carried out.
+    pub(super) fn scores_lost(&mut self, id: u64) {
+        if self.asked.as_ref().is_some_and(|asked| asked.id == id)
+            && let Some(asked) = self.asked.take()
+        {
+            self.counters.dropped += 1;
+            self.carry_out(asked.plan, 0, Decider::Planner, asked.facts, None);
+        }
+    }
+
+    /// The deadline has passed without an answer.
+    pub(super) fn question_timer(&mut self) {
+        let late = |asked: &Asked| asked.deadline < self.now.tick;
+        if let Some(id) = self.asked.as_ref().filter(|asked| late(asked)).map(|asked| asked.id) {
+            self.scores_lost(id);
+        }
+    }
+
+    /// The world has moved on: the question is forgotten, and planning begins anew.
+    pub(super) fn drop_question(&mut self) {
+        if self.asked.take().is_some() {
+            self.counters.dropped += 1;
+            self.plan_wanted = true;
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        plan: Plan,
+        chosen: usize,
+        by: Decider,
+        facts: Vec<String>,
+        model: Option<ModelVoice>,
+    ) {
+        let change = plan.moves[chosen].change.clone();
+        let id = format!("{:08x}-{}", self.boot >> 32, self.next_decision);
+        // The world may have moved while the mind thought: the guard looks again.
+        let verdict = match &change {
+            Some((actuator, setting)) => self.guard(*actuator, setting, by),
+            None => Ok(()),
+        };
+        let waits = change.as_ref().is_some_and(|(actuator, _)| self.needs_person(*actuator));
+        if waits && self.approvals.iter().any(|one| Some(one.actuator) == moved(&change)) {
+            return;
+        }
+        self.next_decision += 1;
+        let guard = match &verdict {
+            Ok(()) if waits => "waits for a person".to_string(),
+            Ok(()) => "passed".to_string(),
+            Err(refusal) => refusal.to_string(),
+        };
+        let cause = format!("decision {id}");
+        let candidates = plan.moves.into_iter().map(|one| one.candidate).collect();
+        let notes = self.config.notes.clone();
+        self.decision(Decision {
+            id,
+            cause: plan.cause,
+            facts,
+            notes,
+            candidates,
+            chosen,
+            by,
+            guard,
+            model,
+        });
+        let Some((actuator, setting)) = change else { return };
+        match verdict {
+            Err(refusal) => self.refuse(actuator, &setting, by, &cause, &refusal),
+            Ok(()) if waits => self.ask_person(actuator, &setting, &cause),
+            Ok(()) => self.issue(actuator, setting, by, &cause, None, false),
+        }
+    }
+
+    fn needs_person(&self, id: ActuatorId) -> bool {
+        let listed = self.config.actuators[usize::from(id.0)].ask_human;
+        listed || self.mode_of(id) == Mode::Advise
+    }
+
+    /// Writes a decision down, counts it, publishes it.
+    fn decision(&mut self, decision: Decision) {
+        match decision.by {
+            Decider::Rule => {}
+            Decider::Mind => self.counters.by_mind += 1,
+            Decider::Human | Decider::Command => self.counters.by_people += 1,
+            Decider::Planner | Decider::Cloud => self.counters.by_planner += 1,
+        }
+        let boxed = Box::new(decision);
+        let seq = self.record(Entry::Decision(boxed.clone()));
+        self.report(Report::Decision { seq, decision: boxed });
+    }
+
+    /// A rule's act as a decision record: one candidate, no alternatives.
+    pub(super) fn reflex_decision(&mut self, cause: &str, set: &[(ActuatorId, Setting)]) {
+        let id = format!("{:08x}-{}", self.boot >> 32, self.next_decision);
+        self.next_decision += 1;
+        let named = set.iter().map(|(actuator, setting)| {
+            (self.config.actuators[usize::from(actuator.0)].name.clone(), setting.clone())
+        });
+        let candidate = Candidate {
+            set: named.collect(),
+            text: cause.into(),
+            predicted: Vec::new(),
+            cost: 0.0,
+            utility: 1.0,
+            probability: None,
+        };
+        let facts = self.facts();
+        self.decision(Decision {
+            id,
+            cause: cause.into(),
+            facts,
+            notes: Vec::new(),
+            candidates: vec![candidate],
+            chosen: 0,
+            by: Decider::Rule,
+            guard: "passed".into(),
+            model: None,
+        });
+    }
+
+    /// A goal whose sensor cannot be believed: what the planner runs for it goes to `safe`.
+    fn blind(&mut self) {
+        let Some(hearing) = self.hearing_since() else { return };
+        let config = self.config.clone();
+        for (index, actuator) in config.actuators.iter().enumerate() {
+            let Ok(number) = u16::try_from(index) else { break };
+            let id = ActuatorId(number);
+            let state = self.world.actuator(id);
+            let planned = matches!(state.owner, Some(Decider::Planner | Decider::Mind));
+            let held = state.held_until.is_some_and(|until| until > self.now.tick);
+            if !planned || held || state.heading() == Some(&actuator.safe) {
+                continue;
+            }
+            let Some(sensor) = self.all_blind(actuator, hearing) else { continue };
+            let name = config.sensors[usize::from(sensor.0)].name.clone();
+            let cause = format!("{name} unknown: giving up control");
+            if self.guard(id, &actuator.safe, Decider::Rule).is_ok() {
+                self.issue(id, actuator.safe.clone(), Decider::Planner, &cause, None, false);
+                self.say("blind", format!("{}: {cause}", actuator.name), Severity::Warning);
+            }
+        }
+    }
+
+    /// The first sensor of an actuator's effects if a goal needs it and none of them is known.
+    fn all_blind(&self, actuator: &crate::config::Actuator, hearing: Tick) -> Option<SensorId> {
+        let mut first = None;
+        for (sensor, _) in &actuator.effects {
+            let every = self.config.sensors[usize::from(sensor.0)].every;
+            if self.estimate(*sensor).is_some() {
+                return None;
+            }
+            let grace = every * (crate::limits::STALE_PERIODS + BLIND_PERIODS);
+            let heard = self.world.sensor(*sensor).heard().unwrap_or(hearing).max(hearing);
+            if self.now.tick.since(heard) < grace {
+                return None;
+            }
+            first = first.or(Some(*sensor));
+        }
+        first
+    }
+}
+
+fn moved(change: &Option<(ActuatorId, Setting)>) -> Option<ActuatorId> {
+    change.as_ref().map(|(actuator, _)| *actuator)
+}
+
+use crate::domain::SensorId;

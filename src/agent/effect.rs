@@ -1,0 +1,124 @@
+//! Everything that the agent can cause. Data only: `runtime` carries it out and renders it.
+
+use std::time::Duration;
+
+use super::event::MindWord;
+use crate::clock::Tick;
+use crate::config::Mode;
+use crate::domain::{ActuatorId, CommandState, Decision, Entry, Severity};
+
+/// One effect. The order of a list of effects is the order in which they are begun.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Write an entry down.
+    Record {
+        /// Its place in the journal, strictly increasing.
+        seq: u64,
+        /// What.
+        entry: Entry,
+    },
+    /// Send a payload to a device; never twice by itself.
+    Send {
+        /// Comes back in `Acked` or `Lost`.
+        token: u64,
+        /// To whom.
+        actuator: ActuatorId,
+        /// The bytes.
+        payload: Vec<u8>,
+        /// The record that must be stored first; `None`: at once (rules, interlocks).
+        after: Option<u64>,
+    },
+    /// Tell the outside.
+    Report {
+        /// What.
+        report: Report,
+        /// The record that must be stored first.
+        after: Option<u64>,
+    },
+    /// Ask the mind.
+    Ask(Question),
+    /// The hand-over after `Stop` is done.
+    Stopped,
+}
+
+/// A question to the mind: which candidate fits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    /// Comes back in `Scores` or `Lost`.
+    pub id: u64,
+    /// What hardly ever changes: place, goals, devices, notes.
+    pub prefix: String,
+    /// What is now.
+    pub state: String,
+    /// The words of each candidate.
+    pub candidates: Vec<String>,
+    /// After this no answer is wanted.
+    pub deadline: Tick,
+}
+
+/// What is told to the outside; `runtime::render` knows topics and JSON.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Report {
+    /// How the device is.
+    Status(Status),
+    /// How the goals stand.
+    Goals(Vec<GoalReport>),
+    /// A decision was made.
+    Decision {
+        /// Its record.
+        seq: u64,
+        /// The decision.
+        decision: Box<Decision>,
+    },
+    /// Something a person may want to know.
+    Event {
+        /// A short kind.
+        kind: String,
+        /// A sentence.
+        text: String,
+        /// How urgent.
+        severity: Severity,
+    },
+    /// A device command's state.
+    CommandState {
+        /// Kind, as in the topic.
+        kind: String,
+        /// Id, as in the topic.
+        id: String,
+        /// The state; `None` clears the retained message.
+        state: Option<CommandState>,
+        /// Why.
+        reason: String,
+    },
+    /// Something waits for a person; `None`: it is settled.
+    Approval {
+        /// Its id.
+        id: String,
+        /// What waits: actuator name, setting, cause.
+        waits: Option<(String, String, String)>,
+        /// For how long from now.
+        valid_for: Duration,
+    },
+}
+
+/// The agent's part of the status message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Mode in force.
+    pub mode: Mode,
+    /// The mind's state.
+    pub mind: MindWord,
+}
+
+/// One goal's line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GoalReport {
+    /// The goal's name.
+    pub name: String,
+    /// `None`: its sensor is unknown or it is not in force now.
+    pub satisfied: Option<bool>,
+    /// How far outside, in the sensor's unit; 0 inside; `None` where unknown.
+    pub gap: Option<f64>,
+    /// Wall time of the last change, in milliseconds since 1970; `None` without a trusted clock.
+    pub since_unix_ms: Option<i64>,
+}

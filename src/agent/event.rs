@@ -1,0 +1,173 @@
+//! Everything that can happen to the agent, on one page. No behaviour lives here.
+
+use std::time::Duration;
+
+use crate::config::Mode;
+use crate::domain::{ActuatorId, Fault, SensorId, Setting, Severity, Value};
+
+/// One cause of behaviour. The list is closed: a test is a list of these.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The time that [`super::Agent::next_wake`] asked for has come, or another reason to look.
+    Wake,
+    /// A sensor spoke.
+    Reading {
+        /// Which.
+        sensor: SensorId,
+        /// What, or why it is not believed.
+        value: Result<Value, Fault>,
+        /// A broker's memory of unknown age: not used.
+        retained: bool,
+    },
+    /// A device said what it is set to.
+    Echo {
+        /// Which.
+        actuator: ActuatorId,
+        /// What, or why it is not believed.
+        setting: Result<Setting, Fault>,
+    },
+    /// An operator asks for something.
+    Command(Box<DeviceCommand>),
+    /// The bus is there: connected and subscribed.
+    LinkUp,
+    /// The bus is gone.
+    LinkDown {
+        /// Why, for people.
+        reason: String,
+    },
+    /// The broker has taken the message to a device.
+    Acked {
+        /// The `token` of its effect.
+        token: u64,
+    },
+    /// Whether the message to a device arrived is not known; it is not sent again by the link.
+    Lost {
+        /// The `token` of its effect.
+        token: u64,
+    },
+    /// The language model's side.
+    Mind(MindNews),
+    /// Another board speaks under our name.
+    OtherBoard {
+        /// Its boot id.
+        boot: String,
+    },
+    /// Something that a person may want to know, from below: link, journal, mind.
+    Notice {
+        /// A short kind, such as `journal`.
+        kind: String,
+        /// A sentence.
+        text: String,
+        /// How urgent.
+        severity: Severity,
+    },
+    /// The process is asked to end: hand over to `safe`, then say `Stopped`.
+    Stop,
+}
+
+/// What an operator asks for, as read from a `cmd/<kind>/<id>` topic.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeviceCommand {
+    /// As in the topic; may be unknown.
+    pub kind: String,
+    /// As in the topic.
+    pub id: String,
+    /// What is asked, or why it cannot be understood.
+    pub body: Result<Body, String>,
+    /// When it was issued, in milliseconds since 1970 UTC, if it says so.
+    pub issued_unix_ms: Option<i64>,
+    /// How long it may wait.
+    pub ttl: Duration,
+    /// Out of the broker's memory.
+    pub retained: bool,
+}
+
+/// A command that can be carried out.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// Set an actuator and leave it alone for a while.
+    Set {
+        /// Which.
+        actuator: ActuatorId,
+        /// To what; valid for its kind.
+        setting: Setting,
+        /// How long the planner leaves it alone.
+        hold: Duration,
+    },
+    /// Change the mode of the agent or of one actuator.
+    Mode {
+        /// The new mode.
+        mode: Mode,
+        /// `None`: the whole agent.
+        actuator: Option<ActuatorId>,
+    },
+    /// A person says yes.
+    Approve {
+        /// Id of what waits.
+        approval: String,
+    },
+    /// A person says no.
+    Deny {
+        /// Id of what waits.
+        approval: String,
+    },
+}
+
+/// State of the mind, the word of the status topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MindWord {
+    /// The configuration has no `[mind]`.
+    Off,
+    /// The process starts or the model is being read.
+    Loading,
+    /// It answers.
+    Ready,
+    /// There is no model file.
+    Missing,
+    /// There is one and it cannot be used.
+    Failed,
+}
+
+impl MindWord {
+    /// The word itself.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            MindWord::Off => "off",
+            MindWord::Loading => "loading",
+            MindWord::Ready => "ready",
+            MindWord::Missing => "missing",
+            MindWord::Failed => "failed",
+        }
+    }
+}
+
+/// News of the mind.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MindNews {
+    /// It changed its state.
+    State {
+        /// The new one.
+        word: MindWord,
+        /// Model id, or the reason of a failure.
+        text: String,
+        /// Checksum of the model that is ready; empty otherwise.
+        sha256: String,
+    },
+    /// It answered a question.
+    Scores {
+        /// The question's id.
+        id: u64,
+        /// Probability of each candidate of the question, in its order.
+        p: Vec<f64>,
+        /// Tokens read for it.
+        tokens: u32,
+        /// How long it took, in milliseconds.
+        ms: f64,
+    },
+    /// It will not answer this question.
+    Lost {
+        /// The question's id.
+        id: u64,
+    },
+}

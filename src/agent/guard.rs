@@ -1,0 +1,184 @@
+//! The guard: the last word on every command, whoever asks. It only says yes or why not.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::core::Agent;
+use crate::config::Mode;
+use crate::domain::{ActuatorId, Decider, Entry, Setting, Severity, StepState};
+use crate::expr::Truth;
+
+/// Why a command does not go out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// An interlock would be true afterwards.
+    Interlock(String),
+    /// An interlock's condition is unknown, and this is no command to `safe`.
+    Unknown(String),
+    /// Mode `observe` sends nothing.
+    Observe,
+    /// There is no bus.
+    NoLink,
+    /// A rule that holds wants something else.
+    Rule(String),
+    /// An operator set it a while ago.
+    Held,
+    /// `min_on` or `min_off` has not passed.
+    TooSoon(Duration),
+    /// `max_commands_per_hour` is reached.
+    Limit(u32),
+    /// The process is about to end.
+    Stopping,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Interlock(name) => write!(f, "interlock {name}"),
+            Refusal::Unknown(name) => write!(f, "interlock {name}: its condition is unknown"),
+            Refusal::Observe => f.write_str("mode observe"),
+            Refusal::NoLink => f.write_str("no connection to the broker"),
+            Refusal::Rule(name) => write!(f, "rule {name}"),
+            Refusal::Held => f.write_str("held by an operator"),
+            Refusal::TooSoon(left) => {
+                write!(f, "least time on or off, {} s left", left.as_secs().max(1))
+            }
+            Refusal::Limit(most) => write!(f, "limit of {most} commands an hour"),
+            Refusal::Stopping => f.write_str("the agent is stopping"),
+        }
+    }
+}
+
+impl Agent {
+    /// May this actuator be set to this, on behalf of this one, now?
+    pub(super) fn guard(
+        &self,
+        id: ActuatorId,
+        setting: &Setting,
+        by: Decider,
+    ) -> Result<(), Refusal> {
+        let actuator = &self.config.actuators[usize::from(id.0)];
+        let state = self.world.actuator(id);
+        let reflex = by == Decider::Rule;
+        let planned = matches!(by, Decider::Planner | Decider::Mind | Decider::Cloud);
+        if self.stopping.is_some() && !reflex {
+            return Err(Refusal::Stopping);
+        }
+        if self.mode_of(id) == Mode::Observe {
+            return Err(Refusal::Observe);
+        }
+        if self.link_since.is_none() {
+            return Err(Refusal::NoLink);
+        }
+        self.interlocks_allow(id, setting)?;
+        if !reflex && let Some(rule) = self.rule_against(id, setting) {
+            return Err(Refusal::Rule(rule.into()));
+        }
+        if planned && state.held_until.is_some_and(|until| until > self.now.tick) {
+            return Err(Refusal::Held);
+        }
+        if !reflex && let Some(left) = self.least_time_left(id, setting) {
+            return Err(Refusal::TooSoon(left));
+        }
+        let most = actuator.commands_per_hour_max;
+        let full = state.sent_last_hour(self.now.tick) >= usize::try_from(most).unwrap_or(0);
+        if full && !(reflex && *setting == actuator.safe) {
+            return Err(Refusal::Limit(most));
+        }
+        Ok(())
+    }
+
+    /// Modes: an actuator's own, else the agent's; the stricter of both.
+    pub(super) fn mode_of(&self, id: ActuatorId) -> Mode {
+        let own = self.modes[usize::from(id.0)].unwrap_or(Mode::Act);
+        match (self.mode, own) {
+            (Mode::Observe, _) | (_, Mode::Observe) => Mode::Observe,
+            (Mode::Advise, _) | (_, Mode::Advise) => Mode::Advise,
+            (Mode::Act, Mode::Act) => Mode::Act,
+        }
+    }
+
+    /// There is a bus, and the mode lets something out.
+    pub(super) fn may_send_at_all(&self, id: ActuatorId) -> bool {
+        self.link_since.is_some() && self.mode_of(id) != Mode::Observe
+    }
+
+    /// A command to `safe` is not stopped by an interlock unless it would itself make it true.
+    pub(super) fn makes_worse(&self, id: ActuatorId, setting: &Setting) -> bool {
+        self.config.interlocks.iter().any(|interlock| {
+            interlock.forbid.actuators().contains(&id)
+                && self.truth_in_flight(&interlock.forbid, Some((id, setting))) == Truth::True
+                && self.truth_in_flight(&interlock.forbid, None) != Truth::True
+        })
+    }
+
+    fn interlocks_allow(&self, id: ActuatorId, setting: &Setting) -> Result<(), Refusal> {
+        let to_safe = *setting == self.config.actuators[usize::from(id.0)].safe;
+        for interlock in &self.config.interlocks {
+            if !interlock.forbid.actuators().contains(&id) {
+                continue;
+            }
+            let after = self.truth_in_flight(&interlock.forbid, Some((id, setting)));
+            let refused = match after {
+                Truth::False => false,
+                Truth::Unknown => !to_safe,
+                Truth::True => {
+                    !to_safe || self.truth_in_flight(&interlock.forbid, None) != Truth::True
+                }
+            };
+            if refused {
+                let name = interlock.name.clone();
+                return Err(match after {
+                    Truth::Unknown => Refusal::Unknown(name),
+                    _ => Refusal::Interlock(name),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// What is left of `min_on` or `min_off` before the actuator may leave its value.
+    fn least_time_left(&self, id: ActuatorId, setting: &Setting) -> Option<Duration> {
+        let actuator = &self.config.actuators[usize::from(id.0)];
+        let state = self.world.actuator(id);
+        let confirmed = state.confirmed.as_ref()?;
+        let is_on = |setting: &Setting| match setting {
+            Setting::On => true,
+            Setting::Off => false,
+            Setting::Level(_) | Setting::Choice(_) => *setting != actuator.safe,
+        };
+        if is_on(confirmed) == is_on(setting) {
+            return None;
+        }
+        let least = if is_on(confirmed) { actuator.min_on } else { actuator.min_off };
+        let passed = self.now.tick.since(state.changed?);
+        least.checked_sub(passed).filter(|left| !left.is_zero())
+    }
+
+    /// Writes a refusal down; the first at the limit an hour calls a person.
+    pub(super) fn refuse(
+        &mut self,
+        id: ActuatorId,
+        setting: &Setting,
+        by: Decider,
+        cause: &str,
+        refusal: &Refusal,
+    ) {
+        self.counters.refused += 1;
+        let actuator = self.config.actuators[usize::from(id.0)].name.clone();
+        self.record(Entry::Step {
+            actuator: actuator.clone(),
+            setting: setting.clone(),
+            state: StepState::Refused,
+            by,
+            cause: format!("{cause}: {refusal}"),
+            off_after_ms: None,
+        });
+        if let Refusal::Limit(most) = refusal
+            && !std::mem::replace(&mut self.world.actuator_mut(id).limit_said, true)
+        {
+            let text = format!("{actuator}: {most} commands within an hour, it stays as it is");
+            self.say("command-limit", text, Severity::Alarm);
+        }
+    }
+}

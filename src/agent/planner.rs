@@ -1,0 +1,313 @@
+//! The planner's first cut: candidates that each change one actuator, what each would do by its
+//! declared effects, and a plain utility. It proposes; `decide` chooses and `guard` allows.
+
+use std::time::Duration;
+
+use super::core::Agent;
+use super::prompt;
+use super::steps::level;
+use super::world::horizon;
+use crate::config::{Actuator, ActuatorKind, Aim};
+use crate::domain::{ActuatorId, Candidate, Decider, SensorId, Setting};
+use crate::expr::Truth;
+use crate::limits;
+
+/// Share of a goal's width that is kept as margin on each side, against noise and delay.
+const MARGIN: f64 = 0.12;
+/// What full effect moves within the horizon, as a share of the sensor's scale, until it is
+/// learned. Half a width makes a hysteresis of half a width: on at the margin, off in the middle.
+const PUSH: f64 = 0.5;
+/// Weight of being outside the margin, per width; chosen so that a tenth of a width outside
+/// outweighs every cost below.
+const GAP_WEIGHT: f64 = 2.0;
+/// Additional weight of being outside the bounds themselves.
+const OUTSIDE_WEIGHT: f64 = 4.0;
+/// What running something at full level costs in utility, beside the operator's own `cost`.
+const USE_COST: f64 = 0.03;
+/// What the operator's dearest actuator costs in addition; others in proportion.
+const MONEY_COST: f64 = 0.05;
+/// What a switching costs.
+const SWITCH_COST: f64 = 0.01;
+/// Candidates this near to the best in utility are alternatives: the mind may choose among them.
+/// Larger than all costs together (0.09), smaller than a tenth of a width outside (0.2).
+pub const NEAR: f64 = 0.1;
+
+/// Prior standard deviation of a trend, per second: full effect within the horizon.
+#[must_use]
+pub fn slope_std(scale: f64, every: Duration) -> f64 {
+    PUSH * scale / horizon(every).as_secs_f64()
+}
+
+/// What full effect is expected to move within the horizon, in the sensor's unit.
+#[must_use]
+pub fn expected_push(scale: f64, _every: Duration) -> f64 {
+    PUSH * scale
+}
+
+/// One thing that could be done.
+#[derive(Clone, Debug)]
+pub struct Move {
+    /// What changes; `None`: nothing.
+    pub change: Option<(ActuatorId, Setting)>,
+    /// Utility before it is mapped to 0..1: the negative sum of all that is disliked.
+    pub raw: f64,
+    /// As recorded and as the mind reads it.
+    pub candidate: Candidate,
+}
+
+/// What the planner proposes.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Why there is something to decide.
+    pub cause: String,
+    /// Best first.
+    pub moves: Vec<Move>,
+    /// Indices of the moves that the mind may choose among; the first is the planner's own.
+    pub alternatives: Vec<usize>,
+    /// A goal is or will be broken and nothing here mends it.
+    pub helpless: bool,
+}
+
+/// A goal in force with what is expected of its sensor.
+struct Watched {
+    goal: usize,
+    sensor: SensorId,
+    min: Option<f64>,
+    max: Option<f64>,
+    scale: f64,
+    weight: f64,
+    expected: f64,
+}
+
+impl Watched {
+    /// How bad it is to end at `value`, in widths times weights.
+    fn pain(&self, value: f64) -> f64 {
+        let margin = MARGIN * self.scale;
+        let over = |by: f64| (by / self.scale).max(0.0);
+        let low = self.min.map_or(0.0, |min| {
+            GAP_WEIGHT * over(min + margin - value) + OUTSIDE_WEIGHT * over(min - value)
+        });
+        let high = self.max.map_or(0.0, |max| {
+            GAP_WEIGHT * over(value - max + margin) + OUTSIDE_WEIGHT * over(value - max)
+        });
+        self.weight * low.max(high)
+    }
+}
+
+impl Agent {
+    /// Looks at the goals; `None`: all is well and nothing runs without need.
+    pub(super) fn plan(&self) -> Option<Plan> {
+        let watched = self.watched();
+        if watched.is_empty() {
+            return None;
+        }
+        let mut moves = vec![self.weigh(&watched, None)];
+        for index in 0..self.config.actuators.len() {
+            let id = ActuatorId(u16::try_from(index).ok()?);
+            for setting in self.settings_of(id, &watched) {
+                if self.guard(id, &setting, Decider::Planner).is_ok() {
+                    moves.push(self.weigh(&watched, Some((id, setting))));
+                }
+            }
+        }
+        self.honour_preferences(&mut moves);
+        moves.sort_by(|a, b| b.raw.total_cmp(&a.raw));
+        let nothing = moves.iter().position(|one| one.change.is_none())?;
+        // "Do nothing" is always among the candidates.
+        if nothing >= limits::CANDIDATES_MAX {
+            let rest = moves.remove(nothing);
+            moves.truncate(limits::CANDIDATES_MAX - 1);
+            moves.push(rest);
+        }
+        moves.truncate(limits::CANDIDATES_MAX);
+        let worst =
+            watched.iter().max_by(|a, b| a.pain(a.expected).total_cmp(&b.pain(b.expected)))?;
+        let pain = worst.pain(worst.expected);
+        if moves[0].change.is_none() {
+            let broken = self.goals[worst.goal].gap.is_some_and(|gap| gap > 0.0);
+            return broken.then(|| Plan {
+                cause: self.goal_cause(worst.goal),
+                alternatives: vec![0],
+                helpless: true,
+                moves,
+            });
+        }
+        let cause = if pain > 0.0 {
+            self.goal_cause(worst.goal)
+        } else {
+            "goals kept: less is needed".into()
+        };
+        let alternatives = self.alternatives(&moves);
+        Some(Plan { cause, moves, alternatives, helpless: false })
+    }
+
+    fn watched(&self) -> Vec<Watched> {
+        let goals = self.config.goals.iter().enumerate().filter_map(|(index, goal)| {
+            let Aim::Keep { sensor, min, max } = &goal.aim else { return None };
+            if !self.in_force(index) {
+                return None;
+            }
+            let estimate = self.estimate(*sensor)?;
+            let every = self.config.sensors[usize::from(sensor.0)].every;
+            Some(Watched {
+                goal: index,
+                sensor: *sensor,
+                min: *min,
+                max: *max,
+                scale: self.scale_of(*sensor),
+                weight: goal.weight,
+                expected: estimate.value + estimate.slope * horizon(every).as_secs_f64(),
+            })
+        });
+        goals.collect()
+    }
+
+    /// Settings worth a look: those of actuators that work on something watched, that answer, and
+    /// that wait for nothing.
+    fn settings_of(&self, id: ActuatorId, watched: &[Watched]) -> Vec<Setting> {
+        let actuator = &self.config.actuators[usize::from(id.0)];
+        let state = self.world.actuator(id);
+        let works = actuator
+            .effects
+            .iter()
+            .any(|(sensor, _)| watched.iter().any(|one| one.sensor == *sensor));
+        let Some(now) = &state.confirmed else { return Vec::new() };
+        if !works || state.pending.is_some() {
+            return Vec::new();
+        }
+        let all: Vec<Setting> = match &actuator.kind {
+            ActuatorKind::Switch | ActuatorKind::Pulse { .. } => vec![Setting::On, Setting::Off],
+            ActuatorKind::Level { min, max, step } => {
+                let Setting::Level(at) = now else { return Vec::new() };
+                let near = |level: f64| {
+                    let steps = ((level - min) / step).round();
+                    Setting::Level((min + steps * step).clamp(*min, *max))
+                };
+                vec![near(at - step), near(at + step), near(*min), near(*max)]
+            }
+            // What an option does is not declared; options are left to rules and people.
+            ActuatorKind::Choice { .. } => Vec::new(),
+        };
+        let mut settings: Vec<Setting> = Vec::new();
+        for setting in all {
+            if setting != *now && !settings.contains(&setting) {
+                settings.push(setting);
+            }
+        }
+        settings
+    }
+
+    /// What a change would do, by the declared effects.
+    fn weigh(&self, watched: &[Watched], change: Option<(ActuatorId, Setting)>) -> Move {
+        let mut raw = 0.0;
+        let mut predicted = Vec::new();
+        for one in watched {
+            let mut value = one.expected;
+            if let Some((id, setting)) = &change {
+                let actuator = &self.config.actuators[usize::from(id.0)];
+                let before = self.world.actuator(*id).confirmed.as_ref();
+                let moved = level(actuator, setting) - before.map_or(0.0, |b| level(actuator, b));
+                let every = self.config.sensors[usize::from(one.sensor.0)].every;
+                let works = actuator.effects.iter().find(|(sensor, _)| *sensor == one.sensor);
+                let push = works.map_or(0.0, |(_, direction)| direction * moved);
+                value += push * expected_push(one.scale, every);
+            }
+            raw -= one.pain(value);
+            let sensor = &self.config.sensors[usize::from(one.sensor.0)];
+            if !predicted.iter().any(|(name, _)| *name == sensor.name) {
+                predicted.push((sensor.name.clone(), (value * 100.0).round() / 100.0));
+            }
+        }
+        let (use_cost, money) = self.cost_after(change.as_ref());
+        raw -= use_cost;
+        if change.is_some() {
+            raw -= SWITCH_COST;
+        }
+        let set = change.iter().map(|(id, setting)| {
+            (self.config.actuators[usize::from(id.0)].name.clone(), setting.clone())
+        });
+        let text = match &change {
+            Some((id, setting)) => {
+                prompt::change(&self.config.actuators[usize::from(id.0)], setting)
+            }
+            None => "do nothing".into(),
+        };
+        let candidate = Candidate {
+            set: set.collect(),
+            text,
+            predicted,
+            cost: money,
+            utility: raw.exp(),
+            probability: None,
+        };
+        Move { change, raw, candidate }
+    }
+
+    /// What everything that runs afterwards costs: in utility, and in the operator's own unit.
+    fn cost_after(&self, change: Option<&(ActuatorId, Setting)>) -> (f64, f64) {
+        let dearest = self.config.actuators.iter().map(|one| one.cost).fold(0.0, f64::max);
+        let (mut disliked, mut money) = (0.0, 0.0);
+        for (index, actuator) in self.config.actuators.iter().enumerate() {
+            let changed = change.filter(|(id, _)| usize::from(id.0) == index);
+            let heading = self.world.actuators[index].heading();
+            let Some(setting) = changed.map(|(_, setting)| setting).or(heading) else { continue };
+            let level = level(actuator, setting) - level(actuator, &actuator.safe);
+            disliked += USE_COST * level.abs();
+            if dearest > 0.0 {
+                disliked += MONEY_COST * actuator.cost / dearest * level.max(0.0);
+            }
+            money += actuator.cost * level.max(0.0);
+        }
+        (disliked, money)
+    }
+
+    /// `prefer` over `over`: what switches the worse one on goes when the better one is there.
+    fn honour_preferences(&self, moves: &mut Vec<Move>) {
+        for preference in &self.config.preferences {
+            let holds = match &preference.when {
+                Some(when) => when.truth(&self.view(&[])) == Truth::True,
+                None => true,
+            };
+            if !holds {
+                continue;
+            }
+            let better = |one: &Move| match (&one.change, preference.prefer) {
+                (Some((id, setting)), Some(prefer)) => *id == prefer && self.rises(prefer, setting),
+                (_, None) => true,
+                _ => false,
+            };
+            if moves.iter().any(better) {
+                moves.retain(|one| match &one.change {
+                    Some((id, setting)) => {
+                        *id != preference.over || !self.rises(preference.over, setting)
+                    }
+                    None => true,
+                });
+            }
+        }
+    }
+
+    fn rises(&self, id: ActuatorId, setting: &Setting) -> bool {
+        let actuator: &Actuator = &self.config.actuators[usize::from(id.0)];
+        let now = self.world.actuator(id).confirmed.as_ref();
+        level(actuator, setting) > now.map_or(0.0, |now| level(actuator, now))
+    }
+
+    /// Moves near the best that are real alternatives to it: another actuator, the same kind of
+    /// change (both begin or both end something), one a device.
+    fn alternatives(&self, moves: &[Move]) -> Vec<usize> {
+        let Some((best, setting)) = &moves[0].change else { return vec![0] };
+        let rises = self.rises(*best, setting);
+        let mut taken = vec![*best];
+        let mut list = vec![0];
+        for (index, one) in moves.iter().enumerate().skip(1) {
+            let Some((id, setting)) = &one.change else { continue };
+            let near = moves[0].raw - one.raw <= NEAR;
+            if near && self.rises(*id, setting) == rises && !taken.contains(id) {
+                taken.push(*id);
+                list.push(index);
+            }
+        }
+        list
+    }
+}

@@ -1,0 +1,432 @@
+//! A command's way to a device and back: intent, message, echo, repeat, giving up; the start, the
+//! loss of the bus, the hand-over at the end. Why something is sent is decided elsewhere.
+
+use std::time::Duration;
+
+use super::core::{Agent, due_fault};
+use super::effect::Effect;
+use super::world::{Pending, fault_index, horizon};
+use crate::clock::Tick;
+use crate::config::{Actuator, ActuatorKind, Mode};
+use crate::domain::{
+    ActuatorId, CommandState, Decider, Entry, Fault, Setting, Severity, StepState,
+};
+use crate::limits;
+
+impl Agent {
+    /// Sends for a rule or an interlock: the message first, its record in the same batch.
+    pub(super) fn issue_now(&mut self, id: ActuatorId, set: Setting, by: Decider, cause: &str) {
+        self.issue(id, set, by, cause, None, true);
+    }
+
+    /// Writes the intent down, then sends. `at_once` does not wait for the journal.
+    pub(super) fn issue(
+        &mut self,
+        id: ActuatorId,
+        setting: Setting,
+        by: Decider,
+        cause: &str,
+        command: Option<(String, String)>,
+        at_once: bool,
+    ) {
+        self.replace_pending(id);
+        let config = self.config.clone();
+        let actuator = &config.actuators[usize::from(id.0)];
+        let now = self.now.tick;
+        let pulse = match (&actuator.kind, &setting) {
+            (ActuatorKind::Pulse { max }, Setting::On) => Some(*max),
+            _ => None,
+        };
+        let seq = self.record(Entry::Step {
+            actuator: actuator.name.clone(),
+            setting: setting.clone(),
+            state: StepState::Intended,
+            by,
+            cause: cause.into(),
+            off_after_ms: pulse.map(|max| u64::try_from(max.as_millis()).unwrap_or(u64::MAX)),
+        });
+        let token = self.send(id, &setting, (!at_once).then_some(seq));
+        self.counters.sent += 1;
+        let state = self.world.actuator_mut(id);
+        state.owner = Some(by);
+        state.off_due = pulse.map(|max| now.after(max));
+        state.in_flight.push(setting.clone());
+        if state.in_flight.len() > limits::SETTINGS_IN_FLIGHT_MAX {
+            state.in_flight.remove(0);
+        }
+        let due = now.after(actuator.confirm_within);
+        let cause = cause.into();
+        state.pending = Some(Pending { setting, token, due, tries: 1, by, cause, command });
+    }
+
+    fn send(&mut self, id: ActuatorId, setting: &Setting, after: Option<u64>) -> u64 {
+        let token = self.next_token;
+        self.next_token += 1;
+        let actuator = &self.config.actuators[usize::from(id.0)];
+        let payload = payload(actuator, setting);
+        let now = self.now.tick;
+        let state = self.world.actuator_mut(id);
+        state.sent.push_back(now);
+        while state.sent.front().is_some_and(|at| now.since(*at) >= Duration::from_secs(3600)) {
+            state.sent.pop_front();
+            state.limit_said = false;
+        }
+        self.out.push(Effect::Send { token, actuator: id, payload, after });
+        token
+    }
+
+    /// A newer command takes the place of one that waits.
+    fn replace_pending(&mut self, id: ActuatorId) {
+        let Some(old) = self.world.actuator_mut(id).pending.take() else { return };
+        self.counters.unconfirmed += 1;
+        self.step(id, &old, StepState::Unconfirmed, "replaced by a newer command");
+        self.end_command(old.command, CommandState::Failed, "replaced by a newer command");
+    }
+
+    fn step(&mut self, id: ActuatorId, pending: &Pending, state: StepState, why: &str) -> u64 {
+        let cause = if why.is_empty() {
+            pending.cause.clone()
+        } else {
+            format!("{}: {why}", pending.cause)
+        };
+        self.record(Entry::Step {
+            actuator: self.config.actuators[usize::from(id.0)].name.clone(),
+            setting: pending.setting.clone(),
+            state,
+            by: pending.by,
+            cause,
+            off_after_ms: None,
+        })
+    }
+
+    /// The device's echo.
+    pub(super) fn echo(&mut self, id: ActuatorId, setting: Result<Setting, Fault>) {
+        let setting = match setting {
+            Ok(setting) => setting,
+            Err(fault) => {
+                let source = self.config.actuators[usize::from(id.0)].name.clone();
+                let now = self.now.tick;
+                let count = &mut self.world.actuator_mut(id).faults[fault_index(fault.kind)];
+                let due = due_fault(count, now);
+                self.fault(&source, &fault, due);
+                return;
+            }
+        };
+        self.confirmed(id, setting);
+    }
+
+    /// The broker has the message; without a state topic that is all the proof there is.
+    pub(super) fn acked(&mut self, token: u64) {
+        let Some(id) = self.of_token(token) else { return };
+        if self.config.actuators[usize::from(id.0)].state_topic.is_none()
+            && let Some(pending) = &self.world.actuator(id).pending
+        {
+            let setting = pending.setting.clone();
+            self.confirmed(id, setting);
+        }
+    }
+
+    /// Nobody knows whether it arrived. It is not sent again by itself; the actuator is unknown.
+    pub(super) fn lost(&mut self, token: u64) {
+        let Some(id) = self.of_token(token) else { return };
+        self.give_up(id, "the connection broke before it was confirmed");
+    }
+
+    fn of_token(&self, token: u64) -> Option<ActuatorId> {
+        let waits = |state: &super::world::ActuatorState| {
+            state.pending.as_ref().is_some_and(|pending| pending.token == token)
+        };
+        let index = self.world.actuators.iter().position(waits)?;
+        Some(ActuatorId(u16::try_from(index).ok()?))
+    }
+
+    fn confirmed(&mut self, id: ActuatorId, setting: Setting) {
+        let config = self.config.clone();
+        let actuator = &config.actuators[usize::from(id.0)];
+        let now = self.now.tick;
+        let state = self.world.actuator_mut(id);
+        let before = state.confirmed.replace(setting.clone());
+        if before.as_ref() != Some(&setting) {
+            state.changed = before.as_ref().map(|_| now).or(state.changed);
+            let moved = level(actuator, &setting)
+                - before.as_ref().map_or(0.0, |before| level(actuator, before));
+            if before.is_some() {
+                self.new_regimes(actuator, moved);
+            }
+            self.plan_wanted = true;
+        }
+        let state = self.world.actuator_mut(id);
+        if state.silent_since.take().is_some() {
+            let text = format!("{} responds again", actuator.name);
+            self.say("actuator", text, Severity::Info);
+        }
+        let state = self.world.actuator_mut(id);
+        let hit = |pending: &Pending| same(actuator, &pending.setting, &setting);
+        if state.pending.as_ref().is_some_and(hit) {
+            state.in_flight.clear();
+            if setting == Setting::Off {
+                state.off_due = None;
+            }
+            if let Some(pending) = state.pending.take() {
+                self.counters.confirmed += 1;
+                self.step(id, &pending, StepState::Confirmed, "");
+                self.end_command(pending.command, CommandState::Succeeded, "");
+            }
+        } else if state.pending.is_none() {
+            state.in_flight.clear();
+            if before.is_some() && before.as_ref() != Some(&setting) {
+                // Somebody else switched it; the planner takes it from there.
+                state.owner = None;
+            }
+        }
+    }
+
+    /// An actuator moved: what works on its sensors has changed, so their trends begin anew.
+    fn new_regimes(&mut self, actuator: &Actuator, moved: f64) {
+        for (sensor, direction) in &actuator.effects {
+            let index = usize::from(sensor.0);
+            let every = self.config.sensors[index].every;
+            let scale = self.scale_of(*sensor);
+            let std = super::planner::slope_std(scale, every);
+            let before = self.world.sensors[index].estimate(every, self.now.tick, std);
+            let push = direction * moved * super::planner::expected_push(scale, every);
+            let slope = before.map_or(0.0, |estimate| estimate.slope);
+            self.world.sensors[index].new_regime(slope + push / horizon(every).as_secs_f64());
+        }
+    }
+
+    /// No proof that it was done.
+    fn give_up(&mut self, id: ActuatorId, why: &str) {
+        let state = self.world.actuator_mut(id);
+        let Some(pending) = state.pending.take() else { return };
+        state.confirmed = None;
+        self.counters.unconfirmed += 1;
+        self.step(id, &pending, StepState::Unconfirmed, why);
+        self.end_command(pending.command, CommandState::Failed, why);
+    }
+
+    /// Everything that comes due by itself.
+    pub(super) fn timers(&mut self) {
+        let now = self.now.tick;
+        for index in 0..self.config.actuators.len() {
+            let id = ActuatorId(u16::try_from(index).unwrap_or(u16::MAX));
+            let state = self.world.actuator_mut(id);
+            if state.held_until.is_some_and(|until| until <= now) {
+                state.held_until = None;
+                self.plan_wanted = true;
+            }
+            let state = self.world.actuator(id);
+            if state.pending.as_ref().is_some_and(|pending| pending.due <= now) {
+                self.overdue(id);
+            }
+            let state = self.world.actuator(id);
+            if state.off_due.is_some_and(|due| due <= now) && self.may_send_at_all(id) {
+                self.world.actuator_mut(id).off_due = None;
+                self.issue_now(id, Setting::Off, Decider::Rule, "end of the pulse");
+            }
+            self.retry_safe(id);
+        }
+        self.question_timer();
+        self.command_timers();
+    }
+
+    /// Once more, then "not responding".
+    fn overdue(&mut self, id: ActuatorId) {
+        let config = self.config.clone();
+        let actuator = &config.actuators[usize::from(id.0)];
+        let Some(mut pending) = self.world.actuator(id).pending.clone() else { return };
+        let again = actuator.state_topic.is_some() && pending.tries < 2;
+        if again && self.link_since.is_some() && self.allowed_again(id, &pending) {
+            pending.tries += 1;
+            pending.due = self.now.tick.after(actuator.confirm_within);
+            pending.token = self.send(id, &pending.setting, None);
+            self.world.actuator_mut(id).pending = Some(pending);
+            return;
+        }
+        self.give_up(id, "no answer from the device");
+        if actuator.state_topic.is_some() {
+            self.world.actuator_mut(id).silent_since = Some(self.now.tick);
+            let text = format!("{} is not responding", actuator.name);
+            self.say("actuator", text, Severity::Alarm);
+        }
+    }
+
+    /// The second message is a command like any other: the interlocks are asked again.
+    fn allowed_again(&self, id: ActuatorId, pending: &Pending) -> bool {
+        let refusal = self.guard(id, &pending.setting, Decider::Rule);
+        !matches!(
+            refusal,
+            Err(super::guard::Refusal::Interlock(_)
+                | super::guard::Refusal::Unknown(_)
+                | super::guard::Refusal::Observe)
+        )
+    }
+
+    /// An actuator of which nothing is known is sent to `safe`, each minute until it answers.
+    fn retry_safe(&mut self, id: ActuatorId) {
+        let state = self.world.actuator(id);
+        let idle = state.confirmed.is_none() && state.pending.is_none() && state.owner.is_some();
+        let quiet = Duration::from_secs(60);
+        let last = state.sent.back().copied();
+        let waited = last.is_none_or(|at| self.now.tick.since(at) >= quiet);
+        if idle && waited && self.may_send_at_all(id) && self.stopping.is_none() {
+            let safe = self.config.actuators[usize::from(id.0)].safe.clone();
+            if !self.makes_worse(id, &safe) {
+                self.issue_now(id, safe, Decider::Rule, "state unknown");
+            }
+        }
+    }
+
+    /// The bus is there. The first time, `at_start` comes before anything else.
+    pub(super) fn link_up(&mut self) {
+        let first = std::mem::replace(&mut self.first_link, false);
+        self.link_since = Some(self.now.tick);
+        self.plan_wanted = true;
+        for index in 0..self.config.actuators.len() {
+            let id = ActuatorId(u16::try_from(index).unwrap_or(u16::MAX));
+            if !self.may_send_at_all(id) {
+                continue;
+            }
+            if first {
+                self.at_start(id);
+            } else if self.world.actuator(id).confirmed.is_none() {
+                let safe = self.config.actuators[index].safe.clone();
+                if self.world.actuator(id).owner.is_some() && !self.makes_worse(id, &safe) {
+                    self.issue_now(id, safe, Decider::Rule, "connection restored");
+                }
+            }
+        }
+        self.report_status();
+        self.goals_reported = None;
+        self.report_commands();
+    }
+
+    fn at_start(&mut self, id: ActuatorId) {
+        let config = self.config.clone();
+        let actuator = &config.actuators[usize::from(id.0)];
+        let last = self.resumed_steps.iter().find(|step| step.actuator == actuator.name).cloned();
+        let open_pulse = last.as_ref().is_some_and(|step| step.pulse_open);
+        if actuator.start_safe || open_pulse {
+            self.issue_now(id, actuator.safe.clone(), Decider::Rule, "start");
+            return;
+        }
+        // keep: a device with an echo will tell; of one without, the journal knows the last word.
+        if actuator.state_topic.is_none() {
+            match last {
+                Some(step) if step.confirmed => {
+                    self.world.actuator_mut(id).confirmed = Some(step.setting);
+                }
+                _ => self.issue_now(id, actuator.safe.clone(), Decider::Rule, "start"),
+            }
+        }
+    }
+
+    /// The bus is gone: nothing can be sent, and what was out is unknown.
+    pub(super) fn link_down(&mut self, reason: &str) {
+        if self.link_since.take().is_none() {
+            return;
+        }
+        for index in 0..self.config.actuators.len() {
+            let id = ActuatorId(u16::try_from(index).unwrap_or(u16::MAX));
+            self.give_up(id, "the connection broke before it was confirmed");
+        }
+        self.drop_question();
+        let text = format!("no connection to the broker: {reason}");
+        self.say("link", text, Severity::Warning);
+    }
+
+    /// The process ends: everything that the agent set goes to `safe`.
+    pub(super) fn stop(&mut self) {
+        if self.stopping.is_some() {
+            return;
+        }
+        self.drop_question();
+        self.stopping = Some(self.now.tick.after(Duration::from_millis(limits::HAND_OVER_MS_MAX)));
+        for index in 0..self.config.actuators.len() {
+            let id = ActuatorId(u16::try_from(index).unwrap_or(u16::MAX));
+            let safe = self.config.actuators[index].safe.clone();
+            let state = self.world.actuator(id);
+            let ours = state.owner.is_some() && state.heading() != Some(&safe);
+            if ours && self.may_send_at_all(id) && !self.makes_worse(id, &safe) {
+                self.issue_now(id, safe, Decider::Rule, "stop");
+            }
+        }
+    }
+
+    /// Ready to end when every message is answered or the time is up.
+    pub(super) fn finish_stop(&mut self) {
+        let open = self.open_steps() > 0 && self.link_since.is_some();
+        let late = self.stopping.is_some_and(|at| at <= self.now.tick);
+        if self.stopped || (open && !late) {
+            return;
+        }
+        self.stopped = true;
+        for index in 0..self.config.actuators.len() {
+            let id = ActuatorId(u16::try_from(index).unwrap_or(u16::MAX));
+            self.give_up(id, "the agent stopped before it was confirmed");
+        }
+        self.end_open_commands("the agent stopped");
+        self.out.push(Effect::Stopped);
+    }
+
+    /// Restores modes and holds that operators had set.
+    pub(super) fn resume_modes(&mut self, modes: &[(String, Mode)], holds: &[(String, Duration)]) {
+        for (name, mode) in modes {
+            if name.is_empty() {
+                self.mode = *mode;
+            } else if let Some(index) = self.actuator_named(name) {
+                self.modes[index] = Some(*mode);
+            }
+        }
+        for (name, left) in holds {
+            if let Some(index) = self.actuator_named(name) {
+                self.world.actuators[index].held_until = Some(self.now.tick.after(*left));
+            }
+        }
+    }
+
+    fn actuator_named(&self, name: &str) -> Option<usize> {
+        self.config.actuators.iter().position(|actuator| actuator.name == name)
+    }
+
+    /// When the last link came up; for timers that must not run while nothing can be heard.
+    pub(super) fn hearing_since(&self) -> Option<Tick> {
+        self.link_since
+    }
+}
+
+/// The bytes that set a device.
+#[must_use]
+pub fn payload(actuator: &Actuator, setting: &Setting) -> Vec<u8> {
+    let word = match setting {
+        Setting::On => actuator.on.clone(),
+        Setting::Off => actuator.off.clone(),
+        Setting::Level(_) | Setting::Choice(_) => setting.to_string(),
+    };
+    match &actuator.payload {
+        Some(wrap) => wrap.replace("{value}", &word).into_bytes(),
+        None => word.into_bytes(),
+    }
+}
+
+/// How much an actuator does at a setting: 0 at rest, 1 at full.
+#[must_use]
+pub fn level(actuator: &Actuator, setting: &Setting) -> f64 {
+    match (setting, &actuator.kind) {
+        (Setting::On, _) => 1.0,
+        (Setting::Level(level), ActuatorKind::Level { min, max, .. }) => {
+            (level - min) / (max - min)
+        }
+        _ => 0.0,
+    }
+}
+
+/// The echo means the setting; levels within half a step, since motors stop near by.
+fn same(actuator: &Actuator, wanted: &Setting, echoed: &Setting) -> bool {
+    match (wanted, echoed, &actuator.kind) {
+        (Setting::Level(a), Setting::Level(b), ActuatorKind::Level { step, .. }) => {
+            (a - b).abs() <= step / 2.0
+        }
+        _ => wanted == echoed,
+    }
+}

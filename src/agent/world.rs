@@ -1,0 +1,317 @@
+//! The world as far as it is believed: sensors with trend and staleness, actuators with what was
+//! commanded and what they confirmed. Says "unknown" instead of guessing. No decisions here.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::clock::{Now, Tick};
+use crate::config::Config;
+use crate::domain::{ActuatorId, Decider, FaultKind, SensorId, Setting, Value};
+use crate::expr::Environment;
+use crate::limits;
+
+/// How far ahead the planner looks, for a sensor that speaks each `every`: 20 periods, since a
+/// trend out of 20 samples is known to a sixth of the noise; 20 s to 10 min, since a valve needs
+/// seconds and a glass house changes within minutes.
+#[must_use]
+pub fn horizon(every: Duration) -> Duration {
+    (every * 20).clamp(Duration::from_secs(20), Duration::from_secs(600))
+}
+
+/// A filtered look at a numeric sensor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// Value now, noise smoothed, in the sensor's unit.
+    pub value: f64,
+    /// Trend, in the sensor's unit per second.
+    pub slope: f64,
+}
+
+/// Counts of one kind of fault of one source.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FaultCount {
+    /// Since the last report.
+    pub unreported: u64,
+    /// When it was last reported.
+    pub reported: Option<Tick>,
+}
+
+/// Number of fault kinds; the length of a row of counts.
+pub const FAULT_KINDS: usize = 7;
+
+/// The place of a kind in a row of counts.
+#[must_use]
+pub fn fault_index(kind: FaultKind) -> usize {
+    match kind {
+        FaultKind::NotUtf8 => 0,
+        FaultKind::NotJson => 1,
+        FaultKind::FieldMissing => 2,
+        FaultKind::WrongType => 3,
+        FaultKind::NotFinite => 4,
+        FaultKind::OutOfRange => 5,
+        FaultKind::TooLong => 6,
+    }
+}
+
+/// What is known of a sensor.
+#[derive(Clone, Debug, Default)]
+pub struct SensorState {
+    value: Option<Value>,
+    at: Option<Tick>,
+    samples: VecDeque<(Tick, f64)>,
+    /// Variance of one reading's noise, from successive differences.
+    noise: Option<f64>,
+    /// Expected slope when the present regime began, per second.
+    prior_slope: f64,
+    /// A faulty reading came after the last good one.
+    doubted: bool,
+    /// Faults by kind.
+    pub faults: [FaultCount; FAULT_KINDS],
+}
+
+impl SensorState {
+    /// Takes a believed reading.
+    pub fn take(&mut self, value: Value, now: Tick) {
+        if let Value::Number(number) = value {
+            if let Some((_, last)) = self.samples.back() {
+                let step = (number - last).powi(2) / 2.0;
+                self.noise = Some(self.noise.map_or(step, |noise| noise + 0.1 * (step - noise)));
+            }
+            if self.samples.len() == limits::TREND_SAMPLES_MAX {
+                self.samples.pop_front();
+            }
+            self.samples.push_back((now, number));
+        }
+        self.value = Some(value);
+        self.at = Some(now);
+        self.doubted = false;
+    }
+
+    /// A reading came that is not believed: the sensor is unknown until a good one comes.
+    pub fn doubt(&mut self) {
+        self.doubted = true;
+    }
+
+    /// The value, unless it never spoke, is stale or in doubt.
+    #[must_use]
+    pub fn known(&self, every: Duration, now: Tick) -> Option<&Value> {
+        let fresh = now.since(self.at?) <= every * limits::STALE_PERIODS;
+        if fresh && !self.doubted { self.value.as_ref() } else { None }
+    }
+
+    /// When it was last believed.
+    #[must_use]
+    pub fn heard(&self) -> Option<Tick> {
+        self.at
+    }
+
+    /// When it becomes stale, if it is not.
+    #[must_use]
+    pub fn stale_at(&self, every: Duration, now: Tick) -> Option<Tick> {
+        self.known(every, now)?;
+        Some(self.at?.after(every * limits::STALE_PERIODS + Duration::from_millis(1)))
+    }
+
+    /// An actuator changed what works on this sensor: the trend is measured anew, and until then
+    /// the expected one counts.
+    pub fn new_regime(&mut self, expected_slope: f64) {
+        self.prior_slope = expected_slope;
+        let keep = self.samples.pop_back();
+        self.samples.clear();
+        self.samples.extend(keep);
+    }
+
+    /// Value and trend of a numeric sensor: a straight line through the samples of the last
+    /// `horizon(every)`, drawn towards the expected slope by `slope_std` (per second), the
+    /// usual Bayesian linear regression with known noise.
+    #[must_use]
+    pub fn estimate(&self, every: Duration, now: Tick, slope_std: f64) -> Option<Estimate> {
+        let Some(Value::Number(last)) = self.known(every, now) else { return None };
+        let window = horizon(every);
+        let recent = || {
+            let all = self.samples.iter().filter(|(at, _)| now.since(*at) <= window);
+            all.map(|(at, value)| (-now.since(*at).as_secs_f64(), *value))
+        };
+        let count = recent().count() as f64;
+        if count < 2.0 {
+            return Some(Estimate { value: *last, slope: self.prior_slope });
+        }
+        let (time, value) = recent().fold((0.0, 0.0), |sum, at| (sum.0 + at.0, sum.1 + at.1));
+        let (time, value) = (time / count, value / count);
+        let (spread, joint) = recent().fold((0.0, 0.0), |sum, at| {
+            (sum.0 + (at.0 - time).powi(2), sum.1 + (at.0 - time) * (at.1 - value))
+        });
+        // The patience with a new regime: a place answers late, so the first samples after a
+        // change count as if the noise were a tenth of what full effect moves in the horizon.
+        let least = (0.1 * slope_std * window.as_secs_f64()).powi(2);
+        let noise = self.noise.unwrap_or(0.0).max(least).max(1e-12);
+        let weight = 1.0 / slope_std.max(1e-12).powi(2);
+        let slope = (joint / noise + self.prior_slope * weight) / (spread / noise + weight);
+        Some(Estimate { value: value - slope * time, slope })
+    }
+}
+
+/// A command on its way to a device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pending {
+    /// What it shall be set to.
+    pub setting: Setting,
+    /// Token of the message that is out.
+    pub token: u64,
+    /// When the answer is overdue.
+    pub due: Tick,
+    /// Messages sent so far.
+    pub tries: u8,
+    /// On whose behalf.
+    pub by: Decider,
+    /// Why.
+    pub cause: String,
+    /// The device command that waits for its end: kind and id.
+    pub command: Option<(String, String)>,
+}
+
+/// What is known of an actuator.
+#[derive(Clone, Debug, Default)]
+pub struct ActuatorState {
+    /// What it confirmed; `None`: unknown.
+    pub confirmed: Option<Setting>,
+    /// Values that may have reached it since the last confirmation, oldest first.
+    pub in_flight: Vec<Setting>,
+    /// The command that waits for an answer.
+    pub pending: Option<Pending>,
+    /// When its confirmed value last changed.
+    pub changed: Option<Tick>,
+    /// When messages went out, for the limit an hour.
+    pub sent: VecDeque<Tick>,
+    /// Who set it last; `None`: not the agent.
+    pub owner: Option<Decider>,
+    /// The planner leaves it alone until then.
+    pub held_until: Option<Tick>,
+    /// A pulse ends then.
+    pub off_due: Option<Tick>,
+    /// Since when it does not respond.
+    pub silent_since: Option<Tick>,
+    /// The limit an hour was reached and a person was called.
+    pub limit_said: bool,
+    /// Faults of its echo by kind.
+    pub faults: [FaultCount; FAULT_KINDS],
+}
+
+impl ActuatorState {
+    /// Where it is or will be: the pending setting, else the confirmed one.
+    #[must_use]
+    pub fn heading(&self) -> Option<&Setting> {
+        self.pending.as_ref().map(|pending| &pending.setting).or(self.confirmed.as_ref())
+    }
+
+    /// Messages sent within the last hour.
+    #[must_use]
+    pub fn sent_last_hour(&self, now: Tick) -> usize {
+        let hour = Duration::from_secs(3600);
+        self.sent.iter().filter(|at| now.since(**at) < hour).count()
+    }
+}
+
+/// Sensors and actuators, by id.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// By [`SensorId`].
+    pub sensors: Vec<SensorState>,
+    /// By [`ActuatorId`].
+    pub actuators: Vec<ActuatorState>,
+    /// When the agent started.
+    pub started: Tick,
+}
+
+impl World {
+    /// Nothing known yet.
+    #[must_use]
+    pub fn new(config: &Config, started: Tick) -> World {
+        World {
+            sensors: vec![SensorState::default(); config.sensors.len()],
+            actuators: vec![ActuatorState::default(); config.actuators.len()],
+            started,
+        }
+    }
+
+    /// A sensor.
+    #[must_use]
+    pub fn sensor(&self, id: SensorId) -> &SensorState {
+        &self.sensors[usize::from(id.0)]
+    }
+
+    /// An actuator.
+    #[must_use]
+    pub fn actuator(&self, id: ActuatorId) -> &ActuatorState {
+        &self.actuators[usize::from(id.0)]
+    }
+
+    /// An actuator, to be changed.
+    pub fn actuator_mut(&mut self, id: ActuatorId) -> &mut ActuatorState {
+        &mut self.actuators[usize::from(id.0)]
+    }
+}
+
+/// Hour and weekday where the wall clock is trusted.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LocalTime {
+    /// Hour of the day with minutes as fraction.
+    pub hour: f64,
+    /// Monday 1 to Sunday 7.
+    pub weekday: f64,
+}
+
+impl LocalTime {
+    /// Local time in a zone; `None` until the clock is trusted or out of range.
+    #[must_use]
+    pub fn at(now: Now, zone: &jiff::tz::TimeZone) -> Option<LocalTime> {
+        if now.trust != crate::clock::ClockTrust::Synced {
+            return None;
+        }
+        let local =
+            jiff::Timestamp::from_millisecond(now.unix_ms).ok()?.to_zoned_datetime(zone.clone());
+        let hour = f64::from(local.hour()) + f64::from(local.minute()) / 60.0;
+        let weekday = f64::from(local.weekday().to_monday_one_offset());
+        Some(LocalTime { hour, weekday })
+    }
+}
+
+/// The world as an expression sees it, with some actuators assumed elsewhere.
+pub struct View<'a> {
+    /// Names, periods.
+    pub config: &'a Config,
+    /// What is known.
+    pub world: &'a World,
+    /// Now.
+    pub now: Tick,
+    /// Local time, where known.
+    pub local: Option<LocalTime>,
+    /// Actuators that count at another setting; `None` inside: unknown.
+    pub assume: &'a [(ActuatorId, Option<Setting>)],
+}
+
+impl Environment for View<'_> {
+    fn sensor(&self, id: SensorId) -> Option<Value> {
+        let every = self.config.sensors[usize::from(id.0)].every;
+        self.world.sensor(id).known(every, self.now).cloned()
+    }
+
+    fn actuator(&self, id: ActuatorId) -> Option<Value> {
+        if let Some((_, setting)) = self.assume.iter().find(|(other, _)| *other == id) {
+            return setting.as_ref().map(Setting::value);
+        }
+        self.world.actuator(id).confirmed.as_ref().map(Setting::value)
+    }
+
+    fn age(&self, id: SensorId) -> Duration {
+        self.now.since(self.world.sensor(id).heard().unwrap_or(self.world.started))
+    }
+
+    fn hour(&self) -> Option<f64> {
+        self.local.map(|local| local.hour)
+    }
+
+    fn weekday(&self) -> Option<f64> {
+        self.local.map(|local| local.weekday)
+    }
+}

@@ -1,0 +1,288 @@
+//! `outpost demo`: embedded broker, simulated greenhouse, agent and real model in one process
+//! tree, on one virtual clock. It puts them together and shows them; it helps none of them.
+
+mod watch;
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::sync::{Notify, oneshot};
+
+use super::stop_signal;
+use super::summary::{Commands, Summary};
+use super::view::View;
+use crate::agent::{Agent, Inbox};
+use crate::clock::{Clock, VirtualClock};
+use crate::config::{self, Config, Strictness};
+use crate::limits;
+use crate::link::{Endpoint, broker};
+use crate::mind::catalog::Store;
+use crate::plant::{Greenhouse, Place, all_safe_share, greenhouse_config};
+use crate::runtime::{self, Memory, PlaceOnBus};
+use watch::{Shared, Watch};
+
+/// Arguments of `outpost demo`.
+#[derive(Args, Clone, Debug)]
+pub struct DemoArgs {
+    /// No live view: a progress bar and the summary
+    #[arg(long)]
+    headless: bool,
+    /// Hours of the place
+    #[arg(long, default_value_t = 24.0, value_parser = super::plant::hours)]
+    hours: f64,
+    /// Seconds of the place in a real second, at most
+    #[arg(long, default_value_t = 600.0, value_parser = super::plant::speed)]
+    speed: f64,
+    /// Another seed is another day: season, weather, noise
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Keep the journal in this folder [default: a temporary one, removed at the end]
+    #[arg(long)]
+    journal: Option<PathBuf>,
+    /// Run without the language model
+    #[arg(long)]
+    no_mind: bool,
+}
+
+/// Runs the demo and prints its summary.
+///
+/// # Errors
+/// Where the broker cannot listen, the journal's folder is in use, or the terminal refuses.
+pub fn run(args: &DemoArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let folder = Folder::new(args.journal.clone())?;
+    let mut config = config::from_text(greenhouse_config(), "the demo's own", &[], Strictness::Check)
+        .context("the demo's own configuration")?
+        .0;
+    config.journal.path = folder.path.clone();
+    if args.no_mind {
+        config.mind = None;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let live = !args.headless && !json;
+    let summary = runtime.block_on(play(args, Arc::new(config), live, json))?;
+    // Every task has ended with its runtime before the folder goes.
+    drop(runtime);
+    if json {
+        println!("{}", serde_json::to_string(&summary)?);
+    } else {
+        println!("{summary}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The journal's folder; a temporary one is removed at the end.
+struct Folder {
+    path: PathBuf,
+    temporary: bool,
+}
+
+impl Folder {
+    fn new(given: Option<PathBuf>) -> anyhow::Result<Folder> {
+        let temporary = given.is_none();
+        let path = given.unwrap_or_else(|| {
+            let name = format!("outpost-demo-{}-{:08x}", std::process::id(), rand::random::<u32>());
+            std::env::temp_dir().join(name)
+        });
+        std::fs::create_dir_all(&path)
+            .with_context(|| format!("journal folder {}", path.display()))?;
+        Ok(Folder { path, temporary })
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.temporary
+            && let Err(error) = std::fs::remove_dir_all(&self.path)
+        {
+            tracing::debug!(%error, "the temporary journal stays");
+        }
+    }
+}
+
+async fn play(
+    args: &DemoArgs,
+    config: Arc<Config>,
+    live: bool,
+    json: bool,
+) -> anyhow::Result<Summary> {
+    let mut place = Greenhouse::new(args.seed);
+    let virtual_clock = VirtualClock::new(place.start_unix_ms(), args.speed);
+    let clock = Clock::Virtual(virtual_clock.clone());
+    let broker = broker::spawn(([127, 0, 0, 1], 0).into(), config.bus.max_packet_bytes)?;
+    let endpoint = Endpoint::at(broker.addr);
+    let program = std::env::current_exe().context("the path of this program")?;
+    // What a token costs on the slowest board that runs the default model well.
+    let cost = Duration::from_micros(limits::DEMO_TOKEN_COST_US);
+    let mut memory = Memory::open(&config)?;
+    let mind = runtime::mind(&config, &program, Some(cost)).unwrap_or_else(|text| {
+        memory.notices.push(("mind".into(), text, crate::domain::Severity::Alarm));
+        None
+    });
+    let heard = Inbox::new(config.clone()).topics().cloned().collect();
+    let mut bus = PlaceOnBus::new(&place, clock.clone(), endpoint.clone(), heard)?;
+    let parts = runtime::parts(config.clone(), clock.clone(), endpoint, memory, mind);
+
+    let begin = Rc::new(Notify::new());
+    let shared = Rc::new(RefCell::new(Shared::default()));
+    let safe = all_safe_share(args.seed, args.hours);
+    start_snapshot(&shared, args, &config, safe);
+    let mut watch = Watch::new(config.clone(), shared.clone(), begin.clone(), json);
+    let (tell_over, over) = oneshot::channel::<()>();
+    let (tell_quit, quit) = oneshot::channel::<()>();
+    let began = Instant::now();
+    let life = async {
+        bus.connected().await;
+        begin.notified().await;
+        let end = Duration::from_secs_f64(args.hours * 3600.0);
+        let began = Instant::now();
+        tokio::select! {
+            () = live_until(&mut bus, &mut place, end, &shared, began) => {}
+            _ = quit => {}
+            () = stop_signal() => {}
+        }
+        let lived = (place.score(), place.now(), began.elapsed());
+        // The agent may have ended by itself.
+        let _gone = tell_over.send(());
+        // The devices must still answer while the agent hands over.
+        bus.live(&mut place, end + Duration::from_secs(3600)).await;
+        shared.borrow_mut().score = lived.0;
+        std::future::pending::<()>().await;
+    };
+    let shown = show(live, tell_quit, &shared);
+    let shutdown = async { drop(over.await) };
+    let agent = tokio::select! {
+        end = runtime::run(parts, shutdown, &mut watch) => end?,
+        () = life => unreachable!("a place has no end"),
+        () = virtual_clock.drive() => unreachable!("a clock has no end"),
+        error = shown => return Err(error),
+    };
+    if virtual_clock.stalls() > 0 {
+        eprintln!("{} message(s) were lost by the broker", virtual_clock.stalls());
+    }
+    let shared = shared.borrow();
+    Ok(summary(args, &agent, &config, &shared, safe, began.elapsed()))
+}
+
+async fn live_until(
+    bus: &mut PlaceOnBus,
+    place: &mut Greenhouse,
+    end: Duration,
+    shared: &Rc<RefCell<Shared>>,
+    began: Instant,
+) {
+    while place.now() < end {
+        let step = (place.now() + Duration::from_secs(60)).min(end);
+        bus.live(place, step).await;
+        let mut shared = shared.borrow_mut();
+        shared.score = place.score();
+        let real = began.elapsed().as_secs_f64();
+        if real > 0.2 {
+            shared.snapshot.speed_reached = Some(place.now().as_secs_f64() / real);
+        }
+    }
+}
+
+fn start_snapshot(shared: &Rc<RefCell<Shared>>, args: &DemoArgs, config: &Config, safe: f64) {
+    let mut shared = shared.borrow_mut();
+    shared.snapshot.device = config.device.name.clone();
+    shared.snapshot.place = format!("simulated greenhouse, seed {}", args.seed);
+    shared.snapshot.speed = args.speed;
+    shared.snapshot.hours_total = Some(args.hours);
+    shared.snapshot.share_safe = Some(safe);
+}
+
+/// The live view, ten times a second, or a progress bar. Comes back only with an error.
+async fn show(
+    live: bool,
+    tell_quit: oneshot::Sender<()>,
+    shared: &Rc<RefCell<Shared>>,
+) -> anyhow::Error {
+    if !live {
+        return progress(shared).await;
+    }
+    let mut view = match View::open() {
+        Ok(view) => view,
+        Err(error) => return error.into(),
+    };
+    let mut tell_quit = Some(tell_quit);
+    loop {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let shown = view.show(&shared.borrow().snapshot);
+        match shown.and_then(|()| view.wants_to_end(Duration::ZERO)) {
+            Ok(true) => {
+                if let Some(tell) = tell_quit.take() {
+                    let _gone = tell.send(());
+                }
+            }
+            Ok(false) => {}
+            Err(error) => return error.into(),
+        }
+    }
+}
+
+async fn progress(shared: &Rc<RefCell<Shared>>) -> anyhow::Error {
+    let bar = ProgressBar::new(1000);
+    let style = ProgressStyle::with_template("{bar:40} {msg}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    loop {
+        {
+            let shared = shared.borrow();
+            let now = &shared.snapshot;
+            let total = now.hours_total.unwrap_or(24.0).max(1e-9);
+            bar.set_position((now.hours / total * 1000.0) as u64);
+            let within = now.share.map_or(String::new(), |s| format!(", {:.1} % within", 100.0 * s));
+            bar.set_message(format!("{:.1} of {total:.1} h{within}", now.hours));
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+}
+
+fn summary(
+    args: &DemoArgs,
+    agent: &Agent,
+    config: &Config,
+    shared: &Shared,
+    safe: f64,
+    real: Duration,
+) -> Summary {
+    let counters = agent.counters();
+    let decisions = [
+        ("rule", counters.by_rule),
+        ("planner", counters.by_planner),
+        ("mind", counters.by_mind),
+        ("human", counters.by_people),
+    ];
+    let model = config.mind.as_ref().and_then(|mind| {
+        let located = Store::of_environment().locate(&mind.model).ok()?;
+        let facts = crate::mind::gguf::check(&located.path).ok()?;
+        Some((located.id, facts.quantization))
+    });
+    let (model, quantization) = model.unwrap_or_default();
+    let hours = shared.score.samples as f64 * 10.0 / 3600.0;
+    Summary {
+        within_goal: shared.score.share(),
+        within_goal_safe: safe,
+        hours: (hours * 100.0).round() / 100.0,
+        seed: args.seed,
+        speed_reached: (hours * 3600.0 / real.as_secs_f64()).round(),
+        decisions: decisions.into_iter().collect(),
+        model_calls: counters.asked,
+        commands: Commands {
+            sent: counters.sent,
+            confirmed: counters.confirmed,
+            refused: counters.refused,
+            open: (agent.open_steps() + agent.open_commands()) as u64,
+        },
+        forbidden: shared.score.forbidden,
+        model,
+        quantization,
+        kernels: crate::mind::ggml::kernels(),
+    }
+}

@@ -1,0 +1,359 @@
+//! `outpost log tail|query|verify`: the journal for people and, with `--json`, for programs.
+//! Reads only; the agent may run beside it.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use serde_json::json;
+
+use crate::clock::ClockTrust;
+use crate::domain::{Decision, Entry};
+use crate::journal::{Filter, Kind, Reader, Record, Report, record_json, step_word};
+use crate::limits::JOURNAL_FOLLOW_MS;
+
+/// Read the journal
+#[derive(Debug, Args)]
+pub struct LogArgs {
+    #[command(subcommand)]
+    command: LogCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum LogCommand {
+    /// Show the last records, and with -f those that come
+    Tail {
+        #[command(flatten)]
+        place: Place,
+        /// Go on showing new records
+        #[arg(short, long)]
+        follow: bool,
+        /// How many records to begin with
+        #[arg(short = 'n', long, default_value_t = 20)]
+        lines: u32,
+    },
+    /// Show the records that fit, oldest first
+    Query {
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        wanted: Wanted,
+    },
+    /// Prove the sequence whole: checksums, missing ranges, the file's structure
+    Verify {
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// Where the journal is.
+#[derive(Debug, Args)]
+struct Place {
+    /// Configuration whose [journal] path is read
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The journal's folder itself
+    #[arg(long, value_name = "FOLDER", conflicts_with = "config")]
+    path: Option<PathBuf>,
+}
+
+/// Which records.
+#[derive(Debug, Args)]
+struct Wanted {
+    /// boot, reading, faults, decision, step, command, hold, mode, event or dropped
+    #[arg(long, value_parser = parse_kind)]
+    kind: Option<Kind>,
+    /// From here on: 2026-08-20T06:00:00Z, 2026-08-20T06:00 (local), or 2h (ago)
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    since: Option<i64>,
+    /// Up to here
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    until: Option<i64>,
+    /// Only readings and faults of this sensor
+    #[arg(long, value_name = "NAME")]
+    sensor: Option<String>,
+    /// At most so many records
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+}
+
+/// Runs the subcommand. `journal_path` gives the journal's folder of a configuration file, or of the
+/// default one where none is named; it is not asked where `--path` says it.
+///
+/// # Errors
+/// Where there is no journal, it cannot be read, or the output cannot be written.
+pub fn run(
+    args: LogArgs,
+    json: bool,
+    journal_path: impl Fn(Option<&Path>) -> anyhow::Result<PathBuf>,
+) -> anyhow::Result<ExitCode> {
+    let mut out = Output { to: io::BufWriter::new(io::stdout().lock()), json, shown: 0 };
+    let done = out.run(args.command, &journal_path);
+    match done.and_then(|code| out.to.flush().map(|()| code).map_err(anyhow::Error::from)) {
+        // `log query | head`: the reader has what it wants.
+        Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
+        other => other,
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+struct Output<W: Write> {
+    to: W,
+    json: bool,
+    shown: u64,
+}
+
+impl<W: Write> Output<W> {
+    fn run(
+        &mut self,
+        command: LogCommand,
+        journal_path: &dyn Fn(Option<&Path>) -> anyhow::Result<PathBuf>,
+    ) -> anyhow::Result<ExitCode> {
+        let folder = |place: &Place| match &place.path {
+            Some(path) => Ok(path.clone()),
+            None => journal_path(place.config.as_deref()),
+        };
+        match command {
+            LogCommand::Tail { place, follow, lines } => {
+                self.tail(&folder(&place)?, follow, lines)?;
+            }
+            LogCommand::Query { place, wanted } => self.query(&folder(&place)?, &wanted)?,
+            LogCommand::Verify { place } => return self.verify(&folder(&place)?),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn tail(&mut self, folder: &Path, follow: bool, lines: u32) -> anyhow::Result<()> {
+        let mut reader = Reader::open(folder)?;
+        let mut last = 0;
+        for record in reader.last(lines)? {
+            last = record.seq;
+            self.show(&record)?;
+        }
+        if !follow {
+            return self.summary();
+        }
+        if lines == 0 {
+            last = reader.last(1)?.last().map_or(0, |record| record.seq);
+        }
+        let mut file = identity(reader.path());
+        loop {
+            self.to.flush()?;
+            std::thread::sleep(Duration::from_millis(JOURNAL_FOLLOW_MS));
+            // A damaged database is renamed and a new one takes its name.
+            let now = identity(reader.path());
+            if now != file
+                && now.is_some()
+                && let Ok(renewed) = Reader::open(folder)
+            {
+                reader = renewed;
+                file = now;
+            }
+            last = self.show_from(&reader, last, &Filter::default(), None)?;
+        }
+    }
+
+    fn query(&mut self, folder: &Path, wanted: &Wanted) -> anyhow::Result<()> {
+        let filter = Filter {
+            kind: wanted.kind,
+            since_ms: wanted.since,
+            until_ms: wanted.until,
+            sensor: wanted.sensor.clone(),
+        };
+        let reader = Reader::open(folder)?;
+        self.show_from(&reader, 0, &filter, wanted.limit)?;
+        self.summary()
+    }
+
+    /// Shows what comes after a sequence; gives the last sequence looked at.
+    fn show_from(
+        &mut self,
+        reader: &Reader,
+        after: u64,
+        filter: &Filter,
+        limit: Option<u64>,
+    ) -> anyhow::Result<u64> {
+        if limit == Some(0) {
+            return Ok(after);
+        }
+        let mut written = Ok(());
+        let last = reader.each(after, filter, |record| {
+            written = self.show(&record);
+            written.is_ok() && limit.is_none_or(|limit| self.shown < limit)
+        })?;
+        written?;
+        Ok(last)
+    }
+
+    fn show(&mut self, record: &Record) -> anyhow::Result<()> {
+        self.shown += 1;
+        if self.json {
+            writeln!(self.to, "{}", record_json(record))?;
+        } else {
+            writeln!(self.to, "{}", line(record))?;
+        }
+        Ok(())
+    }
+
+    fn summary(&mut self) -> anyhow::Result<()> {
+        if self.json {
+            writeln!(self.to, "{}", json!({ "records": self.shown }))?;
+        } else if self.shown == 0 {
+            writeln!(self.to, "no such records")?;
+        }
+        Ok(())
+    }
+
+    fn verify(&mut self, folder: &Path) -> anyhow::Result<ExitCode> {
+        let report = Reader::open(folder)?.verify()?;
+        if self.json {
+            writeln!(self.to, "{}", report_json(&report))?;
+        } else {
+            self.report(&report)?;
+        }
+        Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn report(&mut self, report: &Report) -> anyhow::Result<()> {
+        let range = match (report.first, report.last) {
+            (Some(first), Some(last)) => format!(", sequence {first} to {last}"),
+            _ => String::new(),
+        };
+        writeln!(self.to, "{} records{range}", report.records)?;
+        for (first, last) in &report.gap_ranges {
+            writeln!(self.to, "gap      {first} to {last}: no record says why")?;
+        }
+        for (seq, reason) in &report.damaged_records {
+            writeln!(self.to, "damaged  {seq}: {reason}")?;
+        }
+        for fault in &report.structure {
+            writeln!(self.to, "file     {fault}")?;
+        }
+        if report.newer > 0 {
+            writeln!(self.to, "newer    {} records of a newer program", report.newer)?;
+        }
+        if report.is_whole() {
+            writeln!(self.to, "whole: no gap, every checksum right")?;
+        } else {
+            let (gaps, damaged) = (report.gaps, report.damaged);
+            writeln!(self.to, "BROKEN: {gaps} gaps, {damaged} damaged records")?;
+        }
+        Ok(())
+    }
+}
+
+fn report_json(report: &Report) -> serde_json::Value {
+    let damaged = report.damaged_records.iter().map(|(seq, why)| json!({"seq": seq, "why": why}));
+    json!({
+        "records": report.records,
+        "first": report.first,
+        "last": report.last,
+        "gaps": report.gaps,
+        "gap_ranges": report.gap_ranges,
+        "damaged": report.damaged,
+        "damaged_records": damaged.collect::<Vec<_>>(),
+        "newer": report.newer,
+        "structure": report.structure,
+    })
+}
+
+/// Tells a database from another one of the same name.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+}
+
+fn parse_kind(word: &str) -> anyhow::Result<Kind> {
+    Kind::from_word(word).ok_or_else(|| {
+        let words: Vec<_> = Kind::all().map(Kind::word).collect();
+        anyhow!("not a kind of record; kinds are {}", words.join(", "))
+    })
+}
+
+/// A moment in milliseconds since 1970: RFC 3339, a local time without zone, or how long ago.
+fn parse_time(text: &str) -> anyhow::Result<i64> {
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Ok(moment.as_millisecond());
+    }
+    if let Ok(local) = text.parse::<DateTime>() {
+        let moment = local.to_zoned_datetime(TimeZone::system()).context("no such local time")?;
+        return Ok(moment.timestamp().as_millisecond());
+    }
+    if let Ok(ago) = text.parse::<jiff::SignedDuration>() {
+        let moment = Timestamp::now().checked_sub(ago).context("before the calendar begins")?;
+        return Ok(moment.as_millisecond());
+    }
+    bail!("a time looks like 2026-08-20T06:00:00Z, 2026-08-20T06:00 (local) or 2h (ago)")
+}
+
+/// A record in one line: local time, sequence, kind, what it says. A `~` marks a time that was not
+/// trusted.
+fn line(record: &Record) -> String {
+    let mark = if record.trust == ClockTrust::Synced { ' ' } else { '~' };
+    let time = local_time(record.unix_ms);
+    let head = format!("{time}{mark} {:>9}  {:<8}", record.seq, record.kind.word());
+    match record.entry() {
+        Ok(entry) => format!("{head}  {}", words(&entry)),
+        Err(error) => format!("{head}  UNREADABLE: {error}"),
+    }
+}
+
+fn local_time(unix_ms: i64) -> String {
+    match Timestamp::from_millisecond(unix_ms) {
+        Ok(moment) => {
+            let local = moment.to_zoned_datetime(TimeZone::system());
+            local.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()
+        }
+        Err(_) => crate::journal::rfc3339(unix_ms),
+    }
+}
+
+fn words(entry: &Entry) -> String {
+    match entry {
+        Entry::Boot { version, mode } => format!("version {version}, mode {mode}"),
+        Entry::Reading { sensor, value } => format!("{sensor:<24} {value}"),
+        Entry::Faults { source, kind, count, found } => {
+            format!("{source:<24} {count} times {}, last: {found}", kind.words())
+        }
+        Entry::Decision(decision) => decision_words(decision),
+        Entry::Step { actuator, setting, state, by, cause, off_after_ms } => {
+            let off = off_after_ms.map_or(String::new(), |ms| format!(", off after {ms} ms"));
+            let (state, by) = (step_word(*state), by.word());
+            format!("{actuator:<24} {setting} {state} by {by}: {cause}{off}")
+        }
+        Entry::Command { kind, id, state, reason } => {
+            let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+            format!("{:<24} {}{why}", format!("{kind}/{id}"), state.word())
+        }
+        Entry::Hold { actuator, for_ms } => format!("{actuator:<24} held for {for_ms} ms"),
+        Entry::Mode { actuator, mode } if actuator.is_empty() => mode.clone(),
+        Entry::Mode { actuator, mode } => format!("{actuator:<24} {mode}"),
+        Entry::Event { kind, text, severity } => format!("{} {kind}: {text}", severity.word()),
+        Entry::Dropped { first, last, reason } => format!("{first} to {last}: {reason}"),
+    }
+}
+
+fn decision_words(decision: &Decision) -> String {
+    let Decision { id, cause, candidates, chosen, by, guard, .. } = decision;
+    let candidate = candidates.get(*chosen);
+    let set: Vec<_> = candidate
+        .map(|candidate| &candidate.set[..])
+        .unwrap_or_default()
+        .iter()
+        .map(|(name, to)| format!("{name} {to}"))
+        .collect();
+    let set = if set.is_empty() { "nothing".to_owned() } else { set.join(", ") };
+    let p = candidate.and_then(|candidate| candidate.probability);
+    let p = p.map_or(String::new(), |p| format!(" (p {p:.2})"));
+    format!("{id} {cause}: {set}, by {}{p} of {}, guard: {guard}", by.word(), candidates.len())
+}

@@ -1,0 +1,133 @@
+//! `outpost run`: the service. Arguments, configuration, broker, signals; the agent runs in
+//! `runtime`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Args;
+
+use super::stop_signal;
+use crate::agent::{Agent, Effect, Report};
+use crate::clock::{Clock, Now, RealClock};
+use crate::config::{self, Broker, Config, LoadError, Strictness};
+use crate::domain::Severity;
+use crate::journal;
+use crate::link::{Endpoint, broker};
+use crate::runtime::{self, Memory, Observer};
+
+/// Arguments of `outpost run`.
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    /// Configuration file
+    #[arg(long, default_value = config::DEFAULT_PATH)]
+    pub config: PathBuf,
+}
+
+/// Runs the agent until SIGTERM or Ctrl-C, then hands over to `safe`.
+///
+/// # Errors
+/// Where the journal belongs to another agent, or the embedded broker cannot listen.
+pub fn run(args: &RunArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let config = match load(&args.config)? {
+        Ok(config) => config,
+        Err(code) => return Ok(code),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(Arc::new(config), json))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The configuration, or the exit code where it is wrong; faults and warnings are printed.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub fn load(path: &std::path::Path) -> anyhow::Result<Result<Config, ExitCode>> {
+    match config::load(path, Strictness::Run) {
+        Ok((config, warnings)) => {
+            for warning in warnings {
+                tracing::warn!("{warning}");
+            }
+            Ok(Ok(config))
+        }
+        Err(LoadError::Faults(faults)) => {
+            eprintln!("{faults}");
+            Ok(Err(ExitCode::from(2)))
+        }
+        Err(error) => {
+            eprintln!("{:#}", anyhow::Error::from(error));
+            Ok(Err(ExitCode::from(2)))
+        }
+    }
+}
+
+/// The journal's folder by a configuration file, or by the default one.
+///
+/// # Errors
+/// Where the configuration cannot be read or is wrong.
+pub fn journal_path(file: Option<&std::path::Path>) -> anyhow::Result<PathBuf> {
+    let file = file.unwrap_or(std::path::Path::new(config::DEFAULT_PATH));
+    let (config, _) = config::load(file, Strictness::Run)?;
+    Ok(config.journal.path)
+}
+
+async fn serve(config: Arc<Config>, json: bool) -> anyhow::Result<()> {
+    let mut endpoint = Endpoint::of(&config.bus);
+    if let Broker::Embedded { listen } = config.bus.broker {
+        let broker = broker::spawn(listen, config.bus.max_packet_bytes)?;
+        (endpoint.host, endpoint.port) = (broker.addr.ip().to_string(), broker.addr.port());
+        tracing::info!(address = %broker.addr, "embedded broker, for trying out");
+    }
+    let mut memory = Memory::open(&config)?;
+    let clock = Clock::Real(Arc::new(RealClock::new(memory.restored.floor_unix_ms)));
+    let program = std::env::current_exe().context("the path of this program")?;
+    let mind = runtime::mind(&config, &program, None).unwrap_or_else(|text| {
+        memory.notices.push(("mind".into(), text, Severity::Alarm));
+        None
+    });
+    tracing::info!(
+        device = config.device.name,
+        mode = config.mode.word(),
+        sensors = config.sensors.len(),
+        actuators = config.actuators.len(),
+        "outpost {} runs",
+        env!("CARGO_PKG_VERSION")
+    );
+    let parts = runtime::parts(config, clock, endpoint, memory, mind);
+    let mut printer = Printer { json };
+    runtime::run(parts, stop_signal(), &mut printer).await?;
+    Ok(())
+}
+
+/// With `--json`: a line for each event and decision on standard output.
+struct Printer {
+    json: bool,
+}
+
+impl Observer for Printer {
+    fn applied(&mut self, _: &Agent, now: Now, effects: &[Effect]) {
+        if !self.json {
+            return;
+        }
+        let at = journal::rfc3339(now.unix_ms);
+        for effect in effects {
+            let Effect::Report { report, .. } = effect else { continue };
+            match report {
+                Report::Event { kind, text, severity } => {
+                    let severity = severity.word();
+                    let line = serde_json::json!({"event": kind, "text": text,
+                        "severity": severity, "at": at});
+                    println!("{line}");
+                }
+                Report::Decision { decision, .. } => {
+                    let chosen = &decision.candidates[decision.chosen].text;
+                    let line = serde_json::json!({"decision": decision.id, "by": decision.by.word(),
+                        "cause": decision.cause, "chosen": chosen, "at": at});
+                    println!("{line}");
+                }
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The sections that exist once: device, bus, agent, mind, journal.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use super::section::Section;
+use super::topics::broker;
+use super::{Checker, Declared, Place, Raw, quoted};
+use crate::config::checked::{Broker, Bus, Device, Journal, Mind, Mode};
+use crate::limits::{
+    DEADLINE_MS_DEFAULT, DEADLINE_MS_MAX, DEADLINE_MS_MIN, PACKET_BYTES_DEFAULT, PACKET_BYTES_MAX,
+    PACKET_BYTES_MIN, QUOTA_BYTES_MAX, QUOTA_BYTES_MIN,
+};
+
+/// Longest path, in bytes: Linux's own `PATH_MAX`.
+const PATH_BYTES_MAX: usize = 4096;
+/// The words of `mode`.
+pub(super) const MODES: [(&str, Mode); 3] =
+    [("observe", Mode::Observe), ("advise", Mode::Advise), ("act", Mode::Act)];
+/// Default model and trust of design §4.
+const MODEL_DEFAULT: &str = "smollm2-135m-instruct-q4_0";
+/// See [`MODEL_DEFAULT`].
+const TRUST_DEFAULT: f64 = 0.6;
+
+impl Checker<'_> {
+    pub(super) fn device(&mut self, mut section: Section<'_>) -> Option<Device> {
+        let form = "a-z, 0-9 and -, 1 to 63 characters";
+        let name = section.required_text(self, "name", form);
+        let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if let Some(name) = name
+            && (name.is_empty() || name.len() > 63 || !name.chars().all(letter))
+        {
+            section.fault(self, "name", quoted(name), form);
+        }
+        let board = section.bounded_text(self, "board", 63).unwrap_or("auto");
+        if board != "auto" {
+            let spot = section.spot("board");
+            self.warn(&spot, "this version has no board profiles yet; as \"auto\"".into());
+        }
+        let timezone = section.text(self, "timezone").unwrap_or("UTC");
+        if jiff::tz::TimeZone::get(timezone).is_err() {
+            let allowed = "a name of this system's time zone database, such as \"UTC\" or \
+                           \"Europe/Berlin\" (package tzdata)";
+            section.fault(self, "timezone", quoted(timezone), allowed);
+        }
+        section.finish(self);
+        Some(Device { name: name?.into(), board: board.into(), timezone: timezone.into() })
+    }
+
+    pub(super) fn bus(&mut self, mut section: Section<'_>) -> Option<Bus> {
+        let broker = self.broker(&mut section);
+        let max_packet = section.size(self, "max_packet", PACKET_BYTES_MIN..=PACKET_BYTES_MAX);
+        let username = section.bounded_text(self, "username", 256).map(str::to_owned);
+        let mut path = |key| section.bounded_text(self, key, PATH_BYTES_MAX).map(PathBuf::from);
+        let bus = Bus {
+            broker: broker.clone().unwrap_or(Broker::Embedded { listen: loopback() }),
+            username,
+            password_file: path("password_file"),
+            ca_file: path("ca_file"),
+            cert_file: path("cert_file"),
+            key_file: path("key_file"),
+            max_packet_bytes: max_packet
+                .and_then(|bytes| usize::try_from(bytes).ok())
+                .unwrap_or(PACKET_BYTES_DEFAULT),
+        };
+        for (one, other) in
+            [("password_file", "username"), ("cert_file", "key_file"), ("key_file", "cert_file")]
+        {
+            if section.has(one) && !section.has(other) {
+                let found = format!("`{one}` without `{other}`");
+                section.fault(self, one, found, "both or neither");
+            }
+        }
+        self.unused_bus_keys(&mut section, broker.as_ref());
+        section.finish(self);
+        broker.map(|_| bus)
+    }
+
+    fn broker(&mut self, section: &mut Section<'_>) -> Option<Broker> {
+        let listen = self.listen(section);
+        let url = section.text(self, "url")?;
+        if url == "embedded" {
+            return Some(Broker::Embedded { listen: listen.unwrap_or_else(loopback) });
+        }
+        match broker(url) {
+            Ok(broker) => Some(broker),
+            Err(fault) => {
+                let spot = section.spot("url");
+                let place = if fault.secret {
+                    Place { excerpt: None, ..self.place(&spot) }
+                } else {
+                    self.place(&spot)
+                };
+                self.fault_at(&spot, place, fault.found, fault.allowed);
+                None
+            }
+        }
+    }
+
+    fn listen(&mut self, section: &mut Section<'_>) -> Option<SocketAddr> {
+        let text = section.text(self, "listen")?;
+        match text.parse::<SocketAddr>() {
+            Ok(address) => {
+                if !address.ip().is_loopback() {
+                    let text = "the embedded broker asks for no password: everyone who reaches \
+                                this address can command the devices";
+                    let spot = section.spot("listen");
+                    self.warn(&spot, text.into());
+                }
+                Some(address)
+            }
+            Err(_) => {
+                let allowed = "an address and a port, such as \"127.0.0.1:1883\"";
+                section.fault(self, "listen", quoted(text), allowed);
+                None
+            }
+        }
+    }
+
+    /// Keys that the chosen broker does not use: not wrong, but surely not meant.
+    fn unused_bus_keys(&mut self, section: &mut Section<'_>, broker: Option<&Broker>) {
+        let unused: &[&str] = match broker {
+            None => &[],
+            Some(Broker::Embedded { .. }) => {
+                &["username", "password_file", "ca_file", "cert_file", "key_file"]
+            }
+            Some(Broker::Remote { tls: false, .. }) => {
+                &["listen", "ca_file", "cert_file", "key_file"]
+            }
+            Some(Broker::Remote { tls: true, .. }) => &["listen"],
+        };
+        for key in unused {
+            if section.has(key) {
+                let spot = section.spot(key);
+                self.warn(&spot, "not used with this `url`".into());
+            }
+        }
+    }
+
+    /// `[agent] mode`, or `[[agent]]` of a later version.
+    pub(super) fn agent(&mut self, top: &mut Section<'_>) -> Option<Mode> {
+        if let Some(node) = top.get("agent")
+            && matches!(node.raw, Raw::List(_))
+        {
+            let spot = top.spot("agent");
+            self.warn(&spot, "[[agent]] is not used by this version, mode = \"act\"".into());
+            return Some(Mode::Act);
+        }
+        let mut section = top.section(self, "agent")?;
+        let mode = section.word(self, "mode", &MODES);
+        section.finish(self);
+        mode
+    }
+
+    /// `[mind]` and the actuators of `ask_human`.
+    pub(super) fn mind(&mut self, mut section: Section<'_>) -> Option<(Mind, Vec<String>)> {
+        let model = section.bounded_text(self, "model", PATH_BYTES_MAX).unwrap_or(MODEL_DEFAULT);
+        let adapter = section.bounded_text(self, "adapter", PATH_BYTES_MAX).unwrap_or("none");
+        let range = DEADLINE_MS_MIN..=DEADLINE_MS_MAX;
+        let deadline = section.duration_or(self, "deadline", range, DEADLINE_MS_DEFAULT);
+        let within = |p: f64| (0.0..=1.0).contains(&p);
+        let trust = section.number(self, "trust", "a probability from 0 to 1", within);
+        let form = "a list of actuators' names, such as [\"main_valve\"]";
+        let mut ask_human = Vec::new();
+        for node in section.list(self, "ask_human", form).unwrap_or_default() {
+            match &node.raw {
+                Raw::Text(name) => {
+                    if self.known_actuator(&section, "ask_human", name).is_some() {
+                        ask_human.push(name.clone());
+                    }
+                }
+                raw => section.fault(self, "ask_human", raw.words(), form),
+            }
+        }
+        section.finish(self);
+        let mind = Mind {
+            model: model.into(),
+            adapter: adapter.into(),
+            deadline,
+            trust: trust.unwrap_or(TRUST_DEFAULT),
+        };
+        Some((mind, ask_human))
+    }
+
+    pub(super) fn journal(&mut self, mut section: Section<'_>) -> Option<Journal> {
+        let path = section.bounded_text(self, "path", PATH_BYTES_MAX);
+        let quota = section.size(self, "quota", QUOTA_BYTES_MIN..=QUOTA_BYTES_MAX);
+        section.finish(self);
+        Some(Journal { path: path?.into(), quota_bytes: quota? })
+    }
+
+    /// The actuator of a name that stands at a key; says if there is none. `None` also where its
+    /// declaration is faulty, which has been said already.
+    pub(super) fn known_actuator(
+        &mut self,
+        section: &Section<'_>,
+        key: &str,
+        name: &str,
+    ) -> Option<(u16, crate::config::ActuatorKind)> {
+        match self.actuators.get(name) {
+            Some(Declared::Known(id, kind)) => Some((*id, kind.clone())),
+            Some(Declared::Faulty) => None,
+            None => {
+                let allowed = names_allowed(name, self.actuators.keys(), "actuator");
+                let found = if self.sensors.contains_key(name) {
+                    format!("{}, a sensor", quoted(name))
+                } else {
+                    format!("{}, no actuator of this file", quoted(name))
+                };
+                section.fault(self, key, found, &allowed);
+                None
+            }
+        }
+    }
+
+    /// The sensor of a name that stands at a key, as [`Self::known_actuator`].
+    pub(super) fn known_sensor(
+        &mut self,
+        section: &Section<'_>,
+        key: &str,
+        name: &str,
+    ) -> Option<(u16, crate::config::SensorKind)> {
+        match self.sensors.get(name) {
+            Some(Declared::Known(id, kind)) => Some((*id, *kind)),
+            Some(Declared::Faulty) => None,
+            None => {
+                let allowed = names_allowed(name, self.sensors.keys(), "sensor");
+                let found = if self.actuators.contains_key(name) {
+                    format!("{}, an actuator", quoted(name))
+                } else {
+                    format!("{}, no sensor of this file", quoted(name))
+                };
+                section.fault(self, key, found, &allowed);
+                None
+            }
+        }
+    }
+}
+
+fn loopback() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, 1883))
+}
+
+/// What names there are, with the one that was probably meant.
+fn names_allowed<'n>(
+    found: &str,
+    names: impl Iterator<Item = &'n String> + Clone,
+    noun: &str,
+) -> String {
+    const SHOWN: usize = 8;
+    if let Some(near) = crate::expr::nearest(found, names.clone().map(String::as_str)) {
+        return format!("a declared {noun}; is {} meant?", quoted(near));
+    }
+    let mut shown: Vec<&str> = names.clone().take(SHOWN).map(String::as_str).collect();
+    if names.count() > SHOWN {
+        shown.push("...");
+    }
+    if shown.is_empty() {
+        return format!("a declared {noun}; there is none");
+    }
+    format!("a declared {noun}: {}", shown.join(", "))
+}

@@ -1,0 +1,201 @@
+//! `[[sensor]]`.
+
+use std::collections::BTreeMap;
+
+use super::section::{Section, number_of};
+use super::topics::{pointer_fault, topic_fault};
+use super::{Checker, Raw, Sensor, SensorKind, all, quoted};
+use crate::domain::Value;
+use crate::limits::{
+    EVERY_MS_DEFAULT, EVERY_MS_MAX, EVERY_MS_MIN, SENSORS_MAX, TEXT_VALUE_BYTES_MAX, WORDS_MAX,
+};
+
+/// The words of `type`.
+const TYPES: [(&str, SensorKind); 3] =
+    [("number", SensorKind::Number), ("bool", SensorKind::Bool), ("text", SensorKind::Text)];
+
+impl Checker<'_> {
+    pub(super) fn sensors(&mut self, top: &mut Section<'_>) -> Vec<Sensor> {
+        // Where a value comes from, with the name of the sensor that takes it.
+        let mut taken: BTreeMap<(String, Option<String>), String> = BTreeMap::new();
+        let mut sensors = Vec::new();
+        for (id, section) in (0..).zip(top.elements(self, "sensor", SENSORS_MAX)) {
+            sensors.push(self.sensor(section, id, &mut taken));
+        }
+        all(sensors)
+    }
+
+    fn sensor(
+        &mut self,
+        mut section: Section<'_>,
+        id: u16,
+        taken: &mut BTreeMap<(String, Option<String>), String>,
+    ) -> Option<Sensor> {
+        let before = self.count();
+        let name = section.required_text(self, "name", "snake_case, such as \"tank_level\"");
+        let name_good = name.is_some_and(|name| {
+            let spot = section.spot("name");
+            self.check_name(&spot, name)
+        });
+        let kind = match section.has("type") {
+            true => section.word(self, "type", &TYPES),
+            false => {
+                section.get("type");
+                Some(SensorKind::Number)
+            }
+        };
+        if let (Some(name), true) = (name, name_good) {
+            self.declare_sensor(name, id, kind);
+        }
+        let topic = self.topic(&mut section, "topic", true);
+        let field = self.pointer(&mut section, "field");
+        if let (Some(topic), Some(name)) = (&topic, name) {
+            match taken.entry((topic.clone(), field.clone())) {
+                std::collections::btree_map::Entry::Vacant(place) => {
+                    place.insert(name.to_owned());
+                }
+                std::collections::btree_map::Entry::Occupied(other) => {
+                    let found =
+                        format!("the same topic and field as sensor {}", quoted(other.get()));
+                    section.fault(self, "topic", found, "each value has one sensor");
+                }
+            }
+        }
+        let map = self.map(&mut section, kind);
+        let (scale, offset, range) = self.numeric(&mut section, kind);
+        let unit = section.text(self, "unit").unwrap_or("");
+        if unit.len() > 32 || unit.chars().any(char::is_control) {
+            section.fault(self, "unit", quoted(unit), "a short text such as \"°C\"");
+        }
+        let range_ms = EVERY_MS_MIN..=EVERY_MS_MAX;
+        let every = section.duration_or(self, "every", range_ms, EVERY_MS_DEFAULT);
+        let unit = unit.to_owned();
+        section.finish(self);
+        if self.count() > before {
+            return None;
+        }
+        let (name, kind) = (name?.to_owned(), kind?);
+        Some(Sensor { name, topic: topic?, field, kind, map, scale, offset, unit, range, every })
+    }
+
+    /// How many faults there are by now.
+    pub(super) fn count(&self) -> usize {
+        self.faults.len() + self.more
+    }
+
+    /// A foreign topic.
+    pub(super) fn topic(
+        &mut self,
+        section: &mut Section<'_>,
+        key: &'static str,
+        required: bool,
+    ) -> Option<String> {
+        let topic = if required {
+            section.required_text(self, key, "an MQTT topic such as \"greenhouse/air\"")?
+        } else {
+            section.text(self, key)?
+        };
+        match topic_fault(topic) {
+            None => Some(topic.to_owned()),
+            Some((found, allowed)) => {
+                section.fault(self, key, found, &allowed);
+                None
+            }
+        }
+    }
+
+    /// A JSON pointer.
+    pub(super) fn pointer(
+        &mut self,
+        section: &mut Section<'_>,
+        key: &'static str,
+    ) -> Option<String> {
+        let pointer = section.text(self, key)?;
+        match pointer_fault(pointer) {
+            None => Some(pointer.to_owned()),
+            Some((found, allowed)) => {
+                section.fault(self, key, found, &allowed);
+                None
+            }
+        }
+    }
+
+    /// `map`: the payload's words and what they stand for.
+    fn map(
+        &mut self,
+        section: &mut Section<'_>,
+        kind: Option<SensorKind>,
+    ) -> BTreeMap<String, Value> {
+        let mut map = BTreeMap::new();
+        let form = "a table of words, such as { open = true, closed = false }";
+        let Some(table) = section.table(self, "map", form) else {
+            return map;
+        };
+        let count = table.entries().count();
+        if count > WORDS_MAX {
+            section.fault(self, "map", format!("{count} words"), &format!("at most {WORDS_MAX}"));
+            return map;
+        }
+        for (word, node) in table.entries() {
+            let value = match (kind, &node.raw) {
+                // The type is faulty itself; what fits it cannot be said.
+                (None, _) => None,
+                (Some(SensorKind::Number), _) => number_of(node).map(Value::Number),
+                (Some(SensorKind::Bool), Raw::Bool(yes)) => Some(Value::Bool(*yes)),
+                (Some(SensorKind::Text), Raw::Text(text)) if text.len() <= TEXT_VALUE_BYTES_MAX => {
+                    Some(Value::Text(text.clone()))
+                }
+                _ => None,
+            };
+            match (value, kind) {
+                (Some(value), _) => {
+                    map.insert(word.clone(), value);
+                }
+                (None, None) => {}
+                (None, Some(kind)) => {
+                    let allowed = match (kind, &node.raw) {
+                        (SensorKind::Number, Raw::Bool(_)) => "a number; or type = \"bool\"",
+                        (SensorKind::Number, Raw::Text(_)) => "a number; or type = \"text\"",
+                        (SensorKind::Number, _) => "a number",
+                        (SensorKind::Bool, _) => "true or false, as type = \"bool\" says",
+                        (SensorKind::Text, _) => "a short text, as type = \"text\" says",
+                    };
+                    table.fault(self, word, node.raw.words(), allowed);
+                }
+            }
+        }
+        map
+    }
+
+    /// `scale`, `offset` and `range`, which only numbers have.
+    fn numeric(
+        &mut self,
+        section: &mut Section<'_>,
+        kind: Option<SensorKind>,
+    ) -> (f64, f64, Option<(f64, f64)>) {
+        if matches!(kind, Some(SensorKind::Bool | SensorKind::Text)) {
+            for key in ["scale", "offset", "range"] {
+                section.out_of_place(self, key, "only for type = \"number\"");
+            }
+            return (1.0, 0.0, None);
+        }
+        let scale = section.number(self, "scale", "a number other than 0", |n| n != 0.0);
+        let offset = section.number(self, "offset", "a number", |_| true);
+        let range = self.range(section);
+        (scale.unwrap_or(1.0), offset.unwrap_or(0.0), range)
+    }
+
+    fn range(&mut self, section: &mut Section<'_>) -> Option<(f64, f64)> {
+        let form = "two numbers, the lower first, such as [-40, 85]";
+        let list = section.list(self, "range", form)?;
+        let numbers: Vec<f64> = list.iter().filter_map(number_of).collect();
+        match numbers.as_slice() {
+            [low, high] if list.len() == 2 && low < high => Some((*low, *high)),
+            _ => {
+                let words: Vec<String> = list.iter().take(4).map(|node| node.raw.words()).collect();
+                section.fault(self, "range", format!("[{}]", words.join(", ")), form);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Damaged databases: set aside whole, the small tables saved, a new one begun. And the sequence
+//! numbers that were promised, in a file of their own, so that none is ever used twice.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::super::record::{Record, Stamp};
+use super::restore::{self, Role, StoredCommand};
+use super::{JournalError, insert};
+use crate::clock::{ClockTrust, Now, Tick};
+use crate::domain::Entry;
+use crate::limits::{COMMAND_IDS_MAX, JOURNAL_DAMAGED_KEPT_MAX, JOURNAL_LATEST_ROWS_MAX};
+
+/// What could be read of a damaged file.
+#[derive(Debug, Default)]
+pub(super) struct Saved {
+    commands: Vec<StoredCommand>,
+    latest: Vec<Record>,
+    floor_unix_ms: i64,
+}
+
+impl Saved {
+    pub(super) fn words(&self) -> String {
+        let (commands, states) = (self.commands.len(), self.latest.len());
+        format!("{commands} device commands and {states} last states")
+    }
+}
+
+/// True where SQLite's error speaks of the file's content.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    match error {
+        rusqlite::Error::SqliteFailure(failure, _) => {
+            // SQLITE_ERROR comes from our own fixed statements only where a table is not as we made
+            // it; a short read is a file that was cut.
+            const SHORT_READ: i32 = rusqlite::ffi::SQLITE_IOERR_SHORT_READ;
+            matches!(
+                failure.code,
+                ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown
+            ) || failure.extended_code == SHORT_READ
+        }
+        rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..)
+        | rusqlite::Error::InvalidColumnType(..)
+        | rusqlite::Error::SqlInputError { .. }
+        | rusqlite::Error::Utf8Error(..) => true,
+        _ => false,
+    }
+}
+
+/// Renames the database and its log to the next free name, and lets go of the oldest beyond the
+/// bound. Nothing is copied: it works on a full disk.
+pub(super) fn set_aside(path: &Path) -> Result<PathBuf, JournalError> {
+    let failed = |path: &Path, action| {
+        let path = path.to_owned();
+        move |source| JournalError::File { path, action, source }
+    };
+    let mut kept = aside_numbers(path).map_err(failed(path, "looked for"))?;
+    kept.sort_unstable();
+    let number = kept.last().copied().unwrap_or(0).saturating_add(1);
+    let surplus = (kept.len() + 1).saturating_sub(JOURNAL_DAMAGED_KEPT_MAX);
+    for old in kept.into_iter().take(surplus) {
+        let old = aside_path(path, old);
+        remove(&with_suffix(&old, "-wal")).map_err(failed(&old, "removed"))?;
+        remove(&with_suffix(&old, "-shm")).map_err(failed(&old, "removed"))?;
+        remove(&old).map_err(failed(&old, "removed"))?;
+    }
+    let aside = aside_path(path, number);
+    // The log first: after a crash between the two, the database alone is set aside next time.
+    rename(&with_suffix(path, "-wal"), &with_suffix(&aside, "-wal"))
+        .map_err(failed(path, "set aside"))?;
+    remove(&with_suffix(path, "-shm")).map_err(failed(path, "set aside"))?;
+    rename(path, &aside).map_err(failed(path, "set aside"))?;
+    Ok(aside)
+}
+
+fn aside_numbers(path: &Path) -> io::Result<Vec<u64>> {
+    let prefix = format!("{}.damaged-", file_name(path));
+    let mut numbers = Vec::new();
+    let Some(folder) = path.parent() else { return Ok(numbers) };
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix(&prefix));
+        if let Some(number) = number.and_then(|number| number.parse().ok()) {
+            numbers.push(number);
+        }
+    }
+    Ok(numbers)
+}
+
+fn aside_path(path: &Path, number: u64) -> PathBuf {
+    path.with_file_name(format!("{}.damaged-{number}", file_name(path)))
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    path.with_file_name(format!("{}{suffix}", file_name(path)))
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    not_found_is_done(fs::rename(from, to))
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    not_found_is_done(fs::remove_file(path))
+}
+
+fn not_found_is_done(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Reads commands, last states and the time floor of a damaged file, as far as each goes.
+/// A command that is forgotten could be carried out twice; this is worth the try.
+pub(super) fn salvage(aside: &Path) -> Saved {
+    let mut saved = Saved::default();
+    let Ok(connection) = Connection::open_with_flags(aside, OpenFlags::SQLITE_OPEN_READ_ONLY)
+    else {
+        return saved;
+    };
+    saved.floor_unix_ms = restore::meta(&connection, "floor_unix_ms").unwrap_or(0);
+    let commands = "SELECT kind, id, state, reason, unix_ms FROM command ORDER BY kind, id";
+    if let Ok(mut statement) = connection.prepare(commands)
+        && let Ok(rows) = statement.query_map([], restore::command_of)
+    {
+        // Up to the first row that cannot be read; a torn tree may also lead in a circle.
+        saved.commands = rows.map_while(Result::ok).take(COMMAND_IDS_MAX).collect();
+    }
+    if let Ok(mut statement) = connection.prepare(restore::LATEST)
+        && let Ok(rows) = statement.query_map([Role::Pulse.code()], restore::record_of)
+    {
+        let rows = rows.map_while(Result::ok).take(JOURNAL_LATEST_ROWS_MAX as usize);
+        saved.latest = rows.flatten().filter(|record| record.entry().is_ok()).collect();
+    }
+    saved
+}
+
+/// Writes what was saved into a new database, and a record that names the range that is gone.
+/// Pulses come back from the last steps: a switch-on that is not followed by its confirmed "off".
+pub(super) fn begin(
+    connection: &mut Connection,
+    reason: &str,
+    next_seq: u64,
+    saved: &Saved,
+) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for command in &saved.commands {
+        let now = Now { tick: Tick(0), unix_ms: command.unix_ms, trust: ClockTrust::Restored };
+        // Sequence 0: whatever comes is newer.
+        let entry = Entry::Dropped { first: 0, last: 0, reason: String::new() };
+        let record = Record::new(Stamp { seq: 0, boot: 0, now }, &entry);
+        restore::put_command(&transaction, &record, command)?;
+    }
+    for record in &saved.latest {
+        match record.entry() {
+            Ok(Entry::Mode { actuator, .. }) => {
+                restore::put(&transaction, Role::Mode, &actuator, record)?;
+            }
+            Ok(Entry::Hold { actuator, .. }) => {
+                restore::put(&transaction, Role::Hold, &actuator, record)?;
+            }
+            Ok(Entry::Step { actuator, off_after_ms, .. }) => {
+                restore::put(&transaction, Role::Step, &actuator, record)?;
+                if off_after_ms.is_some() {
+                    restore::put(&transaction, Role::Pulse, &actuator, record)?;
+                }
+            }
+            _ => {}
+        }
+    }
+    restore::set_meta(&transaction, "floor_unix_ms", saved.floor_unix_ms)?;
+    if let Some(last) = next_seq.checked_sub(1).filter(|last| *last > 0) {
+        let now = Now { tick: Tick(0), unix_ms: saved.floor_unix_ms, trust: ClockTrust::Unset };
+        let entry = Entry::Dropped { first: 1, last, reason: reason.to_owned() };
+        insert(&transaction, &Record::new(Stamp { seq: last, boot: 0, now }, &entry))?;
+    }
+    transaction.commit()
+}
+
+/// The sequences that were reserved; 0 where the file is not there or not readable.
+pub(super) fn read_reserved(folder: &Path) -> u64 {
+    let text = fs::read_to_string(folder.join("journal.seq")).unwrap_or_default();
+    text.trim().parse().unwrap_or(0)
+}
+
+/// Writes the reserved sequence: a new file beside it, sync, rename, sync of the folder.
+pub(super) fn write_reserved(folder: &Path, reserved: u64) -> Result<(), JournalError> {
+    let path = folder.join("journal.seq");
+    let new = folder.join("journal.seq.new");
+    let written = (|| {
+        let mut file = fs::File::create(&new)?;
+        writeln!(file, "{reserved}")?;
+        file.sync_all()?;
+        fs::rename(&new, &path)?;
+        fs::File::open(folder)?.sync_all()
+    })();
+    written.map_err(|source| JournalError::File { path, action: "written", source })
+}

@@ -1,0 +1,471 @@
+//! The agent's side of the mind: starts `outpost mind`, asks it, and starts it again when it dies.
+//!
+//! [`spawn`] starts one task that owns the child. The agent never waits for it: it asks by
+//! [`MindHandle::decide`], which returns at once, and hears by [`MindEvent`]s. What a death of the
+//! child costs is the requests in flight ([`MindEvent::Lost`]); it is started again after a pause
+//! that grows. A model file that is missing or was refused is looked at every few seconds, and
+//! loaded when it appears or changes.
+//!
+//! The child ends when its socket closes, so it does not outlive the agent, however that ended;
+//! the agent's end of the socket is in no other child, since both ends are close-on-exec. What
+//! must never be here: ggml, prompts, what to do with an answer.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::protocol::{self, FailureKind, Load, PROTOCOL_VERSION, Reply, Request};
+pub use super::protocol::{Decide as DecideRequest, Decided, MemoryReport, ModelFacts};
+use crate::limits;
+
+mod child;
+mod pause;
+use child::Child;
+use pause::{FileStamp, Pause};
+
+/// What to start, and with which model.
+#[derive(Clone, Debug)]
+pub struct MindConfig {
+    /// The program: this one.
+    pub program: PathBuf,
+    /// Its arguments: `mind`.
+    pub args: Vec<String>,
+    /// The model's file.
+    pub model: PathBuf,
+    /// Checksum that the file must have, in lower-case hexadecimal digits.
+    pub sha256: Option<String>,
+    /// Tokens of context.
+    pub context_tokens: u32,
+    /// Tokens that are worked on at once.
+    pub ubatch_tokens: u32,
+    /// Threads for a single token.
+    pub threads_decode: u16,
+    /// Threads for many tokens.
+    pub threads_prefill: u16,
+}
+
+/// What the agent hears of the mind.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MindEvent {
+    /// It is in another state now.
+    State(MindState),
+    /// Scores of a decision.
+    Answer(Decided),
+    /// One decision will have no scores; the next one may.
+    Refused {
+        /// Of the request.
+        id: u64,
+        /// For people.
+        reason: String,
+    },
+    /// The process died with these in flight.
+    Lost {
+        /// Of the requests.
+        ids: Vec<u64>,
+        /// For people.
+        reason: String,
+    },
+}
+
+/// States of the mind; design §5 has their words in the status topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MindState {
+    /// The process starts or reads its model.
+    Loading,
+    /// It answers.
+    Ready(ModelFacts, String),
+    /// There is no model file; it is loaded when it appears.
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// It died, or refused its model; it is tried again after a pause, or when the file changes.
+    Failed {
+        /// For people.
+        reason: String,
+    },
+}
+
+/// A request that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the mind does not take decision {id}: {reason}")]
+pub struct Refusal {
+    /// Of the request.
+    pub id: u64,
+    /// For people.
+    pub reason: String,
+}
+
+impl From<Refusal> for MindEvent {
+    fn from(Refusal { id, reason }: Refusal) -> Self {
+        Self::Refused { id, reason }
+    }
+}
+
+/// The way to ask. When the last one is dropped the child is stopped.
+#[derive(Clone, Debug)]
+pub struct MindHandle {
+    asks: mpsc::Sender<Ask>,
+    process: Arc<AtomicU32>,
+}
+
+#[derive(Debug)]
+enum Ask {
+    Decide(DecideRequest),
+    Memory(oneshot::Sender<MemoryReport>),
+}
+
+impl MindHandle {
+    /// Asks for scores and returns at once; they come as [`MindEvent::Answer`], or the request's
+    /// id in [`MindEvent::Refused`] or [`MindEvent::Lost`].
+    ///
+    /// # Errors
+    /// [`Refusal`] where [`limits::MIND_QUEUE_MAX`] requests wait already: no event follows.
+    pub fn decide(&self, request: DecideRequest) -> Result<(), Refusal> {
+        self.asks.try_send(Ask::Decide(request)).map_err(|error| {
+            let (reason, ask) = match error {
+                mpsc::error::TrySendError::Full(ask) => ("too many decisions wait already", ask),
+                mpsc::error::TrySendError::Closed(ask) => ("it was stopped", ask),
+            };
+            let id = if let Ask::Decide(request) = ask { request.id } else { 0 };
+            Refusal { id, reason: reason.to_owned() }
+        })
+    }
+
+    /// Memory of the child; `None` where there is none to answer, or it dies first.
+    pub async fn memory(&self) -> Option<MemoryReport> {
+        let (answer, answered) = oneshot::channel();
+        self.asks.send(Ask::Memory(answer)).await.ok()?;
+        answered.await.ok()
+    }
+
+    /// The child's process id, while there is one.
+    #[must_use]
+    pub fn process_id(&self) -> Option<u32> {
+        Some(self.process.load(Ordering::Relaxed)).filter(|id| *id != 0)
+    }
+}
+
+/// Starts the task that keeps a mind. It ends, and its child with it, when the last handle or the
+/// events' receiver is dropped.
+pub fn spawn(config: MindConfig, events: mpsc::Sender<MindEvent>) -> MindHandle {
+    let (asks, queue) = mpsc::channel(limits::MIND_QUEUE_MAX);
+    let process = Arc::new(AtomicU32::new(0));
+    let keeper =
+        Keeper { config, events, asks: queue, process: Arc::clone(&process), pause: Pause::new() };
+    tokio::spawn(async move {
+        let Stopped = keeper.keep().await;
+    });
+    MindHandle { asks, process }
+}
+
+/// The handle or the receiver is gone.
+struct Stopped;
+
+/// How the life of a child ended, other than by our wish.
+enum End {
+    /// Its file is missing or was refused: it is of no use until that changes.
+    File(MindState, FileStamp),
+    /// It died or was stuck, or could not be started.
+    Died { ids: Vec<u64>, reason: String },
+}
+
+struct Keeper {
+    config: MindConfig,
+    events: mpsc::Sender<MindEvent>,
+    asks: mpsc::Receiver<Ask>,
+    process: Arc<AtomicU32>,
+    pause: Pause,
+}
+
+impl Keeper {
+    /// Until the handle or the receiver is gone.
+    async fn keep(mut self) -> Stopped {
+        loop {
+            if let Err(stopped) = self.keep_one().await {
+                return stopped;
+            }
+        }
+    }
+
+    /// One child, and the wait for the next.
+    async fn keep_one(&mut self) -> Result<(), Stopped> {
+        match self.live().await? {
+            End::File(state, stamp) => {
+                self.tell(MindEvent::State(state)).await?;
+                self.wait_for_another_file(stamp).await?;
+            }
+            End::Died { ids, reason } => {
+                if !ids.is_empty() {
+                    self.tell(MindEvent::Lost { ids, reason: reason.clone() }).await?;
+                }
+                let pause = self.pause.next();
+                tracing::warn!(%reason, pause_ms = pause.as_millis(), "the mind died");
+                self.tell(MindEvent::State(MindState::Failed { reason })).await?;
+                self.wait(pause).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn tell(&self, event: MindEvent) -> Result<(), Stopped> {
+        self.events.send(event).await.map_err(|_| Stopped)
+    }
+
+    /// Lets time pass and refuses what is asked meanwhile.
+    async fn wait(&mut self, pause: Duration) -> Result<(), Stopped> {
+        let end = Instant::now() + pause;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(end) => return Ok(()),
+                () = self.events.closed() => return Err(Stopped),
+                ask = self.asks.recv() => self.refuse(ask.ok_or(Stopped)?, "it is not running").await?,
+            }
+        }
+    }
+
+    async fn refuse(&self, ask: Ask, reason: &str) -> Result<(), Stopped> {
+        match ask {
+            Ask::Decide(request) => {
+                self.tell(Refusal { id: request.id, reason: reason.to_owned() }.into()).await
+            }
+            Ask::Memory(_) => Ok(()), // dropped: that is the answer
+        }
+    }
+
+    async fn wait_for_another_file(&mut self, stamp: FileStamp) -> Result<(), Stopped> {
+        while FileStamp::of(&self.config.model) == stamp {
+            self.wait(Duration::from_millis(limits::MIND_FILE_LOOK_MS)).await?;
+        }
+        Ok(())
+    }
+
+    /// One life of the child, from start to end.
+    async fn live(&mut self) -> Result<End, Stopped> {
+        let stamp = FileStamp::of(&self.config.model);
+        if stamp == FileStamp::Missing {
+            let path = self.config.model.clone();
+            return Ok(End::File(MindState::Missing { path }, stamp));
+        }
+        self.tell(MindEvent::State(MindState::Loading)).await?;
+        let child = match Child::start(&self.config) {
+            Ok(child) => child,
+            Err(error) => {
+                let program = self.config.program.display();
+                let reason = format!("cannot start {program}: {error}");
+                return Ok(End::Died { ids: Vec::new(), reason });
+            }
+        };
+        self.process.store(child.id(), Ordering::Relaxed);
+        let mut life = Life { child, waiting: Vec::new(), next_id: 0, ready: None, hello: None };
+        let end = self.serve(&mut life).await;
+        self.process.store(0, Ordering::Relaxed);
+        let Life { child, waiting, ready, .. } = life;
+        if ready.is_some_and(|since| since.elapsed().as_millis() >= limits::MIND_SOUND_MS.into()) {
+            self.pause = Pause::new();
+        }
+        match end {
+            Ok(Ending::Died(reason)) => {
+                let status = child.kill().await;
+                let ids = waiting.into_iter().filter_map(|(_, asked, _)| asked.decision());
+                Ok(End::Died { ids: ids.collect(), reason: format!("{reason}{status}") })
+            }
+            Ok(Ending::File(state)) => {
+                child.end().await;
+                Ok(End::File(state, stamp))
+            }
+            Err(Stopped) => {
+                child.end().await;
+                Err(Stopped)
+            }
+        }
+    }
+
+    /// Serves requests and replies until the child is of no use any more.
+    async fn serve(&mut self, life: &mut Life) -> Result<Ending, Stopped> {
+        loop {
+            let deadline = life.deadline();
+            let ending = tokio::select! {
+                ask = self.asks.recv() => {
+                    self.pass_on(life, ask.ok_or(Stopped)?).await?;
+                    None
+                }
+                reply = life.child.next() => match reply {
+                    Ok(Some(reply)) => self.hear(life, reply).await?,
+                    Ok(None) => Some(Ending::Died("it ended".to_owned())),
+                    Err(error) => Some(Ending::Died(error.to_string())),
+                },
+                () = tokio::time::sleep_until(deadline) => {
+                    Some(Ending::Died("it did not answer in time and was stopped".to_owned()))
+                }
+                () = self.events.closed() => return Err(Stopped),
+            };
+            if let Some(ending) = ending {
+                return Ok(ending);
+            }
+        }
+    }
+
+    /// Passes a request on to the child, or refuses it.
+    async fn pass_on(&self, life: &mut Life, ask: Ask) -> Result<(), Stopped> {
+        if life.ready.is_none() {
+            return self.refuse(ask, "its model is still loading").await;
+        }
+        let decisions = life.waiting.iter().filter(|(_, asked, _)| asked.decision().is_some());
+        if decisions.count() >= limits::MIND_QUEUE_MAX {
+            return self.refuse(ask, "too many decisions wait already").await;
+        }
+        match ask {
+            Ask::Memory(answer) => {
+                // Without room the question is dropped, which is its answer.
+                life.ask(Asked::Memory(answer), |id| Request::Memory { id }).unwrap_or_default();
+                Ok(())
+            }
+            Ask::Decide(mut request) => {
+                let id = request.id;
+                let sent = life.ask(Asked::Decide(id), |wire| {
+                    request.id = wire;
+                    Request::Decide(request)
+                });
+                match sent {
+                    Ok(()) => Ok(()),
+                    Err(reason) => self.tell(Refusal { id, reason }.into()).await,
+                }
+            }
+        }
+    }
+
+    /// Takes a reply of the child.
+    async fn hear(&self, life: &mut Life, reply: Reply) -> Result<Option<Ending>, Stopped> {
+        let id = match &reply {
+            Reply::Hello { version, kernels } => return Ok(self.greet(life, *version, kernels)),
+            Reply::Loaded { id, .. } | Reply::Memory { id, .. } | Reply::Failed { id, .. } => *id,
+            Reply::Decided(decided) => decided.id,
+        };
+        let foreign = || Some(Ending::Died("it answered what was not asked".to_owned()));
+        let Some(place) = life.waiting.iter().position(|(wire, ..)| *wire == id) else {
+            return Ok(foreign());
+        };
+        let (_, asked, _) = life.waiting.remove(place);
+        match (asked, reply) {
+            (Asked::Load, Reply::Loaded { model, .. }) => {
+                life.ready = Some(Instant::now());
+                let kernels = life.hello.clone().unwrap_or_default();
+                self.tell(MindEvent::State(MindState::Ready(model, kernels))).await?;
+            }
+            (Asked::Load, Reply::Failed { kind, text, .. }) => {
+                return Ok(Some(self.load_failed(kind, text)));
+            }
+            (Asked::Decide(id), Reply::Decided(decided)) => {
+                self.tell(MindEvent::Answer(Decided { id, ..decided })).await?;
+            }
+            (Asked::Decide(id), Reply::Failed { text, .. }) => {
+                self.tell(MindEvent::Refused { id, reason: text }).await?;
+            }
+            (Asked::Memory(answer), Reply::Memory { report, .. }) => {
+                answer.send(report).unwrap_or_else(drop); // who asked may have gone
+            }
+            (Asked::Memory(_), Reply::Failed { .. }) => {} // dropped: that is the answer
+            (_, _) => return Ok(foreign()),
+        }
+        Ok(None)
+    }
+
+    /// The first frame: with the right version the model is asked for.
+    fn greet(&self, life: &mut Life, version: u16, kernels: &str) -> Option<Ending> {
+        if version != PROTOCOL_VERSION {
+            let ours = PROTOCOL_VERSION;
+            let text = format!("it speaks version {version} of our frames, we speak {ours}");
+            return Some(Ending::Died(text));
+        }
+        life.hello = Some(kernels.to_owned());
+        let config = &self.config;
+        let sent = life.ask(Asked::Load, |id| {
+            Request::Load(Load {
+                id,
+                path: config.model.to_string_lossy().into_owned(),
+                sha256: config.sha256.clone(),
+                context_tokens: config.context_tokens,
+                ubatch_tokens: config.ubatch_tokens,
+                threads_decode: config.threads_decode,
+                threads_prefill: config.threads_prefill,
+            })
+        });
+        sent.err().map(Ending::Died)
+    }
+
+    fn load_failed(&self, kind: FailureKind, reason: String) -> Ending {
+        match kind {
+            FailureKind::Absent => {
+                Ending::File(MindState::Missing { path: self.config.model.clone() })
+            }
+            FailureKind::Checksum | FailureKind::Corrupt => {
+                Ending::File(MindState::Failed { reason })
+            }
+            FailureKind::TooLong | FailureKind::Engine | FailureKind::Refused => {
+                Ending::Died(reason)
+            }
+        }
+    }
+}
+
+/// Why a child is of no use any more.
+enum Ending {
+    File(MindState),
+    Died(String),
+}
+
+/// What waits for a reply.
+#[derive(Debug)]
+enum Asked {
+    Load,
+    Decide(u64),
+    Memory(oneshot::Sender<MemoryReport>),
+}
+
+impl Asked {
+    fn decision(&self) -> Option<u64> {
+        if let Self::Decide(id) = self { Some(*id) } else { None }
+    }
+}
+
+/// A child and what it owes us.
+struct Life {
+    child: Child,
+    /// By the id in the frame, which is ours: the caller's own may repeat. With the time asked.
+    waiting: Vec<(u64, Asked, Instant)>,
+    next_id: u64,
+    /// Since when its model is loaded.
+    ready: Option<Instant>,
+    /// Its kernels, once it has said hello.
+    hello: Option<String>,
+}
+
+impl Life {
+    /// Sends a request; the reason where it cannot be.
+    fn ask(&mut self, asked: Asked, request: impl FnOnce(u64) -> Request) -> Result<(), String> {
+        self.next_id += 1;
+        let frame = protocol::encode(&request(self.next_id)).map_err(|error| error.to_string())?;
+        self.child.send(frame)?;
+        self.waiting.push((self.next_id, asked, Instant::now()));
+        Ok(())
+    }
+
+    /// When it counts as stuck.
+    fn deadline(&self) -> Instant {
+        let load = Duration::from_millis(limits::MIND_LOAD_MS_MAX);
+        let answer = Duration::from_millis(limits::MIND_ANSWER_MS_MAX);
+        let waiting = self.waiting.iter().map(|(_, asked, since)| match asked {
+            Asked::Load => *since + load,
+            Asked::Decide(_) | Asked::Memory(_) => *since + answer,
+        });
+        let greeting = self.hello.is_none().then(|| self.child.started() + answer);
+        // With nothing owed there is no deadline: a day is as good as any.
+        let idle = Instant::now() + Duration::from_secs(86_400);
+        waiting.chain(greeting).min().unwrap_or(idle)
+    }
+}

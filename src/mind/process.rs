@@ -1,0 +1,360 @@
+//! The body of `outpost mind`: a child process that owns the model and answers over its stdin.
+//!
+//! It is a process of its own because ggml ends in `abort()` where an assertion fails and a board
+//! runs out of memory: either may cost one decision, never the rules (design §2). So it also puts
+//! itself first in line for the out-of-memory killer. Its stdin is one end of a Unix socket pair,
+//! used both ways; when that closes, whoever started it is gone and it ends.
+//!
+//! Two threads: this one reads requests and notices the end, the other owns model and context. An
+//! error or a panic in one request answers [`Reply::Failed`] and the next one is served.
+//! What must never be here: MQTT, the journal, decisions about the place.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+
+use super::ggml::{AbortFlag, GgmlError, LoadOptions, kernels};
+use super::protocol::{
+    self, Decide, Decided, FailureKind, Load, MemoryReport, ModelFacts, PROTOCOL_VERSION,
+    ProtocolError, Reply, Request,
+};
+use super::score::{Normalisation, ScoreError, Scorer, ScorerOptions};
+use crate::limits;
+
+/// Serves the socket at stdin until it closes.
+pub fn main() -> ExitCode {
+    prefer_to_be_killed();
+    let stream = match io::stdin().as_fd().try_clone_to_owned() {
+        Ok(descriptor) => UnixStream::from(descriptor),
+        Err(error) => return give_up(&format!("cannot use stdin as a socket: {error}")),
+    };
+    match serve(stream) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The agent that was at the other end is gone, or of another version: it starts another.
+        Err(error) => give_up(&error.to_string()),
+    }
+}
+
+fn give_up(text: &str) -> ExitCode {
+    tracing::warn!(reason = text, "the mind ends");
+    ExitCode::FAILURE
+}
+
+/// Puts this process first in line when memory runs out. Best effort: without the right to, the
+/// kernel's own order stands, in which a process of this size comes early anyway.
+fn prefer_to_be_killed() {
+    if let Err(error) = fs::write("/proc/self/oom_score_adj", "1000") {
+        tracing::debug!(%error, "oom_score_adj stays as it is");
+    }
+}
+
+/// Reads requests from the socket and hands them to the thread that owns the model.
+///
+/// # Errors
+/// [`ProtocolError`] where the other end is not ours, or the socket fails.
+fn serve(mut stream: UnixStream) -> Result<(), ProtocolError> {
+    let replies = Replies(Arc::new(Mutex::new(stream.try_clone().map_err(ProtocolError::Socket)?)));
+    replies.send(&Reply::Hello { version: PROTOCOL_VERSION, kernels: kernels() })?;
+    // One more than decisions: a load or a question about memory may wait beside them.
+    let (requests, queue) = sync_channel(limits::MIND_QUEUE_MAX + 1);
+    let abort = Arc::new(Mutex::new(None));
+    let (owner_replies, owner_abort) = (replies.clone(), Arc::clone(&abort));
+    let (ended, end) = sync_channel::<()>(0);
+    let worker = std::thread::Builder::new().name("mind".to_owned()).spawn(move || {
+        let _ended = ended; // dropped with the thread: that is the signal
+        Owner { replies: owner_replies, abort: owner_abort, loaded: None }.work(&queue);
+    });
+    worker.map_err(ProtocolError::Socket)?;
+    let result = read_requests(&mut stream, &requests, &replies);
+    drop(requests);
+    if let Some(flag) = lock(&abort).as_ref() {
+        flag.set(true);
+    }
+    // A load cannot be stopped; it is left behind, and ends with the process.
+    let patience = Duration::from_millis(limits::MIND_END_MS_MAX / 2);
+    match end.recv_timeout(patience) {
+        Ok(()) | Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => result,
+    }
+}
+
+fn read_requests(
+    stream: &mut UnixStream,
+    requests: &SyncSender<Request>,
+    replies: &Replies,
+) -> Result<(), ProtocolError> {
+    while let Some(request) = protocol::read::<Request>(stream)? {
+        let request = match request {
+            Request::Stop => break,
+            request => request,
+        };
+        match requests.try_send(request) {
+            Ok(()) => {}
+            Err(TrySendError::Disconnected(_)) => break,
+            Err(TrySendError::Full(request)) => {
+                let text = format!("{} requests are waiting already", limits::MIND_QUEUE_MAX);
+                replies.failed(id(&request), FailureKind::Refused, text)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn id(request: &Request) -> u64 {
+    match request {
+        Request::Load(load) => load.id,
+        Request::Decide(decide) => decide.id,
+        Request::Memory { id } => *id,
+        Request::Stop => 0,
+    }
+}
+
+/// A lock that a panic while it was held does not close: what it guards is whole at any time.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The writing end, for both threads.
+#[derive(Clone)]
+struct Replies(Arc<Mutex<UnixStream>>);
+
+impl Replies {
+    fn send(&self, reply: &Reply) -> Result<(), ProtocolError> {
+        let frame = protocol::encode(reply)?;
+        lock(&self.0).write_all(&frame).map_err(ProtocolError::Socket)
+    }
+
+    fn failed(&self, id: u64, kind: FailureKind, text: String) -> Result<(), ProtocolError> {
+        self.send(&Reply::Failed { id, kind, text })
+    }
+}
+
+/// Owner of model and context, on its own thread.
+struct Owner {
+    replies: Replies,
+    /// Stops the work in hand; set while a model is loaded.
+    abort: Arc<Mutex<Option<AbortFlag>>>,
+    loaded: Option<Loaded>,
+}
+
+struct Loaded {
+    scorer: Scorer,
+    kv_bytes: u64,
+    weights_bytes: u64,
+}
+
+impl Owner {
+    fn work(mut self, queue: &Receiver<Request>) {
+        while let Ok(request) = queue.recv() {
+            let id = id(&request);
+            // The owner is whole after a panic: the scorer is emptied below before it is used.
+            let reply = catch_unwind(AssertUnwindSafe(|| self.answer(request)));
+            let reply = reply.unwrap_or_else(|_| {
+                if let Some(loaded) = &mut self.loaded {
+                    loaded.scorer.forget();
+                }
+                let text = "a panic; the mind's log says where".to_owned();
+                Reply::Failed { id, kind: FailureKind::Engine, text }
+            });
+            if let Err(error) = self.replies.send(&reply) {
+                tracing::warn!(%error, "an answer of the mind is lost");
+                break;
+            }
+        }
+    }
+
+    fn answer(&mut self, request: Request) -> Reply {
+        let id = id(&request);
+        let result = match request {
+            Request::Load(load) => self.load(&load).map(|model| Reply::Loaded { id, model }),
+            Request::Decide(decide) => self.decide(&decide).map(Reply::Decided),
+            Request::Memory { .. } => self.memory().map(|report| Reply::Memory { id, report }),
+            Request::Stop => Err(Failure::new(FailureKind::Refused, "already stopping")),
+        };
+        result.unwrap_or_else(|Failure { kind, text }| Reply::Failed { id, kind, text })
+    }
+
+    fn load(&mut self, load: &Load) -> Result<ModelFacts, Failure> {
+        let start = Instant::now();
+        check_load(load)?;
+        *lock(&self.abort) = None;
+        self.loaded = None; // first, so that two models are never in memory
+        let path = Path::new(&load.path);
+        precheck(path)?;
+        let sha256 = sha256_of(path)?;
+        if let Some(wanted) = load.sha256.as_ref().filter(|wanted| **wanted != sha256) {
+            let path = path.display();
+            let text = format!("{path} has the sha256 {sha256}, it should have {wanted}");
+            return Err(Failure { kind: FailureKind::Checksum, text });
+        }
+        let options = ScorerOptions {
+            context_tokens: load.context_tokens,
+            ubatch_tokens: load.ubatch_tokens,
+            threads_decode: load.threads_decode,
+            threads_prefill: load.threads_prefill,
+            normalisation: Normalisation::default(),
+        };
+        let scorer = Scorer::load(path, LoadOptions::default(), options)?;
+        let facts = scorer.model().facts();
+        let context_tokens = scorer.options().context_tokens;
+        *lock(&self.abort) = Some(scorer.abort_flag());
+        self.loaded = Some(Loaded {
+            kv_bytes: u64::from(context_tokens) * facts.kv_bytes_per_token,
+            weights_bytes: facts.size_bytes,
+            scorer,
+        });
+        Ok(ModelFacts {
+            description: facts.description,
+            quantization: facts.quantization,
+            sha256,
+            vocabulary: facts.vocabulary,
+            context_tokens,
+            size_bytes: facts.size_bytes,
+            load_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+
+    fn decide(&mut self, decide: &Decide) -> Result<Decided, Failure> {
+        let refused = || Failure::new(FailureKind::Refused, "no model is loaded");
+        let loaded = self.loaded.as_mut().ok_or_else(refused)?;
+        let scored = loaded.scorer.score(&decide.prefix, &decide.state, &decide.candidates)?;
+        Ok(Decided {
+            id: decide.id,
+            candidates: scored.candidates,
+            p: scored.p,
+            mass: scored.mass,
+            tokens_read: scored.tokens_read,
+            ms: scored.ms,
+        })
+    }
+
+    fn memory(&self) -> Result<MemoryReport, Failure> {
+        let rollup = fs::read_to_string("/proc/self/smaps_rollup").map_err(|error| {
+            let text = format!("cannot read /proc/self/smaps_rollup: {error}");
+            Failure { kind: FailureKind::Engine, text }
+        })?;
+        let mut report = memory_of(&rollup);
+        if let Some(loaded) = &self.loaded {
+            report.kv_bytes = loaded.kv_bytes;
+            report.weights_bytes = loaded.weights_bytes;
+        }
+        Ok(report)
+    }
+}
+
+/// A request that came to nothing.
+#[derive(Debug)]
+struct Failure {
+    kind: FailureKind,
+    text: String,
+}
+
+impl Failure {
+    fn new(kind: FailureKind, text: &str) -> Self {
+        Self { kind, text: text.to_owned() }
+    }
+
+    fn file(path: &Path, error: &io::Error) -> Self {
+        let kind = match error.kind() {
+            io::ErrorKind::NotFound => FailureKind::Absent,
+            _ => FailureKind::Engine,
+        };
+        Self { kind, text: format!("cannot read {}: {error}", path.display()) }
+    }
+}
+
+impl From<ScoreError> for Failure {
+    fn from(error: ScoreError) -> Self {
+        let kind = match &error {
+            ScoreError::TooLong { .. } => FailureKind::TooLong,
+            ScoreError::Candidates { .. } | ScoreError::Text { .. } => FailureKind::Refused,
+            // What the library says no to at loading; its header was sound as far as we can tell.
+            ScoreError::Architecture { .. } => FailureKind::Corrupt,
+            ScoreError::Engine(GgmlError::Refused { action: "load the model", .. }) => {
+                FailureKind::Corrupt
+            }
+            ScoreError::NotFinite | ScoreError::Engine(_) => FailureKind::Engine,
+        };
+        Self { kind, text: error.to_string() }
+    }
+}
+
+/// Refuses sizes that make no sense before memory is asked for.
+fn check_load(load: &Load) -> Result<(), Failure> {
+    use limits::{MIND_CONTEXT_TOKENS_MAX, MIND_CONTEXT_TOKENS_MIN, MIND_THREADS_MAX};
+    let threads = 1..=u32::from(MIND_THREADS_MAX);
+    for (name, found, allowed) in [
+        ("context_tokens", load.context_tokens, MIND_CONTEXT_TOKENS_MIN..=MIND_CONTEXT_TOKENS_MAX),
+        ("ubatch_tokens", load.ubatch_tokens, 1..=limits::MIND_UBATCH_TOKENS_MAX),
+        ("threads_decode", load.threads_decode.into(), threads.clone()),
+        ("threads_prefill", load.threads_prefill.into(), threads),
+    ] {
+        if !allowed.contains(&found) {
+            let (least, most) = allowed.into_inner();
+            let text = format!("{name}: found {found}, allowed {least} to {most}");
+            return Err(Failure { kind: FailureKind::Refused, text });
+        }
+    }
+    Ok(())
+}
+
+/// Checks the file before ggml sees it. Only that it is a GGUF file at all; the check of the
+/// whole header (`mind::gguf::check`) takes this place.
+fn precheck(path: &Path) -> Result<(), Failure> {
+    let mut magic = [0; 4];
+    let mut file = File::open(path).map_err(|error| Failure::file(path, &error))?;
+    match file.read_exact(&mut magic) {
+        Ok(()) if &magic == b"GGUF" => Ok(()),
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+            Err(Failure::file(path, &error))
+        }
+        _ => {
+            let text = format!("{} is not a GGUF file", path.display());
+            Err(Failure { kind: FailureKind::Corrupt, text })
+        }
+    }
+}
+
+/// Checksum of a file, read as a stream: it may be larger than memory.
+fn sha256_of(path: &Path) -> Result<String, Failure> {
+    let mut file = File::open(path).map_err(|error| Failure::file(path, &error))?;
+    let mut digest = Sha256::new();
+    let mut buffer = vec![0; 256 * 1024]; // a few pages of read-ahead; more is not faster
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(bytes) => digest.update(&buffer[..bytes]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Failure::file(path, &error)),
+        }
+    }
+    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The figures of `/proc/self/smaps_rollup`, which gives them in KiB.
+fn memory_of(rollup: &str) -> MemoryReport {
+    let figure = |name: &str| {
+        let line = rollup.lines().find_map(|line| line.strip_prefix(name));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        kib.unwrap_or(0) * 1024
+    };
+    MemoryReport {
+        pss_bytes: figure("Pss:"),
+        anonymous_bytes: figure("Pss_Anon:"),
+        file_bytes: figure("Pss_File:"),
+        swap_bytes: figure("SwapPss:"),
+        kv_bytes: 0,
+        weights_bytes: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! The bytes are frozen: a change here needs a new `PROTOCOL_VERSION`.
+
+use super::*;
+use proptest::prelude::*;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn read_one<T: DeserializeOwned>(mut bytes: &[u8]) -> Result<Option<T>, ProtocolError> {
+    read(&mut bytes)
+}
+
+#[test]
+fn requests_have_their_golden_bytes() {
+    let load = Load {
+        id: 1,
+        path: "/m.gguf".to_owned(),
+        sha256: Some("ab".to_owned()),
+        context_tokens: 2048,
+        ubatch_tokens: 64,
+        threads_decode: 2,
+        threads_prefill: 4,
+    };
+    let decide = Decide {
+        id: 300,
+        prefix: "p".to_owned(),
+        state: "s".to_owned(),
+        candidates: vec!["a".to_owned(), "b".to_owned()],
+    };
+    for (request, golden) in [
+        (Request::Load(load), "13000000 00 01 072f6d2e67677566 01026162 8010 40 02 04"),
+        (Request::Decide(decide), "0c000000 01 ac02 0170 0173 0201610162"),
+        (Request::Memory { id: 7 }, "02000000 02 07"),
+        (Request::Stop, "01000000 03"),
+    ] {
+        let frame = encode(&request).expect("short");
+        assert_eq!(hex(&frame), golden.replace(' ', ""), "{request:?}");
+        assert_eq!(read_one(&frame).expect("whole"), Some(request));
+    }
+}
+
+#[test]
+fn replies_have_their_golden_bytes() {
+    let model = ModelFacts {
+        description: "d".to_owned(),
+        quantization: "q".to_owned(),
+        sha256: "h".to_owned(),
+        vocabulary: 49_152,
+        context_tokens: 2048,
+        size_bytes: 1,
+        load_ms: 2,
+    };
+    let decided = Decided {
+        id: 5,
+        candidates: vec![CandidateScore { logprob: -1.5, tokens: 3 }],
+        p: vec![1.0],
+        mass: 0.25,
+        tokens_read: 61,
+        ms: 48.5,
+    };
+    let report = MemoryReport {
+        pss_bytes: 1,
+        anonymous_bytes: 2,
+        file_bytes: 3,
+        swap_bytes: 4,
+        kv_bytes: 5,
+        weights_bytes: 6,
+    };
+    let text = "no".to_owned();
+    let kernels = "FMA".to_owned();
+    for (reply, golden) in [
+        (Reply::Hello { version: 1, kernels }, "06000000 00 01 03464d41"),
+        (Reply::Loaded { id: 1, model }, "0f000000 01 01 0164 0171 0168 808003 8010 01 02"),
+        (
+            Reply::Decided(decided),
+            "1a000000 02 05 01 0000c0bf 03 01 0000803f 0000803e 3d 0000000000404840",
+        ),
+        (Reply::Memory { id: 9, report }, "08000000 03 09 01 02 03 04 05 06"),
+        (Reply::Failed { id: 2, kind: FailureKind::TooLong, text }, "06000000 04 02 03 026e6f"),
+    ] {
+        let frame = encode(&reply).expect("short");
+        assert_eq!(hex(&frame), golden.replace(' ', ""), "{reply:?}");
+        assert_eq!(read_one(&frame).expect("whole"), Some(reply));
+    }
+}
+
+#[test]
+fn the_end_between_frames_is_an_end_and_within_one_a_fault() {
+    assert_eq!(read_one::<Request>(&[]).expect("an end"), None);
+    let frame = encode(&Request::Memory { id: 7 }).expect("short");
+    for bytes in 1..frame.len() {
+        let error = read_one::<Request>(&frame[..bytes]).expect_err("torn");
+        assert!(matches!(error, ProtocolError::Torn), "{bytes}: {error}");
+    }
+}
+
+#[test]
+fn a_frame_beyond_the_bound_is_refused_on_both_ends_before_it_takes_memory() {
+    let state = "x".repeat(FRAME_BYTES_MAX as usize);
+    let decide = Decide { id: 1, prefix: String::new(), state, candidates: Vec::new() };
+    let error = encode(&Request::Decide(decide)).expect_err("too large");
+    assert!(matches!(error, ProtocolError::TooLarge { .. }), "{error}");
+    let error = read_one::<Request>(&u32::MAX.to_le_bytes()).expect_err("too large");
+    assert!(matches!(error, ProtocolError::TooLarge { .. }), "{error}");
+}
+
+#[test]
+fn a_body_with_something_behind_it_is_malformed() {
+    let error = read_one::<Request>(&[2, 0, 0, 0, 3, 0]).expect_err("a byte too many");
+    assert!(matches!(error, ProtocolError::Malformed(_)), "{error}");
+    let error = read_one::<Request>(&[1, 0, 0, 0, 99]).expect_err("no such request");
+    assert!(matches!(error, ProtocolError::Malformed(_)), "{error}");
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_again_by_both_readers(
+        id: u64,
+        prefix in ".{0,80}",
+        state in ".{0,80}",
+        candidates in prop::collection::vec(".{0,20}", 0..9),
+    ) {
+        let request = Request::Decide(Decide { id, prefix, state, candidates });
+        let mut frames = encode(&request).expect("short");
+        frames.extend(encode(&Request::Stop).expect("short"));
+        let mut stream = frames.as_slice();
+        prop_assert_eq!(read(&mut stream).expect("whole"), Some(request.clone()));
+        prop_assert_eq!(read(&mut stream).expect("whole"), Some(Request::Stop));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let mut stream = frames.as_slice();
+        let first = runtime.block_on(read_async(&mut stream)).expect("whole");
+        prop_assert_eq!(first, Some(request));
+        let second = runtime.block_on(read_async(&mut stream)).expect("whole");
+        prop_assert_eq!(second, Some(Request::Stop));
+        let end = runtime.block_on(read_async::<Request>(&mut stream)).expect("an end");
+        prop_assert_eq!(end, None);
+    }
+
+    #[test]
+    fn foreign_bytes_are_an_error_or_a_message_and_never_a_panic(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let mut frame = (bytes.len() as u32).to_le_bytes().to_vec();
+        frame.extend(&bytes);
+        if let Ok(Some(reply)) = read_one::<Reply>(&frame) {
+            // Varints may be padded, so the bytes need not come back; the message must.
+            let again = encode(&reply).expect("short");
+            prop_assert_eq!(format!("{:?}", read_one::<Reply>(&again).expect("whole")),
+                format!("{:?}", Some(reply)));
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Puts the parts of an agent together from a configuration: journal, resumed state, mind. The
+//! same for `run` and `demo`; they differ in clock, broker and who looks on.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::mpsc;
+
+use super::{JournalInbox, MindParts, Parts, journal_inbox};
+use crate::agent::{Agent, Resumed, ResumedStep};
+use crate::clock::{Clock, ClockTrust, Now};
+use crate::config::{ActuatorKind, Config, Mode};
+use crate::domain::{Setting, Severity, StepState};
+use crate::journal::{self, Journal, JournalError, Restored};
+use crate::limits;
+use crate::link::Endpoint;
+use crate::mind::catalog::Store;
+use crate::mind::client::{MindConfig, MindEvent};
+
+/// Why the parts cannot be put together.
+#[derive(Debug, Error)]
+pub enum AssembleError {
+    /// Another agent uses the journal's folder.
+    #[error("{}", .0.chain())]
+    Journal(JournalError),
+}
+
+/// The journal with what it remembers, or, where the disk refuses, an agent that runs from memory.
+pub struct Memory {
+    /// The journal, if the disk lets it be.
+    pub journal: Option<Journal>,
+    /// What it says while it runs.
+    pub events: JournalInbox,
+    /// What it remembers.
+    pub restored: Restored,
+    /// What a person should know about it.
+    pub notices: Vec<(String, String, Severity)>,
+}
+
+impl Memory {
+    /// Opens the configured journal.
+    ///
+    /// # Errors
+    /// Where another agent uses its folder. A disk that refuses is a notice, not an error
+    /// (design §8.7).
+    pub fn open(config: &Config) -> Result<Memory, AssembleError> {
+        let (listener, events) = journal_inbox();
+        let options = journal::Options { quota_bytes: config.journal.quota_bytes };
+        match journal::open(&config.journal.path, options, listener) {
+            Ok((journal, restored)) => {
+                let damage = restored.damage.clone().into_iter();
+                let notices = damage.map(|what| ("journal".to_string(), what, Severity::Alarm));
+                let notices = notices.collect();
+                Ok(Memory { journal: Some(journal), events, restored, notices })
+            }
+            Err(error @ JournalError::InUse { .. }) => Err(AssembleError::Journal(error)),
+            Err(error) => {
+                let text = format!("no journal, the agent runs from memory: {}", error.chain());
+                let restored = Restored { next_seq: 1, ..Restored::default() };
+                let notices = vec![("journal".to_string(), text, Severity::Alarm)];
+                Ok(Memory { journal: None, events, restored, notices })
+            }
+        }
+    }
+}
+
+/// Everything that [`super::run`] needs.
+#[must_use]
+pub fn parts(
+    config: Arc<Config>,
+    clock: Clock,
+    endpoint: Endpoint,
+    memory: Memory,
+    mind: Option<MindParts>,
+) -> Parts {
+    let now = clock.now();
+    let boot: u64 = rand::random();
+    let resumed = resume(&config, &memory.restored, now);
+    let agent = Agent::new(config.clone(), resumed, boot, now);
+    Parts {
+        config,
+        clock,
+        endpoint,
+        agent,
+        boot,
+        journal: memory.journal,
+        journal_events: memory.events,
+        mind,
+        notices: memory.notices,
+    }
+}
+
+/// What the agent takes over from the last run.
+fn resume(config: &Config, restored: &Restored, now: Now) -> Resumed {
+    let commands = restored.commands.iter().map(|one| {
+        (one.kind.clone(), one.id.clone(), one.state, one.reason.clone(), one.unix_ms)
+    });
+    let modes = restored.modes.iter().filter_map(|(name, word)| Some((name.clone(), mode(word)?)));
+    let holds = restored.holds.iter().map(|(name, until)| {
+        // Without trust in the clock a hold begins anew, with the default: the cautious side.
+        let left = match now.trust {
+            ClockTrust::Synced => u64::try_from(until - now.unix_ms).unwrap_or(0),
+            ClockTrust::Restored | ClockTrust::Unset => limits::HOLD_S_DEFAULT * 1000,
+        };
+        (name.clone(), Duration::from_millis(left.min(limits::HOLD_S_MAX * 1000)))
+    });
+    let steps = restored.last_steps.iter().map(|step| {
+        let kind = config.actuators.iter().find(|one| one.name == step.actuator);
+        let pulse = kind.is_some_and(|one| matches!(one.kind, ActuatorKind::Pulse { .. }));
+        let open = restored.pulses_on.contains(&step.actuator)
+            || (pulse && step.setting == Setting::On);
+        ResumedStep {
+            actuator: step.actuator.clone(),
+            setting: step.setting.clone(),
+            confirmed: step.state == StepState::Confirmed,
+            pulse_open: open,
+        }
+    });
+    Resumed {
+        next_seq: restored.next_seq,
+        commands: commands.collect(),
+        modes: modes.collect(),
+        holds: holds.filter(|(_, left)| !left.is_zero()).collect(),
+        steps: steps.collect(),
+    }
+}
+
+fn mode(word: &str) -> Option<Mode> {
+    [Mode::Observe, Mode::Advise, Mode::Act].into_iter().find(|mode| mode.word() == word)
+}
+
+/// Starts the configured mind in a process of its own; a model that is not there is waited for.
+/// The text is what to say where its name is not known at all.
+///
+/// Must be called on a tokio runtime.
+///
+/// # Errors
+/// A sentence for the operator where no entry and no file has the model's name.
+pub fn mind(
+    config: &Config,
+    program: &Path,
+    token_cost: Option<Duration>,
+) -> Result<Option<MindParts>, String> {
+    let Some(mind) = &config.mind else { return Ok(None) };
+    let located = Store::of_environment()
+        .locate(&mind.model)
+        .map_err(|error| format!("[mind] model: {error}"))?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let most = limits::MIND_THREADS_DEFAULT_MAX;
+    let threads = u16::try_from(threads).unwrap_or(most).min(most);
+    let (tell, events) = mpsc::channel::<MindEvent>(limits::MIND_EVENTS_MAX);
+    let handle = crate::mind::client::spawn(
+        MindConfig {
+            program: PathBuf::from(program),
+            args: vec!["mind".into()],
+            model: located.path,
+            sha256: located.sha256,
+            context_tokens: limits::MIND_CONTEXT_TOKENS,
+            ubatch_tokens: limits::MIND_UBATCH_TOKENS,
+            threads_decode: threads,
+            threads_prefill: threads,
+        },
+        tell,
+    );
+    Ok(Some(MindParts { handle, events, model: located.id, token_cost }))
+}

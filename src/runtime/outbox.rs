@@ -1,0 +1,78 @@
+//! Messages that wait for their record to be stored: intent before act (design §2). No I/O.
+
+use std::collections::VecDeque;
+
+use crate::limits;
+use crate::link::{Class, Outgoing};
+
+/// Messages in the order in which their records were made.
+#[derive(Default)]
+pub struct Outbox {
+    waiting: VecDeque<(u64, Outgoing)>,
+    stored: u64,
+}
+
+impl Outbox {
+    /// Keeps a message until record `seq` is stored. What may go now comes back: the message
+    /// itself where it is stored already, or, at the bound, the oldest report: telling the outside
+    /// a little early is better than not at all. A command never goes early.
+    pub fn hold(&mut self, seq: u64, message: Outgoing) -> Option<Vec<Outgoing>> {
+        if seq <= self.stored {
+            return Some(vec![message]);
+        }
+        self.waiting.push_back((seq, message));
+        if self.waiting.len() <= limits::OUTBOX_MESSAGES_MAX {
+            return None;
+        }
+        let report = |(_, message): &(u64, Outgoing)| message.class != Class::Command;
+        let at = self.waiting.iter().position(report)?;
+        self.waiting.remove(at).map(|(_, message)| vec![message])
+    }
+
+    /// Every record up to `upto` is stored: what may go, in order.
+    pub fn stored(&mut self, upto: u64) -> Vec<Outgoing> {
+        self.stored = self.stored.max(upto);
+        let mut ready = Vec::new();
+        while self.waiting.front().is_some_and(|(seq, _)| *seq <= self.stored) {
+            ready.extend(self.waiting.pop_front().map(|(_, message)| message));
+        }
+        ready
+    }
+
+    /// Everything, because the journal cannot store now and the agent must go on.
+    pub fn all(&mut self) -> Vec<Outgoing> {
+        self.waiting.drain(..).map(|(_, message)| message).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(token: u64, class: Class) -> Outgoing {
+        Outgoing { token, topic: "t".into(), payload: Vec::new(), retain: false, class }
+    }
+
+    #[test]
+    fn nothing_goes_before_its_record_is_stored() {
+        let mut outbox = Outbox::default();
+        assert!(outbox.hold(1, message(10, Class::Command)).is_none());
+        assert!(outbox.hold(2, message(20, Class::Log)).is_none());
+        assert!(outbox.stored(0).is_empty());
+        let tokens = |ready: Vec<Outgoing>| ready.iter().map(|m| m.token).collect::<Vec<_>>();
+        assert_eq!(tokens(outbox.stored(1)), [10]);
+        assert_eq!(tokens(outbox.stored(5)), [20]);
+        assert_eq!(outbox.hold(4, message(30, Class::Log)).map(tokens), Some(vec![30]));
+    }
+
+    #[test]
+    fn at_the_bound_a_report_goes_early_and_a_command_never() {
+        let mut outbox = Outbox::default();
+        assert!(outbox.hold(9, message(0, Class::Command)).is_none());
+        for token in 1..limits::OUTBOX_MESSAGES_MAX as u64 {
+            assert!(outbox.hold(9, message(token, Class::Log)).is_none());
+        }
+        let early = outbox.hold(9, message(99_999, Class::Log)).expect("one too many");
+        assert_eq!(early[0].token, 1);
+    }
+}
