@@ -28,6 +28,11 @@ const USE_COST: f64 = 0.03;
 const MONEY_COST: f64 = 0.05;
 /// What a switching costs.
 const SWITCH_COST: f64 = 0.01;
+/// What a move must win over doing nothing before it is made, where something is to be started: a
+/// fiftieth of a width outside the margin. Less is noise, and would switch back and forth.
+const START_GAIN: f64 = 0.04;
+/// The same where something is to be ended: half of what the smallest actuator's rest wins.
+const END_GAIN: f64 = 0.005;
 /// Candidates this near to the best in utility are alternatives: the mind may choose among them.
 /// Larger than all costs together (0.09), smaller than a tenth of a width outside (0.2).
 pub const NEAR: f64 = 0.1;
@@ -123,7 +128,11 @@ impl Agent {
         let worst =
             watched.iter().max_by(|a, b| a.pain(a.expected).total_cmp(&b.pain(b.expected)))?;
         let pain = worst.pain(worst.expected);
-        if moves[0].change.is_none() {
+        if !self.worth_it(&moves) {
+            if let Some(rest) = moves.iter().position(|one| one.change.is_none()) {
+                let rest = moves.remove(rest);
+                moves.insert(0, rest);
+            }
             let broken = self.goals[worst.goal].gap.is_some_and(|gap| gap > 0.0);
             return broken.then(|| Plan {
                 cause: self.goal_cause(worst.goal),
@@ -137,7 +146,8 @@ impl Agent {
         } else {
             "goals kept: less is needed".into()
         };
-        let alternatives = self.alternatives(&moves);
+        let sensor = (pain > 0.0).then_some(worst.sensor);
+        let alternatives = self.alternatives(&moves, sensor);
         Some(Plan { cause, moves, alternatives, helpless: false })
     }
 
@@ -293,17 +303,42 @@ impl Agent {
         level(actuator, setting) > now.map_or(0.0, |now| level(actuator, now))
     }
 
-    /// Moves near the best that are real alternatives to it: another actuator, the same kind of
-    /// change (both begin or both end something), one a device.
-    fn alternatives(&self, moves: &[Move]) -> Vec<usize> {
+    /// The best move wins enough over doing nothing.
+    fn worth_it(&self, moves: &[Move]) -> bool {
+        let Some((id, setting)) = &moves[0].change else { return false };
+        let rest = moves.iter().find(|one| one.change.is_none()).map_or(f64::MIN, |one| one.raw);
+        let least = if self.rises(*id, setting) { START_GAIN } else { END_GAIN };
+        moves[0].raw - rest >= least
+    }
+
+    /// What a move does to a sensor: above zero it raises it.
+    fn pushes(&self, sensor: SensorId, id: ActuatorId, setting: &Setting) -> f64 {
+        let actuator = &self.config.actuators[usize::from(id.0)];
+        let now = self.world.actuator(id).confirmed.as_ref();
+        let moved = level(actuator, setting) - now.map_or(0.0, |now| level(actuator, now));
+        let works = actuator.effects.iter().find(|(other, _)| *other == sensor);
+        works.map_or(0.0, |(_, direction)| direction * moved)
+    }
+
+    /// Moves near the best that are real alternatives to it: better than doing nothing, another
+    /// actuator, one a device, and for the same end: they push the sensor of the cause the same
+    /// way, or where nothing presses they too end something.
+    fn alternatives(&self, moves: &[Move], sensor: Option<SensorId>) -> Vec<usize> {
         let Some((best, setting)) = &moves[0].change else { return vec![0] };
-        let rises = self.rises(*best, setting);
+        let rest = moves.iter().find(|one| one.change.is_none()).map_or(f64::MIN, |one| one.raw);
+        let same_end = |id: ActuatorId, other: &Setting| match sensor {
+            Some(sensor) => {
+                self.pushes(sensor, id, other) * self.pushes(sensor, *best, setting) > 0.0
+            }
+            None => self.rises(id, other) == self.rises(*best, setting),
+        };
         let mut taken = vec![*best];
         let mut list = vec![0];
         for (index, one) in moves.iter().enumerate().skip(1) {
             let Some((id, setting)) = &one.change else { continue };
             let near = moves[0].raw - one.raw <= NEAR;
-            if near && self.rises(*id, setting) == rises && !taken.contains(id) {
+            let better = one.raw > rest;
+            if near && better && same_end(*id, setting) && !taken.contains(id) {
                 taken.push(*id);
                 list.push(index);
             }

@@ -91,8 +91,10 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 /// Log lines go to standard error; `OUTPOST_LOG` chooses levels as `tracing` writes them.
 fn logging(quiet: bool) {
     let default = if quiet { "error" } else { "info" };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("OUTPOST_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    let filter = tracing_subscriber::EnvFilter::try_from_env("OUTPOST_LOG").unwrap_or_else(|_| {
+        let default = format!("{default},{}", crate::link::broker::LOG_DIRECTIVE);
+        tracing_subscriber::EnvFilter::new(default)
+    });
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 

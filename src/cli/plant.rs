@@ -88,4 +88,3 @@ pub fn run(args: &PlantArgs, json: bool) -> anyhow::Result<ExitCode> {
     }
     Ok(ExitCode::SUCCESS)
 }
-

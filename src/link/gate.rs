@@ -14,8 +14,9 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use rumqttc::{ConnAck, Connect, ConnectReturnCode, Packet, Protocol};
+use rustix::net::sockopt::set_tcp_quickack;
 use thiserror::Error;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -31,6 +32,9 @@ const CONNACK_BYTES: usize = 4;
 const KEEP_ALIVE_S_LONGEST: u16 = u16::MAX;
 /// Wait after a failed accept, in milliseconds: out of file handles, most likely.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// Bytes that the relay moves at once: a few dozen small packets.
+const RELAY_BYTES: usize = 8 * 1024;
 
 /// Why a client was not let through, or was lost at the door.
 #[derive(Debug, Error)]
@@ -93,7 +97,34 @@ async fn attend(mut client: TcpStream, inner: SocketAddr, room: bool) -> Result<
     // What the client sent behind its CONNECT without waiting.
     broker.write_all(&read).await.map_err(GateError::Broker)?;
     client.write_all(&answer).await.map_err(GateError::Client)?;
-    copy_bidirectional(&mut client, &mut broker).await.map(drop).map_err(GateError::Client)
+    relay(client, broker).await
+}
+
+/// Both ways until one of them ends. `rumqttd` does not switch Nagle's algorithm off, so each of
+/// its small packets waits for the acknowledgement of the one before: it gets it at once, not
+/// after the kernel's 40 ms.
+async fn relay(mut client: TcpStream, mut broker: TcpStream) -> Result<(), GateError> {
+    let (mut from_client, mut to_client) = client.split();
+    let (mut from_broker, mut to_broker) = broker.split();
+    let up =
+        async { copy(&mut from_client, &mut to_broker).await.map(drop).map_err(GateError::Broker) };
+    let down = async {
+        let mut buffer = vec![0; RELAY_BYTES];
+        loop {
+            let count = from_broker.read(&mut buffer).await.map_err(GateError::Broker)?;
+            if count == 0 {
+                return Ok(());
+            }
+            // Lasts until the kernel thinks better of it, so it is said after every read.
+            set_tcp_quickack(from_broker.as_ref(), true)
+                .map_err(|e| GateError::Broker(e.into()))?;
+            to_client.write_all(&buffer[..count]).await.map_err(GateError::Client)?;
+        }
+    };
+    tokio::select! {
+        end = up => end,
+        end = down => end,
+    }
 }
 
 async fn introduction(client: &mut TcpStream, read: &mut BytesMut) -> Result<Connect, GateError> {

@@ -94,9 +94,10 @@ pub fn parts(
 
 /// What the agent takes over from the last run.
 fn resume(config: &Config, restored: &Restored, now: Now) -> Resumed {
-    let commands = restored.commands.iter().map(|one| {
-        (one.kind.clone(), one.id.clone(), one.state, one.reason.clone(), one.unix_ms)
-    });
+    let commands = restored
+        .commands
+        .iter()
+        .map(|one| (one.kind.clone(), one.id.clone(), one.state, one.reason.clone(), one.unix_ms));
     let modes = restored.modes.iter().filter_map(|(name, word)| Some((name.clone(), mode(word)?)));
     let holds = restored.holds.iter().map(|(name, until)| {
         // Without trust in the clock a hold begins anew, with the default: the cautious side.
@@ -109,8 +110,8 @@ fn resume(config: &Config, restored: &Restored, now: Now) -> Resumed {
     let steps = restored.last_steps.iter().map(|step| {
         let kind = config.actuators.iter().find(|one| one.name == step.actuator);
         let pulse = kind.is_some_and(|one| matches!(one.kind, ActuatorKind::Pulse { .. }));
-        let open = restored.pulses_on.contains(&step.actuator)
-            || (pulse && step.setting == Setting::On);
+        let open =
+            restored.pulses_on.contains(&step.actuator) || (pulse && step.setting == Setting::On);
         ResumedStep {
             actuator: step.actuator.clone(),
             setting: step.setting.clone(),

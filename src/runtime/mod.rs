@@ -405,7 +405,8 @@ impl Runtime<'_> {
                 state: question.state,
                 candidates: question.candidates,
             })
-            .is_err() {
+            .is_err()
+        {
             self.clock.arrive(1);
             self.apply(Event::Mind(MindNews::Lost { id }));
         }
@@ -471,9 +472,7 @@ impl Runtime<'_> {
                 for event in self.inbox.read(topic, payload, retained) {
                     self.apply(event);
                 }
-                if !retained {
-                    self.clock.arrive(1);
-                }
+                self.clock.arrive(1);
             }
         }
     }

@@ -8,9 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::clock::{Clock, Pace, Tick};
 use crate::limits;
-use crate::link::{
-    Class, Endpoint, LinkConfig, LinkConfigError, LinkEvent, LinkHandle, Outgoing,
-};
+use crate::link::{Class, Endpoint, LinkConfig, LinkConfigError, LinkEvent, LinkHandle, Outgoing};
 use crate::plant::{Message, Place};
 
 /// A place with its connection.

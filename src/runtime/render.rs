@@ -67,16 +67,15 @@ pub fn report(device: &DeviceName, boot: u64, now: Now, report: &Report) -> Opti
             (DeviceTopic::Decision, Some(body), false, Class::Log)
         }
         Report::Event { kind, text, severity } => {
-            let body =
-                json!({"kind": kind, "text": text, "severity": severity.word(), "at": at});
+            let body = json!({"kind": kind, "text": text, "severity": severity.word(), "at": at});
             (DeviceTopic::Event, Some(body), false, Class::Log)
         }
         Report::CommandState { kind, id, state, reason } => {
             let topic =
                 DeviceTopic::CommandState { kind: kind.parse().ok()?, id: id.parse().ok()? };
-            let body = state.map(|state: CommandState| {
-                json!({"state": state.word(), "reason": reason, "at": at})
-            });
+            let body = state.map(
+                |state: CommandState| json!({"state": state.word(), "reason": reason, "at": at}),
+            );
             (topic, body, true, Class::Log)
         }
         Report::Approval { id, waits, valid_for } => {
@@ -105,4 +104,3 @@ pub fn foreign_boot(payload: &[u8], boot: u64, retained: bool) -> Option<String>
     let short: String = theirs.chars().filter(char::is_ascii_hexdigit).take(16).collect();
     (!retained && online && theirs != journal::boot_hex(boot)).then_some(short)
 }
-
