@@ -1,5 +1,7 @@
 //! The journal from outside: a writer that is killed at random, and the commands that read it.
 
+#![expect(clippy::unwrap_used, reason = "the panic of a test is its report")]
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;

@@ -3,11 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
 use super::DATABASE;
 use super::record::{DecodeError, Kind, Record};
-use super::store::record_of;
+use super::store::{open_immutable, record_of};
 use crate::domain::Entry;
 use crate::limits::{JOURNAL_BUSY_MS, JOURNAL_READ_ROWS, JOURNAL_REPORT_LINES_MAX};
 
@@ -140,7 +140,8 @@ impl Reader {
         }
     }
 
-    /// Rows with their sequence; a kind that a newer program wrote has no record. `verify` counts it.
+    /// Rows with their sequence; a kind that a newer program wrote has no record. `verify` counts
+    /// it.
     fn rows(
         &self,
         sql: &str,
@@ -337,7 +338,13 @@ fn open_read_only(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(std::time::Duration::from_millis(JOURNAL_BUSY_MS))?;
     connection.pragma_update(None, "trusted_schema", "OFF")?;
-    Ok(connection)
+    let looked = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
+    match looked.as_ref().err().and_then(rusqlite::Error::sqlite_error_code) {
+        // The log's index can neither be found nor made: a folder that we may not write, of an
+        // agent that does not run. The database alone is read.
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => open_immutable(path),
+        _ => Ok(connection),
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Records as they are stored: a header of plain numbers and a payload of frozen bytes.
 //!
 //! A payload is one version byte, the `postcard` form of that version's frozen type, and four bytes
-//! of CRC-32 (IEEE, little-endian) over all that stands before them; `docs/formats.md` has the whole
-//! format. The domain's types never reach the disk: each version has types of its own, which never
-//! change. What is read from a disk is never trusted: decoding gives an error, never a panic.
+//! of CRC-32 (IEEE, little-endian) over all that stands before them; `docs/formats.md` has the
+//! whole format. The domain's types never reach the disk: each version has types of its own, which
+//! never change. What is read from a disk is never trusted: decoding gives an error, never a panic.
 
 mod v1;
 

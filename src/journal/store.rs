@@ -2,8 +2,8 @@
 //!
 //! One connection, one thread, one folder (a lock keeps a second agent out). The order that makes a
 //! record durable is SQLite's own: WAL with `synchronous=FULL`, one sync a commit. Side tables are
-//! changed in the same transaction as the records that they follow from, so a start reads some small
-//! tables and never the whole journal. A damaged file is set aside, never repaired in place.
+//! changed in the same transaction as the records that they follow from, so a start reads some
+//! small tables and never the whole journal. A damaged file is set aside, never repaired in place.
 
 mod damage;
 mod files;
@@ -29,6 +29,7 @@ use crate::limits::{
 
 pub(super) use restore::record_of;
 pub use restore::{Restored, StoredCommand, StoredStep};
+pub(super) use schema::open_immutable;
 
 /// What the configuration says about the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,8 +144,8 @@ pub trait StoreBackend: Send {
     /// As `commit`; the records are as they were.
     fn upkeep(&mut self) -> Result<bool, JournalError>;
 
-    /// After a failure: sets a damaged file aside, opens the database again. `next_seq` is the first
-    /// sequence still to be written. Gives the damage in words where a file was set aside.
+    /// After a failure: sets a damaged file aside, opens the database again. `next_seq` is the
+    /// first sequence still to be written. Gives the damage in words where a file was set aside.
     ///
     /// # Errors
     /// Where the disk still refuses.
@@ -183,8 +184,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the folder's journal, or a new one, and reads what a start needs. A damaged file is set
-    /// aside and reported in [`Restored::damage`].
+    /// Opens the folder's journal, or a new one, and reads what a start needs. A damaged file is
+    /// set aside and reported in [`Restored::damage`].
     ///
     /// # Errors
     /// Where the folder cannot be made or is in use, or where the disk (not the file) refuses.
@@ -237,11 +238,17 @@ impl Store {
     fn read_without_writing(&mut self, error: JournalError) -> Result<Restored, JournalError> {
         let refused = error.chain();
         let is_empty = std::fs::metadata(&self.path).map_or(true, |file| file.len() == 0);
-        let mut restored = if is_empty {
-            Restored { next_seq: self.reserved_seq.saturating_add(1), ..Restored::default() }
-        } else {
-            let looked = schema::open_without_writing(&self.path).and_then(|it| restore::look(&it));
-            looked.map_err(|_| error)?
+        let looked = schema::open_without_writing(&self.path).and_then(|it| restore::look(&it));
+        let mut restored = match looked {
+            Ok(restored) => restored,
+            Err(_) if is_empty => {
+                let next_seq = self.reserved_seq.saturating_add(1);
+                Restored { next_seq, ..Restored::default() }
+            }
+            Err(source) if damage::is_damage(&source) => {
+                return self.replace(&database(&self.path, "reading", source));
+            }
+            Err(_) => return Err(error),
         };
         tracing::error!(refused, "the journal's disk takes no records, memory is used");
         restored.refused = Some(refused);

@@ -1,5 +1,5 @@
-//! Two small files beside the database: the lock that keeps a second agent out of the folder, and the
-//! sequences that were promised, so that none is used twice even when the database is lost.
+//! Two small files beside the database: the lock that keeps a second agent out of the folder, and
+//! the sequences that were promised, so that none is used twice even when the database is lost.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Write};

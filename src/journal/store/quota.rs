@@ -104,8 +104,8 @@ struct Slice {
 }
 
 impl Slice {
-    /// The oldest rows of a kind, or of any, after a sequence; never more than one step's worth, and
-    /// never the newest record, which holds the place of the sequence.
+    /// The oldest rows of a kind, or of any, after a sequence; never more than one step's worth,
+    /// and never the newest record, which holds the place of the sequence.
     fn next(
         connection: &Connection,
         kind: Option<Kind>,

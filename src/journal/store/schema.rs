@@ -56,6 +56,7 @@ pub(super) fn open(path: &Path, quota_bytes: u64) -> Result<Connection, JournalE
         check_owner(path, &connection)?;
     }
     configure(&connection, quota_bytes).map_err(failed)?;
+    check_size(path, &connection)?;
     if is_new {
         create(&mut connection).map_err(failed)?;
     }
@@ -73,12 +74,15 @@ pub(super) fn open_without_writing(path: &Path) -> rusqlite::Result<Connection> 
         connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         is_new(&connection).map(|_| connection)
     };
-    alone().or_else(|_| {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
-            | OpenFlags::SQLITE_OPEN_URI
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        Connection::open_with_flags(immutable_uri(path), flags)
-    })
+    alone().or_else(|_| open_immutable(path))
+}
+
+/// Opens a database that nobody writes, without its log and without any lock.
+pub(in crate::journal) fn open_immutable(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(immutable_uri(path), flags)
 }
 
 /// A file name that tells SQLite that nobody writes the file.
@@ -133,6 +137,22 @@ fn check_owner(path: &Path, connection: &Connection) -> Result<(), JournalError>
     if version != SCHEMA_VERSION {
         let what = format!("tables of version {version}, this program has {SCHEMA_VERSION}");
         return Err(foreign(what));
+    }
+    Ok(())
+}
+
+/// A page count that the files cannot hold is a flipped bit in the header; SQLite would take it for
+/// a full disk.
+fn check_size(path: &Path, connection: &Connection) -> Result<(), JournalError> {
+    let failed = |source| database(path, "reading the size", source);
+    let pages: i64 =
+        connection.pragma_query_value(None, "page_count", |row| row.get(0)).map_err(failed)?;
+    let log = path.with_file_name(format!("{}-wal", super::DATABASE));
+    let bytes = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+    let held = (bytes(path) + bytes(&log)) / PAGE_BYTES;
+    if pages.cast_unsigned() > held {
+        let what = format!("its header speaks of {pages} pages, the files hold {held}");
+        return Err(JournalError::Foreign { path: path.to_owned(), what });
     }
     Ok(())
 }

@@ -302,6 +302,39 @@ fn a_start_without_records_is_no_loss() {
 }
 
 #[test]
+fn a_disk_that_takes_nothing_stops_no_start() {
+    let folder = TempDir::new().unwrap();
+    filled(&folder, true);
+    // As on a full disk: SQLite cannot make the index of its log.
+    let obstacle = folder.path().join("journal.sqlite-shm");
+    fs::create_dir(&obstacle).unwrap();
+    let (mut store, restored) = open(&folder);
+    assert!(restored.refused.is_some() && restored.damage.is_none(), "{restored:?}");
+    assert_eq!((restored.next_seq, restored.commands.len()), (601, 150));
+    assert_eq!(restored.pulses_on, ["sprayer"]);
+    let error = store.commit(&[reading(601)]).unwrap_err();
+    assert!(!error.is_damage(), "{error:?}");
+    fs::remove_dir(&obstacle).unwrap();
+    store.recover(&error, 601).unwrap();
+    store.commit(&[reading(601)]).unwrap();
+    drop(store);
+    let restored = open(&folder).1;
+    assert_eq!((restored.next_seq, restored.clean_stop), (602, false));
+}
+
+#[test]
+fn a_size_that_the_file_cannot_have_is_damage_and_no_full_disk() {
+    let folder = TempDir::new().unwrap();
+    filled(&folder, true);
+    let path = folder.path().join(DATABASE);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[29] ^= 0x80;
+    fs::write(&path, bytes).unwrap();
+    let restored = open(&folder).1;
+    assert!(restored.damage.is_some() && restored.refused.is_none(), "{restored:?}");
+}
+
+#[test]
 fn two_damaged_files_are_kept_and_no_more() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join(DATABASE);

@@ -127,9 +127,9 @@ impl Pending {
         self.bytes_max.saturating_sub(self.bytes).saturating_sub(self.in_hand_bytes)
     }
 
-    /// Drops waiting readings, oldest first, until there is room for `coming` bytes and a quarter of
-    /// the bound beside: walking through the queue at each batch would cost more than the readings
-    /// are worth.
+    /// Drops waiting readings, oldest first, until there is room for `coming` bytes and a quarter
+    /// of the bound beside: walking through the queue at each batch would cost more than the
+    /// readings are worth.
     fn drop_readings(&mut self, coming: usize) {
         let wanted = coming.saturating_add(self.bytes_max / 4);
         let mut room = self.room();

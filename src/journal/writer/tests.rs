@@ -355,7 +355,8 @@ proptest! {
                     for place in 0..others + readings {
                         seq += 1;
                         let is_reading = place % 2 == 0 && place / 2 < readings;
-                        batch.push(if is_reading { reading(seq, bytes) } else { event(seq, bytes) });
+                        let made = if is_reading { reading } else { event };
+                        batch.push(made(seq, bytes));
                     }
                     refused += u32::from(pending.push(batch).is_err());
                 }
@@ -375,7 +376,8 @@ proptest! {
         prop_assert!(stored.is_sorted());
         for seq in 1..=seq {
             let is_named = named.iter().any(|range| range.contains(&seq));
-            prop_assert!(stored.binary_search(&seq).is_ok() || is_named, "{} ({} refused)", seq, refused);
+            let is_stored = stored.binary_search(&seq).is_ok();
+            prop_assert!(is_stored || is_named, "{} ({} refused)", seq, refused);
         }
     }
 }
