@@ -150,10 +150,12 @@ impl Tally {
         let share = |right: usize, cases: usize| right as f64 / cases.max(1) as f64;
         let ece = self.ece();
         self.ms.sort_by(f64::total_cmp);
-        let at = |part: usize| self.ms.get((self.ms.len() * part / 10).min(self.ms.len().max(1) - 1));
-        let kinds = self.by_kind.iter().map(|(kind, (cases, right))| {
-            (kind.clone(), json!(share(*right, *cases)))
-        });
+        let last = self.ms.len().max(1) - 1;
+        let at = |part: usize| self.ms.get((self.ms.len() * part / 10).min(last));
+        let kinds = self
+            .by_kind
+            .iter()
+            .map(|(kind, (cases, right))| (kind.clone(), json!(share(*right, *cases))));
         json!({
             "cases": self.cases,
             "accuracy": (self.judged > 0).then(|| share(self.right, self.judged)),

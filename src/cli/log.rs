@@ -83,8 +83,8 @@ struct Wanted {
     limit: Option<u64>,
 }
 
-/// Runs the subcommand. `journal_path` gives the journal's folder of a configuration file, or of the
-/// default one where none is named; it is not asked where `--path` says it.
+/// Runs the subcommand. `journal_path` gives the journal's folder of a configuration file, or of
+/// the default one where none is named; it is not asked where `--path` says it.
 ///
 /// # Errors
 /// Where there is no journal, it cannot be read, or the output cannot be written.

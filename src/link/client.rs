@@ -6,10 +6,10 @@
 //! and 1014); and acknowledges a message before anyone has taken it.
 //!
 //! What it promises: every message that is accepted by [`LinkHandle::publish`] ends once, as
-//! [`LinkEvent::Acked`] or [`LinkEvent::Lost`], or with the link; a command is never repeated; a message from the
-//! broker is acknowledged when it is in the events channel, not before; a full channel makes the
-//! broker wait. What it never does: drop what it was given without saying so, or look at the wall
-//! clock.
+//! [`LinkEvent::Acked`] or [`LinkEvent::Lost`], or with the link; a command is never repeated; a
+//! message from the broker is acknowledged when it is in the events channel, not before; a full
+//! channel makes the broker wait. What it never does: drop what it was given without saying so, or
+//! look at the wall clock.
 
 use std::collections::{HashSet, VecDeque};
 use std::net::SocketAddr;

@@ -223,7 +223,9 @@ impl Keeper {
             tokio::select! {
                 () = tokio::time::sleep_until(end) => return Ok(()),
                 () = self.events.closed() => return Err(Stopped),
-                ask = self.asks.recv() => self.refuse(ask.ok_or(Stopped)?, "it is not running").await?,
+                ask = self.asks.recv() => {
+                    self.refuse(ask.ok_or(Stopped)?, "it is not running").await?;
+                }
             }
         }
     }

@@ -51,6 +51,7 @@ fn give_up(text: &str) -> ExitCode {
 
 /// Puts this process first in line when memory runs out. Best effort: without the right to, the
 /// kernel's own order stands, in which a process of this size comes early anyway.
+#[expect(clippy::disallowed_methods, reason = "no file, but a word to the kernel")]
 fn prefer_to_be_killed() {
     if let Err(error) = fs::write("/proc/self/oom_score_adj", "1000") {
         tracing::debug!(%error, "oom_score_adj stays as it is");

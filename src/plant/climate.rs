@@ -4,7 +4,8 @@
 //! One volume of well-mixed air with plants and structure, one layer of soil, one tank:
 //!
 //! ```text
-//! C_air dT/dt  = sun + heater - U A (T - T_out) - rho c Q (T - T_out) + h (T_soil - T) - L (E + fog)
+//! C_air dT/dt  = sun + heater - U A (T - T_out) - rho c Q (T - T_out) + h (T_soil - T)
+//!                - L (E + fog)
 //! C_soil dT/dt = sun_on_soil - h (T_soil - T) - k (T_soil - T_deep) - L E_soil
 //! V dx/dt      = E + E_soil + fog - Q (x - x_out) - condensation on the glass
 //! W dm/dt      = drip + hose - E - E_soil - drainage
@@ -65,8 +66,8 @@ const CANOPY_DAY_W_KPA: f64 = 25.0;
 const CANOPY_NIGHT_W_KPA: f64 = 8.0;
 /// Soil between the plants, in W/m² for each kPa when it is wet.
 const SOIL_W_KPA: f64 = 6.0;
-/// Vapour to cold glass, in m/s (free convection, after Bot 1983), and how far the inner face of the
-/// glass lies between outside (0) and inside (1).
+/// Vapour to cold glass, in m/s (free convection, after Bot 1983), and how far the inner face of
+/// the glass lies between outside (0) and inside (1).
 const GLASS_VAPOUR_M_S: f64 = 0.005;
 const GLASS_FACE: f64 = 0.4;
 /// Leaves and wood hold a film of water that follows the air: as if the house were twice as large.

@@ -57,7 +57,8 @@ pub struct DemoArgs {
 /// Where the broker cannot listen, the journal's folder is in use, or the terminal refuses.
 pub fn run(args: &DemoArgs, json: bool) -> anyhow::Result<ExitCode> {
     let folder = Folder::new(args.journal.clone())?;
-    let mut config = config::from_text(greenhouse_config(), "the demo's own", &[], Strictness::Check)
+    let text = greenhouse_config();
+    let mut config = config::from_text(text, "the demo's own", &[], Strictness::Check)
         .context("the demo's own configuration")?
         .0;
     config.journal.path = folder.path.clone();
@@ -237,7 +238,8 @@ async fn progress(shared: &Rc<RefCell<Shared>>) -> anyhow::Error {
             let now = &shared.snapshot;
             let total = now.hours_total.unwrap_or(24.0).max(1e-9);
             bar.set_position((now.hours / total * 1000.0) as u64);
-            let within = now.share.map_or(String::new(), |s| format!(", {:.1} % within", 100.0 * s));
+            let share = now.share.map(|share| format!(", {:.1} % within", 100.0 * share));
+            let within = share.unwrap_or_default();
             bar.set_message(format!("{:.1} of {total:.1} h{within}", now.hours));
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
