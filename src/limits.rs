@@ -173,9 +173,12 @@ pub const LOG_WAITING_MAX: usize = 1024;
 pub const LOG_WAITING_BYTES_MAX: usize = 1024 * 1024;
 /// Most `Acked` and `Lost` that nobody has taken; beyond, publishing is refused with `QueueFull`.
 pub const ENDS_WAITING_MAX: usize = 4096;
-/// Bytes to the broker that wait in our buffer; beyond, nothing more is put into it and nothing
-/// more is read, so that a broker that does not read cannot make us grow.
+/// Bytes to the broker that wait in our buffer; beyond, no further message of ours is put into it.
 pub const WRITE_BUFFER_BYTES_HIGH: usize = 64 * 1024;
+/// Bytes to the broker that wait in our buffer; beyond, nothing more is read, since each message
+/// adds an acknowledgement of 4 bytes. Room for 40,000 of them above our own messages: a broker
+/// that stops to read while it waits for us to read is never met by our doing the same.
+pub const WRITE_BUFFER_BYTES_MAX: usize = 512 * 1024;
 /// Bytes that one read takes from the socket at most: a small board's page or two.
 pub const READ_BYTES: usize = 8 * 1024;
 /// Filters in one SUBSCRIBE. Some brokers (AWS IoT) close the connection at more than 8.
@@ -212,8 +215,14 @@ pub const TAKEOVER_BACKOFF_MS_MIN: u64 = 30_000;
 pub const TAKEOVER_BACKOFF_MS_MAX: u64 = 300_000;
 /// Longest wait for the PUBACKs of the last words, in milliseconds; systemd waits longer for us.
 pub const CLOSE_MS_MAX: u64 = 3_000;
-/// Most clients of the embedded broker; more are turned away by it.
+/// Most clients of the embedded broker; more are refused as "server unavailable".
 pub const EMBEDDED_CLIENTS_MAX: usize = 128;
+/// Time that a client of the embedded broker has for its CONNECT, in milliseconds; then it is
+/// sent away.
+pub const EMBEDDED_CONNECT_MS_MAX: u64 = 5_000;
+/// Largest CONNECT that the embedded broker reads, in bytes: id, will, user and password of 64 KB
+/// each. A larger one ends the connection.
+pub const EMBEDDED_CONNECT_BYTES_MAX: usize = 5 * 64 * 1024;
 /// Bytes of one segment of the embedded broker's memory, for each filter. The oldest segment is
 /// forgotten; a subscriber that is further behind loses messages.
 pub const EMBEDDED_SEGMENT_BYTES: usize = 128 * 1024;
@@ -222,6 +231,7 @@ pub const EMBEDDED_SEGMENTS_MAX: usize = 4;
 /// Longest wait until the embedded broker accepts connections, in milliseconds; then it has failed.
 pub const EMBEDDED_START_MS_MAX: u64 = 5_000;
 
+const _: () = assert!(WRITE_BUFFER_BYTES_HIGH + OUTGOING_BYTES_MAX < WRITE_BUFFER_BYTES_MAX);
 const _: () = assert!(IN_FLIGHT_FOR_COMMANDS < IN_FLIGHT_MAX);
 const _: () = assert!(BACKOFF_MS_MIN <= BACKOFF_MS_MAX && 2 * BACKOFF_MS_MAX <= STABLE_MS);
 const _: () = assert!(TAKEOVER_BACKOFF_MS_MIN > TAKEOVER_LIFE_MS);

@@ -1,5 +1,6 @@
 //! The link against a real mosquitto: outages, sessions, oversize messages, takeovers, wills, TLS.
 #![allow(clippy::unwrap_used, reason = "a set-up that fails must fail the test")]
+#![allow(clippy::disallowed_methods, reason = "nobody reads a test's folder after a power cut")]
 
 mod common;
 
@@ -120,6 +121,7 @@ async fn the_session_survives_our_absence_and_the_brokers_restart() {
     assert_eq!((present, message), (Some(true), Some(b"while away".to_vec())));
 }
 
+/// Invariants 4 and 7: a command is sent once at most, and a dead broker costs nothing else.
 #[tokio::test]
 async fn an_outage_loses_commands_and_nothing_else() {
     let mut broker = Broker::start();
@@ -223,6 +225,7 @@ async fn send_large(addr: SocketAddr, topic: &str, bytes: usize) {
     assert_eq!(answer[..], [0x20, 2, 0, 0, 0x40, 2, 0, 1]);
 }
 
+/// Invariant 10: two boards with one name are noticed, said, and do not fight.
 #[tokio::test]
 async fn a_second_board_with_our_id_is_noticed_and_there_is_no_war() {
     let broker = Broker::start();
@@ -391,4 +394,23 @@ async fn a_thousand_messages_a_second_pass_the_embedded_broker_without_loss() {
     let rate = MESSAGES as f64 / began.elapsed().as_secs_f64();
     println!("{rate:.0} messages a second");
     assert!(rate >= 1000.0, "{rate:.0} messages a second");
+}
+
+#[tokio::test]
+async fn the_embedded_broker_keeps_states_wills_and_sessions_while_it_runs() {
+    let listen = ([127, 0, 0, 1], 0).into();
+    let broker = outpost::link::broker::spawn(listen, 2_000_000).unwrap();
+    let will = Will { topic: "status".into(), payload: b"offline".to_vec() };
+    let board = LinkConfig { will: Some(will), ..config(broker.addr, "board", &["cmd"]) };
+    let mut peer = Peer::start_up(board.clone()).await;
+    peer.publish(1, Class::State, "status", "online");
+    assert_eq!(peer.ended(1).await, LinkEvent::Acked { token: 1 });
+    let mut house = Peer::start(config(broker.addr, "house", &["status"]));
+    assert_eq!(house.message().await, ("status".into(), "online".into(), true));
+    drop(peer);
+    assert_eq!(house.message().await, ("status".into(), "offline".into(), false));
+    house.publish(1, Class::Log, "cmd", "while away");
+    assert_eq!(house.ended(1).await, LinkEvent::Acked { token: 1 });
+    let mut peer = Peer::start(board);
+    assert_eq!(peer.message().await.1, "while away");
 }

@@ -357,3 +357,6 @@ fn decision_words(decision: &Decision) -> String {
     let p = p.map_or(String::new(), |p| format!(" (p {p:.2})"));
     format!("{id} {cause}: {set}, by {}{p} of {}, guard: {guard}", by.word(), candidates.len())
 }
+
+#[cfg(test)]
+mod tests;

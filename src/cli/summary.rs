@@ -75,8 +75,11 @@ impl fmt::Display for Summary {
             self.decisions.iter().map(|(word, count)| format!("{word} {count}")).collect();
         writeln!(f, "  decisions       {total}: {}", by.join(" · "))?;
         let Commands { sent, confirmed, refused, open } = self.commands;
-        write!(f, "  commands        {sent} sent · {confirmed} confirmed · ")?;
-        writeln!(f, "{refused} refused · {open} open")?;
+        writeln!(
+            f,
+            "  {:<15} {sent} sent · {confirmed} confirmed · {refused} refused · {open} open",
+            "commands"
+        )?;
         writeln!(f, "  forbidden       {} states", self.forbidden)?;
         if self.model.is_empty() {
             return writeln!(f, "  model           none, the planner alone");

@@ -6,14 +6,15 @@
 //! tables and never the whole journal. A damaged file is set aside, never repaired in place.
 
 mod damage;
+mod files;
 mod quota;
 mod restore;
 mod schema;
 #[cfg(test)]
 mod tests;
 
-use std::fs::{File, TryLockError};
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -169,6 +170,8 @@ pub struct Store {
     connection: Option<Connection>,
     quota_bytes: u64,
     retention: quota::Retention,
+    /// What a new database must hold before anything else, until it does.
+    beginning: Option<damage::Beginning>,
     /// Sequences below this may have been used, whatever happens to the database.
     reserved_seq: u64,
     /// The highest trusted wall time in the table `meta`.
@@ -189,30 +192,27 @@ impl Store {
         let began = std::time::Instant::now();
         std::fs::create_dir_all(folder)
             .map_err(|source| JournalError::Folder { folder: folder.to_owned(), source })?;
-        let lock = lock(folder)?;
+        let lock = files::lock(folder)?;
         let path = folder.join(DATABASE);
         let mut store = Store {
             folder: folder.to_owned(),
             connection: None,
+            beginning: None,
             quota_bytes: options.quota_bytes.max(JOURNAL_QUOTA_BYTES_MIN),
             retention: quota::Retention::default(),
-            reserved_seq: damage::read_reserved(folder),
+            reserved_seq: files::read_reserved(folder),
             stored_floor_ms: 0,
             command_changes: 0,
             _lock: lock,
             path,
         };
-        let was_there = std::fs::metadata(&store.path).is_ok_and(|file| file.len() > 0);
+        let is_first = store.reserved_seq == 0;
         let mut restored = match store.open_and_restore() {
-            Ok(restored) if was_there || store.reserved_seq == 0 => restored,
-            // The database is gone and sequences were used: a lost file, not a new device.
-            Ok(_) => {
-                let found =
-                    format!("{}: missing or empty, a new one is begun", store.path.display());
-                store.begin_anew(found, &damage::Saved::default())?
-            }
+            Ok(restored) if restored.next_seq > 1 || is_first => restored,
+            // Sequences were used and no record is there: a lost file, not a new device.
+            Ok(_) => store.begin_after_loss()?,
             Err(error) if error.is_damage() => store.replace(&error)?,
-            Err(error) => return Err(error),
+            Err(error) => store.read_without_writing(error)?,
         };
         restored.opened_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok((store, restored))
@@ -226,7 +226,25 @@ impl Store {
         self.stored_floor_ms = restore::meta(&connection, "floor_unix_ms").map_err(failed)?;
         self.connection = Some(connection);
         self.retention = retention;
-        self.reserve(restored.next_seq);
+        if restored.next_seq > 1 {
+            self.reserve(restored.next_seq);
+        }
+        Ok(restored)
+    }
+
+    /// The disk takes nothing: full, or read-only. What the last run left is read all the same, and
+    /// the writer goes on trying.
+    fn read_without_writing(&mut self, error: JournalError) -> Result<Restored, JournalError> {
+        let refused = error.chain();
+        let is_empty = std::fs::metadata(&self.path).map_or(true, |file| file.len() == 0);
+        let mut restored = if is_empty {
+            Restored { next_seq: self.reserved_seq.saturating_add(1), ..Restored::default() }
+        } else {
+            let looked = schema::open_without_writing(&self.path).and_then(|it| restore::look(&it));
+            looked.map_err(|_| error)?
+        };
+        tracing::error!(refused, "the journal's disk takes no records, memory is used");
+        restored.refused = Some(refused);
         Ok(restored)
     }
 
@@ -241,22 +259,37 @@ impl Store {
             aside.display(),
             saved.words()
         );
-        self.begin_anew(found, &saved)
+        self.begin_anew(found, saved)
     }
 
-    /// Fills a new database with what was saved, and names the range that is gone.
+    fn begin_after_loss(&mut self) -> Result<Restored, JournalError> {
+        self.connection = None;
+        // A crash between setting a damaged file aside and beginning anew leads here too.
+        let aside = damage::newest_aside(&self.path);
+        let saved = aside.map(|aside| damage::salvage(&aside)).unwrap_or_default();
+        let found = format!(
+            "{}: missing or empty, a new one is begun; {} saved from the last damaged one",
+            self.path.display(),
+            saved.words()
+        );
+        self.begin_anew(found, saved)
+    }
+
+    /// Fills a new database with what was saved, and names the range that is gone. Where the disk
+    /// takes nothing, that is done with the first commit that it takes.
     fn begin_anew(
         &mut self,
-        found: String,
-        saved: &damage::Saved,
+        reason: String,
+        saved: damage::Saved,
     ) -> Result<Restored, JournalError> {
         let next_seq = self.reserved_seq.saturating_add(1);
-        let mut connection = schema::open(&self.path, self.quota_bytes)?;
-        damage::begin(&mut connection, &found, next_seq, saved)
-            .map_err(|source| database(&self.path, "writing what was saved", source))?;
-        drop(connection);
-        let mut restored = self.open_and_restore()?;
-        restored.damage = Some(found);
+        let mut restored = saved.restored(next_seq);
+        self.beginning = Some(damage::Beginning { reason: reason.clone(), next_seq, saved });
+        match self.connection() {
+            Ok(_) => restored = self.open_and_restore()?,
+            Err(error) => restored.refused = Some(error.chain()),
+        }
+        restored.damage = Some(reason);
         restored.clean_stop = false;
         Ok(restored)
     }
@@ -268,7 +301,7 @@ impl Store {
             return;
         }
         let reserved = next_seq.saturating_add(JOURNAL_SEQ_RESERVE);
-        match damage::write_reserved(&self.folder, reserved) {
+        match files::write_reserved(&self.folder, reserved) {
             Ok(()) => self.reserved_seq = reserved,
             Err(error) => tracing::warn!(error = error.chain(), "sequences not reserved"),
         }
@@ -276,9 +309,18 @@ impl Store {
 
     fn connection(&mut self) -> Result<&mut Connection, JournalError> {
         if self.connection.is_none() {
-            self.connection = Some(schema::open(&self.path, self.quota_bytes)?);
+            let path = &self.path;
+            let failed = |source| database(path, "writing what was saved", source);
+            let mut connection = schema::open(path, self.quota_bytes)?;
+            if let Some(beginning) = &self.beginning {
+                beginning.write(&mut connection).map_err(failed)?;
+                self.beginning = None;
+            }
+            restore::set_meta(&connection, "clean_stop", 0).map_err(failed)?;
+            self.retention = quota::Retention::load(&connection).map_err(failed)?;
+            self.connection = Some(connection);
         }
-        // Filled two lines above; an error instead of a panic costs nothing.
+        // Filled a line above; an error instead of a panic costs nothing.
         self.connection.as_mut().ok_or_else(|| JournalError::Foreign {
             path: self.path.clone(),
             what: "not open".to_owned(),
@@ -459,41 +501,4 @@ fn follow(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
 
 fn database(path: &Path, action: &'static str, source: rusqlite::Error) -> JournalError {
     JournalError::Database { path: path.to_owned(), action, source }
-}
-
-/// Takes the folder for this process, for as long as the file lives.
-fn lock(folder: &Path) -> Result<File, JournalError> {
-    let path = folder.join("journal.lock");
-    let failed = |action| {
-        let path = path.clone();
-        move |source| JournalError::File { path, action, source }
-    };
-    let mut file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(failed("opened"))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            let read = (&file).take(20).read_to_string(&mut holder);
-            let holder = holder.trim();
-            let known = read.is_ok() && !holder.is_empty();
-            return Err(JournalError::InUse {
-                folder: folder.to_owned(),
-                holder: if known { holder.to_owned() } else { "unknown".to_owned() },
-            });
-        }
-        Err(TryLockError::Error(source)) => return Err(failed("locked")(source)),
-    }
-    // The process id helps a person; the lock itself does not depend on it, so a full disk does not
-    // stop the agent here.
-    let written = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
-    if let Err(error) = written {
-        tracing::warn!(%error, "process id not written to the journal's lock file");
-    }
-    Ok(file)
 }

@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 use rumqttd::{Broker, Config, ConnectionSettings, RouterConfig, ServerSettings};
 use thiserror::Error;
 
+use super::gate;
 use crate::limits::{
-    EMBEDDED_CLIENTS_MAX, EMBEDDED_SEGMENT_BYTES, EMBEDDED_SEGMENTS_MAX, EMBEDDED_START_MS_MAX,
-    IN_FLIGHT_MAX,
+    EMBEDDED_CLIENTS_MAX, EMBEDDED_CONNECT_MS_MAX, EMBEDDED_SEGMENT_BYTES, EMBEDDED_SEGMENTS_MAX,
+    EMBEDDED_START_MS_MAX, IN_FLIGHT_MAX,
 };
 
 /// For the filter of the log: the broker writes an `ERROR` for every client that leaves. What a
@@ -24,8 +25,6 @@ pub const LOG_DIRECTIVE: &str = "rumqttd=off";
 
 /// Time between two looks whether the broker accepts connections yet.
 const START_LOOK: Duration = Duration::from_millis(2);
-/// Time that a client has for its CONNECT, in milliseconds.
-const CONNECT_MS: u16 = 5_000;
 /// Wait between two accepted connections, in milliseconds; `rumqttd` wants one.
 const NEXT_CONNECTION_MS: u64 = 1;
 
@@ -64,29 +63,43 @@ pub struct EmbeddedBroker {
 /// # Errors
 /// [`BrokerError::Listen`] where the address cannot be had; it names the address.
 pub fn spawn(listen: SocketAddr, message_bytes_max: usize) -> Result<EmbeddedBroker, BrokerError> {
-    // rumqttd reports a taken address to its log only, so it is tried here first.
-    let listen = TcpListener::bind(listen)
-        .and_then(|listener| listener.local_addr())
-        .map_err(|source| BrokerError::Listen { address: listen, source })?;
+    let no_listener = |source| BrokerError::Listen { address: listen, source };
+    let door = TcpListener::bind(listen).map_err(no_listener)?;
+    door.set_nonblocking(true).map_err(no_listener)?;
+    let listen = door.local_addr().map_err(no_listener)?;
     let failed = |source| BrokerError::Start { address: listen, source };
-    let mut broker = Broker::new(config(listen, message_bytes_max));
+    let inner = start_inner(message_bytes_max).map_err(failed)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let guard = runtime.enter();
+    let door = tokio::net::TcpListener::from_std(door).map_err(failed)?;
+    drop(guard);
+    let run = move || runtime.block_on(gate::serve(door, inner));
+    thread::Builder::new().name("broker-gate".into()).spawn(run).map_err(failed)?;
+    Ok(EmbeddedBroker { addr: SocketAddr::new(reachable(listen.ip()), listen.port()) })
+}
+
+/// Starts `rumqttd` itself, on a port of loopback that only the gate is told.
+fn start_inner(message_bytes_max: usize) -> io::Result<SocketAddr> {
+    // rumqttd cannot be handed a listener, nor say which port it took.
+    let inner = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+    let mut broker = Broker::new(config(inner, message_bytes_max));
     let run = move || {
         // Comes back only when the server has failed.
         if let Err(error) = broker.start() {
             tracing::error!(%error, "the embedded broker has ended");
         }
     };
-    let running = thread::Builder::new().name("broker".into()).spawn(run).map_err(failed)?;
-    let addr = SocketAddr::new(reachable(listen.ip()), listen.port());
+    let running = thread::Builder::new().name("broker".into()).spawn(run)?;
     let deadline = Instant::now() + Duration::from_millis(EMBEDDED_START_MS_MAX);
     loop {
-        let answer = TcpStream::connect(addr);
+        let answer = TcpStream::connect(inner);
         if running.is_finished() {
-            return Err(failed(io::Error::other("its server has ended; see the log")));
+            return Err(io::Error::other("its server has ended; see the log"));
         }
         match answer {
-            Ok(_) => return Ok(EmbeddedBroker { addr }),
-            Err(source) if Instant::now() >= deadline => return Err(failed(source)),
+            Ok(_) => return Ok(inner),
+            Err(error) if Instant::now() >= deadline => return Err(error),
             Err(_) => thread::sleep(START_LOOK),
         }
     }
@@ -103,7 +116,7 @@ fn reachable(ip: IpAddr) -> IpAddr {
 
 fn config(listen: SocketAddr, message_bytes_max: usize) -> Config {
     let connections = ConnectionSettings {
-        connection_timeout_ms: CONNECT_MS,
+        connection_timeout_ms: u16::try_from(EMBEDDED_CONNECT_MS_MAX).unwrap_or(u16::MAX),
         max_payload_size: message_bytes_max,
         max_inflight_count: IN_FLIGHT_MAX,
         auth: None,
@@ -120,7 +133,8 @@ fn config(listen: SocketAddr, message_bytes_max: usize) -> Config {
     Config {
         id: 0,
         router: RouterConfig {
-            max_connections: EMBEDDED_CLIENTS_MAX,
+            // The gate counts; here one that has just left may still be counted.
+            max_connections: 2 * EMBEDDED_CLIENTS_MAX,
             max_outgoing_packet_count: 200, // rumqttd's own example; its channels hold as many
             max_segment_size: EMBEDDED_SEGMENT_BYTES,
             max_segment_count: EMBEDDED_SEGMENTS_MAX,
@@ -134,6 +148,10 @@ fn config(listen: SocketAddr, message_bytes_max: usize) -> Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Read, Write};
+
+    use tokio::io::AsyncWriteExt;
+
     use crate::limits::PACKET_BYTES_DEFAULT;
 
     fn loopback() -> SocketAddr {
@@ -144,7 +162,7 @@ mod tests {
     fn it_takes_a_free_port_and_stays_on_loopback() {
         let broker = spawn(loopback(), PACKET_BYTES_DEFAULT).unwrap();
         assert!(broker.addr.ip().is_loopback());
-        TcpStream::connect(broker.addr).unwrap();
+        assert_eq!(answer(broker.addr, "someone", 4), [0x20, 2, 0, 0]);
     }
 
     #[test]
@@ -154,5 +172,76 @@ mod tests {
         let error = spawn(address, PACKET_BYTES_DEFAULT).unwrap_err();
         assert!(matches!(error, BrokerError::Listen { .. }));
         assert!(error.to_string().contains(&address.to_string()), "{error}");
+    }
+
+    /// A CONNECT with a clean session.
+    fn connect(id: &str, level: u8) -> Vec<u8> {
+        let len = u8::try_from(id.len()).unwrap();
+        let mut bytes = vec![0x10, 12 + len, 0, 4];
+        bytes.extend(b"MQTT");
+        bytes.extend([level, 2, 0, 60, 0, len]);
+        bytes.extend(id.as_bytes());
+        bytes
+    }
+
+    fn answer(addr: SocketAddr, id: &str, level: u8) -> Vec<u8> {
+        let mut socket = TcpStream::connect(addr).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        socket.write_all(&connect(id, level)).unwrap();
+        let mut answer = vec![0; 4];
+        socket.read_exact(&mut answer).unwrap();
+        answer
+    }
+
+    /// The places of those who have left become free after a moment.
+    fn served_at_last(addr: SocketAddr, id: &str) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while answer(addr, id, 4)[3] != 0 {
+            assert!(Instant::now() < deadline, "no place became free for {id}");
+        }
+    }
+
+    /// The second one would end a bare rumqttd 0.20 for good.
+    #[test]
+    fn clients_that_it_cannot_bear_are_told_so() {
+        let broker = spawn(loopback(), PACKET_BYTES_DEFAULT).unwrap();
+        for _ in 0..3 {
+            assert_eq!(answer(broker.addr, "a/b", 4), [0x20, 2, 0, 2], "bad client id");
+            assert_eq!(answer(broker.addr, "new", 5), [0x20, 2, 0, 1], "MQTT 5");
+        }
+        assert_eq!(answer(broker.addr, "good", 4), [0x20, 2, 0, 0]);
+    }
+
+    /// Some of these end a bare rumqttd 0.20 for good.
+    #[tokio::test]
+    async fn clients_that_vanish_at_once_do_no_harm() {
+        let broker = spawn(loopback(), PACKET_BYTES_DEFAULT).unwrap();
+        for at in 0..1000 {
+            let mut socket = tokio::net::TcpStream::connect(broker.addr).await.unwrap();
+            socket.set_zero_linger().unwrap();
+            socket.write_all(&connect("hasty", 4)).await.unwrap();
+            if at % 3 == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        served_at_last(broker.addr, "hasty");
+        served_at_last(broker.addr, "patient");
+    }
+
+    #[test]
+    fn a_client_too_many_is_told_so() {
+        let broker = spawn(loopback(), PACKET_BYTES_DEFAULT).unwrap();
+        let clients: Vec<TcpStream> = (0..EMBEDDED_CLIENTS_MAX)
+            .map(|at| {
+                let mut socket = TcpStream::connect(broker.addr).unwrap();
+                socket.write_all(&connect(&format!("c{at}"), 4)).unwrap();
+                let mut answer = [0; 4];
+                socket.read_exact(&mut answer).unwrap();
+                socket
+            })
+            .collect();
+        assert_eq!(answer(broker.addr, "late", 4), [0x20, 2, 0, 3]);
+        drop(clients);
+        served_at_last(broker.addr, "late");
     }
 }

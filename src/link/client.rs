@@ -8,8 +8,8 @@
 //! What it promises: every message that is accepted by [`LinkHandle::publish`] ends once, as
 //! [`LinkEvent::Acked`] or [`LinkEvent::Lost`], or with the link; a command is never repeated; a
 //! message from the broker is acknowledged when it is in the events channel, not before; a full
-//! channel makes the broker wait. What it never does: drop what it was given without saying so, or
-//! look at the wall clock.
+//! channel makes the broker wait. What it never does: drop what it was given without saying so,
+//! or look at the wall clock.
 
 use std::collections::{HashSet, VecDeque};
 use std::net::SocketAddr;
@@ -271,6 +271,9 @@ pub struct Outgoing {
 /// Why a message was not accepted; no event will follow for it.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum PublishError {
+    /// Nobody reads the link's events any more, so it has ended.
+    #[error("the link to the broker has ended")]
+    Ended,
     /// Too much waits already; try again when something has ended.
     #[error("too many {class} wait for the broker")]
     QueueFull {
@@ -374,6 +377,9 @@ impl LinkHandle {
     /// # Errors
     /// [`PublishError`]; then nothing was taken in.
     pub fn publish(&self, outgoing: Outgoing) -> Result<(), PublishError> {
+        if self.task.is_finished() {
+            return Err(PublishError::Ended);
+        }
         let result = self.shared.lock().outbox.push(outgoing);
         self.shared.changed.notify_one();
         result
@@ -483,15 +489,7 @@ impl Link {
                 self.outage_said &= !was_up;
                 self.shared.lock().outbox.set_down();
                 // Without its acknowledgement a message comes again with the next session.
-                self.waiting.retain_mut(|(event, reply)| {
-                    *reply = Reply::None;
-                    !matches!(
-                        event,
-                        LinkEvent::Message { .. }
-                            | LinkEvent::Oversize { .. }
-                            | LinkEvent::Unreadable { .. }
-                    )
-                });
+                self.waiting.retain(|(_, reply)| *reply == Reply::None);
                 match end {
                     End::Asked | End::OwnerGone => return Err(Over),
                     End::Broken(broken) => {

@@ -9,6 +9,7 @@ pub mod topics;
 
 mod backoff;
 mod connect;
+mod gate;
 mod outbox;
 mod session;
 mod wire;

@@ -20,7 +20,10 @@ use super::client::{LinkConfig, LinkEvent, Shared, Wanted};
 use super::connect::{Accepted, Stream};
 use super::outbox::MESSAGE_ID_MAX;
 use super::wire::{self, Frame, FrameReader, Reply, WireError};
-use crate::limits::{CLOSE_MS_MAX, FILTERS_PER_SUBSCRIBE, READ_BYTES, WRITE_BUFFER_BYTES_HIGH};
+use crate::limits::{
+    CLOSE_MS_MAX, FILTERS_PER_SUBSCRIBE, READ_BYTES, WRITE_BUFFER_BYTES_HIGH,
+    WRITE_BUFFER_BYTES_MAX,
+};
 
 /// Why a connection ended that nobody had asked to end.
 #[derive(Debug, Error)]
@@ -192,7 +195,7 @@ impl<'a> Session<'a> {
             if self.advance()? {
                 return Ok(End::Asked);
             }
-            let may_read = self.waiting.is_empty() && self.out.len() < WRITE_BUFFER_BYTES_HIGH;
+            let may_read = self.waiting.is_empty() && self.out.len() < WRITE_BUFFER_BYTES_MAX;
             let timer = self.next_timer();
             let events = self.events;
             let wake = tokio::select! {
@@ -272,7 +275,7 @@ impl<'a> Session<'a> {
                 self.deliver_what_fits();
             }
             self.take_ends();
-            if !self.waiting.is_empty() || self.out.len() >= WRITE_BUFFER_BYTES_HIGH {
+            if !self.waiting.is_empty() || self.out.len() >= WRITE_BUFFER_BYTES_MAX {
                 break;
             }
             let Some(frame) = self.frames.next()? else { break };
@@ -318,7 +321,7 @@ impl<'a> Session<'a> {
             }
             Frame::Oversize { topic, bytes, reply } => {
                 self.shared.lock().counters.oversize += 1;
-                tracing::warn!(topic, bytes, "message above bus.max_packet dropped");
+                tracing::debug!(topic, bytes, "message above bus.max_packet dropped");
                 self.clocks.progress = Instant::now();
                 self.waiting.push_back((LinkEvent::Oversize { topic, bytes }, reply));
             }
@@ -464,6 +467,9 @@ async fn write_some(
     if out.is_empty() {
         writer.flush().await?;
         *unflushed = false;
+        if out.capacity() > WRITE_BUFFER_BYTES_HIGH {
+            *out = BytesMut::new();
+        }
         return Ok(());
     }
     match writer.write_buf(out).await? {

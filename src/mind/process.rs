@@ -9,7 +9,7 @@
 //! error or a panic in one request answers [`Reply::Failed`] and the next one is served.
 //! What must never be here: MQTT, the journal, decisions about the place.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use super::ggml::{AbortFlag, GgmlError, LoadOptions, kernels};
+use super::gguf;
 use super::protocol::{
     self, Decide, Decided, FailureKind, Load, MemoryReport, ModelFacts, PROTOCOL_VERSION,
     ProtocolError, Reply, Request,
@@ -53,7 +54,8 @@ fn give_up(text: &str) -> ExitCode {
 /// kernel's own order stands, in which a process of this size comes early anyway.
 #[expect(clippy::disallowed_methods, reason = "no file, but a word to the kernel")]
 fn prefer_to_be_killed() {
-    if let Err(error) = fs::write("/proc/self/oom_score_adj", "1000") {
+    let file = OpenOptions::new().write(true).open("/proc/self/oom_score_adj");
+    if let Err(error) = file.and_then(|mut file| file.write_all(b"1000")) {
         tracing::debug!(%error, "oom_score_adj stays as it is");
     }
 }
@@ -307,21 +309,15 @@ fn check_load(load: &Load) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Checks the file before ggml sees it. Only that it is a GGUF file at all; the check of the
-/// whole header (`mind::gguf::check`) takes this place.
+/// Checks the file's header before ggml sees it, which would abort on some corrupt ones.
 fn precheck(path: &Path) -> Result<(), Failure> {
-    let mut magic = [0; 4];
-    let mut file = File::open(path).map_err(|error| Failure::file(path, &error))?;
-    match file.read_exact(&mut magic) {
-        Ok(()) if &magic == b"GGUF" => Ok(()),
-        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
-            Err(Failure::file(path, &error))
-        }
-        _ => {
-            let text = format!("{} is not a GGUF file", path.display());
-            Err(Failure { kind: FailureKind::Corrupt, text })
-        }
-    }
+    let Err(error) = gguf::check(path) else { return Ok(()) };
+    let kind = match &error.fault {
+        gguf::Fault::Open(source) => return Err(Failure::file(path, source)),
+        gguf::Fault::Read { .. } => FailureKind::Engine, // the medium failed, perhaps once
+        _ => FailureKind::Corrupt,
+    };
+    Err(Failure { kind, text: error.to_string() })
 }
 
 /// Checksum of a file, read as a stream: it may be larger than memory.

@@ -4,8 +4,7 @@
 //! One volume of well-mixed air with plants and structure, one layer of soil, one tank:
 //!
 //! ```text
-//! C_air dT/dt  = sun + heater - U A (T - T_out) - rho c Q (T - T_out) + h (T_soil - T)
-//!                - L (E + fog)
+//! C_air dT/dt  = sun + heater - (U A + rho c Q) (T - T_out) + h (T_soil - T) - L (E + fog)
 //! C_soil dT/dt = sun_on_soil - h (T_soil - T) - k (T_soil - T_deep) - L E_soil
 //! V dx/dt      = E + E_soil + fog - Q (x - x_out) - condensation on the glass
 //! W dm/dt      = drip + hose - E - E_soil - drainage

@@ -3,6 +3,7 @@
 //! No test waits for a time; each waits for an event and fails at a deadline.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a set-up that fails must fail the test")]
+#![allow(clippy::disallowed_methods, reason = "nobody reads a test's folder after a power cut")]
 
 use std::fmt::Debug;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

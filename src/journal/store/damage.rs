@@ -1,16 +1,15 @@
-//! Damaged databases: set aside whole, the small tables saved, a new one begun. And the sequence
-//! numbers that were promised, in a file of their own, so that none is ever used twice.
+//! Damaged databases: set aside whole, the small tables saved, a new one begun.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::super::record::{Record, Stamp};
-use super::restore::{self, Role, StoredCommand};
+use super::restore::{self, Restored, Role, StoredCommand};
 use super::{JournalError, insert};
-use crate::clock::{ClockTrust, Now, Tick};
+use crate::clock::Now;
 use crate::domain::Entry;
 use crate::limits::{COMMAND_IDS_MAX, JOURNAL_DAMAGED_KEPT_MAX, JOURNAL_LATEST_ROWS_MAX};
 
@@ -26,6 +25,43 @@ impl Saved {
     pub(super) fn words(&self) -> String {
         let (commands, states) = (self.commands.len(), self.latest.len());
         format!("{commands} device commands and {states} last states")
+    }
+
+    /// The same for the agent, where no new database can be written yet.
+    pub(super) fn restored(&self, next_seq: u64) -> Restored {
+        let mut restored = Restored {
+            next_seq,
+            commands: self.commands.clone(),
+            floor_unix_ms: self.floor_unix_ms,
+            ..Restored::default()
+        };
+        for (role, actuator, record) in self.roles() {
+            match role {
+                Role::Pulse => restored.pulses_on.push(actuator),
+                _ => restored.take(record),
+            }
+        }
+        restored
+    }
+
+    /// The last states by role. Pulses come back from the last steps: a switch-on that no other
+    /// step follows.
+    fn roles(&self) -> Vec<(Role, String, &Record)> {
+        let mut roles = Vec::new();
+        for record in &self.latest {
+            match record.entry() {
+                Ok(Entry::Mode { actuator, .. }) => roles.push((Role::Mode, actuator, record)),
+                Ok(Entry::Hold { actuator, .. }) => roles.push((Role::Hold, actuator, record)),
+                Ok(Entry::Step { actuator, off_after_ms, .. }) => {
+                    roles.push((Role::Step, actuator.clone(), record));
+                    if off_after_ms.is_some() {
+                        roles.push((Role::Pulse, actuator, record));
+                    }
+                }
+                _ => {}
+            }
+        }
+        roles
     }
 }
 
@@ -74,6 +110,12 @@ pub(super) fn set_aside(path: &Path) -> Result<PathBuf, JournalError> {
     remove(&with_suffix(path, "-shm")).map_err(failed(path, "set aside"))?;
     rename(path, &aside).map_err(failed(path, "set aside"))?;
     Ok(aside)
+}
+
+/// The file that was set aside last.
+pub(super) fn newest_aside(path: &Path) -> Option<PathBuf> {
+    let newest = aside_numbers(path).ok()?.into_iter().max()?;
+    Some(aside_path(path, newest))
 }
 
 fn aside_numbers(path: &Path) -> io::Result<Vec<u64>> {
@@ -142,64 +184,35 @@ pub(super) fn salvage(aside: &Path) -> Saved {
     saved
 }
 
-/// Writes what was saved into a new database, and a record that names the range that is gone.
-/// Pulses come back from the last steps: a switch-on that is not followed by its confirmed "off".
-pub(super) fn begin(
-    connection: &mut Connection,
-    reason: &str,
-    next_seq: u64,
-    saved: &Saved,
-) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
-    for command in &saved.commands {
-        let now = Now { tick: Tick(0), unix_ms: command.unix_ms, trust: ClockTrust::Restored };
-        // Sequence 0: whatever comes is newer.
-        let entry = Entry::Dropped { first: 0, last: 0, reason: String::new() };
-        let record = Record::new(Stamp { seq: 0, boot: 0, now }, &entry);
-        restore::put_command(&transaction, &record, command)?;
-    }
-    for record in &saved.latest {
-        match record.entry() {
-            Ok(Entry::Mode { actuator, .. }) => {
-                restore::put(&transaction, Role::Mode, &actuator, record)?;
-            }
-            Ok(Entry::Hold { actuator, .. }) => {
-                restore::put(&transaction, Role::Hold, &actuator, record)?;
-            }
-            Ok(Entry::Step { actuator, off_after_ms, .. }) => {
-                restore::put(&transaction, Role::Step, &actuator, record)?;
-                if off_after_ms.is_some() {
-                    restore::put(&transaction, Role::Pulse, &actuator, record)?;
-                }
-            }
-            _ => {}
+/// What a new database begins with.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    pub(super) reason: String,
+    pub(super) next_seq: u64,
+    pub(super) saved: Saved,
+}
+
+impl Beginning {
+    /// Writes what was saved into a new database, and a record that names the range that is gone.
+    pub(super) fn write(&self, connection: &mut Connection) -> rusqlite::Result<()> {
+        let floor_unix_ms = self.saved.floor_unix_ms;
+        let transaction = connection.transaction()?;
+        for command in &self.saved.commands {
+            // Sequence 0: whatever comes is newer. Not trusted: age alone does not forget it.
+            let now = Now { unix_ms: command.unix_ms, ..Now::default() };
+            let entry = Entry::Dropped { first: 0, last: 0, reason: String::new() };
+            let record = Record::new(Stamp { seq: 0, boot: 0, now }, &entry);
+            restore::put_command(&transaction, &record, command)?;
         }
+        for (role, actuator, record) in self.saved.roles() {
+            restore::put(&transaction, role, &actuator, record)?;
+        }
+        restore::set_meta(&transaction, "floor_unix_ms", floor_unix_ms)?;
+        if let Some(last) = self.next_seq.checked_sub(1).filter(|last| *last > 0) {
+            let now = Now { unix_ms: floor_unix_ms, ..Now::default() };
+            let entry = Entry::Dropped { first: 1, last, reason: self.reason.clone() };
+            insert(&transaction, &Record::new(Stamp { seq: last, boot: 0, now }, &entry))?;
+        }
+        transaction.commit()
     }
-    restore::set_meta(&transaction, "floor_unix_ms", saved.floor_unix_ms)?;
-    if let Some(last) = next_seq.checked_sub(1).filter(|last| *last > 0) {
-        let now = Now { tick: Tick(0), unix_ms: saved.floor_unix_ms, trust: ClockTrust::Unset };
-        let entry = Entry::Dropped { first: 1, last, reason: reason.to_owned() };
-        insert(&transaction, &Record::new(Stamp { seq: last, boot: 0, now }, &entry))?;
-    }
-    transaction.commit()
-}
-
-/// The sequences that were reserved; 0 where the file is not there or not readable.
-pub(super) fn read_reserved(folder: &Path) -> u64 {
-    let text = fs::read_to_string(folder.join("journal.seq")).unwrap_or_default();
-    text.trim().parse().unwrap_or(0)
-}
-
-/// Writes the reserved sequence: a new file beside it, sync, rename, sync of the folder.
-pub(super) fn write_reserved(folder: &Path, reserved: u64) -> Result<(), JournalError> {
-    let path = folder.join("journal.seq");
-    let new = folder.join("journal.seq.new");
-    let written = (|| {
-        let mut file = fs::File::create(&new)?;
-        writeln!(file, "{reserved}")?;
-        file.sync_all()?;
-        fs::rename(&new, &path)?;
-        fs::File::open(folder)?.sync_all()
-    })();
-    written.map_err(|source| JournalError::File { path, action: "written", source })
 }

@@ -32,6 +32,9 @@ pub struct Restored {
     pub clean_stop: bool,
     /// What happened to a damaged or missing database, in words; the journal goes on in a new one.
     pub damage: Option<String>,
+    /// Why the disk takes no records for now, in words. They wait in memory and the writer goes on
+    /// trying; [`JournalEvent::Recovered`](crate::journal::JournalEvent::Recovered) ends it.
+    pub refused: Option<String>,
     /// How long opening took, in milliseconds.
     pub opened_ms: u64,
 }
@@ -106,32 +109,38 @@ fn state_code(state: CommandState) -> i64 {
     COMMAND_STATES.iter().find(|row| row.0 == state).map_or(3, |row| row.1)
 }
 
-/// Reads everything that a start needs, marks the journal as in use, forgets what is too old.
+/// Reads everything that a start needs, forgets what is too old, marks the journal as in use.
 pub(super) fn read(connection: &mut Connection) -> rusqlite::Result<Restored> {
     let transaction = connection.transaction()?;
-    let floor_unix_ms = floor(&transaction)?;
-    forget_commands(&transaction, floor_unix_ms)?;
-    let last_seq: Option<i64> =
-        transaction.query_row("SELECT max(seq) FROM record", [], |row| row.get(0))?;
-    let mut restored = Restored {
-        next_seq: last_seq.unwrap_or(0).cast_unsigned().saturating_add(1),
-        commands: commands(&transaction)?,
-        floor_unix_ms,
-        clean_stop: meta(&transaction, "clean_stop")? == 1,
-        ..Restored::default()
-    };
+    forget_commands(&transaction, floor(&transaction)?)?;
     forget_latest(&transaction)?;
-    for record in latest(&transaction)? {
-        restored.take(&record);
-    }
-    restored.pulses_on = pulses(&transaction)?;
+    let restored = look(&transaction)?;
     set_meta(&transaction, "clean_stop", 0)?;
     transaction.commit()?;
     Ok(restored)
 }
 
+/// The same without writing a byte.
+pub(super) fn look(connection: &Connection) -> rusqlite::Result<Restored> {
+    let last_seq: Option<i64> =
+        connection.query_row("SELECT max(seq) FROM record", [], |row| row.get(0))?;
+    let mut restored = Restored {
+        next_seq: last_seq.unwrap_or(0).cast_unsigned().saturating_add(1),
+        commands: commands(connection)?,
+        floor_unix_ms: floor(connection)?,
+        clean_stop: meta(connection, "clean_stop")? == 1,
+        ..Restored::default()
+    };
+    for record in latest(connection)? {
+        restored.take(&record);
+    }
+    restored.pulses_on = pulses(connection)?;
+    Ok(restored)
+}
+
 impl Restored {
-    fn take(&mut self, record: &Record) {
+    /// Adds what a row of the table `latest` says, pulses aside.
+    pub(super) fn take(&mut self, record: &Record) {
         match record.entry() {
             Ok(Entry::Step { actuator, setting, state, by, cause, off_after_ms }) => {
                 let (unix_ms, trust) = (record.unix_ms, record.trust);

@@ -63,6 +63,37 @@ pub(super) fn open(path: &Path, quota_bytes: u64) -> Result<Connection, JournalE
     Ok(connection)
 }
 
+/// Opens the database for a look when the disk takes nothing. On a full disk SQLite cannot make its
+/// shared index; a connection that is alone keeps the index in memory. On a read-only one only the
+/// database itself is read, as of the last checkpoint.
+pub(super) fn open_without_writing(path: &Path) -> rusqlite::Result<Connection> {
+    let alone = || {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        is_new(&connection).map(|_| connection)
+    };
+    alone().or_else(|_| {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_URI
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Connection::open_with_flags(immutable_uri(path), flags)
+    })
+}
+
+/// A file name that tells SQLite that nobody writes the file.
+fn immutable_uri(path: &Path) -> String {
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+            byte if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
+            byte => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri + "?immutable=1"
+}
+
 /// Sizes in the first bytes that SQLite takes as an order, not as damage: a flipped write version
 /// makes a file read-only for ever.
 fn check_header(path: &Path) -> Result<(), JournalError> {
@@ -79,7 +110,9 @@ fn check_header(path: &Path) -> Result<(), JournalError> {
         && header[16..18] == [0x10, 0x00]
         && header[18..20].iter().all(|version| matches!(version, 1 | 2))
         && header[20..24] == [0, 64, 32, 32]
-        && header[56..60] == [0, 0, 0, 1];
+        // UTF-8, or not said before the first checkpoint.
+        && header[56..59] == [0, 0, 0]
+        && matches!(header[59], 0 | 1);
     if whole { Ok(()) } else { Err(foreign("not a database of this program, or damaged")) }
 }
 

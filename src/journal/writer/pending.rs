@@ -8,8 +8,10 @@ use crate::journal::record::{Kind, Record, Stamp};
 use crate::limits::JOURNAL_QUEUE_BYTES_MAX;
 
 /// Records that wait for the writer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pending {
+    /// Most bytes that wait and are in hand together.
+    bytes_max: usize,
     records: Vec<Record>,
     bytes: usize,
     /// What the writer has in hand counts too: it is in memory until it is stored.
@@ -45,7 +47,17 @@ impl Batch {
     }
 }
 
+impl Default for Pending {
+    fn default() -> Pending {
+        Pending::new(JOURNAL_QUEUE_BYTES_MAX)
+    }
+}
+
 impl Pending {
+    pub(super) fn new(bytes_max: usize) -> Pending {
+        Pending { bytes_max, records: Vec::new(), bytes: 0, in_hand_bytes: 0, lost: None }
+    }
+
     /// Bytes that wait, what is in hand not counted.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
@@ -112,14 +124,14 @@ impl Pending {
     }
 
     fn room(&self) -> usize {
-        JOURNAL_QUEUE_BYTES_MAX.saturating_sub(self.bytes).saturating_sub(self.in_hand_bytes)
+        self.bytes_max.saturating_sub(self.bytes).saturating_sub(self.in_hand_bytes)
     }
 
     /// Drops waiting readings, oldest first, until there is room for `coming` bytes and a quarter of
     /// the bound beside: walking through the queue at each batch would cost more than the readings
     /// are worth.
     fn drop_readings(&mut self, coming: usize) {
-        let wanted = coming.saturating_add(JOURNAL_QUEUE_BYTES_MAX / 4);
+        let wanted = coming.saturating_add(self.bytes_max / 4);
         let mut room = self.room();
         for record in mem::take(&mut self.records) {
             if room < wanted && record.kind == Kind::Reading {

@@ -54,6 +54,8 @@ impl FileStamp {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::disallowed_methods, reason = "files of a test need not outlive a power cut")]
+
     use super::*;
 
     #[test]

@@ -1,5 +1,7 @@
 //! The process without a model, over a real socket pair; `tests/mind.rs` starts the real child.
 
+#![expect(clippy::disallowed_methods, reason = "files of a test need not outlive a power cut")]
+
 use super::*;
 use std::time::Duration;
 
@@ -61,22 +63,12 @@ fn a_file_that_cannot_be_a_model_is_refused_by_kind_and_the_next_request_is_serv
     assert_eq!((id, kind), (1, FailureKind::Absent), "{text}");
 
     let path = folder.path().join("foreign.gguf");
-    for bytes in [&b""[..], b"GG", b"PK\x03\x04 and more"] {
+    for bytes in [&b""[..], b"GG", b"GGUF", b"PK\x03\x04 and more"] {
         fs::write(&path, bytes).expect("written");
         let (_, kind, text) = failure(ask(&mut stream, &Request::Load(load(&path))));
         assert_eq!(kind, FailureKind::Corrupt, "{text}");
         assert!(text.contains("foreign.gguf"), "{text}");
     }
-
-    fs::write(&path, b"GGUF").expect("written");
-    let mut with_sum = load(&path);
-    with_sum.sha256 = Some("0".repeat(64));
-    let (_, kind, text) = failure(ask(&mut stream, &Request::Load(with_sum)));
-    assert_eq!(kind, FailureKind::Checksum, "{text}");
-    assert!(text.contains("it should have 000"), "{text}");
-
-    let (_, kind, text) = failure(ask(&mut stream, &Request::Load(load(&path))));
-    assert_eq!(kind, FailureKind::Corrupt, "{text}");
 
     let decide = Decide {
         id: 7,

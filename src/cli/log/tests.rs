@@ -1,0 +1,201 @@
+//! The lines that programs read, and the ones that people read.
+
+use clap::Parser;
+use rusqlite::Connection;
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+use super::*;
+use crate::clock::{Now, Tick};
+use crate::domain::{CommandState, Decider, FaultKind, Setting, StepState, Value};
+use crate::journal::{DATABASE, Options, Stamp, Store, StoreBackend};
+
+#[derive(Debug, Parser)]
+struct Line {
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+const START_MS: i64 = 1_787_000_000_000;
+
+fn journal(entries: &[(u64, Entry)]) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let (mut store, _) = Store::open(folder.path(), Options { quota_bytes: 1 << 26 }).unwrap();
+    let records: Vec<_> = entries
+        .iter()
+        .map(|(seq, entry)| {
+            let unix_ms = START_MS + i64::try_from(*seq).unwrap() * 1000;
+            let now = Now { tick: Tick(*seq), unix_ms, trust: ClockTrust::Synced };
+            Record::new(Stamp { seq: *seq, boot: 0xb007, now }, entry)
+        })
+        .collect();
+    store.commit(&records).unwrap();
+    folder
+}
+
+fn reading(sensor: &str, number: f64) -> Entry {
+    Entry::Reading { sensor: sensor.into(), value: Value::Number(number) }
+}
+
+fn some_of_all() -> TempDir {
+    let command = |state| Entry::Command {
+        kind: "set".into(),
+        id: "a1".into(),
+        state,
+        reason: String::new(),
+    };
+    journal(&[
+        (1, Entry::Boot { version: "0.1.0".into(), mode: "act".into() }),
+        (2, reading("air", 21.5)),
+        (3, command(CommandState::Accepted)),
+        (4, reading("soil", 0.25)),
+        (5, command(CommandState::Succeeded)),
+        (
+            6,
+            Entry::Faults {
+                source: "air".into(),
+                kind: FaultKind::NotFinite,
+                count: 3,
+                found: "nan".into(),
+            },
+        ),
+        (
+            7,
+            Entry::Step {
+                actuator: "fan".into(),
+                setting: Setting::On,
+                state: StepState::Confirmed,
+                by: Decider::Mind,
+                cause: "goal climate".into(),
+                off_after_ms: None,
+            },
+        ),
+    ])
+}
+
+/// Runs `log` with a folder and arguments; gives the exit code and the output.
+fn log(folder: &TempDir, args: &str, json: bool) -> (ExitCode, String) {
+    let path = folder.path().to_str().unwrap();
+    let words = ["log"].into_iter().chain(args.split_whitespace()).chain(["--path", path]);
+    let line = Line::try_parse_from(words).unwrap();
+    let mut out = Output { to: Vec::new(), json, shown: 0 };
+    let code = out.run(line.log.command, &|_| bail!("--path says it")).unwrap();
+    (code, String::from_utf8(out.to).unwrap())
+}
+
+fn json_lines(folder: &TempDir, args: &str) -> Vec<Json> {
+    let (_, text) = log(folder, args, true);
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn commands_are_lines_as_design_7_says() {
+    let lines = json_lines(&some_of_all(), "query --kind command");
+    assert_eq!(lines.len(), 3);
+    for (line, (seq, state)) in lines.iter().zip([(3, "accepted"), (5, "succeeded")]) {
+        assert_eq!(line["seq"], seq);
+        assert_eq!(line["kind"], "command");
+        assert_eq!(line["command"], "set/a1");
+        assert_eq!(line["state"], state);
+    }
+    assert_eq!(lines[0]["at"], "2026-08-17T20:53:23.000Z");
+    assert_eq!(lines[2], json!({"records": 2}), "the summary is last");
+}
+
+#[test]
+fn filters_take_what_was_asked_for() {
+    let folder = some_of_all();
+    let seqs = |args: &str| -> Vec<u64> {
+        let lines = json_lines(&folder, args);
+        lines.iter().filter_map(|line| line["seq"].as_u64()).collect()
+    };
+    assert_eq!(seqs("query"), [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(seqs("query --sensor air"), [2, 6]);
+    assert_eq!(seqs("query --sensor air --kind reading"), [2]);
+    assert_eq!(seqs("query --limit 2"), [1, 2]);
+    assert_eq!(seqs("query --limit 0"), [0; 0]);
+    assert_eq!(
+        seqs("query --since 2026-08-17T20:53:22Z --until 2026-08-17T20:53:24Z"),
+        [2, 3],
+        "the end is not included"
+    );
+    assert_eq!(seqs("tail -n 2"), [6, 7]);
+}
+
+#[test]
+fn a_whole_journal_is_verified_with_a_summary_last() {
+    let folder = some_of_all();
+    let (code, text) = log(&folder, "verify", true);
+    assert_eq!(code, ExitCode::SUCCESS);
+    let summary: Json = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    for (key, value) in [("records", 7), ("first", 1), ("last", 7), ("gaps", 0)] {
+        assert_eq!(summary[key], value, "{key}");
+    }
+    assert!(log(&folder, "verify", false).1.contains("whole"));
+}
+
+#[test]
+fn gaps_that_no_record_explains_fail() {
+    let dropped = |first, last| Entry::Dropped { first, last, reason: "quota".into() };
+    let explained = journal(&[(1, reading("air", 1.0)), (9, dropped(2, 9))]);
+    assert_eq!(log(&explained, "verify", true).0, ExitCode::SUCCESS);
+
+    let broken = journal(&[(1, reading("air", 1.0)), (5, dropped(3, 3)), (9, reading("air", 1.0))]);
+    let (code, text) = log(&broken, "verify", true);
+    assert_eq!(code, ExitCode::FAILURE);
+    let summary: Json = serde_json::from_str(&text).unwrap();
+    assert_eq!(summary["gaps"], 3);
+    assert_eq!(summary["gap_ranges"], json!([[2, 2], [4, 4], [6, 8]]));
+    assert!(log(&broken, "verify", false).1.contains("BROKEN: 3 gaps"));
+}
+
+#[test]
+fn a_changed_payload_fails_and_is_named() {
+    let folder = some_of_all();
+    let database = Connection::open(folder.path().join(DATABASE)).unwrap();
+    database
+        .execute("UPDATE record SET payload = zeroblob(length(payload)) WHERE seq = 4", [])
+        .unwrap();
+    let (code, text) = log(&folder, "verify", true);
+    assert_eq!(code, ExitCode::FAILURE);
+    let summary: Json = serde_json::from_str(&text).unwrap();
+    assert_eq!(summary["damaged"], 1);
+    assert_eq!(summary["damaged_records"][0]["seq"], 4);
+    assert!(json_lines(&folder, "query --kind reading")[1]["error"].is_string());
+    assert!(log(&folder, "query", false).1.contains("UNREADABLE"));
+}
+
+#[test]
+fn people_get_aligned_lines() {
+    let (_, text) = log(&some_of_all(), "query", false);
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), 7);
+    assert!(lines[1].ends_with("         2  reading   air                      21.5"), "{text}");
+    assert!(
+        lines[2].ends_with("         3  command   set/a1                   accepted"),
+        "{text}"
+    );
+    let step = "         7  step      fan                      on confirmed by mind: goal climate";
+    assert!(lines[6].ends_with(step), "{text}");
+    assert_eq!(log(&some_of_all(), "query --kind hold", false).1, "no such records\n");
+}
+
+#[test]
+fn a_folder_without_a_journal_is_said() {
+    let folder = TempDir::new().unwrap();
+    let error = Reader::open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("there is no journal"), "{error}");
+}
+
+#[test]
+fn times_are_read_in_three_forms() {
+    assert_eq!(parse_time("2026-08-17T20:53:20Z").unwrap(), START_MS);
+    assert_eq!(parse_time("2026-08-17T22:53:20+02:00").unwrap(), START_MS);
+    assert!(parse_time("2026-08-17T20:53").is_ok());
+    let before = Timestamp::now().as_millisecond() - 7_200_000;
+    let two_hours_ago = parse_time("2h").unwrap();
+    assert!((before..before + 60_000).contains(&two_hours_ago), "{two_hours_ago} {before}");
+    let error = parse_time("yesterday").unwrap_err().to_string();
+    assert!(error.contains("2h (ago)"), "{error}");
+    assert!(parse_kind("readings").unwrap_err().to_string().contains("reading, faults"));
+}
