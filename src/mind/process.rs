@@ -52,7 +52,6 @@ fn give_up(text: &str) -> ExitCode {
 
 /// Puts this process first in line when memory runs out. Best effort: without the right to, the
 /// kernel's own order stands, in which a process of this size comes early anyway.
-#[expect(clippy::disallowed_methods, reason = "no file, but a word to the kernel")]
 fn prefer_to_be_killed() {
     let file = OpenOptions::new().write(true).open("/proc/self/oom_score_adj");
     if let Err(error) = file.and_then(|mut file| file.write_all(b"1000")) {
