@@ -8,6 +8,7 @@ use super::*;
 use crate::clock::{ClockTrust, Now, Tick};
 use crate::config::*;
 use crate::domain::*;
+use crate::domain::Fault;
 use crate::expr::{Names, compile};
 
 fn sensor(name: &str) -> Sensor {

@@ -68,7 +68,7 @@ int outpost_adapter_load(struct llama_model * model, const char * path,
 int outpost_adapters_set(struct llama_context * context, struct llama_adapter_lora ** adapters,
                          size_t count, float * scales, char * error, size_t error_bytes);
 
-/* For tests: throws std::runtime_error(text) inside the fence, or std::bad_alloc when it is NULL. */
+/* For tests: throws std::runtime_error(text) inside the fence, or std::bad_alloc for NULL. */
 int outpost_throw(const char * text, char * error, size_t error_bytes);
 
 #ifdef __cplusplus

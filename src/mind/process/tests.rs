@@ -121,8 +121,8 @@ fn foreign_bytes_end_the_process_and_do_not_hang_it() {
 
 #[test]
 fn memory_is_read_from_the_kernels_table() {
-    let rollup = "00400000-7fff [rollup]\nRss:  9 kB\nPss:  8 kB\n\
-        Pss_Anon:  5 kB\nPss_File:  3 kB\nSwapPss:  1 kB\n";
+    let rollup = "00400000-7fff [rollup]\nRss:  9 kB\nPss:  8 kB\nPss_Anon:  5 kB\n\
+                  Pss_File:  3 kB\nSwapPss:  1 kB\n";
     let report = memory_of(rollup);
     assert_eq!((report.pss_bytes, report.anonymous_bytes), (8192, 5120));
     assert_eq!((report.file_bytes, report.swap_bytes), (3072, 1024));
