@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::*;
 use crate::clock::{ClockTrust, Now, Tick};
 use crate::config::*;
-use crate::domain::*;
 use crate::domain::Fault;
+use crate::domain::*;
 use crate::expr::{Names, compile};
 
 fn sensor(name: &str) -> Sensor {
