@@ -190,11 +190,12 @@ impl Place {
         pull(&self.store, id, false, &tools(&refuse), &mut Silent)
     }
 
+    /// Everything in the store but the lock, and the pip that is made where the system has none.
     fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.store.folder()).unwrap();
         let mut names: Vec<_> = entries
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| name != LOCK_FILE)
+            .filter(|name| ![LOCK_FILE, ".pip"].contains(&name.as_str()))
             .collect();
         names.sort();
         names
