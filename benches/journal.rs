@@ -1,6 +1,8 @@
 //! Speed of the journal: appending with group commit, opening a full journal, reading it.
 //! `cargo bench --bench journal`
 
+#![expect(clippy::disallowed_methods, reason = "the channel of a test is read to its end")]
+
 use std::sync::mpsc::{Receiver, channel};
 
 use divan::counter::ItemsCount;

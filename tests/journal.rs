@@ -1,5 +1,6 @@
 //! The journal from outside: a writer that is killed at random, and the commands that read it.
 
+#![expect(clippy::disallowed_methods, reason = "the channel of a test is read to its end")]
 #![expect(clippy::unwrap_used, reason = "the panic of a test is its report")]
 
 use std::collections::BTreeMap;

@@ -66,7 +66,7 @@ fn scorer(model: &Rc<Model>, context_tokens: u32) -> Scorer {
         ubatch_tokens: 64,
         threads_decode: THREADS,
         threads_prefill: THREADS,
-        normalisation: Normalisation::Sum,
+        normalisation: Normalisation::default(),
     };
     Scorer::new(model, options).expect("a context")
 }

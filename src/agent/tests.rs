@@ -396,7 +396,8 @@ fn a_mind_that_agrees_is_unsure_late_or_lost_leaves_the_choice_to_the_planner() 
             MindNews::Scores { id: asked.id, p: p.collect(), tokens: 60, ms: 5.0 }
         }
     };
-    let cases: [(&str, Box<dyn Fn(&Question) -> MindNews>); 4] = [
+    type Answer = Box<dyn Fn(&Question) -> MindNews>;
+    let cases: [(&str, Answer); 4] = [
         ("agrees", Box::new(answer("fan on", 0.9))),
         ("unsure", Box::new(answer("chiller on", 0.3))),
         ("would do something unsafe or useless", Box::new(answer("heater on", 0.99))),

@@ -59,15 +59,13 @@ pub fn run(args: &DecideArgs) -> anyhow::Result<ExitCode> {
     }
     let model = Store::of_environment().resolve(&args.model)?;
     gguf::check(&model.path)?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let most = limits::MIND_THREADS_DEFAULT_MAX;
-    let threads = args.threads.unwrap_or(u16::try_from(cores).unwrap_or(most).min(most));
+    let threads = args.threads.unwrap_or_else(threads_default);
     let options = ScorerOptions {
         context_tokens: limits::MIND_CONTEXT_TOKENS,
         ubatch_tokens: limits::MIND_UBATCH_TOKENS,
         threads_decode: threads,
         threads_prefill: threads,
-        normalisation: Normalisation::Sum,
+        normalisation: Normalisation::default(),
     };
     let mut scorer = Scorer::load(&model.path, LoadOptions::default(), options)?;
     let input: Box<dyn BufRead> = if args.cases == "-" {
@@ -101,6 +99,13 @@ pub fn run(args: &DecideArgs) -> anyhow::Result<ExitCode> {
     }
     writeln!(out, "{}", tally.summary())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Every core, four at most: nothing else runs in this process.
+fn threads_default() -> u16 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let most = limits::MIND_THREADS_DEFAULT_MAX;
+    u16::try_from(cores).unwrap_or(most).min(most)
 }
 
 fn best(p: &[f64]) -> usize {

@@ -246,7 +246,7 @@ mod tests {
             let other = async {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 let seen = clock.now().tick;
-                let _ = tell.send(seen);
+                tell.send(seen).expect("the test waits for it");
                 shared.arrive(1);
             };
             let (waited, ()) = tokio::join!(pace.wait(Tick(5_000), pending::<()>()), other);

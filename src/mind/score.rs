@@ -71,10 +71,12 @@ pub enum ScoreError {
 /// How a candidate's score follows from the log-probabilities of its tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Normalisation {
-    /// Their sum: the probability of the text. Long names are less probable than short ones.
-    #[default]
+    /// Their sum: the probability of the text. Long names are less probable than short ones, and
+    /// the best is nearly always believed: expected calibration error 0.80 on the public cases.
     Sum,
-    /// Their mean: takes the length out, and with it a part of the probability.
+    /// Their mean: takes the length out. As often right as the sum (40 against 39 of 200 cases)
+    /// and far less sure of itself: expected calibration error 0.21.
+    #[default]
     MeanToken,
 }
 

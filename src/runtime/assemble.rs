@@ -148,7 +148,10 @@ pub fn mind(
     let located = Store::of_environment()
         .locate(&mind.model)
         .map_err(|error| format!("[mind] model: {error}"))?;
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    // One core stays with the rules; and on a machine whose cores are all busy ggml's threads wait
+    // for each other by spinning.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = (cores - 1).max(1);
     let most = limits::MIND_THREADS_DEFAULT_MAX;
     let threads = u16::try_from(threads).unwrap_or(most).min(most);
     let (tell, events) = mpsc::channel::<MindEvent>(limits::MIND_EVENTS_MAX);

@@ -92,9 +92,8 @@ impl PlaceOnBus {
                 self.out.remove(&token);
             }
             LinkEvent::Lost { token } => {
-                if self.out.remove(&token) == Some(true) {
-                    self.clock.arrive(1);
-                }
+                let heard = self.out.remove(&token) == Some(true);
+                self.clock.arrive(usize::from(heard));
             }
             LinkEvent::Up { .. } => place.restate(),
             _ => {}

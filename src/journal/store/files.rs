@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use super::JournalError;
+use crate::disk;
 
 /// Takes the folder for this process, for as long as the file lives.
 pub(super) fn lock(folder: &Path) -> Result<File, JournalError> {
@@ -47,16 +48,9 @@ pub(super) fn read_reserved(folder: &Path) -> u64 {
     text.trim().parse().unwrap_or(0)
 }
 
-/// Writes the reserved sequence: a new file beside it, sync, rename, sync of the folder.
+/// Writes the reserved sequence, whole or not at all.
 pub(super) fn write_reserved(folder: &Path, reserved: u64) -> Result<(), JournalError> {
     let path = folder.join("journal.seq");
-    let new = folder.join("journal.seq.new");
-    let written = (|| {
-        let mut file = File::create(&new)?;
-        writeln!(file, "{reserved}")?;
-        file.sync_all()?;
-        fs::rename(&new, &path)?;
-        File::open(folder)?.sync_all()
-    })();
-    written.map_err(|source| JournalError::File { path, action: "written", source })
+    let written = disk::replace(&path, format!("{reserved}\n").as_bytes());
+    written.map_err(|error| JournalError::File { path, action: "written", source: error.source })
 }

@@ -1,5 +1,7 @@
 //! The store on a real folder: what comes back, what damage costs, what the quota keeps.
 
+#![expect(clippy::disallowed_methods, reason = "files of a test need not outlive a power cut")]
+
 use std::fs;
 use std::path::Path;
 

@@ -1,5 +1,7 @@
 //! The writer before failing, full, panicking and damaged stores, and its memory at the bound.
 
+#![expect(clippy::disallowed_methods, reason = "the channel of a test is read to its end")]
+
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 
