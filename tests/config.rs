@@ -356,12 +356,15 @@ proptest! {
 
 #[test]
 fn the_examples_of_the_documentation_are_in_order() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
-    let text = read(&path);
-    let blocks: Vec<&str> =
-        text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert!(!blocks.is_empty());
-    for block in blocks {
-        checked(block).unwrap_or_else(|faults| panic!("{faults}\n{block}"));
+    for document in ["docs/configuration.md", "README.md"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
+        let text = read(&path);
+        let blocks: Vec<&str> =
+            text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert!(!blocks.is_empty(), "{document}");
+        for block in blocks {
+            checked(block).unwrap_or_else(|faults| panic!("{document}: {faults}\n{block}"));
+        }
     }
+    checked(outpost::plant::greenhouse_config()).unwrap_or_else(|faults| panic!("{faults}"));
 }

@@ -11,6 +11,7 @@ mod summary;
 mod version;
 mod view;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -95,7 +96,11 @@ fn logging(quiet: bool) {
         let default = format!("{default},{}", crate::link::broker::LOG_DIRECTIVE);
         tracing_subscriber::EnvFilter::new(default)
     });
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
 }
 
 /// Completes at SIGTERM or Ctrl-C.
