@@ -507,7 +507,10 @@ impl Runtime<'_> {
             MindEvent::State(state) => {
                 let (word, text, sha256) = match state {
                     MindState::Loading => (MindWord::Loading, String::new(), String::new()),
-                    MindState::Ready(facts, _) => (MindWord::Ready, model, facts.sha256),
+                    MindState::Ready(facts, _) => {
+                        self.log_memory();
+                        (MindWord::Ready, model, facts.sha256)
+                    }
                     MindState::Missing { path } => {
                         (MindWord::Missing, path.display().to_string(), String::new())
                     }
@@ -545,6 +548,24 @@ impl Runtime<'_> {
                 }
             }
         }
+    }
+
+    /// One log line with what the mind's process takes, once it is ready.
+    fn log_memory(&self) {
+        let Some(mind) = &self.mind else { return };
+        let handle = mind.handle.clone();
+        tokio::spawn(async move {
+            if let Some(report) = handle.memory().await {
+                let mb = |bytes: u64| (bytes as f64 / 1e5).round() / 10.0;
+                tracing::info!(
+                    pss_mb = mb(report.pss_bytes),
+                    own_mb = mb(report.anonymous_bytes),
+                    of_it_kv_mb = mb(report.kv_bytes),
+                    file_mb = mb(report.file_bytes),
+                    "memory of the mind's process"
+                );
+            }
+        });
     }
 
     /// The last words, and the end of everything that runs.
