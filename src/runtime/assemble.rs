@@ -50,8 +50,11 @@ impl Memory {
         let options = journal::Options { quota_bytes: config.journal.quota_bytes };
         match journal::open(&config.journal.path, options, listener) {
             Ok((journal, restored)) => {
-                let damage = restored.damage.clone().into_iter();
-                let notices = damage.map(|what| ("journal".to_string(), what, Severity::Alarm));
+                let refused = restored.refused.clone().map(|reason| {
+                    format!("the disk takes nothing now, records wait in memory: {reason}")
+                });
+                let news = restored.damage.clone().into_iter().chain(refused);
+                let notices = news.map(|what| ("journal".to_string(), what, Severity::Alarm));
                 let notices = notices.collect();
                 Ok(Memory { journal: Some(journal), events, restored, notices })
             }

@@ -141,6 +141,8 @@ struct Runtime<'a> {
     sent: std::collections::BTreeSet<u64>,
     next_token: u64,
     trust: crate::clock::ClockTrust,
+    /// The last reason why the mind did not take a question: said once.
+    refusal_said: Option<String>,
     stopped: bool,
     observer: &'a mut dyn Observer,
 }
@@ -185,6 +187,7 @@ pub async fn run(
         sent: std::collections::BTreeSet::new(),
         next_token: 1 << 62,
         trust: crate::clock::ClockTrust::Unset,
+        refusal_said: None,
         stopped: false,
         observer,
     };
@@ -535,7 +538,11 @@ impl Runtime<'_> {
                 self.clock.arrive(1);
             }
             MindEvent::Refused { id, reason } => {
-                tracing::warn!(id, reason, "the mind refused a question");
+                if self.refusal_said.as_ref() != Some(&reason) {
+                    let text = format!("the mind cannot read a decision: {reason}");
+                    self.notice("mind", text, Severity::Warning);
+                    self.refusal_said = Some(reason);
+                }
                 self.apply(Event::Mind(MindNews::Lost { id }));
                 self.clock.arrive(1);
             }
