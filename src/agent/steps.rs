@@ -45,7 +45,8 @@ impl Agent {
             cause: cause.into(),
             off_after_ms: pulse.map(|max| u64::try_from(max.as_millis()).unwrap_or(u64::MAX)),
         });
-        let token = self.send(id, &setting, (!at_once).then_some(seq));
+        let after = (!at_once).then_some(seq);
+        let token = self.send(id, &setting, after);
         self.counters.sent += 1;
         let state = self.world.actuator_mut(id);
         state.owner = Some(by);
@@ -56,7 +57,7 @@ impl Agent {
         }
         let due = now.after(actuator.confirm_within);
         let cause = cause.into();
-        state.pending = Some(Pending { setting, token, due, tries: 1, by, cause, command });
+        state.pending = Some(Pending { setting, token, due, tries: 1, after, by, cause, command });
     }
 
     fn send(&mut self, id: ActuatorId, setting: &Setting, after: Option<u64>) -> u64 {
@@ -78,9 +79,17 @@ impl Agent {
     /// A newer command takes the place of one that waits.
     fn replace_pending(&mut self, id: ActuatorId) {
         let Some(old) = self.world.actuator_mut(id).pending.take() else { return };
+        self.withdraw(&old);
         self.counters.unconfirmed += 1;
         self.step(id, &old, StepState::Unconfirmed, "replaced by a newer command");
         self.end_command(old.command, CommandState::Failed, "replaced by a newer command");
+    }
+
+    /// What waits for the journal does not go after what takes its place.
+    fn withdraw(&mut self, pending: &Pending) {
+        if pending.after.is_some() {
+            self.out.push(Effect::Withdraw { token: pending.token });
+        }
     }
 
     fn step(&mut self, id: ActuatorId, pending: &Pending, state: StepState, why: &str) -> u64 {
@@ -200,6 +209,7 @@ impl Agent {
         let state = self.world.actuator_mut(id);
         let Some(pending) = state.pending.take() else { return };
         state.confirmed = None;
+        self.withdraw(&pending);
         self.counters.unconfirmed += 1;
         self.step(id, &pending, StepState::Unconfirmed, why);
         self.end_command(pending.command, CommandState::Failed, why);
@@ -239,7 +249,8 @@ impl Agent {
         if again && self.link_since.is_some() && self.allowed_again(id, &pending) {
             pending.tries += 1;
             pending.due = self.now.tick.after(actuator.confirm_within);
-            pending.token = self.send(id, &pending.setting, None);
+            self.withdraw(&pending);
+            pending.token = self.send(id, &pending.setting, pending.after);
             self.world.actuator_mut(id).pending = Some(pending);
             return;
         }

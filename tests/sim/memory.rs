@@ -69,10 +69,14 @@ impl Memory {
                     return Err(format!("invariant 4: command {kind}/{id} went {states:?}"));
                 }
             }
-            Entry::Mode { actuator, mode } => drop(self.modes.insert(actuator, mode)),
-            Entry::Hold { actuator, for_ms: 0 } => drop(self.holds.remove(&actuator)),
+            Entry::Mode { actuator, mode } => {
+                self.modes.insert(actuator, mode);
+            }
+            Entry::Hold { actuator, for_ms: 0 } => {
+                self.holds.remove(&actuator);
+            }
             Entry::Hold { actuator, for_ms } => {
-                drop(self.holds.insert(actuator, unix_ms + for_ms as i64));
+                self.holds.insert(actuator, unix_ms + for_ms as i64);
             }
             Entry::Step { state: StepState::Refused, .. } => {}
             Entry::Step { actuator, setting, state, off_after_ms, .. } => {

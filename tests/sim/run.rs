@@ -480,6 +480,10 @@ impl Sim {
                     }
                     self.send(token, device, payload, after)?;
                 }
+                Effect::Withdraw { token } => {
+                    self.held.retain(|(_, waiting, ..)| *waiting != token);
+                    self.of_command.remove(&token);
+                }
                 Effect::Report { report, .. } => self.reported(report),
                 Effect::Ask(question) => self.asked(&question)?,
                 Effect::Stopped => self.stopped = true,
