@@ -109,6 +109,9 @@ pub const CANDIDATES_MAX: usize = 8;
 pub const COMMAND_ID_KEPT_MS: i64 = 90 * 24 * 3600 * 1000;
 /// Most command ids kept; at 10,000 in 90 days (one each 13 minutes) the oldest ended one goes.
 pub const COMMAND_IDS_MAX: usize = 10_000;
+/// Pause between two looks at which ids and retained states are over, in milliseconds: a minute,
+/// since both are hours and days.
+pub const COMMANDS_LOOK_MS: u64 = 60_000;
 /// How long a command's last state stays retained on the bus after its end: 24 h (design §5).
 pub const COMMAND_STATE_RETAINED_MS: u64 = 24 * 3600 * 1000;
 /// Default life of a device command without `ttl_s`, in seconds (design §5).

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::core::Agent;
 use super::effect::Report;
 use super::event::{Body, DeviceCommand};
-use crate::clock::{ClockTrust, Tick};
+use crate::clock::Tick;
 use crate::config::Mode;
 use crate::domain::{ActuatorId, CommandState, Decider, Entry, Setting, Severity};
 use crate::limits;
@@ -18,8 +18,11 @@ pub struct CommandMemory {
     pub state: CommandState,
     /// Why.
     pub reason: String,
-    /// Wall time of the last change, in milliseconds since 1970.
-    pub unix_ms: i64,
+    /// When it changed last, or when this start found it in the journal. The wall clock has no say:
+    /// a jump must not make an id forgotten and its command carried out again.
+    pub changed: Tick,
+    /// The order of changes, for the bound on their number.
+    pub order: u64,
     /// When it ended in this start; its retained state is cleared 24 h later.
     pub ended: Option<Tick>,
 }
@@ -208,10 +211,12 @@ impl Agent {
             state,
             reason: reason.into(),
         });
+        self.commands_order += 1;
         let memory = CommandMemory {
             state,
             reason: reason.into(),
-            unix_ms: self.now.unix_ms,
+            changed: self.now.tick,
+            order: self.commands_order,
             ended: state.is_terminal().then_some(self.now.tick),
         };
         self.commands.insert(key.clone(), memory);
@@ -235,20 +240,22 @@ impl Agent {
             return;
         }
         let ended = self.commands.iter().filter(|(_, memory)| memory.state.is_terminal());
-        if let Some(key) = ended.min_by_key(|(_, memory)| memory.unix_ms).map(|(key, _)| key) {
+        if let Some(key) = ended.min_by_key(|(_, memory)| memory.order).map(|(key, _)| key) {
             let key = key.clone();
             self.commands.remove(&key);
         }
     }
 
-    /// Takes over the ids of the journal; what was open ends here.
+    /// Takes over the ids of the journal, oldest change first; what was open ends here.
     pub(super) fn resume_commands(
         &mut self,
         commands: Vec<(String, String, CommandState, String, i64)>,
     ) {
-        for (kind, id, state, reason, unix_ms) in commands {
+        for (kind, id, state, reason, _) in commands {
             let ended = state.is_terminal().then_some(self.now.tick);
-            let memory = CommandMemory { state, reason, unix_ms, ended };
+            self.commands_order += 1;
+            let (changed, order) = (self.now.tick, self.commands_order);
+            let memory = CommandMemory { state, reason, changed, order, ended };
             self.commands.insert((kind, id), memory);
         }
         self.end_open_commands("the agent was started again before it ended");
@@ -267,8 +274,8 @@ impl Agent {
     pub(super) fn report_commands(&mut self) {
         let fresh = Duration::from_millis(limits::COMMAND_STATE_RETAINED_MS);
         let recent = self.commands.iter().filter(|(_, memory)| {
-            memory.ended.is_none_or(|at| self.now.tick.since(at) < fresh)
-                && self.now.unix_ms - memory.unix_ms < fresh.as_millis() as i64
+            !memory.state.is_terminal()
+                || memory.ended.is_some_and(|at| self.now.tick.since(at) < fresh)
         });
         let recent: Vec<_> = recent
             .map(|(key, memory)| (key.clone(), memory.state, memory.reason.clone()))
@@ -286,6 +293,12 @@ impl Agent {
             let waits = self.approvals.remove(at);
             self.clear_approval(&waits.id);
         }
+        // Looking at thousands of ids at every reading would cost more than the reading.
+        let pause = Duration::from_millis(limits::COMMANDS_LOOK_MS);
+        if self.commands_looked.is_some_and(|at| now.since(at) < pause) {
+            return;
+        }
+        self.commands_looked = Some(now);
         let fresh = Duration::from_millis(limits::COMMAND_STATE_RETAINED_MS);
         let over = self
             .commands
@@ -298,10 +311,8 @@ impl Agent {
                 memory.ended = None;
             }
         }
-        if self.now.trust == ClockTrust::Synced {
-            let oldest = self.now.unix_ms - limits::COMMAND_ID_KEPT_MS;
-            self.commands
-                .retain(|_, memory| memory.unix_ms >= oldest || !memory.state.is_terminal());
-        }
+        let kept = Duration::from_millis(limits::COMMAND_ID_KEPT_MS.unsigned_abs());
+        self.commands
+            .retain(|_, memory| now.since(memory.changed) < kept || !memory.state.is_terminal());
     }
 }

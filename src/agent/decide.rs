@@ -265,7 +265,9 @@ impl Agent {
             let state = self.world.actuator(id);
             let planned = matches!(state.owner, Some(Decider::Planner | Decider::Mind));
             let held = state.held_until.is_some_and(|until| until > self.now.tick);
-            if !planned || held || state.heading() == Some(&actuator.safe) {
+            // One of which nothing is known is on its way to `safe` already.
+            let known = state.heading().is_some();
+            if !planned || held || !known || self.heads_for(id, &actuator.safe) {
                 continue;
             }
             let Some(sensor) = self.all_blind(actuator, hearing) else { continue };

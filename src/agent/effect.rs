@@ -28,6 +28,12 @@ pub enum Effect {
         /// The record that must be stored first; `None`: at once (rules, interlocks).
         after: Option<u64>,
     },
+    /// A message to a device that has not gone out yet must not go any more: something newer or
+    /// more urgent took its place. One that is out already stays out.
+    Withdraw {
+        /// The token of its `Send`.
+        token: u64,
+    },
     /// Tell the outside.
     Report {
         /// What.

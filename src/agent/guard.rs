@@ -61,7 +61,8 @@ impl Agent {
         let state = self.world.actuator(id);
         let reflex = by == Decider::Rule;
         let planned = matches!(by, Decider::Planner | Decider::Mind | Decider::Cloud);
-        if self.stopping.is_some() && !reflex {
+        // Nobody would end what a rule began now.
+        if self.stopping.is_some() && !(reflex && *setting == actuator.safe) {
             return Err(Refusal::Stopping);
         }
         if self.mode_of(id) == Mode::Observe {
@@ -145,7 +146,9 @@ impl Agent {
         let is_on = |setting: &Setting| match setting {
             Setting::On => true,
             Setting::Off => false,
-            Setting::Level(_) | Setting::Choice(_) => *setting != actuator.safe,
+            Setting::Level(_) | Setting::Choice(_) => {
+                !super::steps::same(actuator, &actuator.safe, setting)
+            }
         };
         if is_on(confirmed) == is_on(setting) {
             return None;

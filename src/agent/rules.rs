@@ -58,7 +58,7 @@ impl Agent {
         let mut sent = false;
         for &id in interlock.forbid.actuators() {
             let safe = &config.actuators[usize::from(id.0)].safe;
-            if self.world.actuator(id).heading() == Some(safe) {
+            if self.heads_for(id, safe) {
                 continue;
             }
             if !self.may_send_at_all(id) || self.makes_worse(id, safe) {
@@ -108,7 +108,7 @@ impl Agent {
         let cause = format!("rule {}", rule.name);
         let mut sent = false;
         for (id, setting) in &rule.set {
-            if self.world.actuator(*id).heading() == Some(setting) {
+            if self.heads_for(*id, setting) {
                 continue;
             }
             if self.rule_before(index, *id) {
@@ -167,7 +167,8 @@ impl Agent {
                 _ => {
                     let state = self.world.actuator(id);
                     let old = std::iter::once(state.confirmed.clone());
-                    old.chain(state.in_flight.iter().cloned().map(Some)).collect()
+                    old.chain(state.in_flight.iter().map(|(setting, _)| Some(setting.clone())))
+                        .collect()
                 }
             };
             if combinations.len() * values.len() > COMBINATIONS_MAX {

@@ -13,6 +13,10 @@ use crate::domain::{
 };
 use crate::limits;
 
+/// Pauses between two messages to a device of which nothing is known: a minute, then ten.
+const RETRY_SAFE_MIN: Duration = Duration::from_secs(60);
+const RETRY_SAFE_MAX: Duration = Duration::from_secs(600);
+
 impl Agent {
     /// Sends for a rule or an interlock: the message first, its record in the same batch.
     pub(super) fn issue_now(&mut self, id: ActuatorId, set: Setting, by: Decider, cause: &str) {
@@ -45,18 +49,28 @@ impl Agent {
             cause: cause.into(),
             off_after_ms: pulse.map(|max| u64::try_from(max.as_millis()).unwrap_or(u64::MAX)),
         });
-        let token = self.send(id, &setting, (!at_once).then_some(seq));
+        let after = (!at_once).then_some(seq);
+        let token = self.send(id, &setting, after);
         self.counters.sent += 1;
         let state = self.world.actuator_mut(id);
         state.owner = Some(by);
         state.off_due = pulse.map(|max| now.after(max));
-        state.in_flight.push(setting.clone());
+        state.in_flight.retain(|(other, _)| *other != setting);
+        state.in_flight.push((setting.clone(), now));
         if state.in_flight.len() > limits::SETTINGS_IN_FLIGHT_MAX {
             state.in_flight.remove(0);
+            // What is forgotten may still arrive: nothing is known, and the unknown forbids.
+            state.confirmed = None;
         }
         let due = now.after(actuator.confirm_within);
         let cause = cause.into();
-        state.pending = Some(Pending { setting, token, due, tries: 1, by, cause, command });
+        state.pending = Some(Pending { setting, token, due, tries: 1, after, by, cause, command });
+    }
+
+    /// It is set to this or on its way there, as near as a motor stops.
+    pub(super) fn heads_for(&self, id: ActuatorId, setting: &Setting) -> bool {
+        let actuator = &self.config.actuators[usize::from(id.0)];
+        self.world.actuator(id).heading().is_some_and(|at| same(actuator, setting, at))
     }
 
     fn send(&mut self, id: ActuatorId, setting: &Setting, after: Option<u64>) -> u64 {
@@ -78,9 +92,17 @@ impl Agent {
     /// A newer command takes the place of one that waits.
     fn replace_pending(&mut self, id: ActuatorId) {
         let Some(old) = self.world.actuator_mut(id).pending.take() else { return };
+        self.withdraw(&old);
         self.counters.unconfirmed += 1;
         self.step(id, &old, StepState::Unconfirmed, "replaced by a newer command");
         self.end_command(old.command, CommandState::Failed, "replaced by a newer command");
+    }
+
+    /// What waits for the journal does not go after what takes its place.
+    fn withdraw(&mut self, pending: &Pending) {
+        if pending.after.is_some() {
+            self.out.push(Effect::Withdraw { token: pending.token });
+        }
     }
 
     fn step(&mut self, id: ActuatorId, pending: &Pending, state: StepState, why: &str) -> u64 {
@@ -146,7 +168,9 @@ impl Agent {
         let now = self.now.tick;
         let state = self.world.actuator_mut(id);
         let before = state.confirmed.replace(setting.clone());
-        if before.as_ref() != Some(&setting) {
+        // A level that trembles within half a step has not been moved by anybody.
+        let moved_at_all = !before.as_ref().is_some_and(|before| same(actuator, before, &setting));
+        if moved_at_all {
             state.changed = before.as_ref().map(|_| now).or(state.changed);
             let moved = level(actuator, &setting)
                 - before.as_ref().map_or(0.0, |before| level(actuator, before));
@@ -163,7 +187,11 @@ impl Agent {
         let state = self.world.actuator_mut(id);
         let hit = |pending: &Pending| same(actuator, &pending.setting, &setting);
         if state.pending.as_ref().is_some_and(hit) {
-            state.in_flight.clear();
+            // An echo may have been on its way before the message: what was sent before this one
+            // counts until its own answer would be overdue.
+            let within = actuator.confirm_within;
+            let latest = |other: &Setting| same(actuator, other, &setting);
+            state.in_flight.retain(|(other, at)| !latest(other) && now.since(*at) < within);
             if setting == Setting::Off {
                 state.off_due = None;
             }
@@ -173,8 +201,9 @@ impl Agent {
                 self.end_command(pending.command, CommandState::Succeeded, "");
             }
         } else if state.pending.is_none() {
-            state.in_flight.clear();
-            if before.is_some() && before.as_ref() != Some(&setting) {
+            let within = actuator.confirm_within;
+            state.in_flight.retain(|(_, at)| now.since(*at) < within);
+            if moved_at_all && before.is_some() {
                 // Somebody else switched it; the planner takes it from there.
                 state.owner = None;
             }
@@ -200,6 +229,7 @@ impl Agent {
         let state = self.world.actuator_mut(id);
         let Some(pending) = state.pending.take() else { return };
         state.confirmed = None;
+        self.withdraw(&pending);
         self.counters.unconfirmed += 1;
         self.step(id, &pending, StepState::Unconfirmed, why);
         self.end_command(pending.command, CommandState::Failed, why);
@@ -239,15 +269,20 @@ impl Agent {
         if again && self.link_since.is_some() && self.allowed_again(id, &pending) {
             pending.tries += 1;
             pending.due = self.now.tick.after(actuator.confirm_within);
-            pending.token = self.send(id, &pending.setting, None);
+            self.withdraw(&pending);
+            pending.token = self.send(id, &pending.setting, pending.after);
             self.world.actuator_mut(id).pending = Some(pending);
             return;
         }
         self.give_up(id, "no answer from the device");
         if actuator.state_topic.is_some() {
-            self.world.actuator_mut(id).silent_since = Some(self.now.tick);
-            let text = format!("{} is not responding", actuator.name);
-            self.say("actuator", text, Severity::Alarm);
+            // Said once, until it answers again.
+            let silent = &mut self.world.actuator_mut(id).silent_since;
+            if silent.is_none() {
+                *silent = Some(self.now.tick);
+                let text = format!("{} is not responding", actuator.name);
+                self.say("actuator", text, Severity::Alarm);
+            }
         }
     }
 
@@ -262,16 +297,18 @@ impl Agent {
         )
     }
 
-    /// An actuator of which nothing is known is sent to `safe`, each minute until it answers.
+    /// An actuator of which nothing is known is sent to `safe` until it answers: each minute, and
+    /// the longer it is silent the more seldom.
     fn retry_safe(&mut self, id: ActuatorId) {
         let state = self.world.actuator(id);
         let idle = state.confirmed.is_none() && state.pending.is_none() && state.owner.is_some();
-        let quiet = Duration::from_secs(60);
+        let silent = state.silent_since.map_or(Duration::ZERO, |at| self.now.tick.since(at));
+        let quiet = silent.clamp(RETRY_SAFE_MIN, RETRY_SAFE_MAX);
         let last = state.sent.back().copied();
         let waited = last.is_none_or(|at| self.now.tick.since(at) >= quiet);
         if idle && waited && self.may_send_at_all(id) && self.stopping.is_none() {
             let safe = self.config.actuators[usize::from(id.0)].safe.clone();
-            if !self.makes_worse(id, &safe) {
+            if !self.makes_worse(id, &safe) && self.rule_against(id, &safe).is_none() {
                 self.issue_now(id, safe, Decider::Rule, "state unknown");
             }
         }
@@ -291,7 +328,9 @@ impl Agent {
                 self.at_start(id);
             } else if self.world.actuator(id).confirmed.is_none() {
                 let safe = self.config.actuators[index].safe.clone();
-                if self.world.actuator(id).owner.is_some() && !self.makes_worse(id, &safe) {
+                let ours = self.world.actuator(id).owner.is_some();
+                let ruled = self.rule_against(id, &safe).is_some();
+                if ours && !ruled && !self.makes_worse(id, &safe) {
                     self.issue_now(id, safe, Decider::Rule, "connection restored");
                 }
             }
@@ -344,17 +383,33 @@ impl Agent {
         self.stopping = Some(self.now.tick.after(Duration::from_millis(limits::HAND_OVER_MS_MAX)));
         for index in 0..self.config.actuators.len() {
             let id = ActuatorId(u16::try_from(index).unwrap_or(u16::MAX));
-            let safe = self.config.actuators[index].safe.clone();
-            let state = self.world.actuator(id);
-            let ours = state.owner.is_some() && state.heading() != Some(&safe);
-            if ours && self.may_send_at_all(id) && !self.makes_worse(id, &safe) {
-                self.issue_now(id, safe, Decider::Rule, "stop");
+            // Where nothing is known one message is tried.
+            if self.world.actuator(id).heading().is_none() {
+                self.hand_over(id);
             }
+        }
+    }
+
+    /// Sends an actuator of ours to `safe` unless that makes an interlock true.
+    fn hand_over(&mut self, id: ActuatorId) {
+        let safe = self.config.actuators[usize::from(id.0)].safe.clone();
+        let ours = self.world.actuator(id).owner.is_some() && !self.heads_for(id, &safe);
+        if ours && self.may_send_at_all(id) && !self.makes_worse(id, &safe) {
+            self.issue_now(id, safe, Decider::Rule, "stop");
         }
     }
 
     /// Ready to end when every message is answered or the time is up.
     pub(super) fn finish_stop(&mut self) {
+        if !self.stopped {
+            // Some may only go once others have gone: an interlock gives the order.
+            for index in 0..self.config.actuators.len() {
+                let id = ActuatorId(u16::try_from(index).unwrap_or(u16::MAX));
+                if self.world.actuator(id).heading().is_some() {
+                    self.hand_over(id);
+                }
+            }
+        }
         let open = self.open_steps() > 0 && self.link_since.is_some();
         let late = self.stopping.is_some_and(|at| at <= self.now.tick);
         if self.stopped || (open && !late) {
@@ -422,7 +477,7 @@ pub fn level(actuator: &Actuator, setting: &Setting) -> f64 {
 }
 
 /// The echo means the setting; levels within half a step, since motors stop near by.
-fn same(actuator: &Actuator, wanted: &Setting, echoed: &Setting) -> bool {
+pub fn same(actuator: &Actuator, wanted: &Setting, echoed: &Setting) -> bool {
     match (wanted, echoed, &actuator.kind) {
         (Setting::Level(a), Setting::Level(b), ActuatorKind::Level { step, .. }) => {
             (a - b).abs() <= step / 2.0

@@ -162,6 +162,8 @@ pub struct Pending {
     pub due: Tick,
     /// Messages sent so far.
     pub tries: u8,
+    /// The record of its intent, which must be stored before it goes; `None`: it goes at once.
+    pub after: Option<u64>,
     /// On whose behalf.
     pub by: Decider,
     /// Why.
@@ -175,8 +177,8 @@ pub struct Pending {
 pub struct ActuatorState {
     /// What it confirmed; `None`: unknown.
     pub confirmed: Option<Setting>,
-    /// Values that may have reached it since the last confirmation, oldest first.
-    pub in_flight: Vec<Setting>,
+    /// Values that may reach it still, with the time of the last message; the latest is the last.
+    pub in_flight: Vec<(Setting, Tick)>,
     /// The command that waits for an answer.
     pub pending: Option<Pending>,
     /// When its confirmed value last changed.

@@ -334,6 +334,11 @@ impl Runtime<'_> {
                     let message = Outgoing { token, topic, payload, retain: false, class };
                     self.send_after(message, after);
                 }
+                Effect::Withdraw { token } => {
+                    if self.outbox.withdraw(token) {
+                        self.clock.arrive(1);
+                    }
+                }
                 Effect::Report { report, after } => {
                     if let crate::agent::Report::Event { kind, text, severity } = &report {
                         log_event(kind, text, *severity);

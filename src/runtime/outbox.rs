@@ -29,6 +29,15 @@ impl Outbox {
         self.waiting.remove(at).map(|(_, message)| vec![message])
     }
 
+    /// Forgets a message to a device that still waits; true if there was one.
+    pub fn withdraw(&mut self, token: u64) -> bool {
+        let is = |(_, message): &(u64, Outgoing)| {
+            message.class == Class::Command && message.token == token
+        };
+        let Some(at) = self.waiting.iter().position(is) else { return false };
+        self.waiting.remove(at).is_some()
+    }
+
     /// Every record up to `upto` is stored: what may go, in order.
     pub fn stored(&mut self, upto: u64) -> Vec<Outgoing> {
         self.stored = self.stored.max(upto);
@@ -63,6 +72,17 @@ mod tests {
         assert_eq!(tokens(outbox.stored(1)), [10]);
         assert_eq!(tokens(outbox.stored(5)), [20]);
         assert_eq!(outbox.hold(4, message(30, Class::Log)).map(tokens), Some(vec![30]));
+    }
+
+    #[test]
+    fn a_withdrawn_message_never_goes() {
+        let mut outbox = Outbox::default();
+        assert!(outbox.hold(1, message(10, Class::Command)).is_none());
+        assert!(outbox.hold(1, message(20, Class::Command)).is_none());
+        assert!(outbox.withdraw(10));
+        assert!(!outbox.withdraw(10));
+        let left: Vec<_> = outbox.stored(1).iter().map(|message| message.token).collect();
+        assert_eq!(left, [20]);
     }
 
     #[test]

@@ -1,0 +1,129 @@
+//! A journal that stores late, and what a start finds in it: the same as `runtime::assemble` and
+//! the journal's side tables make of it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use outpost::agent::{Resumed, ResumedStep};
+use outpost::clock::{ClockTrust, Now};
+use outpost::config::Mode;
+use outpost::domain::{CommandState, Entry, Setting, StepState};
+
+use crate::scene::{Kind, Scene};
+
+/// What is stored of a device command, and every state that was.
+#[derive(Default)]
+pub struct Command {
+    pub states: Vec<CommandState>,
+    reason: String,
+    unix_ms: i64,
+}
+
+#[derive(Default)]
+pub struct Memory {
+    waiting: VecDeque<(u64, i64, Entry)>,
+    /// The last sequence that is stored.
+    pub stored: u64,
+    pub commands: BTreeMap<(String, String), Command>,
+    modes: BTreeMap<String, String>,
+    holds: BTreeMap<String, i64>,
+    steps: BTreeMap<String, (Setting, StepState)>,
+    pulses: BTreeMap<String, ()>,
+}
+
+impl Memory {
+    pub fn append(&mut self, seq: u64, unix_ms: i64, entry: Entry) {
+        self.waiting.push_back((seq, unix_ms, entry));
+    }
+
+    /// Everything up to `upto` is on the disk.
+    pub fn store(&mut self, upto: u64) -> Result<(), String> {
+        while self.waiting.front().is_some_and(|(seq, ..)| *seq <= upto) {
+            let Some((seq, unix_ms, entry)) = self.waiting.pop_front() else { break };
+            if seq != self.stored + 1 {
+                return Err(format!("journal: record {seq} follows {}", self.stored));
+            }
+            self.stored = seq;
+            self.follow(entry, unix_ms)?;
+        }
+        Ok(())
+    }
+
+    /// The power is gone.
+    pub fn crash(&mut self) {
+        self.waiting.clear();
+    }
+
+    fn follow(&mut self, entry: Entry, unix_ms: i64) -> Result<(), String> {
+        match entry {
+            Entry::Command { kind, id, state, reason } => {
+                let one = self.commands.entry((kind.clone(), id.clone())).or_default();
+                let forward = match one.states.last() {
+                    None => true,
+                    Some(last) => !last.is_terminal() && *last < state,
+                };
+                one.states.push(state);
+                (one.reason, one.unix_ms) = (reason, unix_ms);
+                if !forward {
+                    let states = &one.states;
+                    return Err(format!("invariant 4: command {kind}/{id} went {states:?}"));
+                }
+            }
+            Entry::Mode { actuator, mode } => {
+                self.modes.insert(actuator, mode);
+            }
+            Entry::Hold { actuator, for_ms: 0 } => {
+                self.holds.remove(&actuator);
+            }
+            Entry::Hold { actuator, for_ms } => {
+                self.holds.insert(actuator, unix_ms + for_ms as i64);
+            }
+            Entry::Step { state: StepState::Refused, .. } => {}
+            Entry::Step { actuator, setting, state, off_after_ms, .. } => {
+                if setting == Setting::On && off_after_ms.is_some() {
+                    self.pulses.insert(actuator.clone(), ());
+                } else if setting == Setting::Off && state == StepState::Confirmed {
+                    self.pulses.remove(&actuator);
+                }
+                self.steps.insert(actuator, (setting, state));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub fn resume(&self, scene: &Scene, now: Now) -> Resumed {
+        let commands = self.commands.iter().filter_map(|((kind, id), one)| {
+            let state = *one.states.last()?;
+            Some((kind.clone(), id.clone(), state, one.reason.clone(), one.unix_ms))
+        });
+        let modes = self.modes.iter().filter_map(|(name, word)| {
+            let all = [Mode::Observe, Mode::Advise, Mode::Act];
+            Some((name.clone(), all.into_iter().find(|mode| mode.word() == word)?))
+        });
+        let holds = self.holds.iter().map(|(name, until)| {
+            let left = match now.trust {
+                ClockTrust::Synced => u64::try_from(until - now.unix_ms).unwrap_or(0),
+                _ => 1_800_000,
+            };
+            (name.clone(), Duration::from_millis(left.min(7 * 24 * 3600 * 1000)))
+        });
+        let steps = self.steps.iter().map(|(name, (setting, state))| {
+            let device = scene.devices.iter().find(|one| one.name == *name);
+            let pulse = device.is_some_and(|one| one.kind == Kind::Pulse);
+            ResumedStep {
+                actuator: name.clone(),
+                setting: setting.clone(),
+                confirmed: *state == StepState::Confirmed,
+                pulse_open: self.pulses.contains_key(name) || (pulse && *setting == Setting::On),
+            }
+        });
+        Resumed {
+            next_seq: self.stored + 1,
+            commands: commands.collect(),
+            modes: modes.collect(),
+            holds: holds.filter(|(_, left)| !left.is_zero()).collect(),
+            steps: steps.collect(),
+        }
+    }
+}

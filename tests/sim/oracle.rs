@@ -1,0 +1,176 @@
+//! The simulation's own judgement: what the agent could know, kept apart from the agent, and the
+//! invariants of design §8 over it.
+
+use outpost::domain::Setting;
+
+use crate::scene::{Atom, Scene};
+
+/// Interlocks and rules react within the same event, unless they did in the last 10 s.
+pub const AGAIN_MS: u64 = 10_000;
+
+#[derive(Clone, Default)]
+pub struct Known {
+    /// The last echo, or PUBACK where there is none.
+    pub setting: Option<Setting>,
+    /// What was sent since and may have arrived, with its time.
+    pub flying: Vec<(Setting, u64)>,
+    pub last_sent: Option<(Setting, u64)>,
+    /// Messages of the running hour.
+    pub sent: u64,
+}
+
+#[derive(Clone, Default)]
+pub struct Sensed {
+    pub value: Option<f64>,
+    pub at: u64,
+}
+
+pub struct Oracle {
+    pub devices: Vec<Known>,
+    pub sensors: Vec<Sensed>,
+}
+
+/// Levels within half a step are the same.
+pub fn same(a: &Setting, b: &Setting) -> bool {
+    match (a, b) {
+        (Setting::Level(a), Setting::Level(b)) => (a - b).abs() <= 5.0,
+        _ => a == b,
+    }
+}
+
+impl Oracle {
+    pub fn new(scene: &Scene) -> Oracle {
+        Oracle {
+            devices: vec![Known::default(); scene.devices.len()],
+            sensors: vec![Sensed::default(); scene.sensors.len()],
+        }
+    }
+
+    fn sensor(&self, scene: &Scene, index: usize, now: u64) -> Option<f64> {
+        let sensed = &self.sensors[index];
+        let fresh = now - sensed.at <= 3 * scene.sensors[index].every_ms;
+        sensed.value.filter(|_| fresh)
+    }
+
+    /// The atom may hold: it does for something that the device may be set to, or it is unknown.
+    fn possible(&self, scene: &Scene, atom: &Atom, change: (usize, &Setting), now: u64) -> bool {
+        match atom {
+            Atom::Is(device, _) | Atom::LevelAbove(device, _) => {
+                if *device == change.0 {
+                    return atom.of_device(change.1);
+                }
+                let known = &self.devices[*device];
+                known.setting.as_ref().is_none_or(|setting| atom.of_device(setting))
+                    || known.flying.iter().any(|(setting, _)| atom.of_device(setting))
+            }
+            Atom::Above(sensor, _) | Atom::Below(sensor, _) => {
+                self.sensor(scene, *sensor, now).is_none_or(|value| atom.of_sensor(value))
+            }
+        }
+    }
+
+    /// The atom holds, whatever is under way.
+    pub fn certain(&self, scene: &Scene, atom: &Atom, now: u64) -> bool {
+        match atom {
+            Atom::Is(device, _) | Atom::LevelAbove(device, _) => {
+                let known = &self.devices[*device];
+                known.setting.as_ref().is_some_and(|setting| atom.of_device(setting))
+                    && known.flying.iter().all(|(setting, _)| atom.of_device(setting))
+            }
+            Atom::Above(sensor, _) | Atom::Below(sensor, _) => {
+                self.sensor(scene, *sensor, now).is_some_and(|value| atom.of_sensor(value))
+            }
+        }
+    }
+
+    /// The first interlock that may be true once the device is set to this.
+    pub fn broken_by(&self, scene: &Scene, device: usize, to: &Setting, now: u64) -> Option<usize> {
+        scene.interlocks.iter().position(|atoms| {
+            atoms.iter().any(|atom| atom.device() == Some(device))
+                && atoms.iter().all(|atom| self.possible(scene, atom, (device, to), now))
+        })
+    }
+
+    /// Invariant 1, at the moment in which a message leaves the agent.
+    pub fn sent(&mut self, scene: &Scene, device: usize, to: &Setting, now: u64) -> Option<String> {
+        let found = match *to == scene.devices[device].safe {
+            true => None,
+            false => self.broken_by(scene, device, to, now),
+        };
+        let known = &mut self.devices[device];
+        known.flying.push((to.clone(), now));
+        known.last_sent = Some((to.clone(), now));
+        known.sent += 1;
+        let lock = found?;
+        let name = &scene.devices[device].name;
+        Some(format!("invariant 1: {name} to {to} though interlock {lock} may be true then"))
+    }
+
+    /// A device, or the broker for it, says what it is set to.
+    pub fn heard(&mut self, scene: &Scene, device: usize, setting: &Setting, now: u64) {
+        let confirm_ms = scene.devices[device].confirm_ms;
+        let known = &mut self.devices[device];
+        known.setting = Some(setting.clone());
+        if known.last_sent.as_ref().is_some_and(|(last, _)| same(last, setting)) {
+            known.flying.clear();
+        } else {
+            known.flying.retain(|(_, at)| now - at < confirm_ms);
+        }
+    }
+
+    /// A reading was used (`None`: it is doubted).
+    pub fn read(&mut self, sensor: usize, value: Option<f64>, now: u64) {
+        let sensed = &mut self.sensors[sensor];
+        if value.is_some() {
+            sensed.at = now;
+        }
+        sensed.value = value;
+    }
+
+    /// Nothing is known after a start.
+    pub fn restart(&mut self) {
+        for known in &mut self.devices {
+            (known.setting, known.last_sent) = (None, None);
+            known.flying.clear();
+        }
+        for sensed in &mut self.sensors {
+            sensed.value = None;
+        }
+    }
+
+    fn settled(&self, device: usize, now: u64) -> Option<&Setting> {
+        let known = &self.devices[device];
+        let recent = known.last_sent.as_ref().is_some_and(|(_, at)| now - at < AGAIN_MS);
+        known.setting.as_ref().filter(|_| known.flying.is_empty() && !recent)
+    }
+
+    /// What must be sent within the event that is being dealt with: settings by device, and why.
+    pub fn reflexes(&self, scene: &Scene, now: u64) -> Vec<(usize, Setting, String)> {
+        let mut due = Vec::new();
+        for (index, atoms) in scene.interlocks.iter().enumerate() {
+            if !atoms.iter().all(|atom| self.certain(scene, atom, now)) {
+                continue;
+            }
+            for device in atoms.iter().filter_map(Atom::device) {
+                let safe = &scene.devices[device].safe;
+                let moved = self.settled(device, now).is_some_and(|is| !same(is, safe));
+                if moved && self.broken_by(scene, device, safe, now).is_none() {
+                    due.push((device, safe.clone(), format!("interlock {index} is true")));
+                }
+            }
+        }
+        for (index, rule) in scene.rules.iter().enumerate() {
+            let first = scene.rules.iter().position(|one| one.device == rule.device);
+            let holds = rule.when.iter().all(|atom| self.certain(scene, atom, now));
+            let moved = self.settled(rule.device, now).is_some_and(|is| !same(is, &rule.set));
+            let locked = scene
+                .interlocks
+                .iter()
+                .any(|atoms| atoms.iter().any(|atom| atom.device() == Some(rule.device)));
+            if first == Some(index) && holds && moved && !locked {
+                due.push((rule.device, rule.set.clone(), format!("rule {index} holds")));
+            }
+        }
+        due
+    }
+}

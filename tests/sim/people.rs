@@ -1,0 +1,185 @@
+//! Operators and the judgement at the end: what must hold once faults are over.
+
+use outpost::agent::Event;
+use outpost::domain::CommandState;
+
+use crate::run::{JUDGED_MS, Next, Sim};
+use crate::scene::MARKER;
+
+impl Sim {
+    /// An operator asks for something, perhaps nonsense, perhaps again.
+    pub fn operator(&mut self) -> Result<(), String> {
+        if !self.faulty() {
+            return Ok(());
+        }
+        let wait = self.rng.int(5_000, 300_000);
+        self.later(wait, Next::Operator);
+        if !self.link_up || self.agent.is_none() {
+            return Ok(());
+        }
+        let (kind, id, payload, retained) = match self.rng.chance(0.2) && !self.said.is_empty() {
+            true => self.said[self.rng.index(self.said.len())].clone(),
+            false => self.new_command(),
+        };
+        self.said.push((kind.clone(), id.clone(), payload.clone(), retained));
+        // QoS 1 brings a message twice at times, and two operators speak at once.
+        let times = if self.rng.chance(0.1) { 2 } else { 1 };
+        for _ in 0..times {
+            let Some(event) = self.inbox.command(&kind, &id, &payload, retained) else { continue };
+            self.heard_ids.insert((kind.clone(), id.clone()));
+            if let Event::Command(command) = &event
+                && let Ok(outpost::agent::Event::Command(_)) = Ok::<_, ()>(event.clone())
+                && command.body.is_ok()
+                && kind == "mode"
+            {
+                // Whether it was taken is not known here; reflexes are judged with care from now.
+                self.mode = "observe".into();
+            }
+            self.event(event)?;
+        }
+        if self.rng.chance(0.15) {
+            let (kind, id, payload, retained) = self.new_command();
+            if let Some(event) = self.inbox.command(&kind, &id, &payload, retained) {
+                self.mode = if kind == "mode" { "observe".into() } else { self.mode.clone() };
+                self.heard_ids.insert((kind, id));
+                self.event(event)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn new_command(&mut self) -> (String, String, Vec<u8>, bool) {
+        let number = self.said.len();
+        let mut id = format!("c{number}-{}", self.rng.int(0, 9));
+        let device = self.rng.index(self.scene.devices.len());
+        let setting = self.scene.some_setting(&mut self.rng, device);
+        let name = self.scene.devices[device].name.clone();
+        let hold = self.rng.int(0, 600);
+        let mut payload = match &setting {
+            outpost::domain::Setting::Level(level) => {
+                format!("{{\"actuator\":\"{name}\",\"value\":{level},\"hold_s\":{hold}")
+            }
+            word => format!("{{\"actuator\":\"{name}\",\"value\":\"{word}\",\"hold_s\":{hold}"),
+        };
+        if self.plan.crashes && self.rng.chance(0.4) {
+            let ago = self.rng.int(0, 80) as i64;
+            let at = (self.clock().unix_ms / 1000 - ago).max(0);
+            let at = jiff::Timestamp::from_second(at).expect("within the range of time");
+            payload.push_str(&format!(",\"issued\":\"{at}\""));
+        }
+        payload.push('}');
+        let mut kind = "set";
+        match self.rng.int(0, 19) {
+            0 => {
+                kind = "mode";
+                let mode = *self.rng.pick(&["act", "advise", "observe", "dance"]);
+                payload = format!("{{\"mode\":\"{mode}\"}}");
+            }
+            1 => {
+                kind = "mode";
+                payload = format!("{{\"mode\":\"observe\",\"actuator\":\"{name}\"}}");
+            }
+            2..=4 => {
+                kind = *self.rng.pick(&["approve", "deny"]);
+                payload = format!("{{\"approval\":\"{}\"}}", self.approval);
+            }
+            5 => payload = MARKER.as_bytes().to_vec().iter().map(|b| *b as char).collect(),
+            6 => kind = "dance",
+            7 => id = format!("{MARKER}\n\u{0}ü {number}"),
+            8 => payload = "[".repeat(3000),
+            9 => payload = "{\"actuator\":7,\"value\":{},\"ttl_s\":-1}".into(),
+            10 => payload = "{\"actuator\":\"a0\",\"value\":1e999,\"issued\":5}".into(),
+            _ => {}
+        }
+        (kind.into(), id, payload.into_bytes(), self.rng.chance(0.1))
+    }
+
+    /// Faults end: everything lives, the link is there, the mode is the configured one.
+    pub fn calm(&mut self) -> Result<(), String> {
+        for spot in &mut self.spots {
+            (spot.dead, spot.stuck) = (false, false);
+        }
+        for probe in &mut self.probes {
+            (probe.silent, probe.stuck) = (false, None);
+        }
+        self.slow_until = 0;
+        if self.agent.is_none() || !self.link_up {
+            // Its way back is already under way and takes two minutes at most.
+            self.later(10_000, Next::Calm);
+            return Ok(());
+        }
+        self.command("mode", "calm", &format!("{{\"mode\":\"{}\"}}", self.scene.mode))?;
+        for index in 0..self.scene.devices.len() {
+            let name = &self.scene.devices[index].name;
+            let payload = format!("{{\"mode\":\"act\",\"actuator\":\"{name}\"}}");
+            self.command("mode", &format!("calm-{index}"), &payload)?;
+        }
+        self.mode = self.scene.mode.into();
+        Ok(())
+    }
+
+    fn command(&mut self, kind: &str, id: &str, payload: &str) -> Result<(), String> {
+        if let Some(event) = self.inbox.command(kind, id, payload.as_bytes(), false) {
+            self.heard_ids.insert((kind.into(), id.into()));
+            self.event(event)?;
+        }
+        Ok(())
+    }
+
+    /// An hour after the last fault.
+    pub fn judge_calm(&mut self) -> Result<(), String> {
+        for (index, goal) in self.scene.goals.clone().iter().enumerate() {
+            if !self.scene.attainable(goal) {
+                continue;
+            }
+            self.out.attainable += 1;
+            let share = self.kept_ms[index] as f64 / JUDGED_MS as f64;
+            if share < 0.9 {
+                let name = &self.scene.sensors[goal.sensor].name;
+                return Err(format!(
+                    "recovery: goal {index} on {name} was kept {share:.2} of the last minutes"
+                ));
+            }
+        }
+        let Some(agent) = &self.agent else { return Err("the agent is not there".into()) };
+        match agent.open_commands() {
+            0 => Ok(()),
+            open => Err(format!("invariant 4: {open} commands are open an hour later")),
+        }
+    }
+
+    /// After the hand-over.
+    pub fn judge_end(&mut self) -> Result<(), String> {
+        if !self.stopped {
+            return Err("stop: the hand-over does not end".into());
+        }
+        self.out.commands = self.memory.commands.len() as u64;
+        for ((kind, id), command) in &self.memory.commands {
+            let ends = command.states.iter().filter(|state| state.is_terminal()).count();
+            if ends != 1 {
+                let states = &command.states;
+                return Err(format!("invariant 4: {kind}/{id} ended {ends} times: {states:?}"));
+            }
+            if command.states.contains(&CommandState::Succeeded)
+                && !command.states.contains(&CommandState::Executing)
+            {
+                return Err(format!("invariant 4: {kind}/{id} succeeded before it began"));
+            }
+        }
+        self.judge_safe()
+    }
+
+    /// What the agent had set is at `safe`, where nothing forbids it.
+    fn judge_safe(&self) -> Result<(), String> {
+        if !self.scene.orderly || self.scene.mode != "act" {
+            return Ok(());
+        }
+        for (index, device) in self.scene.devices.iter().enumerate() {
+            let is = &self.spots[index].setting;
+            if *is != device.safe && !device.keep {
+                return Err(format!("stop: {} was left at {is}", device.name));
+            }
+        }
+        Ok(())
+    }
+}

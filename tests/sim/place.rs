@@ -1,0 +1,367 @@
+//! The place: sensors that feel what devices do, devices that take messages, and all that goes
+//! wrong with them.
+
+use outpost::agent::Event;
+use outpost::clock::ClockTrust;
+use outpost::domain::Setting;
+
+use crate::run::{END_MS, JUDGED_MS, Next, Sim};
+use crate::scene::{Kind, MARKER};
+
+/// How fast the place answers, in milliseconds: ten minutes.
+const TAU_MS: f64 = 600_000.0;
+/// What a device at full changes in the end, in units: 25 outweighs every ambient value.
+const PUSH: f64 = 25.0;
+/// Most messages to one device within an hour beside twice its own limit: reflexes to `safe` and
+/// ends of pulses have none; they are at most four within 10 s, and devices fight rarely.
+const SENDS_EXTRA: u64 = 120;
+/// Most records beside readings and commands' states within an hour: for each device an intent, a
+/// refusal or an end for each message of its limit, and as much again for decisions and events.
+const RECORDS_A_DEVICE: u64 = 600;
+
+fn level(setting: &Setting, safe: &Setting) -> f64 {
+    match setting {
+        Setting::On => 1.0,
+        Setting::Level(level) => level / 100.0,
+        _ if setting == safe => 0.0,
+        _ => 0.0,
+    }
+}
+
+impl Sim {
+    /// Brings a sensor's true value to now.
+    fn evolve(&mut self, index: usize) -> f64 {
+        let sensor = &self.scene.sensors[index];
+        // Four hours a turn.
+        let turn = (self.now as f64 / 14_400_000.0 * std::f64::consts::TAU + index as f64).sin();
+        let mut target = sensor.ambient + sensor.swing * turn;
+        for (device, spot) in self.scene.devices.iter().zip(&self.spots) {
+            if let Some((of, direction)) = device.effect
+                && of == index
+            {
+                target += PUSH * direction * level(&spot.setting, &device.safe);
+            }
+        }
+        let probe = &mut self.probes[index];
+        let passed = (self.now - probe.at) as f64;
+        probe.value = target + (probe.value - target) * (-passed / TAU_MS).exp();
+        probe.at = self.now;
+        probe.value
+    }
+
+    /// A sensor's turn to speak.
+    pub fn sense(&mut self, index: usize) {
+        let every = self.scene.sensors[index].every_ms;
+        self.later(every, Next::Read(index));
+        let truth = self.evolve(index);
+        if self.now + JUDGED_MS >= END_MS {
+            for (goal, kept) in self.scene.goals.iter().zip(&mut self.kept_ms) {
+                // A unit beside the bounds is the sensor's noise and the planner's patience.
+                if goal.sensor == index && truth > goal.min - 1.0 && truth < goal.max + 1.0 {
+                    *kept += every;
+                }
+            }
+        }
+        let probe = &self.probes[index];
+        if probe.silent {
+            return;
+        }
+        let noise = self.rng.real(-0.2, 0.2);
+        let value = probe.stuck.unwrap_or(truth + noise);
+        let name = self.scene.sensors[index].name.clone();
+        let mut payload = match self.scene.sensors[index].field {
+            true => format!("{{\"v\":{value:.3}}}").into_bytes(),
+            false => format!("{value:.3}").into_bytes(),
+        };
+        let mut retained = false;
+        let mut delay = 5;
+        if self.faulty() {
+            match self.rng.int(0, 99) {
+                0 => payload = b"NaN".to_vec(),
+                1 => payload = MARKER.as_bytes().to_vec(),
+                2 => payload = b"{\"v\":9e300}".to_vec(),
+                3 => payload = vec![0xff, 0xfe],
+                4 => payload = b"9999".to_vec(),
+                5 => retained = true,
+                6 => delay = self.rng.int(5, 30_000),
+                7 => payload = format!("{{\"v\":\"{MARKER}\"}}").into_bytes(),
+                8 => return,
+                9 => payload = vec![b'['; 500],
+                _ => {}
+            }
+        }
+        self.later(delay, Next::Message { topic: format!("p/{name}"), payload, retained });
+        if self.rng.chance(0.05) {
+            let payload = if self.rng.chance(0.5) { MARKER } else { "good" };
+            let (topic, payload) = ("p/mood".to_string(), payload.as_bytes().to_vec());
+            self.later(7, Next::Message { topic, payload, retained: false });
+        }
+    }
+
+    /// A device says once a minute what it is set to.
+    pub fn speak(&mut self, index: usize) {
+        self.later(60_000, Next::Speak(index));
+        self.echo(index);
+    }
+
+    /// The device's echo, with its faults.
+    pub fn echo(&mut self, index: usize) {
+        let device = &self.scene.devices[index];
+        if !device.echo || self.spots[index].dead {
+            return;
+        }
+        let (name, confirm, orderly) = (&device.name, device.confirm_ms, self.scene.orderly);
+        let topic = format!("p/{name}");
+        let mut setting = self.spots[index].setting.clone();
+        if let Setting::Level(level) = &mut setting {
+            // Motors stop near by.
+            *level += self.rng.real(-3.0, 3.0);
+        }
+        let mut delay = self.rng.int(20, confirm / 4);
+        let faulty = self.faulty();
+        if faulty && self.rng.chance(0.03) {
+            return;
+        }
+        let mut twice = false;
+        if faulty && !orderly {
+            match self.rng.int(0, 29) {
+                0 => setting = self.scene.some_setting(&mut self.rng, index),
+                1..3 => delay = self.rng.int(20, 3 * confirm),
+                3 => twice = true,
+                _ => {}
+            }
+        }
+        let mut payload = setting.to_string().into_bytes();
+        if faulty && self.rng.chance(0.01) {
+            payload = MARKER.as_bytes().to_vec();
+        }
+        if orderly {
+            let at = (self.now + delay).max(self.spots[index].last_echo);
+            self.spots[index].last_echo = at;
+            delay = at - self.now;
+        }
+        if twice {
+            let (topic, payload) = (topic.clone(), payload.clone());
+            self.later(delay + 900, Next::Message { topic, payload, retained: false });
+        }
+        self.later(delay, Next::Message { topic, payload, retained: false });
+    }
+
+    /// The agent lets a message go, or keeps it until its record is stored.
+    pub fn send(
+        &mut self,
+        token: u64,
+        device: usize,
+        payload: Vec<u8>,
+        after: Option<u64>,
+    ) -> Result<(), String> {
+        let setting = read(&self.scene.devices[device].kind, &payload)?;
+        self.log.push_back(format!("           -> {device} {setting} {token} after {after:?}"));
+        let broken = self.oracle.sent(&self.scene, device, &setting, self.now);
+        if let Some(what) = broken {
+            return Err(what);
+        }
+        let most = 2 * u64::from(self.scene.devices[device].per_hour) + SENDS_EXTRA;
+        let sent = self.oracle.devices[device].sent;
+        self.out.sends_an_hour_max = self.out.sends_an_hour_max.max(sent);
+        if sent > most {
+            let name = &self.scene.devices[device].name;
+            return Err(format!("bound: {sent} messages to {name} within an hour, {most} allowed"));
+        }
+        match after {
+            Some(seq) if seq > self.memory.stored => {
+                self.held.push_back((seq, token, device, payload));
+                Ok(())
+            }
+            _ => self.publish(token, device, payload),
+        }
+    }
+
+    /// Counts records that no reading and no operator asked for.
+    pub fn count_record(&mut self) -> Result<(), String> {
+        let hour = self.now / 3_600_000;
+        if self.hour.0 != hour {
+            self.hour = (hour, 0);
+            for known in &mut self.oracle.devices {
+                known.sent = 0;
+            }
+        }
+        self.hour.1 += 1;
+        self.out.records_an_hour_max = self.out.records_an_hour_max.max(self.hour.1);
+        let most = RECORDS_A_DEVICE * self.scene.devices.len() as u64;
+        match self.hour.1 > most {
+            true => Err(format!("bound: {} records within an hour, {most} allowed", self.hour.1)),
+            false => Ok(()),
+        }
+    }
+
+    /// What the journal has stored may go.
+    pub fn release(&mut self) -> Result<(), String> {
+        while self.held.front().is_some_and(|(seq, ..)| *seq <= self.memory.stored) {
+            let Some((_, token, device, payload)) = self.held.pop_front() else { break };
+            self.publish(token, device, payload)?;
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, token: u64, device: usize, payload: Vec<u8>) -> Result<(), String> {
+        self.out.sends += 1;
+        if let Some(id) = self.of_command.remove(&token) {
+            let others = self.carried_out.iter().filter(|(one, _)| *one == id).count();
+            self.carried_out.insert((id.clone(), token));
+            if others > 0 {
+                return Err(format!("invariant 4: {id} was carried out twice"));
+            }
+        }
+        if !self.link_up {
+            return self.event(Event::Lost { token });
+        }
+        let (spec, orderly) = (&self.scene.devices[device], self.scene.orderly);
+        let faulty = self.faulty();
+        self.outstanding.insert(token, device);
+        let mut delay = match (orderly, spec.echo) {
+            (true, false) => 10,
+            _ => self.rng.int(20, 400),
+        };
+        if faulty && (spec.echo || !orderly) {
+            if self.rng.chance(0.04) {
+                self.later(50, Next::Acked(token));
+                return Ok(());
+            }
+            if !orderly && self.rng.chance(0.05) {
+                delay = self.rng.int(20, 15_000);
+            }
+        }
+        if orderly {
+            delay = (self.now + delay).max(self.spots[device].last_arrival) - self.now;
+            self.spots[device].last_arrival = self.now + delay;
+        }
+        self.later(delay, Next::Arrive { device, payload });
+        if !(faulty && self.rng.chance(0.02) && !(orderly && !spec_echo(self, device))) {
+            let wait = if orderly { 30 } else { self.rng.int(20, 300) };
+            self.later(wait, Next::Acked(token));
+        }
+        Ok(())
+    }
+
+    /// A message reaches its device.
+    pub fn arrive(&mut self, device: usize, payload: &[u8]) -> Result<(), String> {
+        if self.spots[device].dead {
+            return Ok(());
+        }
+        let setting = read(&self.scene.devices[device].kind, payload)?;
+        if !self.spots[device].stuck && self.spots[device].setting != setting {
+            self.log
+                .push_back(format!("{:10.3} device {device} is {setting}", self.now as f64 / 1e3));
+            for index in 0..self.scene.sensors.len() {
+                self.evolve(index);
+            }
+            self.spots[device].setting = setting;
+            self.judge_devices(device)?;
+        }
+        self.echo(device);
+        Ok(())
+    }
+
+    /// Invariant 1 at the devices: where messages keep their order and echoes are true, no message
+    /// of the agent makes a forbidden state, but one to `safe` of which nothing was known.
+    fn judge_devices(&self, device: usize) -> Result<(), String> {
+        let to_safe = self.spots[device].setting == self.scene.devices[device].safe;
+        if !self.scene.orderly || to_safe {
+            return Ok(());
+        }
+        for (index, atoms) in self.scene.interlocks.iter().enumerate() {
+            let named = atoms.iter().any(|atom| atom.device() == Some(device));
+            let holds = |atom: &crate::scene::Atom| {
+                atom.device().is_some_and(|of| atom.of_device(&self.spots[of].setting))
+            };
+            if named && atoms.iter().all(holds) {
+                let name = &self.scene.devices[device].name;
+                return Err(format!("invariant 1: {name} has arrived in interlock {index}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Something goes wrong.
+    pub fn fault(&mut self) -> Result<(), String> {
+        if !self.faulty() {
+            return Ok(());
+        }
+        let wait = self.rng.int(20_000, 300_000);
+        self.later(wait, Next::Fault);
+        self.jump();
+        let device = self.rng.index(self.spots.len());
+        let sensor = self.rng.index(self.probes.len());
+        let orderly = self.scene.orderly;
+        let mute = orderly && !self.scene.devices[device].echo;
+        let length = self.rng.int(10_000, 900_000);
+        match self.rng.int(0, 9) {
+            0 if !mute => {
+                self.spots[device].dead = true;
+                self.later(length, Next::Heal(device));
+            }
+            1 if !mute => {
+                self.spots[device].stuck = true;
+                self.later(length, Next::Heal(device));
+            }
+            2 | 3 if !orderly => {
+                self.spots[device].setting = self.scene.some_setting(&mut self.rng, device);
+                self.echo(device);
+            }
+            4 => {
+                self.probes[sensor].silent = true;
+                self.later(length, Next::Sensor(sensor));
+            }
+            5 => {
+                self.probes[sensor].stuck = Some(self.rng.real(10.0, 40.0));
+                self.later(length, Next::Sensor(sensor));
+            }
+            6 => return self.event_link_down(),
+            7 => self.slow_until = self.now + length / 4,
+            8 if self.plan.crashes && self.agent.is_some() => self.crash(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn event_link_down(&mut self) -> Result<(), String> {
+        self.later(0, Next::LinkDown);
+        Ok(())
+    }
+
+    /// The wall clock jumps, and is believed more or less.
+    fn jump(&mut self) {
+        if !self.plan.jumps || !self.clock_rng.chance(0.3) {
+            return;
+        }
+        let hour = 3_600_000;
+        let most = *self.clock_rng.pick(&[hour, 24 * hour, 24 * 365 * hour]);
+        self.wall_ms += self.clock_rng.int(0, 2 * most) as i64 - most as i64;
+        let all = [ClockTrust::Unset, ClockTrust::Restored, ClockTrust::Synced];
+        self.trust = *self.clock_rng.pick(&all);
+    }
+}
+
+fn spec_echo(sim: &Sim, device: usize) -> bool {
+    sim.scene.devices[device].echo
+}
+
+/// What a payload sets a device to.
+fn read(kind: &Kind, payload: &[u8]) -> Result<Setting, String> {
+    let word = String::from_utf8_lossy(payload).into_owned();
+    let bad = || format!("a device got {word}");
+    match kind {
+        Kind::Switch | Kind::Pulse => match &*word {
+            "ON" => Ok(Setting::On),
+            "OFF" => Ok(Setting::Off),
+            _ => Err(bad()),
+        },
+        Kind::Level => match word.parse::<f64>() {
+            Ok(level) if (0.0..=100.0).contains(&level) => Ok(Setting::Level(level)),
+            _ => Err(bad()),
+        },
+        Kind::Choice if ["low", "mid", "high"].contains(&&*word) => Ok(Setting::Choice(word)),
+        Kind::Choice => Err(bad()),
+    }
+}

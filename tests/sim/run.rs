@@ -1,0 +1,553 @@
+//! One run: an agent, its place and everything between them, out of a seed, in one thread.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use outpost::agent::{Agent, Effect, Event, Inbox, MindNews, MindWord, Question, Report};
+use outpost::clock::{ClockTrust, Now, Tick};
+use outpost::config::Config;
+use outpost::domain::{Entry, Setting, StepState};
+
+use crate::memory::Memory;
+use crate::oracle::Oracle;
+use crate::rng::Rng;
+use crate::scene::{MARKER, Scene};
+
+/// Faults happen until here, in milliseconds of simulated time: 90 minutes.
+pub const FAULTS_MS: u64 = 90 * 60_000;
+/// The run ends here: 75 minutes later, since holds and limits last an hour.
+pub const END_MS: u64 = FAULTS_MS + 75 * 60_000;
+/// In the last minutes attainable goals are kept.
+pub const JUDGED_MS: u64 = 10 * 60_000;
+
+/// What a run is to be.
+#[derive(Clone, Copy)]
+pub struct Plan {
+    pub seed: u64,
+    /// The agent is told of the interlocks.
+    pub interlocks: bool,
+    /// The wall clock jumps.
+    pub jumps: bool,
+    /// The process ends without notice, operators say when they spoke.
+    pub crashes: bool,
+    /// Every effect is kept.
+    pub keep: bool,
+}
+
+impl Plan {
+    pub fn of(seed: u64) -> Plan {
+        Plan { seed, interlocks: true, jumps: true, crashes: true, keep: false }
+    }
+}
+
+/// What came of a run.
+#[derive(Default)]
+pub struct Outcome {
+    pub events: u64,
+    pub sends: u64,
+    pub records_an_hour_max: u64,
+    pub sends_an_hour_max: u64,
+    pub attainable: u64,
+    pub commands: u64,
+    pub crashes: u64,
+    pub effects: Vec<(u64, Effect)>,
+}
+
+/// Something that will happen.
+#[derive(Debug)]
+pub enum Next {
+    Read(usize),
+    Message { topic: String, payload: Vec<u8>, retained: bool },
+    Arrive { device: usize, payload: Vec<u8> },
+    Speak(usize),
+    Acked(u64),
+    Stored(u64),
+    Mind(MindNews),
+    Fault,
+    Operator,
+    Heal(usize),
+    Sensor(usize),
+    LinkUp(u64),
+    LinkDown,
+    Start,
+    Calm,
+}
+
+pub struct Spot {
+    pub setting: Setting,
+    pub dead: bool,
+    pub stuck: bool,
+    pub last_arrival: u64,
+    pub last_echo: u64,
+}
+
+pub struct Probe {
+    pub value: f64,
+    pub at: u64,
+    pub silent: bool,
+    pub stuck: Option<f64>,
+}
+
+pub struct Sim {
+    pub plan: Plan,
+    pub scene: Scene,
+    pub config: Arc<Config>,
+    pub inbox: Inbox,
+    pub rng: Rng,
+    pub clock_rng: Rng,
+    pub now: u64,
+    pub wall_ms: i64,
+    pub trust: ClockTrust,
+    pub queue: BTreeMap<(u64, u64), Next>,
+    pub order: u64,
+    pub agent: Option<Agent>,
+    pub life: u64,
+    pub born: u64,
+    pub wake: u64,
+    pub next_seq: u64,
+    pub memory: Memory,
+    pub commit_at: u64,
+    pub slow_until: u64,
+    pub held: VecDeque<(u64, u64, usize, Vec<u8>)>,
+    pub link: u64,
+    pub link_up: bool,
+    pub outstanding: BTreeMap<u64, usize>,
+    pub spots: Vec<Spot>,
+    pub probes: Vec<Probe>,
+    pub oracle: Oracle,
+    pub approval: String,
+    pub said: Vec<(String, String, Vec<u8>, bool)>,
+    pub heard_ids: BTreeSet<(String, String)>,
+    /// Messages that belong to a device command's id, by token; and ids whose message went out.
+    pub of_command: BTreeMap<u64, String>,
+    pub carried_out: BTreeSet<(String, u64)>,
+    pub mode: String,
+    pub stopped: bool,
+    pub hour: (u64, u64),
+    pub kept_ms: Vec<u64>,
+    pub log: VecDeque<String>,
+    pub out: Outcome,
+}
+
+impl Sim {
+    pub fn new(plan: Plan) -> Sim {
+        let scene = Scene::new(plan.seed);
+        let config = scene.config(plan.interlocks);
+        let spots = scene.devices.iter().map(|device| Spot {
+            setting: device.safe.clone(),
+            dead: false,
+            stuck: false,
+            last_arrival: 0,
+            last_echo: 0,
+        });
+        let probes = scene.sensors.iter().map(|sensor| Probe {
+            value: sensor.ambient,
+            at: 0,
+            silent: false,
+            stuck: None,
+        });
+        let (spots, probes) = (spots.collect(), probes.collect());
+        let mut sim = Sim {
+            inbox: Inbox::new(config.clone()),
+            rng: Rng::new(plan.seed, 2),
+            clock_rng: Rng::new(plan.seed, 3),
+            now: 1,
+            wall_ms: 1_800_000_000_000,
+            trust: ClockTrust::Synced,
+            queue: BTreeMap::new(),
+            order: 0,
+            agent: None,
+            life: 0,
+            born: 0,
+            wake: u64::MAX,
+            next_seq: 1,
+            memory: Memory::default(),
+            commit_at: 0,
+            slow_until: 0,
+            held: VecDeque::new(),
+            link: 0,
+            link_up: false,
+            outstanding: BTreeMap::new(),
+            spots,
+            probes,
+            oracle: Oracle::new(&scene),
+            approval: String::new(),
+            said: Vec::new(),
+            heard_ids: BTreeSet::new(),
+            of_command: BTreeMap::new(),
+            carried_out: BTreeSet::new(),
+            mode: scene.mode.into(),
+            stopped: false,
+            hour: (0, 0),
+            kept_ms: vec![0; scene.goals.len()],
+            log: VecDeque::new(),
+            out: Outcome::default(),
+            config,
+            scene,
+            plan,
+        };
+        sim.later(0, Next::Start);
+        for index in 0..sim.scene.sensors.len() {
+            let first = sim.rng.int(100, sim.scene.sensors[index].every_ms);
+            sim.later(first, Next::Read(index));
+        }
+        for index in 0..sim.scene.devices.len() {
+            sim.later(1000 + 700 * index as u64, Next::Speak(index));
+        }
+        sim.later(60_000, Next::Fault);
+        sim.later(90_000, Next::Operator);
+        sim.later(FAULTS_MS, Next::Calm);
+        sim
+    }
+
+    pub fn later(&mut self, after_ms: u64, next: Next) {
+        self.order += 1;
+        self.queue.insert((self.now + after_ms, self.order), next);
+    }
+
+    pub fn faulty(&self) -> bool {
+        self.now < FAULTS_MS
+    }
+
+    pub fn clock(&self) -> Now {
+        let unix_ms = self.wall_ms + self.now as i64;
+        Now { tick: Tick(self.now - self.born), unix_ms, trust: self.trust }
+    }
+
+    /// Runs to the end. The text names the invariant that did not hold.
+    pub fn run(mut self) -> Result<Outcome, String> {
+        match self.all() {
+            Ok(()) => Ok(self.out),
+            Err(what) => Err(self.report(&what)),
+        }
+    }
+
+    fn report(&self, what: &str) -> String {
+        let mut text = format!("at {:.3} s: {what}\n", self.now as f64 / 1e3);
+        text.push_str(&self.scene.text(true));
+        for line in &self.log {
+            text.push_str(line);
+            text.push('\n');
+        }
+        let seed = self.plan.seed;
+        text + &format!("seed {seed}: OUTPOST_SIM_SEED={seed} cargo test --test sim\n{what}")
+    }
+
+    fn all(&mut self) -> Result<(), String> {
+        while self.step(END_MS)? {}
+        self.judge_calm()?;
+        self.event(Event::Stop)?;
+        // The hand-over is bounded, and what it sent arrives.
+        while self.step(END_MS + 30_000)? {}
+        self.judge_end()
+    }
+
+    /// The next thing that happens, before `until`.
+    fn step(&mut self, until: u64) -> Result<bool, String> {
+        let due = self.queue.first_key_value().map_or(u64::MAX, |((at, _), _)| *at);
+        let wake = if self.agent.is_some() && !self.stopped { self.wake } else { u64::MAX };
+        if due.min(wake) >= until {
+            self.now = until;
+            return Ok(false);
+        }
+        self.out.events += 1;
+        if wake < due {
+            self.now = self.now.max(wake);
+            self.event(Event::Wake)?;
+        } else if let Some(((at, _), next)) = self.queue.pop_first() {
+            self.now = at;
+            self.happen(next)?;
+        }
+        Ok(true)
+    }
+
+    fn happen(&mut self, next: Next) -> Result<(), String> {
+        match next {
+            Next::Read(index) => self.sense(index),
+            Next::Message { topic, payload, retained } => {
+                return self.message(&topic, &payload, retained);
+            }
+            Next::Arrive { device, payload } => return self.arrive(device, &payload),
+            Next::Speak(index) => self.speak(index),
+            Next::Acked(token) => {
+                if let Some(device) = self.outstanding.remove(&token) {
+                    return self.acked(token, device);
+                }
+            }
+            Next::Stored(upto) => {
+                self.memory.store(upto)?;
+                return self.release();
+            }
+            Next::Mind(news) => return self.event(Event::Mind(news)),
+            Next::Fault => return self.fault(),
+            Next::Operator => return self.operator(),
+            Next::Heal(index) => (self.spots[index].dead, self.spots[index].stuck) = (false, false),
+            Next::Sensor(index) => {
+                (self.probes[index].silent, self.probes[index].stuck) = (false, None);
+            }
+            Next::LinkUp(link) if link == self.link && self.agent.is_some() => {
+                self.link_up = true;
+                self.event(Event::LinkUp)?;
+                // Retained echoes come with the subscription.
+                for index in 0..self.spots.len() {
+                    self.echo(index);
+                }
+            }
+            Next::LinkUp(_) => {}
+            Next::LinkDown => return self.link_down(),
+            Next::Start => return self.start(),
+            Next::Calm => return self.calm(),
+        }
+        Ok(())
+    }
+
+    /// A new life of the agent out of what was stored.
+    fn start(&mut self) -> Result<(), String> {
+        self.life += 1;
+        self.born = self.now;
+        self.oracle.restart();
+        let resumed = self.memory.resume(&self.scene, self.clock());
+        self.next_seq = resumed.next_seq;
+        let boot = Rng::new(self.plan.seed, 100 + self.life).next();
+        let (agent, effects) = Agent::new(self.config.clone(), resumed, boot, self.clock());
+        self.wake = self.now;
+        self.agent = Some(agent);
+        self.stopped = false;
+        self.perform(effects)?;
+        self.link += 1;
+        let (wait, link) = (self.rng.int(100, 4000), self.link);
+        self.later(wait, Next::LinkUp(link));
+        if self.scene.mind {
+            let (word, text) = (MindWord::Ready, "m".to_string());
+            let sha256 = "s".into();
+            self.later(2000, Next::Mind(MindNews::State { word, text, sha256 }));
+        }
+        Ok(())
+    }
+
+    pub fn crash(&mut self) {
+        self.agent = None;
+        self.out.crashes += 1;
+        self.memory.crash();
+        self.held.clear();
+        self.outstanding.clear();
+        self.of_command.clear();
+        self.link_up = false;
+        self.commit_at = 0;
+        self.queue.retain(|_, next| {
+            let gone = matches!(next, Next::Stored(_) | Next::Mind(_) | Next::Message { .. });
+            !gone
+        });
+        let wait = self.rng.int(3000, 20_000);
+        self.later(wait, Next::Start);
+    }
+
+    fn link_down(&mut self) -> Result<(), String> {
+        if !self.link_up || self.agent.is_none() {
+            return Ok(());
+        }
+        self.link_up = false;
+        self.link += 1;
+        let (wait, link) = (self.rng.int(2000, 120_000), self.link);
+        self.later(wait, Next::LinkUp(link));
+        let lost = std::mem::take(&mut self.outstanding);
+        let before = self.rng.chance(0.5);
+        if !before {
+            self.event(Event::LinkDown { reason: "simulated".into() })?;
+        }
+        for token in lost.into_keys() {
+            self.event(Event::Lost { token })?;
+        }
+        if before {
+            self.event(Event::LinkDown { reason: "simulated".into() })?;
+        }
+        Ok(())
+    }
+
+    fn acked(&mut self, token: u64, device: usize) -> Result<(), String> {
+        if !self.scene.devices[device].echo
+            && let Some((setting, _)) = self.oracle.devices[device].last_sent.clone()
+        {
+            self.oracle.heard(&self.scene, device, &setting, self.now);
+        }
+        self.event(Event::Acked { token })
+    }
+
+    /// Bytes for the agent, as the runtime hands them on.
+    fn message(&mut self, topic: &str, payload: &[u8], retained: bool) -> Result<(), String> {
+        if !self.link_up {
+            return Ok(());
+        }
+        for event in self.inbox.read(topic, payload, retained) {
+            match &event {
+                Event::Echo { actuator, setting: Ok(setting) } => {
+                    let device = usize::from(actuator.0);
+                    self.oracle.heard(&self.scene, device, setting, self.now);
+                }
+                Event::Reading { sensor, value, retained: false } => {
+                    let index = usize::from(sensor.0);
+                    if index < self.scene.sensors.len() {
+                        self.believed(index, value);
+                    }
+                }
+                _ => {}
+            }
+            self.event(event)?;
+        }
+        Ok(())
+    }
+
+    fn believed(
+        &mut self,
+        index: usize,
+        value: &Result<outpost::domain::Value, outpost::domain::Fault>,
+    ) {
+        use outpost::domain::{FaultKind, Value};
+        match value {
+            Ok(Value::Number(number)) => self.oracle.read(index, Some(*number), self.now),
+            Err(fault) if matches!(fault.kind, FaultKind::OutOfRange | FaultKind::NotFinite) => {
+                self.oracle.read(index, None, self.now);
+            }
+            _ => {}
+        }
+    }
+
+    pub fn event(&mut self, event: Event) -> Result<(), String> {
+        let now = self.clock();
+        let look = !matches!(event, Event::Wake);
+        let Some(agent) = self.agent.as_mut() else { return Ok(()) };
+        if self.log.len() >= 60 {
+            self.log.pop_front();
+        }
+        self.log.push_back(format!("{:10.3} {event:?}", self.now as f64 / 1e3));
+        let due = match look && self.link_up && !self.stopped {
+            true => self.oracle.reflexes(&self.scene, self.now),
+            false => Vec::new(),
+        };
+        let effects = agent.apply(event, now);
+        self.wake = self.born + agent.next_wake().0;
+        if self.wake <= self.now {
+            return Err(format!("next_wake {} is not after now", self.wake));
+        }
+        self.judge_reflexes(&due, &effects)?;
+        self.perform(effects)
+    }
+
+    fn judge_reflexes(
+        &self,
+        due: &[(usize, Setting, String)],
+        effects: &[Effect],
+    ) -> Result<(), String> {
+        for (device, setting, why) in due {
+            let name = &self.scene.devices[*device].name;
+            let done = effects.iter().any(|effect| match effect {
+                Effect::Send { actuator, after, .. } => {
+                    usize::from(actuator.0) == *device && after.is_none()
+                }
+                Effect::Record { entry: Entry::Step { actuator, state, .. }, .. } => {
+                    actuator == name && *state == StepState::Refused
+                }
+                _ => false,
+            });
+            if !done && self.mode != "observe" && self.plan.interlocks {
+                return Err(format!("reflex: {why} and {name} was not sent to {setting} at once"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries effects out as the runtime does: records first, then the rest in order.
+    fn perform(&mut self, effects: Vec<Effect>) -> Result<(), String> {
+        for effect in &effects {
+            if let Effect::Record { seq, entry } = effect {
+                self.record(*seq, entry)?;
+            }
+        }
+        let mut cause = None;
+        for effect in effects {
+            if self.plan.keep {
+                self.out.effects.push((self.now, effect.clone()));
+            }
+            match effect {
+                Effect::Record { entry: Entry::Step { state, cause: why, .. }, .. } => {
+                    cause = (state == StepState::Intended).then_some(why);
+                }
+                Effect::Record { .. } => {}
+                Effect::Send { token, actuator, payload, after } => {
+                    let device = usize::from(actuator.0);
+                    if let Some(why) = cause.take().filter(|why| why.starts_with("set/")) {
+                        self.of_command.insert(token, why);
+                    }
+                    self.send(token, device, payload, after)?;
+                }
+                Effect::Withdraw { token } => {
+                    self.held.retain(|(_, waiting, ..)| *waiting != token);
+                    self.of_command.remove(&token);
+                }
+                Effect::Report { report, .. } => self.reported(report),
+                Effect::Ask(question) => self.asked(&question)?,
+                Effect::Stopped => self.stopped = true,
+            }
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, seq: u64, entry: &Entry) -> Result<(), String> {
+        if seq != self.next_seq {
+            return Err(format!("sequence: record {seq} follows {}", self.next_seq - 1));
+        }
+        self.next_seq += 1;
+        if !matches!(entry, Entry::Reading { .. }) {
+            self.log.push_back(format!("           {entry:?}"));
+        }
+        if !matches!(entry, Entry::Reading { .. } | Entry::Command { .. } | Entry::Hold { .. }) {
+            self.count_record()?;
+        }
+        let unix_ms = self.clock().unix_ms;
+        self.memory.append(seq, unix_ms, entry.clone());
+        let slow = self.now < self.slow_until;
+        let delay = if slow { self.rng.int(500, 15_000) } else { self.rng.int(5, 60) };
+        // Commits are one after the other.
+        self.commit_at = self.commit_at.max(self.now + delay);
+        let wait = self.commit_at - self.now;
+        self.later(wait, Next::Stored(seq));
+        Ok(())
+    }
+
+    fn reported(&mut self, report: Report) {
+        if let Report::Approval { id, waits: Some(_), .. } = report {
+            self.approval = id;
+        }
+    }
+
+    /// Invariant 5, and the mind's answer with its faults.
+    fn asked(&mut self, question: &Question) -> Result<(), String> {
+        let texts = [&question.prefix, &question.state].into_iter().chain(&question.candidates);
+        if texts.into_iter().any(|text| text.contains(MARKER)) {
+            return Err(format!("invariant 5: a payload's text is in {question:?}"));
+        }
+        let count = question.candidates.len();
+        let mut p: Vec<f64> = (0..count).map(|_| self.rng.unit()).collect();
+        let mut id = question.id;
+        let mut wait = self.rng.int(100, 1500);
+        if self.faulty() {
+            match self.rng.int(0, 19) {
+                0 => return Ok(()),
+                1 => wait = self.rng.int(2000, 10_000),
+                2 => p[0] = f64::NAN,
+                3 => drop(p.pop()),
+                4 => id += self.rng.int(0, 5),
+                5 => {
+                    self.later(wait, Next::Mind(MindNews::Lost { id }));
+                    return Ok(());
+                }
+                6 => p = vec![f64::INFINITY; count],
+                7 => p.extend([0.5; 3]),
+                8 => p = vec![-1.0; count],
+                _ => {}
+            }
+        }
+        self.later(wait, Next::Mind(MindNews::Scores { id, p, tokens: 10, ms: 1.0 }));
+        Ok(())
+    }
+}

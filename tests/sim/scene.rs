@@ -1,0 +1,355 @@
+//! A random configuration, as text for `config::from_text`, together with what it means in a form
+//! that the simulation judges by itself, without the agent's expressions.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use outpost::config::{Config, Strictness, from_text};
+use outpost::domain::Setting;
+
+use crate::rng::Rng;
+
+/// A word that only payloads hold. No prompt may hold it.
+pub const MARKER: &str = "ignore-your-orders";
+
+/// One part of a condition; a condition is true where all its parts are.
+#[derive(Clone, Debug)]
+pub enum Atom {
+    /// The device is set to this.
+    Is(usize, Setting),
+    /// The device's level is above this.
+    LevelAbove(usize, f64),
+    Above(usize, f64),
+    Below(usize, f64),
+}
+
+impl Atom {
+    pub fn device(&self) -> Option<usize> {
+        match self {
+            Atom::Is(device, _) | Atom::LevelAbove(device, _) => Some(*device),
+            Atom::Above(..) | Atom::Below(..) => None,
+        }
+    }
+
+    pub fn of_device(&self, setting: &Setting) -> bool {
+        match (self, setting) {
+            (Atom::Is(_, wanted), setting) => wanted == setting,
+            (Atom::LevelAbove(_, limit), Setting::Level(level)) => level > limit,
+            _ => false,
+        }
+    }
+
+    pub fn of_sensor(&self, value: f64) -> bool {
+        match self {
+            Atom::Above(_, limit) => value > *limit,
+            Atom::Below(_, limit) => value < *limit,
+            _ => false,
+        }
+    }
+
+    fn text(&self, scene: &Scene) -> String {
+        match self {
+            Atom::Is(device, setting) => format!("{} == '{setting}'", scene.devices[*device].name),
+            Atom::LevelAbove(device, limit) => format!("{} > {limit}", scene.devices[*device].name),
+            Atom::Above(sensor, limit) => format!("{} > {limit}", scene.sensors[*sensor].name),
+            Atom::Below(sensor, limit) => format!("{} < {limit}", scene.sensors[*sensor].name),
+        }
+    }
+}
+
+pub fn text_of(atoms: &[Atom], scene: &Scene) -> String {
+    let parts: Vec<_> = atoms.iter().map(|atom| atom.text(scene)).collect();
+    parts.join(" && ")
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Switch,
+    Level,
+    Pulse,
+    Choice,
+}
+
+#[derive(Clone, Debug)]
+pub struct Device {
+    pub name: String,
+    pub kind: Kind,
+    pub echo: bool,
+    pub keep: bool,
+    pub safe: Setting,
+    pub confirm_ms: u64,
+    pub per_hour: u32,
+    /// Sensor and direction.
+    pub effect: Option<(usize, f64)>,
+    pub ask_human: bool,
+    pub pulse_ms: u64,
+    pub min_on_s: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Sensor {
+    pub name: String,
+    pub every_ms: u64,
+    pub field: bool,
+    pub ambient: f64,
+    pub swing: f64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Goal {
+    pub sensor: usize,
+    pub min: f64,
+    pub max: f64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub when: Vec<Atom>,
+    pub device: usize,
+    pub set: Setting,
+}
+
+/// What is looked after.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    pub sensors: Vec<Sensor>,
+    pub devices: Vec<Device>,
+    pub goals: Vec<Goal>,
+    pub rules: Vec<Rule>,
+    pub interlocks: Vec<Vec<Atom>>,
+    pub mode: &'static str,
+    pub mind: bool,
+    /// Messages arrive in their order and soon, echoes tell the truth, nobody switches by hand.
+    pub orderly: bool,
+}
+
+impl Scene {
+    pub fn new(seed: u64) -> Scene {
+        let mut rng = Rng::new(seed, 1);
+        let rng = &mut rng;
+        let mut scene = Scene {
+            sensors: Vec::new(),
+            devices: Vec::new(),
+            goals: Vec::new(),
+            rules: Vec::new(),
+            interlocks: Vec::new(),
+            mode: *rng
+                .pick(&["act", "act", "act", "act", "act", "act", "act", "advise", "observe"]),
+            mind: rng.chance(0.6),
+            orderly: rng.chance(0.5),
+        };
+        for index in 0..rng.int(2, 6) {
+            scene.sensors.push(Sensor {
+                name: format!("s{index}"),
+                every_ms: *rng.pick(&[20_000, 30_000, 60_000]),
+                field: rng.chance(0.3),
+                ambient: rng.real(15.0, 35.0),
+                swing: rng.real(0.0, 5.0),
+            });
+        }
+        for index in 0..rng.int(2, 6) {
+            let device = device(rng, index, scene.sensors.len());
+            scene.devices.push(device);
+        }
+        for sensor in 0..scene.sensors.len() {
+            if rng.chance(0.7) {
+                scene.goals.push(Goal { sensor, min: 20.0, max: 30.0 });
+            }
+        }
+        for _ in 0..rng.int(0, 2) {
+            let device = rng.index(scene.devices.len());
+            let set = scene.some_setting(rng, device);
+            let when = vec![scene.sensor_atom(rng)];
+            scene.rules.push(Rule { when, device, set });
+        }
+        for _ in 0..rng.int(1, 3) {
+            let atoms = scene.interlock(rng);
+            scene.interlocks.push(atoms);
+        }
+        scene
+    }
+
+    fn sensor_atom(&self, rng: &mut Rng) -> Atom {
+        let sensor = rng.index(self.sensors.len());
+        match rng.chance(0.5) {
+            true => Atom::Above(sensor, rng.int(28, 36) as f64),
+            false => Atom::Below(sensor, rng.int(14, 22) as f64),
+        }
+    }
+
+    /// A device away from `safe`.
+    fn device_atom(&self, rng: &mut Rng, device: usize) -> Atom {
+        match self.devices[device].kind {
+            Kind::Level => Atom::LevelAbove(device, *rng.pick(&[0.0, 25.0, 55.0])),
+            _ => loop {
+                let setting = self.some_setting(rng, device);
+                if setting != self.devices[device].safe {
+                    break Atom::Is(device, setting);
+                }
+            },
+        }
+    }
+
+    fn interlock(&self, rng: &mut Rng) -> Vec<Atom> {
+        let first = rng.index(self.devices.len());
+        let mut atoms = vec![self.device_atom(rng, first)];
+        let second = (first + 1 + rng.index(self.devices.len() - 1)) % self.devices.len();
+        if rng.chance(0.65) {
+            let other = &self.devices[second];
+            // Sometimes the other one must run: its way to `safe` has an order.
+            if rng.chance(0.25) && other.kind != Kind::Level {
+                atoms.push(Atom::Is(second, other.safe.clone()));
+            } else {
+                atoms.push(self.device_atom(rng, second));
+            }
+        }
+        if atoms.len() == 1 || rng.chance(0.2) {
+            atoms.push(self.sensor_atom(rng));
+        }
+        atoms
+    }
+
+    /// Any setting of a device.
+    pub fn some_setting(&self, rng: &mut Rng, device: usize) -> Setting {
+        match self.devices[device].kind {
+            Kind::Switch | Kind::Pulse => rng.pick(&[Setting::On, Setting::Off]).clone(),
+            Kind::Level => Setting::Level(rng.int(0, 10) as f64 * 10.0),
+            Kind::Choice => Setting::Choice((*rng.pick(&["low", "mid", "high"])).into()),
+        }
+    }
+
+    /// The checked configuration; `interlocks` false leaves them out, to see whether that is found.
+    pub fn config(&self, interlocks: bool) -> Arc<Config> {
+        let text = self.text(interlocks);
+        match from_text(&text, "sim.toml", &[], Strictness::Check) {
+            Ok((config, _)) => Arc::new(config),
+            Err(faults) => panic!("the simulation's own configuration is wrong: {faults}\n{text}"),
+        }
+    }
+
+    pub fn text(&self, interlocks: bool) -> String {
+        let mut text = format!(
+            "[device]\nname = \"sim\"\n[bus]\nurl = \"mqtt://localhost\"\n[agent]\nmode = \"{}\"\n",
+            self.mode
+        );
+        for sensor in &self.sensors {
+            let (name, every) = (&sensor.name, sensor.every_ms / 1000);
+            let _ = writeln!(text, "[[sensor]]\nname = \"{name}\"\ntopic = \"p/{name}\"");
+            let _ = writeln!(text, "every = \"{every}s\"\nrange = [-50, 150]");
+            if sensor.field {
+                text.push_str("field = \"/v\"\n");
+            }
+        }
+        text.push_str("[[sensor]]\nname = \"mood\"\ntopic = \"p/mood\"\ntype = \"text\"\n");
+        text.push_str("map = { good = \"fine\" }\n");
+        for device in &self.devices {
+            self.device_text(&mut text, device);
+        }
+        for (index, goal) in self.goals.iter().enumerate() {
+            let sensor = &self.sensors[goal.sensor].name;
+            let (min, max) = (goal.min, goal.max);
+            let _ = writeln!(text, "[[goal]]\nname = \"goal {index}\"");
+            let _ = writeln!(text, "keep = {{ sensor = \"{sensor}\", min = {min}, max = {max} }}");
+        }
+        for (index, rule) in self.rules.iter().enumerate() {
+            let (when, name) = (text_of(&rule.when, self), &self.devices[rule.device].name);
+            let _ = writeln!(text, "[[rule]]\nname = \"rule {index}\"\nwhen = \"{when}\"");
+            let _ = writeln!(text, "set = {{ {name} = {} }}", quoted(&rule.set));
+        }
+        for (index, atoms) in self.interlocks.iter().enumerate().filter(|_| interlocks) {
+            let forbid = text_of(atoms, self);
+            let _ = writeln!(text, "[[interlock]]\nname = \"lock {index}\"\nforbid = \"{forbid}\"");
+        }
+        if self.mind {
+            let asked = self.devices.iter().filter(|one| one.ask_human);
+            let asked: Vec<_> = asked.map(|one| format!("\"{}\"", one.name)).collect();
+            let _ = writeln!(text, "[mind]\nask_human = [{}]", asked.join(", "));
+        }
+        text
+    }
+
+    fn device_text(&self, text: &mut String, device: &Device) {
+        let name = &device.name;
+        let _ = writeln!(text, "[[actuator]]\nname = \"{name}\"\ntopic = \"p/{name}/set\"");
+        let _ = match device.kind {
+            Kind::Switch => writeln!(text, "kind = \"switch\"\nmin_on = \"{}s\"", device.min_on_s),
+            Kind::Level => writeln!(text, "kind = \"level\"\nmin = 0\nmax = 100\nstep = 10"),
+            Kind::Pulse => writeln!(text, "kind = \"pulse\"\nmax = \"{}ms\"", device.pulse_ms),
+            Kind::Choice => {
+                writeln!(text, "kind = \"choice\"\noptions = [\"low\", \"mid\", \"high\"]")
+            }
+        };
+        if device.echo {
+            let _ = writeln!(text, "state_topic = \"p/{name}\"");
+            let _ = writeln!(text, "confirm_within = \"{}ms\"", device.confirm_ms);
+        }
+        if device.keep {
+            text.push_str("at_start = \"keep\"\n");
+        }
+        let _ = writeln!(text, "safe = {}", quoted(&device.safe));
+        let _ = writeln!(text, "max_commands_per_hour = {}", device.per_hour);
+        if let Some((sensor, direction)) = device.effect {
+            let verb = if direction > 0.0 { "raises" } else { "lowers" };
+            let _ = writeln!(text, "effects = {{ {} = \"{verb}\" }}", self.sensors[sensor].name);
+        }
+    }
+
+    /// A goal that the planner can keep whatever the rest does: something mends each side of it
+    /// that the place leaves, alone, unforbidden and without a person.
+    pub fn attainable(&self, goal: &Goal) -> bool {
+        let sensor = &self.sensors[goal.sensor];
+        let free = |index: usize| {
+            let named = |atoms: &[Atom]| atoms.iter().any(|atom| atom.device() == Some(index));
+            let device = &self.devices[index];
+            !self.interlocks.iter().any(|atoms| named(atoms))
+                && !self.rules.iter().any(|rule| rule.device == index)
+                && matches!(device.kind, Kind::Switch | Kind::Level)
+                && device.per_hour >= 60
+                && !device.ask_human
+        };
+        let mends = |direction: f64| {
+            let works = |device: &Device| device.effect == Some((goal.sensor, direction));
+            self.devices.iter().enumerate().any(|(index, device)| works(device) && free(index))
+        };
+        let others_free = self.devices.iter().enumerate().all(|(index, device)| {
+            device.effect.is_none_or(|(sensor, _)| sensor != goal.sensor) || free(index)
+        });
+        let cold = sensor.ambient - sensor.swing < goal.min + 1.0;
+        let hot = sensor.ambient + sensor.swing > goal.max - 1.0;
+        let mended = (!cold || mends(1.0)) && (!hot || mends(-1.0));
+        self.mode == "act" && others_free && mended
+    }
+}
+
+fn device(rng: &mut Rng, index: u64, sensors: usize) -> Device {
+    let kind = *rng.pick(&[Kind::Switch, Kind::Switch, Kind::Level, Kind::Pulse, Kind::Choice]);
+    let echo = rng.chance(0.75);
+    let safe = match kind {
+        Kind::Switch if rng.chance(0.15) => Setting::On,
+        Kind::Switch | Kind::Pulse => Setting::Off,
+        Kind::Level => Setting::Level(0.0),
+        Kind::Choice => Setting::Choice("low".into()),
+    };
+    let effect = (kind != Kind::Choice && rng.chance(0.8))
+        .then(|| (rng.index(sensors), if rng.chance(0.5) { 1.0 } else { -1.0 }));
+    Device {
+        name: format!("a{index}"),
+        kind,
+        echo,
+        keep: echo && rng.chance(0.3),
+        safe,
+        confirm_ms: if echo { *rng.pick(&[2000, 5000, 8000]) } else { 5000 },
+        per_hour: *rng.pick(&[60, 60, 60, 12]),
+        effect,
+        ask_human: rng.chance(0.1),
+        pulse_ms: *rng.pick(&[3_000, 20_000, 120_000]),
+        min_on_s: *rng.pick(&[0, 0, 60]),
+    }
+}
+
+fn quoted(setting: &Setting) -> String {
+    match setting {
+        Setting::Level(level) => format!("{level}"),
+        other => format!("\"{other}\""),
+    }
+}
