@@ -1,0 +1,114 @@
+//! Start and end of the process.
+
+use std::time::{Duration, Instant};
+
+use crate::agent::{Agent, SOON, Site, pss_kb};
+use crate::bus::Bus;
+use crate::common::{Broker, eventually};
+use crate::place::Place;
+
+/// What a debug build may take on a loaded machine; the promise for a release build is 300 ms.
+const START_MAX: Duration = Duration::from_secs(3);
+/// The promise for the agent's process (design: 15 MB).
+const PSS_KB_MAX: u64 = 15 * 1000;
+
+#[test]
+fn sigterm_hands_everything_over_to_safe_and_says_goodbye() {
+    let broker = Broker::start();
+    let place = Place::open(&broker, 12.0);
+    let bus = Bus::join(&broker);
+    let site = Site::new(&broker, "cold-end", "");
+    let agent = Agent::start(&site);
+    bus.wait_json(0, &site.topic("status"), SOON, |status| status["state"] == "online");
+    bus.say(&site.topic("cmd/set/e1"), r#"{"actuator":"lamp","value":"on"}"#);
+    bus.say(&site.topic("cmd/set/e2"), r#"{"actuator":"siren","value":"on"}"#);
+    bus.say(&site.topic("cmd/set/e3"), r#"{"actuator":"blower","value":100}"#);
+    eventually("everything on", SOON, || {
+        let room = place.room();
+        (room.lamp && room.siren && room.blower == 100.0).then_some(())
+    });
+    let mark = bus.mark();
+    assert_eq!(agent.stop().code(), Some(0));
+    let room = place.room().clone();
+    assert!(!room.lamp && !room.siren && !room.compressor && room.blower == 0.0, "{room:?}");
+    bus.wait_json(mark, &site.topic("status"), SOON, |status| status["state"] == "offline");
+    // Who comes later finds it retained.
+    drop(bus);
+    let late = Bus::join(&broker);
+    let status = late.wait(0, "the retained status", SOON, |message| {
+        (message.topic == site.topic("status")).then(|| message.clone())
+    });
+    assert!(status.retain && status.json()["state"] == "offline", "{status:?}");
+    let open = site.records("step").into_iter().filter(|one| one["state"] == "unconfirmed");
+    let open: Vec<_> = open.filter(|one| one["cause"].to_string().contains("stop")).collect();
+    assert!(open.is_empty(), "handed over without proof: {open:?}");
+    site.verify();
+}
+
+#[test]
+fn after_a_kill_the_last_will_says_offline() {
+    let broker = Broker::start();
+    let bus = Bus::join(&broker);
+    let site = Site::new(&broker, "cold-will", "");
+    let agent = Agent::start(&site);
+    bus.wait_json(0, &site.topic("status"), SOON, |status| status["state"] == "online");
+    let mark = bus.mark();
+    agent.kill();
+    let will =
+        bus.wait_json(mark, &site.topic("status"), SOON, |status| status["state"] == "offline");
+    assert_eq!(will.as_object().unwrap().len(), 1, "the will holds only its state: {will}");
+}
+
+#[test]
+fn a_stop_while_the_broker_is_away_does_not_hang() {
+    let mut broker = Broker::start();
+    let place = Place::open(&broker, 12.0);
+    let site = Site::new(&broker, "cold-alone", "");
+    let agent = Agent::start(&site);
+    eventually("cooling", SOON + SOON, || (!place.room().commands.is_empty()).then_some(()));
+    broker.stop();
+    let began = Instant::now();
+    assert_eq!(agent.stop().code(), Some(0));
+    println!("stopped without a broker in {:?}", began.elapsed());
+    assert!(began.elapsed() < SOON);
+    site.verify();
+}
+
+#[test]
+fn the_start_waits_for_no_broker() {
+    let mut broker = Broker::start();
+    broker.stop();
+    let site = Site::new(&broker, "cold-early", "");
+    let mut agent = Agent::start(&site);
+    eventually("a journal", SOON, || {
+        site.log().contains("outpost").then(|| site.folder().join("journal").exists()).filter(|y| *y)
+    });
+    broker.restart();
+    let bus = Bus::join(&broker);
+    bus.wait_json(0, &site.topic("status"), SOON, |status| status["state"] == "online");
+    assert!(agent.lives());
+    assert!(agent.stop().success());
+}
+
+#[test]
+fn it_starts_quickly_and_takes_little_memory() {
+    let broker = Broker::start();
+    let place = Place::open(&broker, 12.0);
+    let bus = Bus::join(&broker);
+    let site = Site::new(&broker, "cold-quick", "");
+    let began = Instant::now();
+    let agent = Agent::start(&site);
+    eventually("a subscription", SOON, || {
+        broker.log().contains("Received SUBSCRIBE from outpost").then_some(())
+    });
+    let subscribed = began.elapsed();
+    bus.wait_json(0, &site.topic("status"), SOON, |status| status["state"] == "online");
+    let online = began.elapsed();
+    println!("start to first subscription {subscribed:?}, to status online {online:?}");
+    assert!(subscribed < START_MAX, "{subscribed:?}");
+    eventually("some work", SOON + SOON, || (place.room().commands.len() > 8).then_some(()));
+    let pss = pss_kb(agent.id()).unwrap();
+    println!("PSS of the agent without a mind: {pss} KB");
+    assert!(pss < PSS_KB_MAX, "PSS {pss} KB");
+    assert!(agent.stop().success());
+}

@@ -1,0 +1,22 @@
+//! The whole program, as its users have it: the real binary on a real mosquitto, with the
+//! configuration of a place that is not ours (`place.rs`: a cold room), watched from outside.
+//!
+//! `OUTPOST_LONG=1` stretches the broker's absence to two minutes. `OUTPOST_LOG` chooses what the
+//! agents log; the end of a log is shown where a test fails.
+#![allow(clippy::unwrap_used, reason = "a set-up that fails must fail the test")]
+#![allow(clippy::disallowed_methods, reason = "nobody reads a test's folder after a power cut")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod agent;
+mod bus;
+mod place;
+
+mod commands;
+mod ends;
+mod goals;
+mod mind;
+mod names;
+mod outage;
+mod payloads;
