@@ -133,7 +133,9 @@ impl Bus {
             if left.is_zero() {
                 let ours = messages[mark..].iter().filter(|one| one.topic.starts_with("outpost/"));
                 let lines: Vec<_> = ours
-                    .map(|one| format!("{} {:.300}", one.topic, String::from_utf8_lossy(&one.payload)))
+                    .map(|one| {
+                        format!("{} {:.300}", one.topic, String::from_utf8_lossy(&one.payload))
+                    })
                     .collect();
                 let tail = lines.len().saturating_sub(30);
                 drop(messages);
