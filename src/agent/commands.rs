@@ -251,8 +251,12 @@ impl Agent {
         &mut self,
         commands: Vec<(String, String, CommandState, String, i64)>,
     ) {
-        for (kind, id, state, reason, _) in commands {
-            let ended = state.is_terminal().then_some(self.now.tick);
+        let retained_ms = i64::try_from(limits::COMMAND_STATE_RETAINED_MS).unwrap_or(i64::MAX);
+        for (kind, id, state, reason, unix_ms) in commands {
+            // Older states were cleared from the broker long ago; twice the time covers a day
+            // without power.
+            let recent = self.now.unix_ms - unix_ms < 2 * retained_ms;
+            let ended = (state.is_terminal() && recent).then_some(self.now.tick);
             self.commands_order += 1;
             let (changed, order) = (self.now.tick, self.commands_order);
             let memory = CommandMemory { state, reason, changed, order, ended };

@@ -158,7 +158,7 @@ impl Agent {
         least.checked_sub(passed).filter(|left| !left.is_zero())
     }
 
-    /// Writes a refusal down; the first at the limit an hour calls a person.
+    /// Writes a refusal down.
     pub(super) fn refuse(
         &mut self,
         id: ActuatorId,
@@ -168,19 +168,27 @@ impl Agent {
         refusal: &Refusal,
     ) {
         self.counters.refused += 1;
-        let actuator = self.config.actuators[usize::from(id.0)].name.clone();
         self.record(Entry::Step {
-            actuator: actuator.clone(),
+            actuator: self.config.actuators[usize::from(id.0)].name.clone(),
             setting: setting.clone(),
             state: StepState::Refused,
             by,
             cause: format!("{cause}: {refusal}"),
             off_after_ms: None,
         });
-        if let Refusal::Limit(most) = refusal
-            && !std::mem::replace(&mut self.world.actuator_mut(id).limit_said, true)
-        {
-            let text = format!("{actuator}: {most} commands within an hour, it stays as it is");
+        if let Refusal::Limit(_) = refusal {
+            self.call_at_limit(id);
+        }
+    }
+
+    /// At the limit an hour the actuator stays as it is, and a person is called, once.
+    pub(super) fn call_at_limit(&mut self, id: ActuatorId) {
+        let actuator = &self.config.actuators[usize::from(id.0)];
+        let (name, most) = (actuator.name.clone(), actuator.commands_per_hour_max);
+        let state = self.world.actuator_mut(id);
+        let full = state.sent_last_hour(self.now.tick) >= usize::try_from(most).unwrap_or(0);
+        if full && !std::mem::replace(&mut state.limit_said, true) {
+            let text = format!("{name}: {most} commands within an hour, it stays as it is");
             self.say("command-limit", text, Severity::Alarm);
         }
     }

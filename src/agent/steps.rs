@@ -65,6 +65,7 @@ impl Agent {
         let due = now.after(actuator.confirm_within);
         let cause = cause.into();
         state.pending = Some(Pending { setting, token, due, tries: 1, after, by, cause, command });
+        self.call_at_limit(id);
     }
 
     /// It is set to this or on its way there, as near as a motor stops.

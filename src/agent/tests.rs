@@ -538,10 +538,11 @@ fn the_limit_an_hour_stops_planner_and_calls_a_person() {
     assert_eq!(sends(&effects), [], "the message at start was the one of this hour");
     let effects = bench.on(set("a", 0, true));
     assert_eq!(states(&effects, "a"), [CommandState::Rejected]);
-    assert!(effects.iter().any(|effect| {
+    let calls = |effect: &&Effect| {
         matches!(effect, Effect::Report { report: Report::Event { kind, .. }, .. }
             if kind == "command-limit")
-    }));
+    };
+    assert_eq!(bench.effects.iter().filter(calls).count(), 2, "once for each device");
 }
 
 #[test]
