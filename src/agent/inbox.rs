@@ -120,6 +120,19 @@ impl Inbox {
         })))
     }
 
+    /// The event of an operator's message that was too large to be read.
+    #[must_use]
+    pub fn oversize_command(&self, kind: &str, id: &str, bytes: usize) -> Event {
+        Event::Command(Box::new(DeviceCommand {
+            kind: kind.into(),
+            id: id.into(),
+            body: Err(too_long(bytes)),
+            issued_unix_ms: None,
+            ttl: Duration::ZERO,
+            retained: false,
+        }))
+    }
+
     #[allow(clippy::type_complexity)] // three values that are taken apart at once
     fn command_body(
         &self,
@@ -127,8 +140,7 @@ impl Inbox {
         payload: &[u8],
     ) -> Result<(Result<Body, String>, Option<i64>, Duration), String> {
         if payload.len() > limits::COMMAND_BYTES_MAX {
-            let most = limits::COMMAND_BYTES_MAX;
-            return Err(format!("{} bytes, at most {most} are read", payload.len()));
+            return Err(too_long(payload.len()));
         }
         let json: Json =
             serde_json::from_slice(payload).map_err(|error| format!("not JSON: {error}"))?;
@@ -380,6 +392,11 @@ fn wanted(actuator: &Actuator, value: &Json) -> Result<Setting, String> {
             }
         }
     }
+}
+
+/// Why a command's payload is not read.
+fn too_long(bytes: usize) -> String {
+    format!("{bytes} bytes, at most {} are read", limits::COMMAND_BYTES_MAX)
 }
 
 fn text<'a>(object: &'a serde_json::Map<String, Json>, key: &str) -> Result<&'a str, String> {

@@ -133,7 +133,8 @@ impl Agent {
                 let rest = moves.remove(rest);
                 moves.insert(0, rest);
             }
-            let broken = self.goals[worst.goal].gap.is_some_and(|gap| gap > 0.0);
+            // Broken, and by its trend it stays so; what is on its way back needs nobody.
+            let broken = self.goals[worst.goal].gap.is_some_and(|gap| gap > 0.0) && pain > 0.0;
             return broken.then(|| Plan {
                 cause: self.goal_cause(worst.goal),
                 alternatives: vec![0],

@@ -25,10 +25,7 @@ impl Runtime<'_> {
                 self.message(&topic, &payload, retained);
             }
             LinkEvent::Oversize { topic, bytes } => {
-                let topic = topic.unwrap_or_default();
-                for event in self.inbox.oversize(&topic, bytes) {
-                    self.apply(event);
-                }
+                self.oversize(&topic.unwrap_or_default(), bytes);
             }
             LinkEvent::Unreadable { bytes } => {
                 tracing::warn!(bytes, "a message with an unreadable topic was dropped");
@@ -72,6 +69,16 @@ impl Runtime<'_> {
                 }
                 self.clock.arrive(1);
             }
+        }
+    }
+
+    fn oversize(&mut self, topic: &str, bytes: usize) {
+        if let Some(DeviceTopic::Command { kind, id }) = DeviceTopic::parse(&self.device, topic) {
+            let event = self.inbox.oversize_command(kind.as_str(), id.as_str(), bytes);
+            self.apply(event);
+        }
+        for event in self.inbox.oversize(topic, bytes) {
+            self.apply(event);
         }
     }
 

@@ -164,6 +164,14 @@ impl Drop for Agent<'_> {
             let lines: Vec<_> = log.lines().collect();
             let tail = &lines[lines.len().saturating_sub(40)..];
             eprintln!("---- log of {} ----\n{}", self.site.device, tail.join("\n"));
+            let journal = Command::new(env!("CARGO_BIN_EXE_outpost"))
+                .args(["log", "tail", "-n", "200", "--config"])
+                .arg(self.site.config())
+                .output();
+            let text = journal.map(|output| output.stdout).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text);
+            let told: Vec<_> = text.lines().filter(|line| !line.contains("  reading ")).collect();
+            eprintln!("---- its journal without readings ----\n{}", told.join("\n"));
         }
     }
 }

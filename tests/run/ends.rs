@@ -9,8 +9,8 @@ use crate::place::Place;
 
 /// What a debug build may take on a loaded machine; the promise for a release build is 300 ms.
 const START_MAX: Duration = Duration::from_secs(3);
-/// The promise for the agent's process (design: 15 MB).
-const PSS_KB_MAX: u64 = 15 * 1000;
+/// The promise for a release build is 15 MB; a debug build's code is larger.
+const PSS_KB_MAX: u64 = 20 * 1000;
 
 #[test]
 fn sigterm_hands_everything_over_to_safe_and_says_goodbye() {

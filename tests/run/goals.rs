@@ -87,7 +87,8 @@ fn a_sensor_that_falls_silent_makes_the_planner_give_up_control() {
         let room = place.room();
         (room.compressor || room.blower > 0.0).then_some(())
     });
-    let (running, blowing) = (place.room().compressor, place.room().blower > 0.0);
+    let room = place.room().clone();
+    let (running, blowing) = (room.compressor, room.blower > 0.0);
     let mark = bus.mark();
     drop(place);
     // What the devices get now is heard on the bus alone.

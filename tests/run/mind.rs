@@ -164,11 +164,12 @@ fn a_mind_killed_during_a_decision_costs_that_decision_and_comes_back() {
     place.room().celsius = 11.0;
     let before = place.room().commands.len();
     let mark = bus.mark();
+    // Two plan intervals of warm readings: by then it is asked.
     eventually("readings that ask for cooling", SOON, || {
-        let warm = |one: &serde_json::Value| {
+        let warm = |one: &&serde_json::Value| {
             one["sensor"] == "room" && one["value"].as_f64().unwrap_or(0.0) > 10.5
         };
-        site.records("reading").iter().rev().take(20).any(warm).then_some(())
+        (site.records("reading").iter().filter(warm).count() >= 6).then_some(())
     });
     kill_process(mind, Signal::KILL).unwrap();
     wait_event(&bus, &site, mark, "lost");
