@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::core::Agent;
 use super::prompt;
-use super::steps::level;
+use super::steps::{level, same};
 use super::world::horizon;
 use crate::config::{Actuator, ActuatorKind, Aim};
 use crate::domain::{ActuatorId, Candidate, Decider, SensorId, Setting};
@@ -200,7 +200,7 @@ impl Agent {
         };
         let mut settings: Vec<Setting> = Vec::new();
         for setting in all {
-            if setting != *now && !settings.contains(&setting) {
+            if !same(actuator, &setting, now) && !settings.contains(&setting) {
                 settings.push(setting);
             }
         }
