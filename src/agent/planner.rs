@@ -69,8 +69,8 @@ pub struct Plan {
     pub moves: Vec<Move>,
     /// Indices of the moves that the mind may choose among; the first is the planner's own.
     pub alternatives: Vec<usize>,
-    /// A goal is or will be broken and nothing here mends it.
-    pub helpless: bool,
+    /// The goal that is broken where nothing here mends it.
+    pub helpless: Option<usize>,
 }
 
 /// A goal in force with what is expected of its sensor.
@@ -137,7 +137,7 @@ impl Agent {
             return broken.then(|| Plan {
                 cause: self.goal_cause(worst.goal),
                 alternatives: vec![0],
-                helpless: true,
+                helpless: Some(worst.goal),
                 moves,
             });
         }
@@ -148,7 +148,7 @@ impl Agent {
         };
         let sensor = (pain > 0.0).then_some(worst.sensor);
         let alternatives = self.alternatives(&moves, sensor);
-        Some(Plan { cause, moves, alternatives, helpless: false })
+        Some(Plan { cause, moves, alternatives, helpless: None })
     }
 
     fn watched(&self) -> Vec<Watched> {
