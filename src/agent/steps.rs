@@ -171,8 +171,14 @@ impl Agent {
         let now = self.now.tick;
         let state = self.world.actuator_mut(id);
         let before = state.confirmed.replace(setting.clone());
-        // A level that trembles within half a step has not been moved by anybody.
-        let moved_at_all = !before.as_ref().is_some_and(|before| same(actuator, before, &setting));
+        let was = state.settled.take().filter(|_| before.is_some());
+        let moved_at_all = !was.as_ref().is_some_and(|was| same(actuator, was, &setting));
+        let asked = state.pending.as_ref().map(|pending| &pending.setting);
+        let asked = asked.filter(|asked| same(actuator, asked, &setting));
+        state.settled = match moved_at_all {
+            true => Some(asked.unwrap_or(&setting).clone()),
+            false => was,
+        };
         if moved_at_all {
             state.changed = before.as_ref().map(|_| now).or(state.changed);
             let moved = level(actuator, &setting)

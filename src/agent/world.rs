@@ -179,6 +179,9 @@ pub struct Pending {
 pub struct ActuatorState {
     /// What it confirmed; `None`: unknown.
     pub confirmed: Option<Setting>,
+    /// What it was set to when it last moved: the setting that it confirmed, or its own first word.
+    /// A level that trembles around this has not been moved by anybody.
+    pub settled: Option<Setting>,
     /// Values that may reach it still, with the time of the last message; the latest is the last.
     pub in_flight: Vec<(Setting, Tick)>,
     /// The command that waits for an answer.
