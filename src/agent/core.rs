@@ -15,7 +15,7 @@ use super::world::{FaultCount, LocalTime, View, World, fault_index};
 use crate::clock::{Now, Tick};
 use crate::config::{Config, Mode};
 use crate::domain::{
-    ActuatorId, CommandState, Entry, Fault, FaultKind, SensorId, Setting, Severity, Value,
+    ActuatorId, CommandState, Decider, Entry, Fault, FaultKind, SensorId, Setting, Severity, Value,
 };
 use crate::limits;
 
@@ -41,6 +41,8 @@ pub struct ResumedStep {
     pub actuator: String,
     /// What it was set to.
     pub setting: Setting,
+    /// On whose behalf.
+    pub by: Decider,
     /// The device had confirmed it.
     pub confirmed: bool,
     /// It is a pulse whose end was never confirmed.
@@ -98,7 +100,8 @@ pub struct Agent {
     pub(super) mode: Mode,
     pub(super) modes: Vec<Option<Mode>>,
     pub(super) link_since: Option<Tick>,
-    pub(super) first_link: bool,
+    /// The actuators that had their start, by id: at the first moment in which something may go out.
+    pub(super) begun: Vec<bool>,
     pub(super) rules: Vec<RuleState>,
     pub(super) interlocks: Vec<RuleState>,
     pub(super) goals: Vec<GoalState>,
@@ -111,7 +114,6 @@ pub struct Agent {
     pub(super) asked: Option<Asked>,
     pub(super) plan_wanted: bool,
     pub(super) planned: Option<Tick>,
-    pub(super) helpless: Option<Tick>,
     pub(super) resumed_steps: Vec<ResumedStep>,
     pub(super) stopping: Option<Tick>,
     pub(super) stopped: bool,
@@ -146,7 +148,7 @@ impl Agent {
             next_question: 1,
             next_decision: 1,
             link_since: None,
-            first_link: true,
+            begun: vec![false; config.actuators.len()],
             goals_reported: None,
             commands: BTreeMap::new(),
             commands_order: 0,
@@ -156,7 +158,6 @@ impl Agent {
             asked: None,
             plan_wanted: false,
             planned: None,
-            helpless: None,
             resumed_steps: resumed.steps,
             stopping: None,
             stopped: false,

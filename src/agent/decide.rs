@@ -45,12 +45,9 @@ impl Agent {
         self.plan_wanted = false;
         self.planned = Some(self.now.tick);
         self.blind();
-        let Some(plan) = self.plan() else {
-            self.helpless = None;
-            return;
-        };
-        if plan.helpless {
-            self.call_for_help(plan);
+        let Some(plan) = self.plan() else { return };
+        if let Some(goal) = plan.helpless {
+            self.call_for_help(goal, plan);
         } else if self.mind_can_speak() && plan.alternatives.len() > 1 {
             self.ask(plan);
         } else {
@@ -63,13 +60,14 @@ impl Agent {
         self.mind.0 == MindWord::Ready && self.config.mind.is_some()
     }
 
-    /// No plan closes the gap: a person is called, once an hour.
-    fn call_for_help(&mut self, plan: Plan) {
+    /// No plan closes a goal's gap: a person is called, once an hour, also where it closes and
+    /// opens again meanwhile.
+    fn call_for_help(&mut self, goal: usize, plan: Plan) {
         let again = |at: Tick| self.now.tick.since(at) >= HELPLESS_AGAIN;
-        if !self.helpless.is_none_or(again) {
+        if !self.goals[goal].helpless.is_none_or(again) {
             return;
         }
-        self.helpless = Some(self.now.tick);
+        self.goals[goal].helpless = Some(self.now.tick);
         let text = format!("{}: nothing that may be done now mends it", plan.cause);
         let facts = self.facts();
         self.carry_out(plan, 0, Decider::Planner, facts, None);

@@ -19,6 +19,8 @@ pub struct GoalState {
     pub gap: Option<f64>,
     /// Wall time of the last change.
     since_unix_ms: Option<i64>,
+    /// When a person was last called because nothing mends it.
+    pub helpless: Option<Tick>,
     /// Since when its sensor cannot be believed, while it is in force.
     pub blind_since: Option<Tick>,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::core::Agent;
 use super::prompt;
-use super::steps::level;
+use super::steps::{level, same};
 use super::world::horizon;
 use crate::config::{Actuator, ActuatorKind, Aim};
 use crate::domain::{ActuatorId, Candidate, Decider, SensorId, Setting};
@@ -69,8 +69,8 @@ pub struct Plan {
     pub moves: Vec<Move>,
     /// Indices of the moves that the mind may choose among; the first is the planner's own.
     pub alternatives: Vec<usize>,
-    /// A goal is or will be broken and nothing here mends it.
-    pub helpless: bool,
+    /// The goal that is broken where nothing here mends it.
+    pub helpless: Option<usize>,
 }
 
 /// A goal in force with what is expected of its sensor.
@@ -138,7 +138,7 @@ impl Agent {
             return broken.then(|| Plan {
                 cause: self.goal_cause(worst.goal),
                 alternatives: vec![0],
-                helpless: true,
+                helpless: Some(worst.goal),
                 moves,
             });
         }
@@ -149,7 +149,7 @@ impl Agent {
         };
         let sensor = (pain > 0.0).then_some(worst.sensor);
         let alternatives = self.alternatives(&moves, sensor);
-        Some(Plan { cause, moves, alternatives, helpless: false })
+        Some(Plan { cause, moves, alternatives, helpless: None })
     }
 
     fn watched(&self) -> Vec<Watched> {
@@ -201,7 +201,7 @@ impl Agent {
         };
         let mut settings: Vec<Setting> = Vec::new();
         for setting in all {
-            if setting != *now && !settings.contains(&setting) {
+            if !same(actuator, &setting, now) && !settings.contains(&setting) {
                 settings.push(setting);
             }
         }

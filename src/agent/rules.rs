@@ -1,5 +1,6 @@
 //! Reflexes: rules and interlocks. No model, no waiting; evaluated after every event.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::core::Agent;
@@ -12,16 +13,70 @@ use crate::expr::{Expression, Truth};
 pub struct RuleState {
     /// Its condition holds.
     pub active: bool,
-    /// That its condition is unknown was said, until it is known again.
+    /// That its condition is unknown was said, until it is known again; and when.
     unknown_said: bool,
-    /// That it could not act was said, until it ends.
+    unknown_at: Option<Tick>,
+    /// That it could not act was said, until it ends; and when.
     refused_said: bool,
-    /// When it last sent something: a device that is switched back by hand is not fought faster
-    /// than each [`AGAIN`].
-    sent: Option<Tick>,
+    refused_at: Option<Tick>,
+    /// When it was last told that it holds.
+    told: Option<Tick>,
+    /// When it last sent something to each of its actuators, at most [`BURST`] times.
+    sent: Vec<(ActuatorId, VecDeque<Tick>)>,
 }
 
-/// Least time between two messages of one rule or interlock to devices that do not stay put.
+impl RuleState {
+    /// Its condition does not hold; what was sent and said is not forgotten, or a condition that
+    /// flickers would flood devices and journal.
+    fn end(&mut self) {
+        self.active = false;
+        self.unknown_said = false;
+        self.refused_said = false;
+    }
+
+    /// May it send to this actuator again? Where it has just begun to hold it acts at once, but
+    /// not without end: a device and a rule that fight would do so as fast as the bus is.
+    fn may_send(&self, id: ActuatorId, began: bool, again: Duration, now: Tick) -> bool {
+        let Some((_, sent)) = self.sent.iter().find(|(one, _)| *one == id) else { return true };
+        if began {
+            return sent.len() < BURST || sent.front().is_none_or(|at| now.since(*at) >= AGAIN);
+        }
+        sent.back().is_none_or(|at| now.since(*at) >= again)
+    }
+
+    fn has_sent(&mut self, id: ActuatorId, now: Tick) {
+        let at = self.sent.iter().position(|(one, _)| *one == id);
+        let at = at.unwrap_or_else(|| {
+            self.sent.push((id, VecDeque::new()));
+            self.sent.len() - 1
+        });
+        let sent = &mut self.sent[at].1;
+        if sent.len() == BURST {
+            sent.pop_front();
+        }
+        sent.push_back(now);
+    }
+}
+
+/// True once in a while: not again within `pause`.
+fn due(last: &mut Option<Tick>, pause: Duration, now: Tick) -> bool {
+    let due = last.is_none_or(|at| now.since(at) >= pause);
+    if due {
+        *last = Some(now);
+    }
+    due
+}
+
+/// Messages of one rule to one actuator within [`AGAIN`], where its condition flickers.
+const BURST: usize = 4;
+/// The same interlock or refusal is told once a minute, the same unknown condition once in ten.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
+const TELL_UNKNOWN_AGAIN: Duration = Duration::from_secs(600);
+/// A device that does not answer gets a rule's message at most once a minute.
+const SILENT_AGAIN: Duration = Duration::from_secs(60);
+
+/// Least time between two messages of one rule or interlock to a device that does not stay put
+/// while the condition holds: it is not fought faster.
 const AGAIN: Duration = Duration::from_secs(10);
 
 /// Most combinations of settings in flight that an interlock is tried on; more count as unknown.
@@ -45,15 +100,11 @@ impl Agent {
         let truth = self.truth_in_flight(&interlock.forbid, None);
         let state = &mut self.interlocks[index];
         if truth != Truth::True {
-            state.active = false;
-            state.refused_said = false;
+            state.end();
             return;
         }
         let began = !state.active;
         state.active = true;
-        if !began && state.sent.is_some_and(|at| self.now.tick.since(at) < AGAIN) {
-            return;
-        }
         let cause = format!("interlock {}", interlock.name);
         let mut sent = false;
         for &id in interlock.forbid.actuators() {
@@ -61,17 +112,20 @@ impl Agent {
             if self.heads_for(id, safe) {
                 continue;
             }
+            if !self.interlocks[index].may_send(id, began, self.again(id), self.now.tick) {
+                continue;
+            }
             if !self.may_send_at_all(id) || self.makes_worse(id, safe) {
                 continue;
             }
             self.issue_now(id, safe.clone(), Decider::Rule, &cause);
+            self.interlocks[index].has_sent(id, self.now.tick);
             sent = true;
         }
         if sent {
-            self.interlocks[index].sent = Some(self.now.tick);
             self.counters.by_rule += 1;
         }
-        if began {
+        if began && due(&mut self.interlocks[index].told, TELL_AGAIN, self.now.tick) {
             let text = format!("{cause} is true: everything named in it goes to safe");
             self.say("interlock", text, Severity::Warning);
         }
@@ -88,23 +142,21 @@ impl Agent {
                 state.active = false;
                 // In the first minute nothing has spoken yet; that is no news.
                 let settled = self.now.tick.since(self.world.started) > Duration::from_secs(60);
-                if settled && !std::mem::replace(&mut state.unknown_said, true) {
+                let news = settled && !std::mem::replace(&mut state.unknown_said, true);
+                if news && due(&mut state.unknown_at, TELL_UNKNOWN_AGAIN, self.now.tick) {
                     let text = format!("rule {}: its condition is unknown, it rests", rule.name);
                     self.say("rule-unknown", text, Severity::Warning);
                 }
                 return;
             }
             Truth::False => {
-                *state = RuleState::default();
+                state.end();
                 return;
             }
             Truth::True => state.unknown_said = false,
         }
         let began = !state.active;
         state.active = true;
-        if !began && state.sent.is_some_and(|at| self.now.tick.since(at) < AGAIN) {
-            return;
-        }
         let cause = format!("rule {}", rule.name);
         let mut sent = false;
         for (id, setting) in &rule.set {
@@ -114,23 +166,34 @@ impl Agent {
             if self.rule_before(index, *id) {
                 continue;
             }
+            if !self.rules[index].may_send(*id, began, self.again(*id), self.now.tick) {
+                continue;
+            }
             match self.guard(*id, setting, Decider::Rule) {
                 Ok(()) => {
                     self.issue_now(*id, setting.clone(), Decider::Rule, &cause);
+                    self.rules[index].has_sent(*id, self.now.tick);
                     sent = true;
                 }
                 Err(refusal) => {
-                    if !std::mem::replace(&mut self.rules[index].refused_said, true) {
+                    let state = &mut self.rules[index];
+                    let news = !std::mem::replace(&mut state.refused_said, true);
+                    if news && due(&mut state.refused_at, TELL_AGAIN, self.now.tick) {
                         self.refuse(*id, setting, Decider::Rule, &cause, &refusal);
                     }
                 }
             }
         }
         if sent {
-            self.rules[index].sent = Some(self.now.tick);
             self.counters.by_rule += 1;
             self.reflex_decision(&cause, &rule.set);
         }
+    }
+
+    /// Least time between two messages of a rule that holds to this actuator.
+    fn again(&self, id: ActuatorId) -> Duration {
+        let silent = self.world.actuator(id).silent_since;
+        silent.map_or(AGAIN, |at| self.now.tick.since(at).clamp(AGAIN, SILENT_AGAIN))
     }
 
     /// An earlier rule that holds sets the same actuator: the first in the file wins.

@@ -33,6 +33,7 @@ impl Agent {
         command: Option<(String, String)>,
         at_once: bool,
     ) {
+        let heading_on = self.world.actuator(id).heading() == Some(&Setting::On);
         self.replace_pending(id);
         let config = self.config.clone();
         let actuator = &config.actuators[usize::from(id.0)];
@@ -54,7 +55,9 @@ impl Agent {
         self.counters.sent += 1;
         let state = self.world.actuator_mut(id);
         state.owner = Some(by);
-        state.off_due = pulse.map(|max| now.after(max));
+        // A pulse that runs is not made longer by asking again: `max` is the longest time on.
+        let runs = state.off_due.filter(|_| heading_on);
+        state.off_due = pulse.map(|max| runs.map_or(now.after(max), |due| due.min(now.after(max))));
         state.in_flight.retain(|(other, _)| *other != setting);
         state.in_flight.push((setting.clone(), now));
         if state.in_flight.len() > limits::SETTINGS_IN_FLIGHT_MAX {
@@ -169,8 +172,14 @@ impl Agent {
         let now = self.now.tick;
         let state = self.world.actuator_mut(id);
         let before = state.confirmed.replace(setting.clone());
-        // A level that trembles within half a step has not been moved by anybody.
-        let moved_at_all = !before.as_ref().is_some_and(|before| same(actuator, before, &setting));
+        let was = state.settled.take().filter(|_| before.is_some());
+        let moved_at_all = !was.as_ref().is_some_and(|was| same(actuator, was, &setting));
+        let asked = state.pending.as_ref().map(|pending| &pending.setting);
+        let asked = asked.filter(|asked| same(actuator, asked, &setting));
+        state.settled = match moved_at_all {
+            true => Some(asked.unwrap_or(&setting).clone()),
+            false => was,
+        };
         if moved_at_all {
             state.changed = before.as_ref().map(|_| now).or(state.changed);
             let moved = level(actuator, &setting)
@@ -179,6 +188,9 @@ impl Agent {
                 self.new_regimes(actuator, moved);
             }
             self.plan_wanted = true;
+        }
+        if before.is_none() {
+            self.first_word(id, &setting);
         }
         let state = self.world.actuator_mut(id);
         if state.silent_since.take().is_some() {
@@ -208,6 +220,22 @@ impl Agent {
                 // Somebody else switched it; the planner takes it from there.
                 state.owner = None;
             }
+        }
+    }
+
+    /// A device that was kept at the start says what it is set to.
+    fn first_word(&mut self, id: ActuatorId, setting: &Setting) {
+        let config = self.config.clone();
+        let actuator = &config.actuators[usize::from(id.0)];
+        // What we had set in our last life is still ours to end.
+        let last = self.resumed_steps.iter().find(|step| step.actuator == actuator.name);
+        let ours = last.filter(|step| same(actuator, &step.setting, setting)).map(|step| step.by);
+        let now = self.now.tick;
+        let state = self.world.actuator_mut(id);
+        state.owner = state.owner.or(ours);
+        // A pulse never runs longer than its `max`, even where the record of its begin was lost.
+        if let (ActuatorKind::Pulse { max }, Setting::On) = (&actuator.kind, setting) {
+            state.off_due = state.off_due.or(Some(now.after(*max)));
         }
     }
 
@@ -241,6 +269,7 @@ impl Agent {
         let now = self.now.tick;
         for index in 0..self.config.actuators.len() {
             let id = ActuatorId(u16::try_from(index).unwrap_or(u16::MAX));
+            self.begin(id);
             let state = self.world.actuator_mut(id);
             if state.held_until.is_some_and(|until| until <= now) {
                 state.held_until = None;
@@ -251,7 +280,8 @@ impl Agent {
                 self.overdue(id);
             }
             let state = self.world.actuator(id);
-            if state.off_due.is_some_and(|due| due <= now) && self.may_send_at_all(id) {
+            if state.off_due.is_some_and(|due| due <= now) && self.link_since.is_some() {
+                // In `observe` too: what was begun is ended.
                 self.world.actuator_mut(id).off_due = None;
                 self.issue_now(id, Setting::Off, Decider::Rule, "end of the pulse");
             }
@@ -315,9 +345,8 @@ impl Agent {
         }
     }
 
-    /// The bus is there. The first time, `at_start` comes before anything else.
+    /// The bus is there. What had its start before and is not known now goes to `safe`.
     pub(super) fn link_up(&mut self) {
-        let first = std::mem::replace(&mut self.first_link, false);
         self.link_since = Some(self.now.tick);
         self.plan_wanted = true;
         for index in 0..self.config.actuators.len() {
@@ -325,9 +354,7 @@ impl Agent {
             if !self.may_send_at_all(id) {
                 continue;
             }
-            if first {
-                self.at_start(id);
-            } else if self.world.actuator(id).confirmed.is_none() {
+            if self.begun[index] && self.world.actuator(id).confirmed.is_none() {
                 let safe = self.config.actuators[index].safe.clone();
                 let ours = self.world.actuator(id).owner.is_some();
                 let ruled = self.rule_against(id, &safe).is_some();
@@ -339,6 +366,16 @@ impl Agent {
         self.report_status();
         self.goals_reported = None;
         self.report_commands();
+    }
+
+    /// The first time that something may go out to an actuator, be it the first connection or an
+    /// operator who ends `observe`, `at_start` comes before anything else.
+    fn begin(&mut self, id: ActuatorId) {
+        let index = usize::from(id.0);
+        if !self.begun[index] && self.stopping.is_none() && self.may_send_at_all(id) {
+            self.begun[index] = true;
+            self.at_start(id);
+        }
     }
 
     fn at_start(&mut self, id: ActuatorId) {

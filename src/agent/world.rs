@@ -147,7 +147,9 @@ impl SensorState {
         let noise = self.noise.unwrap_or(0.0).max(least).max(1e-12);
         let weight = 1.0 / slope_std.max(1e-12).powi(2);
         let slope = (joint / noise + self.prior_slope * weight) / (spread / noise + weight);
-        Some(Estimate { value: value - slope * time, slope })
+        let estimate = Estimate { value: value - slope * time, slope };
+        // A sensor without a range may say 1e308 twice.
+        (estimate.value.is_finite() && slope.is_finite()).then_some(estimate)
     }
 }
 
@@ -177,6 +179,9 @@ pub struct Pending {
 pub struct ActuatorState {
     /// What it confirmed; `None`: unknown.
     pub confirmed: Option<Setting>,
+    /// What it was set to when it last moved: the setting that it confirmed, or its own first word.
+    /// A level that trembles around this has not been moved by anybody.
+    pub settled: Option<Setting>,
     /// Values that may reach it still, with the time of the last message; the latest is the last.
     pub in_flight: Vec<(Setting, Tick)>,
     /// The command that waits for an answer.

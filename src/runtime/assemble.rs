@@ -118,6 +118,7 @@ fn resume(config: &Config, restored: &Restored, now: Now) -> Resumed {
         ResumedStep {
             actuator: step.actuator.clone(),
             setting: step.setting.clone(),
+            by: step.by,
             confirmed: step.state == StepState::Confirmed,
             pulse_open: open,
         }

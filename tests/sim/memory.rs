@@ -7,7 +7,7 @@ use std::time::Duration;
 use outpost::agent::{Resumed, ResumedStep};
 use outpost::clock::{ClockTrust, Now};
 use outpost::config::Mode;
-use outpost::domain::{CommandState, Entry, Setting, StepState};
+use outpost::domain::{CommandState, Decider, Entry, Setting, StepState};
 
 use crate::scene::{Kind, Scene};
 
@@ -27,7 +27,7 @@ pub struct Memory {
     pub commands: BTreeMap<(String, String), Command>,
     modes: BTreeMap<String, String>,
     holds: BTreeMap<String, i64>,
-    steps: BTreeMap<String, (Setting, StepState)>,
+    steps: BTreeMap<String, (Setting, StepState, Decider)>,
     pulses: BTreeMap<String, ()>,
 }
 
@@ -79,13 +79,13 @@ impl Memory {
                 self.holds.insert(actuator, unix_ms + for_ms as i64);
             }
             Entry::Step { state: StepState::Refused, .. } => {}
-            Entry::Step { actuator, setting, state, off_after_ms, .. } => {
+            Entry::Step { actuator, setting, state, off_after_ms, by, .. } => {
                 if setting == Setting::On && off_after_ms.is_some() {
                     self.pulses.insert(actuator.clone(), ());
                 } else if setting == Setting::Off && state == StepState::Confirmed {
                     self.pulses.remove(&actuator);
                 }
-                self.steps.insert(actuator, (setting, state));
+                self.steps.insert(actuator, (setting, state, by));
             }
             _ => {}
         }
@@ -108,12 +108,13 @@ impl Memory {
             };
             (name.clone(), Duration::from_millis(left.min(7 * 24 * 3600 * 1000)))
         });
-        let steps = self.steps.iter().map(|(name, (setting, state))| {
+        let steps = self.steps.iter().map(|(name, (setting, state, by))| {
             let device = scene.devices.iter().find(|one| one.name == *name);
             let pulse = device.is_some_and(|one| one.kind == Kind::Pulse);
             ResumedStep {
                 actuator: name.clone(),
                 setting: setting.clone(),
+                by: *by,
                 confirmed: *state == StepState::Confirmed,
                 pulse_open: self.pulses.contains_key(name) || (pulse && *setting == Setting::On),
             }

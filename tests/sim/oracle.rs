@@ -1,6 +1,8 @@
 //! The simulation's own judgement: what the agent could know, kept apart from the agent, and the
 //! invariants of design §8 over it.
 
+use std::collections::VecDeque;
+
 use outpost::domain::Setting;
 
 use crate::scene::{Atom, Scene};
@@ -15,8 +17,8 @@ pub struct Known {
     /// What was sent since and may have arrived, with its time.
     pub flying: Vec<(Setting, u64)>,
     pub last_sent: Option<(Setting, u64)>,
-    /// Messages of the running hour.
-    pub sent: u64,
+    /// Messages of the last hour.
+    pub sent_times: VecDeque<u64>,
 }
 
 #[derive(Clone, Default)]
@@ -100,7 +102,10 @@ impl Oracle {
         let known = &mut self.devices[device];
         known.flying.push((to.clone(), now));
         known.last_sent = Some((to.clone(), now));
-        known.sent += 1;
+        known.sent_times.push_back(now);
+        while known.sent_times.front().is_some_and(|at| now - at >= 3_600_000) {
+            known.sent_times.pop_front();
+        }
         let lock = found?;
         let name = &scene.devices[device].name;
         Some(format!("invariant 1: {name} to {to} though interlock {lock} may be true then"))
@@ -167,7 +172,10 @@ impl Oracle {
                 .interlocks
                 .iter()
                 .any(|atoms| atoms.iter().any(|atom| atom.device() == Some(rule.device)));
-            if first == Some(index) && holds && moved && !locked {
+            // Beyond its limit an hour it stays as it is, and that is said once.
+            let known = &self.devices[rule.device];
+            let full = known.sent_times.len() >= scene.devices[rule.device].per_hour as usize;
+            if first == Some(index) && holds && moved && !locked && !full {
                 due.push((rule.device, rule.set.clone(), format!("rule {index} holds")));
             }
         }

@@ -131,7 +131,11 @@ impl Sim {
                 _ => {}
             }
         }
-        let mut payload = setting.to_string().into_bytes();
+        let mut payload = match &setting {
+            Setting::On => b"ON".to_vec(),
+            Setting::Off => b"OFF".to_vec(),
+            other => other.to_string().into_bytes(),
+        };
         if faulty && self.rng.chance(0.01) {
             payload = MARKER.as_bytes().to_vec();
         }
@@ -162,7 +166,7 @@ impl Sim {
             return Err(what);
         }
         let most = 2 * u64::from(self.scene.devices[device].per_hour) + SENDS_EXTRA;
-        let sent = self.oracle.devices[device].sent;
+        let sent = self.oracle.devices[device].sent_times.len() as u64;
         self.out.sends_an_hour_max = self.out.sends_an_hour_max.max(sent);
         if sent > most {
             let name = &self.scene.devices[device].name;
@@ -182,9 +186,6 @@ impl Sim {
         let hour = self.now / 3_600_000;
         if self.hour.0 != hour {
             self.hour = (hour, 0);
-            for known in &mut self.oracle.devices {
-                known.sent = 0;
-            }
         }
         self.hour.1 += 1;
         self.out.records_an_hour_max = self.out.records_an_hour_max.max(self.hour.1);

@@ -20,6 +20,9 @@ pub const END_MS: u64 = FAULTS_MS + 75 * 60_000;
 /// In the last minutes attainable goals are kept.
 pub const JUDGED_MS: u64 = 10 * 60_000;
 
+/// Lines that a failing seed prints before its end.
+const LOG_LINES: usize = 100_000;
+
 /// What a run is to be.
 #[derive(Clone, Copy)]
 pub struct Plan {
@@ -416,7 +419,7 @@ impl Sim {
         let now = self.clock();
         let look = !matches!(event, Event::Wake);
         let Some(agent) = self.agent.as_mut() else { return Ok(()) };
-        if self.log.len() >= 60 {
+        while self.log.len() >= LOG_LINES {
             self.log.pop_front();
         }
         self.log.push_back(format!("{:10.3} {event:?}", self.now as f64 / 1e3));
