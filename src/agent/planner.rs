@@ -22,6 +22,9 @@ const PUSH: f64 = 0.5;
 const GAP_WEIGHT: f64 = 2.0;
 /// Additional weight of being outside the bounds themselves.
 const OUTSIDE_WEIGHT: f64 = 4.0;
+/// Share of the horizon that counts for a goal that is broken now. It is to be mended soon, not at
+/// the horizon's end; what would overshoot by then can be ended when it is mended.
+const BROKEN_LOOK: f64 = 0.25;
 /// What running something at full level costs in utility, beside the operator's own `cost`.
 const USE_COST: f64 = 0.03;
 /// What the operator's dearest actuator costs in addition; others in proportion.
@@ -81,6 +84,8 @@ struct Watched {
     max: Option<f64>,
     scale: f64,
     weight: f64,
+    /// Share of the horizon that is looked ahead.
+    look: f64,
     expected: f64,
 }
 
@@ -160,6 +165,9 @@ impl Agent {
             }
             let estimate = self.estimate(*sensor)?;
             let every = self.config.sensors[usize::from(sensor.0)].every;
+            let broken = self.goals[index].gap.is_some_and(|gap| gap > 0.0);
+            let look = if broken { BROKEN_LOOK } else { 1.0 };
+            let ahead = horizon(every).as_secs_f64() * look;
             Some(Watched {
                 goal: index,
                 sensor: *sensor,
@@ -167,7 +175,8 @@ impl Agent {
                 max: *max,
                 scale: self.scale_of(*sensor),
                 weight: goal.weight,
-                expected: estimate.value + estimate.slope * horizon(every).as_secs_f64(),
+                look,
+                expected: estimate.value + estimate.slope * ahead,
             })
         });
         goals.collect()
@@ -221,7 +230,7 @@ impl Agent {
                 let every = self.config.sensors[usize::from(one.sensor.0)].every;
                 let works = actuator.effects.iter().find(|(sensor, _)| *sensor == one.sensor);
                 let push = works.map_or(0.0, |(_, direction)| direction * moved);
-                value += push * expected_push(one.scale, every);
+                value += push * expected_push(one.scale, every) * one.look;
             }
             raw -= one.pain(value);
             let sensor = &self.config.sensors[usize::from(one.sensor.0)];
