@@ -86,6 +86,8 @@ struct Watched {
     weight: f64,
     /// Share of the horizon that is looked ahead.
     look: f64,
+    /// Broken, and by its trend still so at the whole horizon's end.
+    stays_broken: bool,
     expected: f64,
 }
 
@@ -138,8 +140,8 @@ impl Agent {
                 let rest = moves.remove(rest);
                 moves.insert(0, rest);
             }
-            // Broken, and by its trend it stays so; what is on its way back needs nobody.
-            let broken = self.goals[worst.goal].gap.is_some_and(|gap| gap > 0.0) && pain > 0.0;
+            // What is on its way back needs nobody.
+            let broken = worst.stays_broken;
             return broken.then(|| Plan {
                 cause: self.goal_cause(worst.goal),
                 alternatives: vec![0],
@@ -167,7 +169,10 @@ impl Agent {
             let every = self.config.sensors[usize::from(sensor.0)].every;
             let broken = self.goals[index].gap.is_some_and(|gap| gap > 0.0);
             let look = if broken { BROKEN_LOOK } else { 1.0 };
-            let ahead = horizon(every).as_secs_f64() * look;
+            let horizon = horizon(every).as_secs_f64();
+            let end = estimate.value + estimate.slope * horizon;
+            let above = max.is_some_and(|max| estimate.value > max && end > max);
+            let below = min.is_some_and(|min| estimate.value < min && end < min);
             Some(Watched {
                 goal: index,
                 sensor: *sensor,
@@ -176,7 +181,8 @@ impl Agent {
                 scale: self.scale_of(*sensor),
                 weight: goal.weight,
                 look,
-                expected: estimate.value + estimate.slope * ahead,
+                stays_broken: broken && (above || below),
+                expected: estimate.value + estimate.slope * horizon * look,
             })
         });
         goals.collect()

@@ -81,7 +81,10 @@ fn the_start_waits_for_no_broker() {
     let site = Site::new(&broker, "cold-early", "");
     let mut agent = Agent::start(&site);
     eventually("a journal", SOON, || {
-        site.log().contains("outpost").then(|| site.folder().join("journal").exists()).filter(|y| *y)
+        site.log()
+            .contains("outpost")
+            .then(|| site.folder().join("journal").exists())
+            .filter(|y| *y)
     });
     broker.restart();
     let bus = Bus::join(&broker);

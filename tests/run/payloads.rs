@@ -78,10 +78,8 @@ fn bad_payloads_of_sensors_and_echoes_are_counted_said_once_and_never_used() {
         assert!(sane, "a bad value was used: {reading}");
     }
     let faults = site.records("faults");
-    let mut said: Vec<_> = faults
-        .iter()
-        .map(|one| (one["source"].to_string(), one["fault"].to_string()))
-        .collect();
+    let mut said: Vec<_> =
+        faults.iter().map(|one| (one["source"].to_string(), one["fault"].to_string())).collect();
     println!("{} kinds of faults were said: {said:?}", said.len());
     let count = said.len();
     said.sort();
