@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use super::event::{Body, DeviceCommand, Event};
+use super::pointer::{self, Found};
 use crate::config::{Actuator, ActuatorKind, Config, Mode, Sensor, SensorKind};
 use crate::domain::{ActuatorId, Fault, FaultKind, SensorId, Setting, Value};
 use crate::limits;
@@ -203,10 +204,10 @@ impl Inbox {
     }
 }
 
-/// A payload, read once for all sensors of its topic.
+/// A payload as far as all sensors of its topic share the work.
 struct Payload<'a> {
     text: Result<&'a str, Fault>,
-    json: Result<Json, Fault>,
+    deep: bool,
 }
 
 impl<'a> Payload<'a> {
@@ -215,36 +216,27 @@ impl<'a> Payload<'a> {
             kind: FaultKind::NotUtf8,
             found: format!("{} bytes", bytes.len()),
         });
-        let json = text.clone().and_then(|text| {
-            let fault = || Fault { kind: FaultKind::NotJson, found: shown(text) };
-            if nesting(text) > limits::JSON_DEPTH_MAX {
-                return Err(fault());
-            }
-            serde_json::from_str(text).map_err(|_| fault())
-        });
-        Payload { text, json }
+        let deep = text.as_ref().is_ok_and(|text| nesting(text) > limits::JSON_DEPTH_MAX);
+        Payload { text, deep }
     }
 
-    /// The value under a JSON pointer, or the bare payload as JSON or as text.
+    /// The scalar under a JSON pointer, or the bare payload as JSON or as text.
     fn at(&self, field: Option<&str>) -> Result<Json, Fault> {
-        let Some(field) = field else {
-            let text = self.text.clone()?.trim();
+        let text = self.text.clone()?.trim();
+        let fault = |kind| Fault { kind, found: shown(text) };
+        if self.deep {
+            return Err(fault(FaultKind::NotJson));
+        }
+        match pointer::look(text, field.unwrap_or_default()) {
+            Ok(Found::Scalar(json)) => Ok(json),
+            Ok(Found::Compound) => Err(fault(FaultKind::WrongType)),
+            Ok(Found::Missing) => Err(fault(FaultKind::FieldMissing)),
             // A bare scalar is taken as JSON (`21.5`, `true`, `"on"`), any other as a word.
-            return Ok(match &self.json {
-                Ok(json) if !json.is_object() && !json.is_array() => json.clone(),
-                Ok(_) => {
-                    return Err(Fault { kind: FaultKind::WrongType, found: shown(text) });
-                }
-                Err(_) if text.starts_with(['{', '[']) => {
-                    return Err(Fault { kind: FaultKind::NotJson, found: shown(text) });
-                }
-                Err(_) => Json::String(text.to_string()),
-            });
-        };
-        let json = self.json.as_ref().map_err(Clone::clone)?;
-        json.pointer(field)
-            .cloned()
-            .ok_or_else(|| Fault { kind: FaultKind::FieldMissing, found: shown(&json.to_string()) })
+            Err(_) if field.is_none() && !text.starts_with(['{', '[']) => {
+                Ok(Json::String(text.to_string()))
+            }
+            Err(_) => Err(fault(FaultKind::NotJson)),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod goals;
 mod guard;
 mod inbox;
 mod planner;
+mod pointer;
 mod prompt;
 mod rules;
 mod steps;

@@ -22,6 +22,9 @@ const PUSH: f64 = 0.5;
 const GAP_WEIGHT: f64 = 2.0;
 /// Additional weight of being outside the bounds themselves.
 const OUTSIDE_WEIGHT: f64 = 4.0;
+/// Share of the horizon that counts for a goal that is broken now. It is to be mended soon, not at
+/// the horizon's end; what would overshoot by then can be ended when it is mended.
+const BROKEN_LOOK: f64 = 0.25;
 /// What running something at full level costs in utility, beside the operator's own `cost`.
 const USE_COST: f64 = 0.03;
 /// What the operator's dearest actuator costs in addition; others in proportion.
@@ -81,6 +84,10 @@ struct Watched {
     max: Option<f64>,
     scale: f64,
     weight: f64,
+    /// Share of the horizon that is looked ahead.
+    look: f64,
+    /// Broken, and by its trend still so at the whole horizon's end.
+    stays_broken: bool,
     expected: f64,
 }
 
@@ -133,8 +140,8 @@ impl Agent {
                 let rest = moves.remove(rest);
                 moves.insert(0, rest);
             }
-            // Broken, and by its trend it stays so; what is on its way back needs nobody.
-            let broken = self.goals[worst.goal].gap.is_some_and(|gap| gap > 0.0) && pain > 0.0;
+            // What is on its way back needs nobody.
+            let broken = worst.stays_broken;
             return broken.then(|| Plan {
                 cause: self.goal_cause(worst.goal),
                 alternatives: vec![0],
@@ -160,6 +167,12 @@ impl Agent {
             }
             let estimate = self.estimate(*sensor)?;
             let every = self.config.sensors[usize::from(sensor.0)].every;
+            let broken = self.goals[index].gap.is_some_and(|gap| gap > 0.0);
+            let look = if broken { BROKEN_LOOK } else { 1.0 };
+            let horizon = horizon(every).as_secs_f64();
+            let end = estimate.value + estimate.slope * horizon;
+            let above = max.is_some_and(|max| estimate.value > max && end > max);
+            let below = min.is_some_and(|min| estimate.value < min && end < min);
             Some(Watched {
                 goal: index,
                 sensor: *sensor,
@@ -167,7 +180,9 @@ impl Agent {
                 max: *max,
                 scale: self.scale_of(*sensor),
                 weight: goal.weight,
-                expected: estimate.value + estimate.slope * horizon(every).as_secs_f64(),
+                look,
+                stays_broken: broken && (above || below),
+                expected: estimate.value + estimate.slope * horizon * look,
             })
         });
         goals.collect()
@@ -221,7 +236,7 @@ impl Agent {
                 let every = self.config.sensors[usize::from(one.sensor.0)].every;
                 let works = actuator.effects.iter().find(|(sensor, _)| *sensor == one.sensor);
                 let push = works.map_or(0.0, |(_, direction)| direction * moved);
-                value += push * expected_push(one.scale, every);
+                value += push * expected_push(one.scale, every) * one.look;
             }
             raw -= one.pain(value);
             let sensor = &self.config.sensors[usize::from(one.sensor.0)];

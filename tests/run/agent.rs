@@ -165,12 +165,14 @@ impl Drop for Agent<'_> {
             let tail = &lines[lines.len().saturating_sub(40)..];
             eprintln!("---- log of {} ----\n{}", self.site.device, tail.join("\n"));
             let journal = Command::new(env!("CARGO_BIN_EXE_outpost"))
-                .args(["log", "tail", "-n", "200", "--config"])
+                .args(["log", "query", "--config"])
                 .arg(self.site.config())
                 .output();
             let text = journal.map(|output| output.stdout).unwrap_or_default();
             let text = String::from_utf8_lossy(&text);
-            let told: Vec<_> = text.lines().filter(|line| !line.contains("  reading ")).collect();
+            let told = text.lines().filter(|line| !line.contains("  reading "));
+            let told: Vec<_> = told.map(|line| line.get(11..).unwrap_or(line)).collect();
+            let told = &told[told.len().saturating_sub(60)..];
             eprintln!("---- its journal without readings ----\n{}", told.join("\n"));
         }
     }

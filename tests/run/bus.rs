@@ -113,36 +113,46 @@ impl Bus {
         self.since(mark).into_iter().filter(|message| message.topic == topic).collect()
     }
 
+    /// The first message since a mark that `look` picks; `None` at the deadline.
+    pub fn find<T>(
+        &self,
+        mark: usize,
+        deadline: Duration,
+        mut look: impl FnMut(&Message) -> Option<T>,
+    ) -> Option<T> {
+        let until = Instant::now() + deadline;
+        let mut next = mark;
+        let mut messages = self.heard.messages.lock().unwrap();
+        loop {
+            if let Some(found) = messages[next..].iter().find_map(&mut look) {
+                return Some(found);
+            }
+            next = messages.len();
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            messages = self.heard.news.wait_timeout(messages, left).unwrap().0;
+        }
+    }
+
     /// The first message since a mark that `look` picks; panics at the deadline.
     pub fn wait<T>(
         &self,
         mark: usize,
         what: &str,
         deadline: Duration,
-        mut look: impl FnMut(&Message) -> Option<T>,
+        look: impl FnMut(&Message) -> Option<T>,
     ) -> T {
-        let until = Instant::now() + deadline;
-        let mut next = mark;
-        let mut messages = self.heard.messages.lock().unwrap();
-        loop {
-            if let Some(found) = messages[next..].iter().find_map(&mut look) {
-                return found;
-            }
-            next = messages.len();
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                let ours = messages[mark..].iter().filter(|one| one.topic.starts_with("outpost/"));
-                let lines: Vec<_> = ours
-                    .map(|one| {
-                        format!("{} {:.300}", one.topic, String::from_utf8_lossy(&one.payload))
-                    })
-                    .collect();
-                let tail = lines.len().saturating_sub(30);
-                drop(messages);
-                panic!("{what}: not within {deadline:?}; heard {:#?}", &lines[tail..]);
-            }
-            messages = self.heard.news.wait_timeout(messages, left).unwrap().0;
-        }
+        self.find(mark, deadline, look).unwrap_or_else(|| {
+            let heard = self.since(mark);
+            let ours = heard.iter().filter(|one| one.topic.starts_with("outpost/"));
+            let text = |one: &Message| String::from_utf8_lossy(&one.payload).into_owned();
+            let lines: Vec<_> =
+                ours.map(|one| format!("{} {:.300}", one.topic, text(one))).collect();
+            let tail = lines.len().saturating_sub(30);
+            panic!("{what}: not within {deadline:?}; heard {:#?}", &lines[tail..])
+        })
     }
 
     /// The first JSON on a topic since a mark that `fits`; panics at the deadline.

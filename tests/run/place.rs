@@ -15,12 +15,11 @@ use crate::common::Broker;
 const STEP: Duration = Duration::from_millis(50);
 const READING: Duration = Duration::from_millis(200);
 /// The room's warming by itself, per second and degree below outside.
-const LEAK: f64 = 0.02 / SLOWER;
-const SLOWER: f64 = 2.0;
+const LEAK: f64 = 0.01;
 const OUTSIDE: f64 = 18.0;
 /// What compressor and blower take away at full, in degrees a second.
-const COMPRESSOR: f64 = 0.7 / SLOWER;
-const BLOWER: f64 = 0.5 / SLOWER;
+const COMPRESSOR: f64 = 0.35;
+const BLOWER: f64 = 0.25;
 
 /// What the goal of `CONFIG` asks for, in °C.
 pub const GOAL: std::ops::RangeInclusive<f64> = 2.0..=8.0;
