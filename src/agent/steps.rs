@@ -239,7 +239,9 @@ impl Agent {
         if again && self.link_since.is_some() && self.allowed_again(id, &pending) {
             pending.tries += 1;
             pending.due = self.now.tick.after(actuator.confirm_within);
-            pending.token = self.send(id, &pending.setting, None);
+            let seq = self.step(id, &pending, StepState::Sent, "no answer, sent once more");
+            let after = (pending.by != Decider::Rule).then_some(seq);
+            pending.token = self.send(id, &pending.setting, after);
             self.world.actuator_mut(id).pending = Some(pending);
             return;
         }
