@@ -17,7 +17,7 @@ pub(super) enum Found {
     Missing,
 }
 
-/// Looks at `pointer` in `text`; empty: the whole. Of a key that stands there twice the last counts.
+/// Looks at `pointer` in `text`; empty: the whole. Of a key that is there twice the last counts.
 ///
 /// # Errors
 /// Where the text is no JSON.

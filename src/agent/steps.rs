@@ -301,6 +301,8 @@ impl Agent {
             pending.tries += 1;
             pending.due = self.now.tick.after(actuator.confirm_within);
             self.withdraw(&pending);
+            let seq = self.step(id, &pending, StepState::Sent, "no answer, sent once more");
+            pending.after = (pending.by != Decider::Rule).then_some(seq);
             pending.token = self.send(id, &pending.setting, pending.after);
             self.world.actuator_mut(id).pending = Some(pending);
             return;

@@ -166,3 +166,28 @@ fn in_advise_every_command_waits_for_a_person_who_says_yes_or_no() {
     assert!(steps.iter().any(|one| one["actuator"] == *other && one["by"] == "human"));
     site.verify();
 }
+
+#[test]
+fn a_device_that_does_not_answer_gets_it_once_more_then_the_command_fails() {
+    let broker = Broker::start();
+    let place = Place::open(&broker, 5.0);
+    let bus = Bus::join(&broker);
+    let site = Site::new(&broker, "cold-mute", "");
+    let agent = Agent::start(&site);
+    eventually("the lamp's safe state", SOON, || {
+        (place.commands_of("lamp") == ["OFF"]).then_some(())
+    });
+    bus.wait_json(0, &site.topic("status"), SOON, |status| status["state"] == "online");
+    place.room().mute.insert("lamp");
+    let state = ask(&bus, &site, "set/mute", r#"{"actuator":"lamp","value":"on"}"#);
+    assert_state(&state, "failed", "no answer");
+    assert_eq!(place.commands_of("lamp"), ["OFF", "ON", "ON"]);
+    bus.wait_json(0, &site.topic("event"), SOON, |event| event["kind"] == "actuator");
+    place.room().mute.clear();
+    assert!(agent.stop().success());
+    let steps = site.records("step");
+    let lamp = steps.iter().filter(|step| step["actuator"] == "lamp" && step["value"] == "on");
+    let states: Vec<_> = lamp.map(|step| step["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["intended", "sent", "unconfirmed"], "each message has its record");
+    site.verify();
+}

@@ -157,7 +157,7 @@ fn a_model_with_a_wrong_checksum_is_refused() {
 #[test]
 fn a_mind_killed_during_a_decision_costs_that_decision_and_comes_back() {
     let broker = Broker::start();
-    let place = Place::open(&broker, 9.0);
+    let place = Place::open(&broker, 5.0);
     let bus = Bus::join(&broker);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("mind.gguf");

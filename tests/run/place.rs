@@ -87,7 +87,7 @@ effects = { room = "lowers" }
 name = "lamp"
 topic = "cold/lamp/set"
 state_topic = "cold/lamp"
-confirm_within = "10s"
+confirm_within = "4s"
 safe = "off"
 
 [[actuator]]
