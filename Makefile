@@ -4,7 +4,7 @@ CARGO_DENY_VERSION = 0.20.2
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 PROFILE = release
 
-.PHONY: help setup demo test check lint audit size bench clean
+.PHONY: help setup demo test check lint audit size sim bench clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ size: ## Prints the size of the stripped release binary
 	@strip -s -o $(TARGET)/outpost.stripped $(TARGET)/release/outpost
 	@wc -c < $(TARGET)/outpost.stripped | \
 		awk '{ printf "outpost: %d bytes, %.1f MB stripped\n", $$1, $$1 / 1e6 }'
+
+sim: ## Runs the simulation of the agent on 10,000 seeds; SEEDS=n runs n
+	OUTPOST_SIM_SEEDS=$(or $(SEEDS),10000) cargo test --locked --test sim -- --nocapture
 
 bench: setup ## Runs the benchmarks
 	cargo bench --locked --workspace

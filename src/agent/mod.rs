@@ -23,6 +23,8 @@ mod world;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_faults;
 
 pub use self::core::{Agent, Counters, Resumed, ResumedStep};
 pub use effect::{Effect, GoalReport, Question, Report, Status};

@@ -177,7 +177,7 @@ impl Agent {
         let asked = state.pending.as_ref().map(|pending| &pending.setting);
         let asked = asked.filter(|asked| same(actuator, asked, &setting));
         state.settled = match moved_at_all {
-            true => Some(asked.unwrap_or(&setting).clone()),
+            true => Some(asked.cloned().unwrap_or_else(|| on_grid(actuator, &setting))),
             false => was,
         };
         if moved_at_all {
@@ -513,6 +513,17 @@ pub fn level(actuator: &Actuator, setting: &Setting) -> f64 {
             (level - min) / (max - min)
         }
         _ => 0.0,
+    }
+}
+
+/// The setting that a level trembles around, as far as an echo tells: the nearest step.
+fn on_grid(actuator: &Actuator, setting: &Setting) -> Setting {
+    match (setting, &actuator.kind) {
+        (Setting::Level(level), ActuatorKind::Level { min, max, step }) => {
+            let steps = ((level - min) / step).round();
+            Setting::Level((min + steps * step).clamp(*min, *max))
+        }
+        _ => setting.clone(),
     }
 }
 

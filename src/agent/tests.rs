@@ -52,7 +52,7 @@ fn switch(name: &str, effects: &[(u16, f64)]) -> Actuator {
 }
 
 /// A room: temperature 18 to 26, two coolers and a heater, smoke, a rule and an interlock.
-fn room() -> Config {
+pub(super) fn room() -> Config {
     let sensors = vec![sensor("temperature"), sensor("smoke")];
     let actuators = vec![
         switch("fan", &[(0, -1.0)]),
@@ -103,16 +103,16 @@ fn room() -> Config {
 }
 
 /// An agent with a device side that answers, and a clock.
-struct Bench {
+pub(super) struct Bench {
     agent: Agent,
-    now: Now,
-    effects: Vec<Effect>,
+    pub(super) now: Now,
+    pub(super) effects: Vec<Effect>,
     /// Devices answer at once.
-    echo: bool,
+    pub(super) echo: bool,
 }
 
 impl Bench {
-    fn new(config: Config) -> Bench {
+    pub(super) fn new(config: Config) -> Bench {
         Bench::resumed(config, Resumed { next_seq: 1, ..Resumed::default() })
     }
 
@@ -123,7 +123,7 @@ impl Bench {
     }
 
     /// Applies an event and, if devices answer, the echoes of what was sent. Gives the effects.
-    fn on(&mut self, event: Event) -> Vec<Effect> {
+    pub(super) fn on(&mut self, event: Event) -> Vec<Effect> {
         let mut all = Vec::new();
         let mut queue = vec![event];
         while let Some(event) = queue.pop() {
@@ -140,13 +140,13 @@ impl Bench {
         all
     }
 
-    fn pass(&mut self, seconds: u64) {
+    pub(super) fn pass(&mut self, seconds: u64) {
         self.now.tick = self.now.tick.after(Duration::from_secs(seconds));
         self.now.unix_ms += i64::try_from(seconds).expect("a short time") * 1000;
     }
 
     /// A reading of both sensors each 10 s.
-    fn steady(&mut self, temperature: f64, seconds: u64) -> Vec<Effect> {
+    pub(super) fn steady(&mut self, temperature: f64, seconds: u64) -> Vec<Effect> {
         let mut all = Vec::new();
         for _ in 0..seconds / 10 {
             self.pass(10);
@@ -157,13 +157,13 @@ impl Bench {
         all
     }
 
-    fn up(mut self) -> Bench {
+    pub(super) fn up(mut self) -> Bench {
         self.on(Event::LinkUp);
         self
     }
 }
 
-fn reading(sensor: u16, value: f64) -> Event {
+pub(super) fn reading(sensor: u16, value: f64) -> Event {
     Event::Reading { sensor: SensorId(sensor), value: Ok(Value::Number(value)), retained: false }
 }
 
@@ -171,7 +171,7 @@ fn ready() -> Event {
     Event::Mind(MindNews::State { word: MindWord::Ready, text: "m".into(), sha256: "s".into() })
 }
 
-fn set(id: &str, actuator: u16, on: bool) -> Event {
+pub(super) fn set(id: &str, actuator: u16, on: bool) -> Event {
     Event::Command(Box::new(DeviceCommand {
         kind: "set".into(),
         id: id.into(),
@@ -186,7 +186,7 @@ fn set(id: &str, actuator: u16, on: bool) -> Event {
     }))
 }
 
-fn sends(effects: &[Effect]) -> Vec<(u16, String)> {
+pub(super) fn sends(effects: &[Effect]) -> Vec<(u16, String)> {
     let sends = effects.iter().filter_map(|effect| match effect {
         Effect::Send { actuator, payload, .. } => {
             Some((actuator.0, String::from_utf8_lossy(payload).into_owned()))
@@ -196,7 +196,7 @@ fn sends(effects: &[Effect]) -> Vec<(u16, String)> {
     sends.collect()
 }
 
-fn states(effects: &[Effect], id: &str) -> Vec<CommandState> {
+pub(super) fn states(effects: &[Effect], id: &str) -> Vec<CommandState> {
     let states = effects.iter().filter_map(|effect| match effect {
         Effect::Report { report: Report::CommandState { id: of, state, .. }, .. } if of == id => {
             *state

@@ -102,13 +102,14 @@ fn resume(config: &Config, restored: &Restored, now: Now) -> Resumed {
         .iter()
         .map(|one| (one.kind.clone(), one.id.clone(), one.state, one.reason.clone(), one.unix_ms));
     let modes = restored.modes.iter().filter_map(|(name, word)| Some((name.clone(), mode(word)?)));
-    let holds = restored.holds.iter().map(|(name, until)| {
-        // Without trust in the clock a hold begins anew, with the default: the cautious side.
+    let holds = restored.holds.iter().map(|(name, until, for_ms)| {
+        // Without trust in the clock a hold begins anew: the cautious side. A clock that jumped
+        // back makes none longer than it was.
         let left = match now.trust {
-            ClockTrust::Synced => u64::try_from(until - now.unix_ms).unwrap_or(0),
-            ClockTrust::Restored | ClockTrust::Unset => limits::HOLD_S_DEFAULT * 1000,
+            ClockTrust::Synced => u64::try_from(until.saturating_sub(now.unix_ms)).unwrap_or(0),
+            ClockTrust::Restored | ClockTrust::Unset => *for_ms,
         };
-        (name.clone(), Duration::from_millis(left.min(limits::HOLD_S_MAX * 1000)))
+        (name.clone(), Duration::from_millis(left.min(*for_ms)))
     });
     let steps = restored.last_steps.iter().map(|step| {
         let kind = config.actuators.iter().find(|one| one.name == step.actuator);

@@ -26,7 +26,7 @@ pub struct Memory {
     pub stored: u64,
     pub commands: BTreeMap<(String, String), Command>,
     modes: BTreeMap<String, String>,
-    holds: BTreeMap<String, i64>,
+    holds: BTreeMap<String, (i64, u64)>,
     steps: BTreeMap<String, (Setting, StepState, Decider)>,
     pulses: BTreeMap<String, ()>,
 }
@@ -76,7 +76,7 @@ impl Memory {
                 self.holds.remove(&actuator);
             }
             Entry::Hold { actuator, for_ms } => {
-                self.holds.insert(actuator, unix_ms + for_ms as i64);
+                self.holds.insert(actuator, (unix_ms + for_ms as i64, for_ms));
             }
             Entry::Step { state: StepState::Refused, .. } => {}
             Entry::Step { actuator, setting, state, off_after_ms, by, .. } => {
@@ -101,12 +101,12 @@ impl Memory {
             let all = [Mode::Observe, Mode::Advise, Mode::Act];
             Some((name.clone(), all.into_iter().find(|mode| mode.word() == word)?))
         });
-        let holds = self.holds.iter().map(|(name, until)| {
+        let holds = self.holds.iter().map(|(name, (until, for_ms))| {
             let left = match now.trust {
                 ClockTrust::Synced => u64::try_from(until - now.unix_ms).unwrap_or(0),
-                _ => 1_800_000,
+                _ => *for_ms,
             };
-            (name.clone(), Duration::from_millis(left.min(7 * 24 * 3600 * 1000)))
+            (name.clone(), Duration::from_millis(left.min(*for_ms)))
         });
         let steps = self.steps.iter().map(|(name, (setting, state, by))| {
             let device = scene.devices.iter().find(|one| one.name == *name);

@@ -20,8 +20,9 @@ pub struct Restored {
     /// Modes that an operator set: actuator, empty for the whole agent, and mode.
     pub modes: Vec<(String, String)>,
     /// Holds that were not ended: actuator, and wall time of the end in milliseconds since 1970 as
-    /// the clock was believed when it was made. It may be past.
-    pub holds: Vec<(String, i64)>,
+    /// the clock was believed when it was made, and its whole length in milliseconds. The end may
+    /// be past, or far ahead where the clock has jumped back.
+    pub holds: Vec<(String, i64, u64)>,
     /// Pulses that were meant to be on and whose "off" was never confirmed.
     pub pulses_on: Vec<String>,
     /// The last step of each actuator that was not refused.
@@ -157,8 +158,8 @@ impl Restored {
             }
             Ok(Entry::Mode { actuator, mode }) => self.modes.push((actuator, mode)),
             Ok(Entry::Hold { actuator, for_ms }) => {
-                let for_ms = i64::try_from(for_ms).unwrap_or(i64::MAX);
-                self.holds.push((actuator, record.unix_ms.saturating_add(for_ms)));
+                let length_ms = i64::try_from(for_ms).unwrap_or(i64::MAX);
+                self.holds.push((actuator, record.unix_ms.saturating_add(length_ms), for_ms));
             }
             Ok(_) => {}
             // An actuator whose last state is unreadable is as one that never spoke: `at_start`

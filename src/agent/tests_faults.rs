@@ -1,0 +1,152 @@
+//! Tests of the agent's core against faults that the simulation or a reader found; each names one.
+
+use std::time::Duration;
+
+use super::tests::*;
+use super::*;
+use crate::config::*;
+use crate::domain::*;
+
+fn withdrawn(effects: &[Effect]) -> Vec<u64> {
+    let tokens = effects.iter().filter_map(|effect| match effect {
+        Effect::Withdraw { token } => Some(*token),
+        _ => None,
+    });
+    tokens.collect()
+}
+
+#[test]
+fn an_urgent_message_takes_back_what_still_waits_for_the_journal() {
+    let mut bench = Bench::new(room()).up();
+    bench.steady(22.0, 60);
+    bench.echo = false;
+    let effects = bench.on(set("a", 2, true));
+    let waiting = effects.iter().find_map(|effect| match effect {
+        Effect::Send { token, after: Some(_), .. } => Some(*token),
+        _ => None,
+    });
+    let effects = bench.on(reading(1, 0.9));
+    assert_eq!(withdrawn(&effects), Vec::from_iter(waiting));
+    let back = effects.iter().position(|effect| matches!(effect, Effect::Withdraw { .. }));
+    let sent = effects.iter().position(|effect| matches!(effect, Effect::Send { .. }));
+    assert!(back < sent, "{effects:?}");
+}
+
+#[test]
+fn a_broken_connection_takes_back_what_still_waits_for_the_journal() {
+    let mut bench = Bench::new(room()).up();
+    bench.steady(22.0, 60);
+    bench.echo = false;
+    bench.on(set("a", 0, true));
+    let effects = bench.on(Event::LinkDown { reason: "test".into() });
+    assert_eq!(withdrawn(&effects).len(), 1);
+}
+
+#[test]
+fn a_repeat_to_a_silent_device_waits_for_the_intent_too() {
+    let mut bench = Bench::new(room()).up();
+    bench.steady(22.0, 60);
+    bench.echo = false;
+    bench.on(set("a", 0, true));
+    bench.pass(5);
+    let effects = bench.on(Event::Wake);
+    let early = effects.iter().any(|effect| matches!(effect, Effect::Send { after: None, .. }));
+    assert!(!early && sends(&effects).len() == 1, "{effects:?}");
+}
+
+#[test]
+fn an_id_is_not_forgotten_by_a_jump_of_the_wall_clock() {
+    let mut bench = Bench::new(room()).up();
+    bench.steady(22.0, 60);
+    bench.on(set("a", 0, true));
+    bench.now.unix_ms += 200 * 24 * 3_600_000;
+    bench.steady(22.0, 120);
+    let effects = bench.on(set("a", 0, true));
+    assert_eq!((sends(&effects).len(), states(&effects, "a")), (0, vec![CommandState::Succeeded]));
+}
+
+#[test]
+fn an_echo_of_before_does_not_prove_that_older_messages_have_arrived() {
+    let mut bench = Bench::new(room()).up();
+    bench.steady(22.0, 60);
+    bench.echo = false;
+    bench.on(set("heat", 2, true));
+    bench.on(set("off", 2, false));
+    // The heater has spoken before it got either message.
+    bench.on(Event::Echo { actuator: ActuatorId(2), setting: Ok(Setting::Off) });
+    let effects = bench.on(set("cool", 1, true));
+    assert_eq!(states(&effects, "cool"), [CommandState::Rejected]);
+}
+
+#[test]
+fn a_stop_hands_over_in_the_order_that_an_interlock_leaves() {
+    let mut config = room();
+    let names = crate::expr::Names::of(&config.sensors, &config.actuators);
+    let forbid = "fan == 'off' && heater == 'on'";
+    config.interlocks[0].forbid = crate::expr::compile(forbid, &names).expect("a good expression");
+    let mut bench = Bench::new(config).up();
+    bench.steady(22.0, 60);
+    bench.on(set("fan", 0, true));
+    bench.on(set("heat", 2, true));
+    let sent = sends(&bench.on(Event::Stop));
+    assert_eq!(sent, [(2, "OFF".into()), (0, "OFF".into())]);
+    assert!(bench.effects.contains(&Effect::Stopped));
+}
+
+#[test]
+fn a_rule_starts_nothing_while_the_agent_stops() {
+    let mut config = room();
+    config.rules[0].set = vec![(ActuatorId(0), Setting::On)];
+    let mut bench = Bench::new(config).up();
+    bench.steady(22.0, 60);
+    bench.on(reading(1, 0.9));
+    let sent = sends(&bench.on(Event::Stop));
+    assert_eq!(sent, [(0, "OFF".to_string())]);
+}
+
+#[test]
+fn at_start_is_done_when_observe_ends() {
+    let mut config = room();
+    config.mode = Mode::Observe;
+    let mut bench = Bench::new(config).up();
+    bench.steady(22.0, 60);
+    let act = Event::Command(Box::new(DeviceCommand {
+        kind: "mode".into(),
+        id: "act".into(),
+        body: Ok(Body::Mode { mode: Mode::Act, actuator: None }),
+        issued_unix_ms: None,
+        ttl: Duration::from_secs(60),
+        retained: false,
+    }));
+    let sent = sends(&bench.on(act));
+    assert_eq!(sent, [(0, "OFF".into()), (1, "OFF".into()), (2, "OFF".into())]);
+}
+
+#[test]
+fn a_dead_device_raises_one_alarm_and_few_messages() {
+    let mut bench = Bench::new(room()).up();
+    bench.steady(22.0, 60);
+    bench.echo = false;
+    let mut effects = bench.on(set("a", 0, true));
+    effects.extend(bench.steady(22.0, 6 * 3600));
+    let alarms = effects.iter().filter(|effect| {
+        matches!(effect, Effect::Report { report: Report::Event { text, .. }, .. }
+            if text == "fan is not responding")
+    });
+    assert_eq!(alarms.count(), 1);
+    let messages = sends(&effects).len();
+    assert!(messages < 100, "{messages} messages in six hours");
+}
+
+#[test]
+fn a_pulse_is_not_made_longer_by_asking_again() {
+    let mut config = room();
+    config.actuators[0].kind = ActuatorKind::Pulse { max: Duration::from_secs(60) };
+    let mut bench = Bench::new(config).up();
+    bench.steady(22.0, 60);
+    bench.on(set("a", 0, true));
+    bench.pass(40);
+    bench.on(set("b", 0, true));
+    bench.pass(20);
+    assert_eq!(sends(&bench.on(Event::Wake)), [(0, "OFF".to_string())]);
+}
