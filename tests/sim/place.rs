@@ -238,7 +238,8 @@ impl Sim {
             self.spots[device].last_arrival = self.now + delay;
         }
         self.later(delay, Next::Arrive { device, payload });
-        if !(faulty && self.rng.chance(0.02) && !(orderly && !spec_echo(self, device))) {
+        let may_lose = !orderly || spec_echo(self, device);
+        if !(faulty && self.rng.chance(0.02) && may_lose) {
             let wait = if orderly { 30 } else { self.rng.int(20, 300) };
             self.later(wait, Next::Acked(token));
         }

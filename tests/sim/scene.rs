@@ -9,6 +9,9 @@ use outpost::domain::Setting;
 
 use crate::rng::Rng;
 
+/// A string takes every text.
+const TEXT: &str = "a string takes every text";
+
 /// A word that only payloads hold. No prompt may hold it.
 pub const MARKER: &str = "ignore-your-orders";
 
@@ -133,8 +136,7 @@ impl Scene {
             goals: Vec::new(),
             rules: Vec::new(),
             interlocks: Vec::new(),
-            mode: *rng
-                .pick(&["act", "act", "act", "act", "act", "act", "act", "advise", "observe"]),
+            mode: ["act", "advise", "observe"][*rng.pick(&[0, 0, 0, 0, 0, 0, 0, 1, 2])],
             mind: rng.chance(0.6),
             orderly: rng.chance(0.5),
         };
@@ -234,8 +236,8 @@ impl Scene {
         );
         for sensor in &self.sensors {
             let (name, every) = (&sensor.name, sensor.every_ms / 1000);
-            let _ = writeln!(text, "[[sensor]]\nname = \"{name}\"\ntopic = \"p/{name}\"");
-            let _ = writeln!(text, "every = \"{every}s\"\nrange = [-50, 150]");
+            writeln!(text, "[[sensor]]\nname = \"{name}\"\ntopic = \"p/{name}\"").expect(TEXT);
+            writeln!(text, "every = \"{every}s\"\nrange = [-50, 150]").expect(TEXT);
             if sensor.field {
                 text.push_str("field = \"/v\"\n");
             }
@@ -248,29 +250,31 @@ impl Scene {
         for (index, goal) in self.goals.iter().enumerate() {
             let sensor = &self.sensors[goal.sensor].name;
             let (min, max) = (goal.min, goal.max);
-            let _ = writeln!(text, "[[goal]]\nname = \"goal {index}\"");
-            let _ = writeln!(text, "keep = {{ sensor = \"{sensor}\", min = {min}, max = {max} }}");
+            writeln!(text, "[[goal]]\nname = \"goal {index}\"").expect(TEXT);
+            writeln!(text, "keep = {{ sensor = \"{sensor}\", min = {min}, max = {max} }}")
+                .expect(TEXT);
         }
         for (index, rule) in self.rules.iter().enumerate() {
             let (when, name) = (text_of(&rule.when, self), &self.devices[rule.device].name);
-            let _ = writeln!(text, "[[rule]]\nname = \"rule {index}\"\nwhen = \"{when}\"");
-            let _ = writeln!(text, "set = {{ {name} = {} }}", quoted(&rule.set));
+            writeln!(text, "[[rule]]\nname = \"rule {index}\"\nwhen = \"{when}\"").expect(TEXT);
+            writeln!(text, "set = {{ {name} = {} }}", quoted(&rule.set)).expect(TEXT);
         }
         for (index, atoms) in self.interlocks.iter().enumerate().filter(|_| interlocks) {
             let forbid = text_of(atoms, self);
-            let _ = writeln!(text, "[[interlock]]\nname = \"lock {index}\"\nforbid = \"{forbid}\"");
+            writeln!(text, "[[interlock]]\nname = \"lock {index}\"\nforbid = \"{forbid}\"")
+                .expect(TEXT);
         }
         if self.mind {
             let asked = self.devices.iter().filter(|one| one.ask_human);
             let asked: Vec<_> = asked.map(|one| format!("\"{}\"", one.name)).collect();
-            let _ = writeln!(text, "[mind]\nask_human = [{}]", asked.join(", "));
+            writeln!(text, "[mind]\nask_human = [{}]", asked.join(", ")).expect(TEXT);
         }
         text
     }
 
     fn device_text(&self, text: &mut String, device: &Device) {
         let name = &device.name;
-        let _ = writeln!(text, "[[actuator]]\nname = \"{name}\"\ntopic = \"p/{name}/set\"");
+        writeln!(text, "[[actuator]]\nname = \"{name}\"\ntopic = \"p/{name}/set\"").expect(TEXT);
         let _ = match device.kind {
             Kind::Switch => writeln!(text, "kind = \"switch\"\nmin_on = \"{}s\"", device.min_on_s),
             Kind::Level => writeln!(text, "kind = \"level\"\nmin = 0\nmax = 100\nstep = 10"),
@@ -280,17 +284,18 @@ impl Scene {
             }
         };
         if device.echo {
-            let _ = writeln!(text, "state_topic = \"p/{name}\"");
-            let _ = writeln!(text, "confirm_within = \"{}ms\"", device.confirm_ms);
+            writeln!(text, "state_topic = \"p/{name}\"").expect(TEXT);
+            writeln!(text, "confirm_within = \"{}ms\"", device.confirm_ms).expect(TEXT);
         }
         if device.keep {
             text.push_str("at_start = \"keep\"\n");
         }
-        let _ = writeln!(text, "safe = {}", quoted(&device.safe));
-        let _ = writeln!(text, "max_commands_per_hour = {}", device.per_hour);
+        writeln!(text, "safe = {}", quoted(&device.safe)).expect(TEXT);
+        writeln!(text, "max_commands_per_hour = {}", device.per_hour).expect(TEXT);
         if let Some((sensor, direction)) = device.effect {
             let verb = if direction > 0.0 { "raises" } else { "lowers" };
-            let _ = writeln!(text, "effects = {{ {} = \"{verb}\" }}", self.sensors[sensor].name);
+            writeln!(text, "effects = {{ {} = \"{verb}\" }}", self.sensors[sensor].name)
+                .expect(TEXT);
         }
     }
 
