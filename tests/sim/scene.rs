@@ -275,14 +275,15 @@ impl Scene {
     fn device_text(&self, text: &mut String, device: &Device) {
         let name = &device.name;
         writeln!(text, "[[actuator]]\nname = \"{name}\"\ntopic = \"p/{name}/set\"").expect(TEXT);
-        let _ = match device.kind {
+        match device.kind {
             Kind::Switch => writeln!(text, "kind = \"switch\"\nmin_on = \"{}s\"", device.min_on_s),
             Kind::Level => writeln!(text, "kind = \"level\"\nmin = 0\nmax = 100\nstep = 10"),
             Kind::Pulse => writeln!(text, "kind = \"pulse\"\nmax = \"{}ms\"", device.pulse_ms),
             Kind::Choice => {
                 writeln!(text, "kind = \"choice\"\noptions = [\"low\", \"mid\", \"high\"]")
             }
-        };
+        }
+        .expect(TEXT);
         if device.echo {
             writeln!(text, "state_topic = \"p/{name}\"").expect(TEXT);
             writeln!(text, "confirm_within = \"{}ms\"", device.confirm_ms).expect(TEXT);
