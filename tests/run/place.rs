@@ -130,6 +130,8 @@ pub struct Room {
     pub commands: Vec<(String, String)>,
     /// Temperatures, one a step.
     pub past: Vec<f64>,
+    /// It has a broker. What it cannot say it forgets, or it would be deaf behind its own queue.
+    connected: bool,
 }
 
 /// See the module.
@@ -152,6 +154,7 @@ impl Place {
             mute: BTreeSet::new(),
             commands: Vec::new(),
             past: Vec::new(),
+            connected: false,
         };
         let place =
             Place { room: Arc::new(Mutex::new(room)), over: Arc::new(AtomicBool::new(false)) };
@@ -198,7 +201,7 @@ fn live(room: &Mutex<Room>, over: &AtomicBool, client: &Client) {
         room.celsius += seconds * (LEAK * (OUTSIDE - room.celsius) - cooling);
         let celsius = room.celsius;
         room.past.push(celsius);
-        if spoken.elapsed() < READING {
+        if !room.connected || spoken.elapsed() < READING {
             continue;
         }
         spoken = Instant::now();
@@ -230,7 +233,8 @@ fn listen(
         match event {
             Ok(Event::Incoming(Packet::ConnAck(_))) => {
                 drop(client.try_subscribe("cold/+/set", QoS::AtLeastOnce));
-                let room = room.lock().unwrap();
+                let mut room = room.lock().unwrap();
+                room.connected = true;
                 echo(&room, "compressor", client);
                 echo(&room, "lamp", client);
             }
@@ -240,7 +244,10 @@ fn listen(
                 obey(&mut room.lock().unwrap(), &device, payload, client);
             }
             Ok(_) => {}
-            Err(_) => std::thread::sleep(Duration::from_millis(50)),
+            Err(_) => {
+                room.lock().unwrap().connected = false;
+                std::thread::sleep(Duration::from_millis(50));
+            }
         }
     }
 }
