@@ -100,7 +100,7 @@ pub struct Agent {
     pub(super) mode: Mode,
     pub(super) modes: Vec<Option<Mode>>,
     pub(super) link_since: Option<Tick>,
-    /// The actuators that had their start, by id: at the first moment in which something may go out.
+    /// The actuators that had their start, by id: when something might go out for the first time.
     pub(super) begun: Vec<bool>,
     pub(super) rules: Vec<RuleState>,
     pub(super) interlocks: Vec<RuleState>,

@@ -8,9 +8,9 @@ use super::effect::{Effect, Question, Report};
 use super::event::MindWord;
 use super::planner::Plan;
 use crate::clock::Tick;
-use crate::config::Mode;
+use crate::config::{Aim, Mode};
 use crate::domain::{
-    ActuatorId, Candidate, Decider, Decision, Entry, ModelVoice, Setting, Severity,
+    ActuatorId, Candidate, Decider, Decision, Entry, ModelVoice, SensorId, Setting, Severity,
 };
 
 /// A question that is out, with the plan that it belongs to.
@@ -45,6 +45,7 @@ impl Agent {
         self.plan_wanted = false;
         self.planned = Some(self.now.tick);
         self.blind();
+        self.unneeded();
         let Some(plan) = self.plan() else { return };
         if let Some(goal) = plan.helpless {
             self.call_for_help(goal, plan);
@@ -278,6 +279,33 @@ impl Agent {
         }
     }
 
+    /// What the planner runs for goals of which none is in force now has nobody to end it: it goes
+    /// to `safe`, as soon as its least time allows.
+    fn unneeded(&mut self) {
+        let config = self.config.clone();
+        let goals = config.goals.iter().enumerate().filter(|(index, _)| self.in_force(*index));
+        let needed: Vec<SensorId> = goals
+            .filter_map(|(_, goal)| match &goal.aim {
+                Aim::Keep { sensor, .. } => Some(*sensor),
+                Aim::Later { .. } => None,
+            })
+            .collect();
+        for (number, actuator) in (0u16..).zip(&config.actuators) {
+            let id = ActuatorId(number);
+            let state = self.world.actuator(id);
+            let planned = matches!(state.owner, Some(Decider::Planner | Decider::Mind));
+            let works = actuator.effects.iter().any(|(sensor, _)| needed.contains(sensor));
+            let idle = state.pending.is_none() && state.confirmed.is_some();
+            if !planned || works || !idle || self.heads_for(id, &actuator.safe) {
+                continue;
+            }
+            if self.guard(id, &actuator.safe, Decider::Planner).is_ok() {
+                let cause = "no goal in force needs it";
+                self.issue(id, actuator.safe.clone(), Decider::Planner, cause, None, false);
+            }
+        }
+    }
+
     /// The first sensor of an actuator's effects if a goal needs it and none of them is known.
     fn all_blind(&self, actuator: &crate::config::Actuator, hearing: Tick) -> Option<SensorId> {
         let mut first = None;
@@ -300,5 +328,3 @@ impl Agent {
 fn moved(change: &Option<(ActuatorId, Setting)>) -> Option<ActuatorId> {
     change.as_ref().map(|(actuator, _)| *actuator)
 }
-
-use crate::domain::SensorId;

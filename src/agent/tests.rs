@@ -104,7 +104,7 @@ pub(super) fn room() -> Config {
 
 /// An agent with a device side that answers, and a clock.
 pub(super) struct Bench {
-    agent: Agent,
+    pub(super) agent: Agent,
     pub(super) now: Now,
     pub(super) effects: Vec<Effect>,
     /// Devices answer at once.

@@ -139,6 +139,23 @@ fn a_dead_device_raises_one_alarm_and_few_messages() {
 }
 
 #[test]
+fn what_runs_for_a_goal_ends_when_the_goal_is_no_longer_in_force() {
+    let mut config = room();
+    let names = crate::expr::Names::of(&config.sensors, &config.actuators);
+    let when = crate::expr::compile("smoke < 0.3", &names).expect("a good expression");
+    config.goals[0].when = Some(when);
+    let mut bench = Bench::new(config).up();
+    bench.steady(27.0, 60);
+    assert_eq!(bench.agent.world().actuators[0].confirmed, Some(Setting::On));
+    bench.pass(10);
+    let mut sent = sends(&bench.on(reading(1, 0.4)));
+    sent.extend(sends(&bench.on(reading(0, 27.0))));
+    bench.pass(10);
+    sent.extend(sends(&bench.on(reading(1, 0.4))));
+    assert_eq!(sent, [(0, "OFF".into()), (1, "OFF".into())]);
+}
+
+#[test]
 fn a_pulse_is_not_made_longer_by_asking_again() {
     let mut config = room();
     config.actuators[0].kind = ActuatorKind::Pulse { max: Duration::from_secs(60) };
