@@ -210,6 +210,8 @@ impl Agent {
             }
             if let Some(pending) = state.pending.take() {
                 self.counters.confirmed += 1;
+                // It was set to this before the message went: then it need not go any more.
+                self.withdraw(&pending);
                 self.step(id, &pending, StepState::Confirmed, "");
                 self.end_command(pending.command, CommandState::Succeeded, "");
             }

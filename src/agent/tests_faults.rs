@@ -43,6 +43,18 @@ fn a_broken_connection_takes_back_what_still_waits_for_the_journal() {
 }
 
 #[test]
+fn what_a_device_does_already_is_not_sent_after_its_end() {
+    let mut bench = Bench::new(room()).up();
+    bench.steady(22.0, 60);
+    bench.echo = false;
+    bench.on(set("a", 0, false));
+    // The device's own regular word, while the message waits for the journal.
+    let effects = bench.on(Event::Echo { actuator: ActuatorId(0), setting: Ok(Setting::Off) });
+    assert_eq!(states(&effects, "a"), [CommandState::Succeeded]);
+    assert_eq!(withdrawn(&effects).len(), 1);
+}
+
+#[test]
 fn a_repeat_to_a_silent_device_waits_for_the_intent_too() {
     let mut bench = Bench::new(room()).up();
     bench.steady(22.0, 60);

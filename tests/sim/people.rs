@@ -12,8 +12,6 @@ impl Sim {
         if !self.faulty() {
             return Ok(());
         }
-        let wait = self.rng.int(5_000, 300_000);
-        self.later(wait, Next::Operator);
         if !self.link_up || self.agent.is_none() {
             return Ok(());
         }
@@ -28,7 +26,6 @@ impl Sim {
             let Some(event) = self.inbox.command(&kind, &id, &payload, retained) else { continue };
             self.heard_ids.insert((kind.clone(), id.clone()));
             if let Event::Command(command) = &event
-                && let Ok(outpost::agent::Event::Command(_)) = Ok::<_, ()>(event.clone())
                 && command.body.is_ok()
                 && kind == "mode"
             {

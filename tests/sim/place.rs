@@ -208,6 +208,9 @@ impl Sim {
     fn publish(&mut self, token: u64, device: usize, payload: Vec<u8>) -> Result<(), String> {
         self.out.sends += 1;
         if let Some(id) = self.of_command.remove(&token) {
+            if self.ended.contains(&id) {
+                return Err(format!("invariant 4: {id} was carried out after its end"));
+            }
             let others = self.carried_out.iter().filter(|(one, _)| *one == id).count();
             self.carried_out.insert((id.clone(), token));
             if others > 0 {
@@ -238,8 +241,9 @@ impl Sim {
             self.spots[device].last_arrival = self.now + delay;
         }
         self.later(delay, Next::Arrive { device, payload });
-        let may_lose = !orderly || spec_echo(self, device);
-        if !(faulty && self.rng.chance(0.02) && may_lose) {
+        // In an orderly place the PUBACK of a device without an echo never gets lost.
+        let may_lose = faulty && (!orderly || self.scene.devices[device].echo);
+        if !(may_lose && self.rng.chance(0.02)) {
             let wait = if orderly { 30 } else { self.rng.int(20, 300) };
             self.later(wait, Next::Acked(token));
         }
@@ -320,7 +324,15 @@ impl Sim {
                 self.later(length, Next::Sensor(sensor));
             }
             6 => return self.event_link_down(),
-            7 => self.slow_until = self.now + length / 4,
+            7 => {
+                self.slow_until = self.now + length / 4;
+                // What waits for a slow journal is where a break or a reflex comes between.
+                self.later(1000, Next::Command);
+                self.later(1500, Next::Command);
+                if self.rng.chance(0.3) {
+                    self.later(2000, Next::LinkDown);
+                }
+            }
             8 if self.plan.crashes && self.agent.is_some() => self.crash(),
             _ => {}
         }
@@ -343,10 +355,6 @@ impl Sim {
         let all = [ClockTrust::Unset, ClockTrust::Restored, ClockTrust::Synced];
         self.trust = *self.clock_rng.pick(&all);
     }
-}
-
-fn spec_echo(sim: &Sim, device: usize) -> bool {
-    sim.scene.devices[device].echo
 }
 
 /// What a payload sets a device to.

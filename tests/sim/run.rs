@@ -33,13 +33,15 @@ pub struct Plan {
     pub jumps: bool,
     /// The process ends without notice, operators say when they spoke.
     pub crashes: bool,
+    /// What the agent withdraws does not go out.
+    pub withdraws: bool,
     /// Every effect is kept.
     pub keep: bool,
 }
 
 impl Plan {
     pub fn of(seed: u64) -> Plan {
-        Plan { seed, interlocks: true, jumps: true, crashes: true, keep: false }
+        Plan { seed, interlocks: true, jumps: true, crashes: true, withdraws: true, keep: false }
     }
 }
 
@@ -68,6 +70,7 @@ pub enum Next {
     Mind(MindNews),
     Fault,
     Operator,
+    Command,
     Heal(usize),
     Sensor(usize),
     LinkUp(u64),
@@ -124,6 +127,8 @@ pub struct Sim {
     /// Messages that belong to a device command's id, by token; and ids whose message went out.
     pub of_command: BTreeMap<u64, String>,
     pub carried_out: BTreeSet<(String, u64)>,
+    /// Device commands of which the agent has written the end.
+    pub ended: BTreeSet<String>,
     pub mode: String,
     pub stopped: bool,
     pub hour: (u64, u64),
@@ -179,6 +184,7 @@ impl Sim {
             heard_ids: BTreeSet::new(),
             of_command: BTreeMap::new(),
             carried_out: BTreeSet::new(),
+            ended: BTreeSet::new(),
             mode: scene.mode.into(),
             stopped: false,
             hour: (0, 0),
@@ -283,7 +289,12 @@ impl Sim {
             }
             Next::Mind(news) => return self.event(Event::Mind(news)),
             Next::Fault => return self.fault(),
-            Next::Operator => return self.operator(),
+            Next::Operator => {
+                let wait = self.rng.int(5_000, 300_000);
+                self.later(wait, Next::Operator);
+                return self.operator();
+            }
+            Next::Command => return self.operator(),
             Next::Heal(index) => (self.spots[index].dead, self.spots[index].stuck) = (false, false),
             Next::Sensor(index) => {
                 (self.probes[index].silent, self.probes[index].stuck) = (false, None);
@@ -332,6 +343,13 @@ impl Sim {
         self.agent = None;
         self.out.crashes += 1;
         self.memory.crash();
+        // What was not stored was told to nobody, and is as if it had not been.
+        let stored = self
+            .memory
+            .commands
+            .iter()
+            .filter(|(_, one)| one.states.last().is_some_and(|state| state.is_terminal()));
+        self.ended = stored.map(|((kind, id), _)| format!("{kind}/{id}")).collect();
         self.held.clear();
         self.outstanding.clear();
         self.of_command.clear();
@@ -483,6 +501,7 @@ impl Sim {
                     }
                     self.send(token, device, payload, after)?;
                 }
+                Effect::Withdraw { .. } if !self.plan.withdraws => {}
                 Effect::Withdraw { token } => {
                     self.held.retain(|(_, waiting, ..)| *waiting != token);
                     self.of_command.remove(&token);
@@ -505,6 +524,11 @@ impl Sim {
         }
         if !matches!(entry, Entry::Reading { .. } | Entry::Command { .. } | Entry::Hold { .. }) {
             self.count_record()?;
+        }
+        if let Entry::Command { kind, id, state, .. } = entry
+            && state.is_terminal()
+        {
+            self.ended.insert(format!("{kind}/{id}"));
         }
         let unix_ms = self.clock().unix_ms;
         self.memory.append(seq, unix_ms, entry.clone());
