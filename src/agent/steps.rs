@@ -203,8 +203,9 @@ impl Agent {
             // An echo may have been on its way before the message: what was sent before this one
             // counts until its own answer would be overdue.
             let within = actuator.confirm_within;
-            let latest = |other: &Setting| same(actuator, other, &setting);
-            state.in_flight.retain(|(other, at)| !latest(other) && now.since(*at) < within);
+            let other = |(sent, _): &(Setting, Tick)| !same(actuator, sent, &setting);
+            let several = state.in_flight.iter().any(other);
+            state.in_flight.retain(|(_, at)| several && now.since(*at) < within);
             if setting == Setting::Off {
                 state.off_due = None;
             }

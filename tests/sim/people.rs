@@ -171,6 +171,13 @@ impl Sim {
         if !self.scene.orderly || self.scene.mode != "act" {
             return Ok(());
         }
+        // Where all at `safe` is itself forbidden, somebody has to stay.
+        let at_safe = |atom: &crate::scene::Atom| {
+            atom.device().is_none_or(|of| atom.of_device(&self.scene.devices[of].safe))
+        };
+        if self.scene.interlocks.iter().any(|atoms| atoms.iter().all(at_safe)) {
+            return Ok(());
+        }
         for (index, device) in self.scene.devices.iter().enumerate() {
             let is = &self.spots[index].setting;
             if *is != device.safe && !device.keep {

@@ -310,6 +310,8 @@ impl Scene {
             !self.interlocks.iter().any(|atoms| named(atoms))
                 && !self.rules.iter().any(|rule| rule.device == index)
                 && matches!(device.kind, Kind::Switch | Kind::Level)
+                // Without an echo nobody learns that a message or a hand has moved it.
+                && device.echo
                 && device.per_hour >= 60
                 && !device.ask_human
         };
