@@ -217,8 +217,9 @@ impl Agent {
             }
         } else if state.pending.is_none() {
             let within = actuator.confirm_within;
+            let ours = state.in_flight.iter().any(|(sent, _)| same(actuator, sent, &setting));
             state.in_flight.retain(|(_, at)| now.since(*at) < within);
-            if moved_at_all && before.is_some() {
+            if moved_at_all && before.is_some() && !ours {
                 // Somebody else switched it; the planner takes it from there.
                 state.owner = None;
             }
@@ -272,7 +273,12 @@ impl Agent {
         for index in 0..self.config.actuators.len() {
             let id = ActuatorId(u16::try_from(index).unwrap_or(u16::MAX));
             self.begin(id);
+            let within = self.config.actuators[index].confirm_within;
             let state = self.world.actuator_mut(id);
+            if state.pending.is_none() && state.confirmed.is_some() {
+                // What it confirmed stands; older messages have had their time to arrive.
+                state.in_flight.retain(|(_, at)| now.since(*at) < within);
+            }
             if state.held_until.is_some_and(|until| until <= now) {
                 state.held_until = None;
                 self.plan_wanted = true;
