@@ -456,7 +456,13 @@ impl Agent {
                 }
             }
         }
-        let open = self.open_steps() > 0 && self.link_since.is_some();
+        let left = (0u16..).zip(&self.config.actuators).any(|(number, actuator)| {
+            let id = ActuatorId(number);
+            let state = self.world.actuator(id);
+            let ours = state.owner.is_some() && state.heading().is_some();
+            ours && self.may_send_at_all(id) && !self.heads_for(id, &actuator.safe)
+        });
+        let open = (left || self.open_steps() > 0) && self.link_since.is_some();
         let late = self.stopping.is_some_and(|at| at <= self.now.tick);
         if self.stopped || (open && !late) {
             return;
