@@ -207,7 +207,7 @@ impl Agent {
         }
     }
 
-    fn needs_person(&self, id: ActuatorId) -> bool {
+    pub(super) fn needs_person(&self, id: ActuatorId) -> bool {
         let listed = self.config.actuators[usize::from(id.0)].ask_human;
         listed || self.mode_of(id) == Mode::Advise
     }

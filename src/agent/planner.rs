@@ -116,6 +116,9 @@ impl Agent {
         let mut moves = vec![self.weigh(&watched, None)];
         for index in 0..self.config.actuators.len() {
             let id = ActuatorId(u16::try_from(index).ok()?);
+            if self.person_is_asked(id) {
+                continue;
+            }
             for setting in self.settings_of(id, &watched) {
                 if self.guard(id, &setting, Decider::Planner).is_ok() {
                     moves.push(self.weigh(&watched, Some((id, setting))));
@@ -157,6 +160,19 @@ impl Agent {
         let sensor = (pain > 0.0).then_some(worst.sensor);
         let alternatives = self.alternatives(&moves, sensor);
         Some(Plan { cause, moves, alternatives, helpless: None })
+    }
+
+    /// A person is asked already, about this actuator or about one that works on the same. What
+    /// needs no person does not wait for the answer.
+    fn person_is_asked(&self, id: ActuatorId) -> bool {
+        let works_on = |one: ActuatorId| &self.config.actuators[usize::from(one.0)].effects;
+        let shares = |other: ActuatorId| {
+            let theirs = works_on(other);
+            works_on(id).iter().any(|(sensor, _)| theirs.iter().any(|(one, _)| one == sensor))
+        };
+        let waiting = self.approvals.iter().map(|waits| waits.actuator);
+        let mut waiting = waiting.filter(|other| *other == id || shares(*other));
+        self.needs_person(id) && waiting.next().is_some()
     }
 
     fn watched(&self) -> Vec<Watched> {

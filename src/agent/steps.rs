@@ -218,8 +218,9 @@ impl Agent {
             }
         } else if state.pending.is_none() {
             let within = actuator.confirm_within;
+            let ours = state.in_flight.iter().any(|(sent, _)| same(actuator, sent, &setting));
             state.in_flight.retain(|(_, at)| now.since(*at) < within);
-            if moved_at_all && before.is_some() {
+            if moved_at_all && before.is_some() && !ours {
                 // Somebody else switched it; the planner takes it from there.
                 state.owner = None;
             }
@@ -273,7 +274,12 @@ impl Agent {
         for index in 0..self.config.actuators.len() {
             let id = ActuatorId(u16::try_from(index).unwrap_or(u16::MAX));
             self.begin(id);
+            let within = self.config.actuators[index].confirm_within;
             let state = self.world.actuator_mut(id);
+            if state.pending.is_none() && state.confirmed.is_some() {
+                // What it confirmed stands; older messages have had their time to arrive.
+                state.in_flight.retain(|(_, at)| now.since(*at) < within);
+            }
             if state.held_until.is_some_and(|until| until <= now) {
                 state.held_until = None;
                 self.plan_wanted = true;
@@ -453,7 +459,13 @@ impl Agent {
                 }
             }
         }
-        let open = self.open_steps() > 0 && self.link_since.is_some();
+        let left = (0u16..).zip(&self.config.actuators).any(|(number, actuator)| {
+            let id = ActuatorId(number);
+            let state = self.world.actuator(id);
+            let ours = state.owner.is_some() && state.heading().is_some();
+            ours && self.may_send_at_all(id) && !self.heads_for(id, &actuator.safe)
+        });
+        let open = (left || self.open_steps() > 0) && self.link_since.is_some();
         let late = self.stopping.is_some_and(|at| at <= self.now.tick);
         if self.stopped || (open && !late) {
             return;

@@ -21,7 +21,7 @@ use outpost::domain::Entry;
 use run::{Outcome, Plan, Sim};
 
 /// Seeds of every test run; `make sim` runs more.
-const SEEDS: u64 = 120;
+const SEEDS: u64 = 80;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()

@@ -137,6 +137,8 @@ impl Oracle {
         for known in &mut self.devices {
             (known.setting, known.last_sent) = (None, None);
             known.flying.clear();
+            // The limit an hour counts from the start: the agent's memory of it ends with its life.
+            known.sent_times.clear();
         }
         for sensed in &mut self.sensors {
             sensed.value = None;
