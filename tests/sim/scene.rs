@@ -123,6 +123,9 @@ pub struct Scene {
     pub orderly: bool,
 }
 
+/// Most places act; a few only propose or look on.
+const MODES: [&str; 9] = ["act", "act", "act", "act", "act", "act", "act", "advise", "observe"];
+
 impl Scene {
     pub fn new(seed: u64) -> Scene {
         let mut rng = Rng::new(seed, 1);
@@ -133,8 +136,7 @@ impl Scene {
             goals: Vec::new(),
             rules: Vec::new(),
             interlocks: Vec::new(),
-            mode: *rng
-                .pick(&["act", "act", "act", "act", "act", "act", "act", "advise", "observe"]),
+            mode: MODES[rng.index(MODES.len())],
             mind: rng.chance(0.6),
             orderly: rng.chance(0.5),
         };
