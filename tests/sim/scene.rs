@@ -126,6 +126,9 @@ pub struct Scene {
     pub orderly: bool,
 }
 
+/// Most places act; a few only propose or look on.
+const MODES: [&str; 9] = ["act", "act", "act", "act", "act", "act", "act", "advise", "observe"];
+
 impl Scene {
     pub fn new(seed: u64) -> Scene {
         let mut rng = Rng::new(seed, 1);
@@ -136,7 +139,11 @@ impl Scene {
             goals: Vec::new(),
             rules: Vec::new(),
             interlocks: Vec::new(),
+<<<<<<< HEAD
             mode: ["act", "advise", "observe"][*rng.pick(&[0, 0, 0, 0, 0, 0, 0, 1, 2])],
+=======
+            mode: MODES[rng.index(MODES.len())],
+>>>>>>> sim
             mind: rng.chance(0.6),
             orderly: rng.chance(0.5),
         };
