@@ -139,11 +139,7 @@ impl Scene {
             goals: Vec::new(),
             rules: Vec::new(),
             interlocks: Vec::new(),
-<<<<<<< HEAD
-            mode: ["act", "advise", "observe"][*rng.pick(&[0, 0, 0, 0, 0, 0, 0, 1, 2])],
-=======
             mode: MODES[rng.index(MODES.len())],
->>>>>>> sim
             mind: rng.chance(0.6),
             orderly: rng.chance(0.5),
         };
