@@ -24,6 +24,8 @@ mod world;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_commands;
+#[cfg(test)]
 mod tests_faults;
 
 pub use self::core::{Agent, Counters, Resumed, ResumedStep};

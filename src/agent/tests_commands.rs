@@ -1,0 +1,96 @@
+//! The state machine of device commands under random events (design §5, §8.4): states only go
+//! forward, one state ends a command, and an id is carried out once.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::tests::*;
+use super::*;
+use crate::domain::*;
+
+/// What may happen to an agent with commands in its hands.
+#[derive(Clone, Debug)]
+enum Act {
+    Command { id: u8, actuator: u16, on: bool },
+    Pass { seconds: u64 },
+    Reading { sensor: u16, value: f64 },
+    Link { up: bool },
+    Answers { yes: bool },
+    ByHand { actuator: u16, on: bool },
+    Stop,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        6 => (0..6u8, 0..3u16, any::<bool>())
+            .prop_map(|(id, actuator, on)| Act::Command { id, actuator, on }),
+        4 => (1..30u64).prop_map(|seconds| Act::Pass { seconds }),
+        4 => (0..2u16, -60.0..90.0f64).prop_map(|(sensor, value)| Act::Reading { sensor, value }),
+        1 => any::<bool>().prop_map(|up| Act::Link { up }),
+        2 => any::<bool>().prop_map(|yes| Act::Answers { yes }),
+        2 => (0..3u16, any::<bool>()).prop_map(|(actuator, on)| Act::ByHand { actuator, on }),
+        1 => Just(Act::Stop),
+    ]
+}
+
+fn rank(state: CommandState) -> u8 {
+    match state {
+        CommandState::Accepted => 0,
+        CommandState::Executing => 1,
+        _ => 2,
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_command_goes_forward_ends_once_and_is_carried_out_once(
+        acts in prop::collection::vec(act(), 1..80),
+    ) {
+        let mut bench = Bench::new(room()).up();
+        for act in acts {
+            match act {
+                Act::Command { id, actuator, on } => bench.on(set(&format!("c{id}"), actuator, on)),
+                Act::Pass { seconds } => {
+                    bench.pass(seconds);
+                    bench.on(Event::Wake)
+                }
+                Act::Reading { sensor, value } => bench.on(reading(sensor, value)),
+                Act::Link { up: true } => bench.on(Event::LinkUp),
+                Act::Link { up: false } => bench.on(Event::LinkDown { reason: "test".into() }),
+                Act::Answers { yes } => {
+                    bench.echo = yes;
+                    Vec::new()
+                }
+                Act::ByHand { actuator, on } => {
+                    let setting = Ok(if on { Setting::On } else { Setting::Off });
+                    bench.on(Event::Echo { actuator: ActuatorId(actuator), setting })
+                }
+                Act::Stop => bench.on(Event::Stop),
+            };
+        }
+        // Whatever is still open ends at a stop, answers or not.
+        bench.on(Event::Stop);
+        bench.pass(30);
+        bench.on(Event::Wake);
+        bench.pass(30);
+        bench.on(Event::Wake);
+        let mut last: BTreeMap<String, CommandState> = BTreeMap::new();
+        let mut begun: BTreeMap<String, u32> = BTreeMap::new();
+        for effect in &bench.effects {
+            match effect {
+                Effect::Record { entry: Entry::Command { id, state, .. }, .. } => {
+                    if let Some(before) = last.insert(id.clone(), *state) {
+                        prop_assert!(rank(before) < rank(*state), "{id}: {before:?} {state:?}");
+                    }
+                }
+                Effect::Record {
+                    entry: Entry::Step { state: StepState::Intended, cause, by, .. }, ..
+                } if *by == Decider::Command => *begun.entry(cause.clone()).or_default() += 1,
+                _ => {}
+            }
+        }
+        prop_assert!(last.values().all(|state| state.is_terminal()), "{last:?}");
+        prop_assert!(begun.values().all(|times| *times == 1), "{begun:?}");
+    }
+}
