@@ -149,11 +149,14 @@ fn values_of_toml_are_kept_as_they_are_written() {
                 [[sensor]]\nname = \"n\"\ntopic = \"1e3\"\nscale = 1e3\noffset = 1_000\n";
     let (config, _) = checked(text).unwrap_or_else(|faults| panic!("{faults}"));
     let sensor = &config.sensors[0];
-    assert_eq!((sensor.topic.as_str(), sensor.unit.as_str()), ("T/Mixed", "on"));
+    assert_eq!((sensor.port.topic().unwrap(), sensor.unit.as_str()), ("T/Mixed", "on"));
     assert_eq!(sensor.map.get("ON"), Some(&Value::Text("Yes".into())));
     assert_eq!(sensor.map.get("on"), Some(&Value::Text("1e3".into())));
     let sensor = &config.sensors[1];
-    assert_eq!((sensor.topic.as_str(), sensor.scale, sensor.offset), ("1e3", 1000.0, 1000.0));
+    assert_eq!(
+        (sensor.port.topic().unwrap(), sensor.scale, sensor.offset),
+        ("1e3", 1000.0, 1000.0)
+    );
 }
 
 #[test]

@@ -100,6 +100,8 @@ pub struct Agent {
     pub(super) mode: Mode,
     pub(super) modes: Vec<Option<Mode>>,
     pub(super) link_since: Option<Tick>,
+    /// Since when each serial line is open.
+    pub(super) lines_since: Vec<Option<Tick>>,
     /// The actuators that had their start, by id: when something might go out for the first time.
     pub(super) begun: Vec<bool>,
     pub(super) rules: Vec<RuleState>,
@@ -148,6 +150,7 @@ impl Agent {
             next_question: 1,
             next_decision: 1,
             link_since: None,
+            lines_since: vec![None; config.lines.len()],
             begun: vec![false; config.actuators.len()],
             goals_reported: None,
             commands: BTreeMap::new(),
@@ -187,6 +190,8 @@ impl Agent {
             Event::Command(command) => self.command(*command),
             Event::LinkUp => self.link_up(),
             Event::LinkDown { reason } => self.link_down(&reason),
+            Event::LineUp { line } => self.line_up(line),
+            Event::LineDown { line, reason } => self.line_down(line, &reason),
             Event::Acked { token } => self.acked(token),
             Event::Lost { token } => self.lost(token),
             Event::Mind(news) => self.mind_news(news),

@@ -34,7 +34,7 @@ const BLIND_PERIODS: u32 = 3;
 impl Agent {
     /// Plans when something is new, at most once a plan interval.
     pub(super) fn plan_if_due(&mut self) {
-        if self.stopping.is_some() || self.link_since.is_none() || self.asked.is_some() {
+        if self.stopping.is_some() || !self.reaches_any() || self.asked.is_some() {
             return;
         }
         let pace = self.plan_interval();
@@ -256,7 +256,6 @@ impl Agent {
 
     /// A goal whose sensor cannot be believed: what the planner runs for it goes to `safe`.
     fn blind(&mut self) {
-        let Some(hearing) = self.hearing_since() else { return };
         let config = self.config.clone();
         for (index, actuator) in config.actuators.iter().enumerate() {
             let Ok(number) = u16::try_from(index) else { break };
@@ -269,7 +268,7 @@ impl Agent {
             if !planned || held || !known || self.heads_for(id, &actuator.safe) {
                 continue;
             }
-            let Some(sensor) = self.all_blind(actuator, hearing) else { continue };
+            let Some(sensor) = self.all_blind(actuator) else { continue };
             let name = config.sensors[usize::from(sensor.0)].name.clone();
             let cause = format!("{name} unknown: giving up control");
             if self.guard(id, &actuator.safe, Decider::Rule).is_ok() {
@@ -307,7 +306,7 @@ impl Agent {
     }
 
     /// The first sensor of an actuator's effects if a goal needs it and none of them is known.
-    fn all_blind(&self, actuator: &crate::config::Actuator, hearing: Tick) -> Option<SensorId> {
+    fn all_blind(&self, actuator: &crate::config::Actuator) -> Option<SensorId> {
         let mut first = None;
         for (sensor, _) in &actuator.effects {
             let every = self.config.sensors[usize::from(sensor.0)].every;
@@ -315,6 +314,8 @@ impl Agent {
                 return None;
             }
             let grace = every * (crate::limits::STALE_PERIODS + BLIND_PERIODS);
+            // Its time to speak begins when it can be heard.
+            let hearing = self.hearing_since(*sensor).unwrap_or(self.world.started);
             let heard = self.world.sensor(*sensor).heard().unwrap_or(hearing).max(hearing);
             if self.now.tick.since(heard) < grace {
                 return None;

@@ -35,6 +35,18 @@ pub enum Event {
         /// Why, for people.
         reason: String,
     },
+    /// A serial line is open.
+    LineUp {
+        /// Its place in the configuration's lines.
+        line: u16,
+    },
+    /// A serial line is closed.
+    LineDown {
+        /// Its place in the configuration's lines.
+        line: u16,
+        /// Why, for people.
+        reason: String,
+    },
     /// The broker has taken the message to a device.
     Acked {
         /// The `token` of its effect.

@@ -19,6 +19,8 @@ pub enum Refusal {
     Observe,
     /// There is no bus.
     NoLink,
+    /// Its serial line is closed.
+    NoLine(String),
     /// A rule that holds wants something else.
     Rule(String),
     /// An operator set it a while ago.
@@ -38,6 +40,7 @@ impl fmt::Display for Refusal {
             Refusal::Unknown(name) => write!(f, "interlock {name}: its condition is unknown"),
             Refusal::Observe => f.write_str("mode observe"),
             Refusal::NoLink => f.write_str("no connection to the broker"),
+            Refusal::NoLine(name) => write!(f, "serial line {name} is closed"),
             Refusal::Rule(name) => write!(f, "rule {name}"),
             Refusal::Held => f.write_str("held by an operator"),
             Refusal::TooSoon(left) => {
@@ -68,8 +71,11 @@ impl Agent {
         if self.mode_of(id) == Mode::Observe {
             return Err(Refusal::Observe);
         }
-        if self.link_since.is_none() {
-            return Err(Refusal::NoLink);
+        if self.reach(id).is_none() {
+            return Err(match actuator.port.line() {
+                None => Refusal::NoLink,
+                Some(line) => Refusal::NoLine(self.line_name(line).into()),
+            });
         }
         self.interlocks_allow(id, setting)?;
         if !reflex && let Some(rule) = self.rule_against(id, setting) {
@@ -99,9 +105,9 @@ impl Agent {
         }
     }
 
-    /// There is a bus, and the mode lets something out.
+    /// There is a way to it, and the mode lets something out.
     pub(super) fn may_send_at_all(&self, id: ActuatorId) -> bool {
-        self.link_since.is_some() && self.mode_of(id) != Mode::Observe
+        self.reach(id).is_some() && self.mode_of(id) != Mode::Observe
     }
 
     /// A command to `safe` is not stopped by an interlock unless it would itself make it true.

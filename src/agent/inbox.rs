@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::event::{Body, DeviceCommand, Event};
 use super::pointer::{self, Found};
-use crate::config::{Actuator, ActuatorKind, Config, Mode, Sensor, SensorKind};
+use crate::config::{Actuator, ActuatorKind, Config, Mode, Port, Sensor, SensorKind};
 use crate::domain::{ActuatorId, Fault, FaultKind, SensorId, Setting, Value};
 use crate::limits;
 
@@ -36,6 +36,8 @@ pub enum Topic {
 pub struct Inbox {
     config: Arc<Config>,
     ends: BTreeMap<String, Ends>,
+    /// Of each serial line: its names, in alphabetical order, and where each leads.
+    lines: Vec<BTreeMap<String, Ends>>,
 }
 
 impl Inbox {
@@ -43,15 +45,50 @@ impl Inbox {
     #[must_use]
     pub fn new(config: Arc<Config>) -> Inbox {
         let mut ends: BTreeMap<String, Ends> = BTreeMap::new();
+        let mut lines = vec![BTreeMap::new(); config.lines.len()];
         for (index, sensor) in (0u16..).zip(&config.sensors) {
-            ends.entry(sensor.topic.clone()).or_default().sensors.push(SensorId(index));
-        }
-        for (index, actuator) in (0u16..).zip(&config.actuators) {
-            if let Some(topic) = &actuator.state_topic {
-                ends.entry(topic.clone()).or_default().actuators.push(ActuatorId(index));
+            if let Some(end) = end_of(&sensor.port, &mut ends, &mut lines) {
+                end.sensors.push(SensorId(index));
             }
         }
-        Inbox { config, ends }
+        for (index, actuator) in (0u16..).zip(&config.actuators) {
+            let end = match (&actuator.state_topic, &actuator.port) {
+                (Some(topic), _) => Some(ends.entry(topic.clone()).or_default()),
+                (None, Port::Topic(_)) => None,
+                (None, port) => end_of(port, &mut ends, &mut lines),
+            };
+            if let Some(end) = end {
+                end.actuators.push(ActuatorId(index));
+            }
+        }
+        Inbox { config, ends, lines }
+    }
+
+    /// Names on a serial line that lead somewhere, each once.
+    #[must_use]
+    pub fn names(&self, line: u16) -> Vec<String> {
+        self.lines
+            .get(usize::from(line))
+            .map_or(Vec::new(), |names| names.keys().cloned().collect())
+    }
+
+    /// The events of a word on a serial line. `name` is its place in [`Inbox::names`]; a reading is
+    /// for sensors, an echo for actuators, and what the line does not tell apart for both.
+    #[must_use]
+    pub fn heard(
+        &self,
+        line: u16,
+        name: usize,
+        (reading, echo): (bool, bool),
+        value: &str,
+    ) -> Vec<Event> {
+        let names = self.lines.get(usize::from(line));
+        let Some(ends) = names.and_then(|names| names.values().nth(name)) else {
+            return Vec::new();
+        };
+        let sensors = ends.sensors.iter().filter(|_| reading);
+        let actuators = ends.actuators.iter().filter(|_| echo);
+        self.events(sensors, actuators, &Payload::new(value.as_bytes()), false)
     }
 
     /// Topics of sensors and echoes, each once.
@@ -64,20 +101,25 @@ impl Inbox {
     pub fn read(&self, topic: &str, payload: &[u8], retained: bool) -> Vec<Event> {
         let Some(ends) = self.ends.get(topic) else { return Vec::new() };
         let read = Payload::new(payload);
-        let mut events = Vec::new();
-        for id in &ends.sensors {
+        self.events(ends.sensors.iter(), ends.actuators.iter(), &read, retained)
+    }
+
+    fn events<'a>(
+        &self,
+        sensors: impl Iterator<Item = &'a SensorId>,
+        actuators: impl Iterator<Item = &'a ActuatorId>,
+        read: &Payload<'_>,
+        retained: bool,
+    ) -> Vec<Event> {
+        let readings = sensors.map(|id| {
             let sensor = &self.config.sensors[usize::from(id.0)];
-            events.push(Event::Reading {
-                sensor: *id,
-                value: sensor_value(sensor, &read),
-                retained,
-            });
-        }
-        for id in &ends.actuators {
+            Event::Reading { sensor: *id, value: sensor_value(sensor, read), retained }
+        });
+        let echoes = actuators.map(|id| {
             let actuator = &self.config.actuators[usize::from(id.0)];
-            events.push(Event::Echo { actuator: *id, setting: echo_setting(actuator, &read) });
-        }
-        events
+            Event::Echo { actuator: *id, setting: echo_setting(actuator, read) }
+        });
+        readings.chain(echoes).collect()
     }
 
     /// The event of a message that was too large to be read.
@@ -201,6 +243,20 @@ impl Inbox {
             let names: Vec<_> = self.config.actuators.iter().map(|one| &*one.name).collect();
             format!("unknown actuator {}: there are {}", shown(name), names.join(", "))
         })
+    }
+}
+
+/// Where a port leads, to be added to; `None`: a line that is not there.
+fn end_of<'a>(
+    port: &Port,
+    topics: &'a mut BTreeMap<String, Ends>,
+    lines: &'a mut [BTreeMap<String, Ends>],
+) -> Option<&'a mut Ends> {
+    match port {
+        Port::Topic(topic) => Some(topics.entry(topic.clone()).or_default()),
+        Port::Serial { line, name } => {
+            Some(lines.get_mut(usize::from(*line))?.entry(name.clone()).or_default())
+        }
     }
 }
 

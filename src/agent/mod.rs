@@ -4,7 +4,7 @@
 //! [`Agent::apply`] is the whole interface. What it decides is spread over the files by layer:
 //! `world` (what is), `rules` (reflexes and interlocks), `planner` and `decide` (goals and the
 //! mind's voice), `guard` (the last word), `steps` (a command's way to a device and back),
-//! `commands` (what operators ask for).
+//! `reach` (the bus and the serial lines come and go), `commands` (what operators ask for).
 
 mod commands;
 mod core;
@@ -17,6 +17,7 @@ mod inbox;
 mod planner;
 mod pointer;
 mod prompt;
+mod reach;
 mod rules;
 mod steps;
 mod world;

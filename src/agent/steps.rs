@@ -1,5 +1,5 @@
-//! A command's way to a device and back: intent, message, echo, repeat, giving up; the start, the
-//! loss of the bus, the hand-over at the end. Why something is sent is decided elsewhere.
+//! A command's way to a device and back: intent, message, echo, repeat, giving up; the start
+//! and the hand-over at the end. Why something is sent is decided elsewhere.
 
 use std::time::Duration;
 
@@ -144,7 +144,7 @@ impl Agent {
     /// The broker has the message; without a state topic that is all the proof there is.
     pub(super) fn acked(&mut self, token: u64) {
         let Some(id) = self.of_token(token) else { return };
-        if self.config.actuators[usize::from(id.0)].state_topic.is_none()
+        if !self.config.actuators[usize::from(id.0)].echoes()
             && let Some(pending) = &self.world.actuator(id).pending
         {
             let setting = pending.setting.clone();
@@ -258,7 +258,7 @@ impl Agent {
     }
 
     /// No proof that it was done.
-    fn give_up(&mut self, id: ActuatorId, why: &str) {
+    pub(super) fn give_up(&mut self, id: ActuatorId, why: &str) {
         let state = self.world.actuator_mut(id);
         let Some(pending) = state.pending.take() else { return };
         state.confirmed = None;
@@ -289,7 +289,7 @@ impl Agent {
                 self.overdue(id);
             }
             let state = self.world.actuator(id);
-            if state.off_due.is_some_and(|due| due <= now) && self.link_since.is_some() {
+            if state.off_due.is_some_and(|due| due <= now) && self.reach(id).is_some() {
                 // In `observe` too: what was begun is ended.
                 self.world.actuator_mut(id).off_due = None;
                 self.issue_now(id, Setting::Off, Decider::Rule, "end of the pulse");
@@ -305,8 +305,8 @@ impl Agent {
         let config = self.config.clone();
         let actuator = &config.actuators[usize::from(id.0)];
         let Some(mut pending) = self.world.actuator(id).pending.clone() else { return };
-        let again = actuator.state_topic.is_some() && pending.tries < 2;
-        if again && self.link_since.is_some() && self.allowed_again(id, &pending) {
+        let again = actuator.echoes() && pending.tries < 2;
+        if again && self.reach(id).is_some() && self.allowed_again(id, &pending) {
             pending.tries += 1;
             pending.due = self.now.tick.after(actuator.confirm_within);
             self.withdraw(&pending);
@@ -317,7 +317,7 @@ impl Agent {
             return;
         }
         self.give_up(id, "no answer from the device");
-        if actuator.state_topic.is_some() {
+        if actuator.echoes() {
             // Said once, until it answers again.
             let silent = &mut self.world.actuator_mut(id).silent_since;
             if silent.is_none() {
@@ -356,29 +356,6 @@ impl Agent {
         }
     }
 
-    /// The bus is there. What had its start before and is not known now goes to `safe`.
-    pub(super) fn link_up(&mut self) {
-        self.link_since = Some(self.now.tick);
-        self.plan_wanted = true;
-        for index in 0..self.config.actuators.len() {
-            let id = ActuatorId(u16::try_from(index).unwrap_or(u16::MAX));
-            if !self.may_send_at_all(id) {
-                continue;
-            }
-            if self.begun[index] && self.world.actuator(id).confirmed.is_none() {
-                let safe = self.config.actuators[index].safe.clone();
-                let ours = self.world.actuator(id).owner.is_some();
-                let ruled = self.rule_against(id, &safe).is_some();
-                if ours && !ruled && !self.makes_worse(id, &safe) {
-                    self.issue_now(id, safe, Decider::Rule, "connection restored");
-                }
-            }
-        }
-        self.report_status();
-        self.goals_reported = None;
-        self.report_commands();
-    }
-
     /// The first time that something may go out to an actuator, be it the first connection or an
     /// operator who ends `observe`, `at_start` comes before anything else.
     fn begin(&mut self, id: ActuatorId) {
@@ -399,7 +376,7 @@ impl Agent {
             return;
         }
         // keep: a device with an echo will tell; of one without, the journal knows the last word.
-        if actuator.state_topic.is_none() {
+        if !actuator.echoes() {
             match last {
                 Some(step) if step.confirmed => {
                     self.world.actuator_mut(id).confirmed = Some(step.setting);
@@ -407,20 +384,6 @@ impl Agent {
                 _ => self.issue_now(id, actuator.safe.clone(), Decider::Rule, "start"),
             }
         }
-    }
-
-    /// The bus is gone: nothing can be sent, and what was out is unknown.
-    pub(super) fn link_down(&mut self, reason: &str) {
-        if self.link_since.take().is_none() {
-            return;
-        }
-        for index in 0..self.config.actuators.len() {
-            let id = ActuatorId(u16::try_from(index).unwrap_or(u16::MAX));
-            self.give_up(id, "the connection broke before it was confirmed");
-        }
-        self.drop_question();
-        let text = format!("no connection to the broker: {reason}");
-        self.say("link", text, Severity::Warning);
     }
 
     /// The process ends: everything that the agent set goes to `safe`.
@@ -465,7 +428,7 @@ impl Agent {
             let ours = state.owner.is_some() && state.heading().is_some();
             ours && self.may_send_at_all(id) && !self.heads_for(id, &actuator.safe)
         });
-        let open = (left || self.open_steps() > 0) && self.link_since.is_some();
+        let open = (left || self.open_steps() > 0) && self.reaches_any();
         let late = self.stopping.is_some_and(|at| at <= self.now.tick);
         if self.stopped || (open && !late) {
             return;
@@ -497,11 +460,6 @@ impl Agent {
 
     fn actuator_named(&self, name: &str) -> Option<usize> {
         self.config.actuators.iter().position(|actuator| actuator.name == name)
-    }
-
-    /// When the last link came up; for timers that must not run while nothing can be heard.
-    pub(super) fn hearing_since(&self) -> Option<Tick> {
-        self.link_since
     }
 }
 

@@ -14,7 +14,7 @@ use crate::expr::{Names, compile};
 fn sensor(name: &str) -> Sensor {
     Sensor {
         name: name.into(),
-        topic: format!("place/{name}"),
+        port: Port::Topic(format!("place/{name}")),
         field: None,
         kind: SensorKind::Number,
         map: BTreeMap::new(),
@@ -29,7 +29,7 @@ fn sensor(name: &str) -> Sensor {
 fn switch(name: &str, effects: &[(u16, f64)]) -> Actuator {
     Actuator {
         name: name.into(),
-        topic: format!("place/{name}/set"),
+        port: Port::Topic(format!("place/{name}/set")),
         kind: ActuatorKind::Switch,
         on: "ON".into(),
         off: "OFF".into(),
@@ -73,6 +73,7 @@ pub(super) fn room() -> Config {
             max_packet_bytes: 1000,
         },
         mode: Mode::Act,
+        lines: Vec::new(),
         goals: vec![Goal {
             name: "climate".into(),
             aim: Aim::Keep { sensor: SensorId(0), min: Some(18.0), max: Some(26.0) },

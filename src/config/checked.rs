@@ -36,6 +36,64 @@ pub struct Config {
     pub mind: Option<Mind>,
     /// `[journal]`
     pub journal: Journal,
+    /// `[serial.<name>]`, by name.
+    pub lines: Vec<SerialLine>,
+}
+
+/// A serial line with a microcontroller at its other end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SerialLine {
+    /// The section's name.
+    pub name: String,
+    /// The device's path; best one of `/dev/serial/by-id`, which unplugging does not change.
+    pub device: PathBuf,
+    /// Bits a second.
+    pub baud: u32,
+    /// What is spoken.
+    pub dialect: Dialect,
+}
+
+/// What is spoken on a serial line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// Binary frames with a checksum, see the crate `outpost-wire`.
+    Frames,
+    /// Lines `name value`.
+    Text,
+}
+
+/// Where a sensor speaks or an actuator is commanded.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Port {
+    /// A topic of the bus.
+    Topic(String),
+    /// A serial line.
+    Serial {
+        /// Its place in [`Config::lines`].
+        line: u16,
+        /// The name on the line.
+        name: String,
+    },
+}
+
+impl Port {
+    /// The topic, if it is one.
+    #[must_use]
+    pub fn topic(&self) -> Option<&str> {
+        match self {
+            Port::Topic(topic) => Some(topic),
+            Port::Serial { .. } => None,
+        }
+    }
+
+    /// The serial line, if it is one.
+    #[must_use]
+    pub fn line(&self) -> Option<u16> {
+        match self {
+            Port::Topic(_) => None,
+            Port::Serial { line, .. } => Some(*line),
+        }
+    }
 }
 
 /// Who this board is.
@@ -115,9 +173,9 @@ impl Mode {
 pub struct Sensor {
     /// snake_case, unique among sensors and actuators.
     pub name: String,
-    /// Topic it speaks on.
-    pub topic: String,
-    /// JSON pointer into the payload; `None`: the payload is the bare value.
+    /// Where it speaks.
+    pub port: Port,
+    /// JSON pointer into the payload of a topic; `None`: the payload is the bare value.
     pub field: Option<String>,
     /// What it says.
     pub kind: SensorKind,
@@ -151,8 +209,8 @@ pub enum SensorKind {
 pub struct Actuator {
     /// snake_case, unique among sensors and actuators.
     pub name: String,
-    /// Topic it is commanded on.
-    pub topic: String,
+    /// Where it is commanded.
+    pub port: Port,
     /// What it can be set to.
     pub kind: ActuatorKind,
     /// Payload of "on".
@@ -161,7 +219,7 @@ pub struct Actuator {
     pub off: String,
     /// Wraps any value: `{value}` is replaced.
     pub payload: Option<String>,
-    /// Topic of the device's echo; `None`: done on PUBACK.
+    /// Topic of the device's echo; `None`: done on PUBACK, or its echo comes on its serial line.
     pub state_topic: Option<String>,
     /// JSON pointer into the echo.
     pub state_field: Option<String>,
@@ -189,6 +247,14 @@ pub struct Actuator {
     pub mode: Option<Mode>,
     /// Listed in `[mind] ask_human`.
     pub ask_human: bool,
+}
+
+impl Actuator {
+    /// The device proves what it does by an echo; else the broker's PUBACK has to do.
+    #[must_use]
+    pub fn echoes(&self) -> bool {
+        self.state_topic.is_some() || self.port.line().is_some()
+    }
 }
 
 /// What an actuator can be set to.

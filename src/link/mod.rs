@@ -1,10 +1,11 @@
-//! The bus: topics, the MQTT client and the embedded broker.
+//! The bus (topics, the MQTT client, the embedded broker) and the serial lines beside it.
 //!
 //! Nothing here knows what a message means. Nothing here decides, and nothing outside this folder
 //! spells a topic of the device or speaks MQTT.
 
 pub mod broker;
 pub mod client;
+pub mod serial;
 pub mod topics;
 
 mod backoff;

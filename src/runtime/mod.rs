@@ -4,6 +4,7 @@
 //! The seams end here: `Clock`, `Disk` (behind the journal), `Link`, `Model`.
 
 mod assemble;
+mod lines;
 mod news;
 mod outbox;
 mod place;
@@ -20,17 +21,18 @@ use tokio::sync::{mpsc, watch};
 
 use crate::agent::{Agent, Effect, Event, Inbox, MindNews, Question};
 use crate::clock::{Clock, Now, Pace, Tick};
-use crate::config::Config;
+use crate::config::{Actuator, Config, Port};
 use crate::domain::{Entry, Severity};
 use crate::journal::{Journal, JournalEvent, Record, Stamp};
 use crate::limits;
+use crate::link::serial::{LineEvent, LineHandle};
 use crate::link::topics::{DeviceName, DeviceTopic};
 use crate::link::{
     Class, Endpoint, LinkConfig, LinkConfigError, LinkEvent, LinkHandle, Outgoing, Will,
 };
 use crate::mind::client::{DecideRequest, MindEvent, MindHandle};
 pub use assemble::{AssembleError, Memory, mind, parts};
-use outbox::Outbox;
+use outbox::{Message, Outbox};
 pub use place::PlaceOnBus;
 pub use render::Rendered;
 
@@ -118,6 +120,7 @@ impl Observer for Unobserved {
 enum Incoming {
     Time,
     Link(LinkEvent),
+    Line(LineEvent),
     Stored(u64),
     Journal(JournalEvent),
     Mind(MindEvent),
@@ -130,8 +133,9 @@ struct Runtime<'a> {
     boot: u64,
     clock: Clock,
     inbox: Inbox,
-    actuator_topics: Vec<String>,
+    config: Arc<Config>,
     link: LinkHandle,
+    lines: Vec<LineHandle>,
     journal: Option<Journal>,
     journal_ok: bool,
     mind: Option<MindParts>,
@@ -160,10 +164,10 @@ pub async fn run(
 ) -> Result<Agent, RuntimeError> {
     let device: DeviceName = parts.config.device.name.parse().map_err(RuntimeError::Name)?;
     let inbox = Inbox::new(parts.config.clone());
-    let (link_in, mut link_events) = mpsc::channel(limits::LINK_EVENTS_MAX);
+    let (link_in, link_events) = mpsc::channel(limits::LINK_EVENTS_MAX);
     let link = crate::link::spawn(link_config(&parts, &device, &inbox), link_in)
         .map_err(RuntimeError::Link)?;
-    let mut journal_events = parts.journal_events;
+    let (lines, line_events) = lines::start(&parts.config, &inbox);
     let mut pace = parts.clock.join();
     let (agent, first) = parts.agent;
     let mut mind_events = None;
@@ -172,14 +176,21 @@ pub async fn run(
         mind_events = Some(std::mem::replace(&mut mind.events, closed));
         mind
     });
+    let mut sources = Sources {
+        link: link_events,
+        lines: line_events,
+        journal: parts.journal_events,
+        mind: mind_events,
+    };
     let mut runtime = Runtime {
         device,
         agent,
         boot: parts.boot,
-        actuator_topics: parts.config.actuators.iter().map(|one| one.topic.clone()).collect(),
+        config: parts.config,
         clock: parts.clock,
         inbox,
         link,
+        lines,
         journal_ok: parts.journal.is_some(),
         journal: parts.journal,
         mind,
@@ -200,13 +211,7 @@ pub async fn run(
     let mut stopping = false;
     while !runtime.stopped {
         let until = runtime.next_time();
-        let next = next_event(
-            &mut link_events,
-            &mut journal_events,
-            &mut mind_events,
-            shutdown.as_mut(),
-            stopping,
-        );
+        let next = next_event(&mut sources, shutdown.as_mut(), stopping);
         let incoming = wait(&mut pace, until, next).await;
         stopping |= matches!(incoming, Incoming::Stop);
         runtime.take(incoming);
@@ -218,14 +223,22 @@ async fn wait(pace: &mut Pace, until: Tick, next: impl Future<Output = Incoming>
     pace.wait(until, next).await.unwrap_or(Incoming::Time)
 }
 
+/// Where events come from.
+struct Sources {
+    link: mpsc::Receiver<LinkEvent>,
+    lines: mpsc::Receiver<LineEvent>,
+    journal: JournalInbox,
+    mind: Option<mpsc::Receiver<MindEvent>>,
+}
+
 /// Waits for whatever comes first and decides nothing. Cancel safe: every branch only receives.
+/// Serial lines come before the bus: their rate is bounded, so neither starves the other.
 async fn next_event(
-    link: &mut mpsc::Receiver<LinkEvent>,
-    journal: &mut JournalInbox,
-    mind: &mut Option<mpsc::Receiver<MindEvent>>,
+    sources: &mut Sources,
     shutdown: Pin<&mut impl Future<Output = ()>>,
     stopping: bool,
 ) -> Incoming {
+    let Sources { link, lines, journal, mind } = sources;
     let mind_event = async {
         match mind {
             Some(events) => match events.recv().await {
@@ -241,6 +254,7 @@ async fn next_event(
         Ok(()) = journal.stored.changed() => Incoming::Stored(*journal.stored.borrow_and_update()),
         Some(event) = journal.news.recv() => Incoming::Journal(event),
         event = mind_event => Incoming::Mind(event),
+        Some(event) = lines.recv() => Incoming::Line(event),
         Some(event) = link.recv() => Incoming::Link(event),
         else => std::future::pending().await,
     }
@@ -281,6 +295,7 @@ impl Runtime<'_> {
             Incoming::Journal(event) => self.journal_news(event),
             Incoming::Mind(event) => self.mind_news(event),
             Incoming::Link(event) => self.link_news(event),
+            Incoming::Line(event) => self.line_news(event),
         }
     }
 
@@ -330,9 +345,8 @@ impl Runtime<'_> {
             match effect {
                 Effect::Record { .. } => {}
                 Effect::Send { token, actuator, payload, after } => {
-                    let topic = self.actuator_topics[usize::from(actuator.0)].clone();
-                    let class = Class::Command;
-                    let message = Outgoing { token, topic, payload, retain: false, class };
+                    let actuator = &self.config.actuators[usize::from(actuator.0)];
+                    let message = message_to(actuator, token, payload);
                     self.send_after(message, after);
                 }
                 Effect::Withdraw { token } => {
@@ -351,7 +365,7 @@ impl Runtime<'_> {
                     let token = self.next_token;
                     self.next_token += 1;
                     let message = Outgoing { token, topic, payload, retain, class };
-                    self.send_after(message, after);
+                    self.send_after(Message::Bus(message), after);
                 }
                 Effect::Ask(question) => self.ask(question),
                 Effect::Stopped => self.stopped = true,
@@ -360,7 +374,7 @@ impl Runtime<'_> {
     }
 
     /// Publishes once the record is stored; at once where none is named or the disk fails.
-    fn send_after(&mut self, message: Outgoing, after: Option<u64>) {
+    fn send_after(&mut self, message: Message, after: Option<u64>) {
         match after {
             Some(seq) if self.journal_ok => {
                 self.clock.depart(1);
@@ -372,7 +386,7 @@ impl Runtime<'_> {
         }
     }
 
-    fn release(&mut self, ready: Vec<Outgoing>) {
+    fn release(&mut self, ready: Vec<Message>) {
         let count = ready.len();
         for message in ready {
             self.publish(message);
@@ -380,7 +394,11 @@ impl Runtime<'_> {
         self.clock.arrive(count);
     }
 
-    fn publish(&mut self, message: Outgoing) {
+    fn publish(&mut self, message: Message) {
+        let message = match message {
+            Message::Bus(message) => message,
+            Message::Line(line, set) => return self.put_on_line(line, set),
+        };
         let (token, command) = (message.token, message.class == Class::Command);
         // In flight twice: until the place has it, and until its PUBACK is here.
         if command {
@@ -429,6 +447,8 @@ impl Runtime<'_> {
             drop(closed.await);
         }
         for message in self.outbox.all() {
+            // A device on a line would not be heard any more.
+            let Message::Bus(message) = message else { continue };
             if let Err(error) = self.link.publish(message) {
                 tracing::warn!(%error, "not published");
             }
@@ -437,6 +457,19 @@ impl Runtime<'_> {
         let last = Outgoing { token: self.next_token, topic, payload, retain, class };
         self.link.close(vec![last]).await;
         self.agent
+    }
+}
+
+/// A payload on its way to a device.
+fn message_to(actuator: &Actuator, token: u64, payload: Vec<u8>) -> Message {
+    match &actuator.port {
+        Port::Topic(topic) => {
+            let (topic, class) = (topic.clone(), Class::Command);
+            Message::Bus(Outgoing { token, topic, payload, retain: false, class })
+        }
+        Port::Serial { line, name } => {
+            Message::Line(*line, lines::set(actuator, name, token, &payload))
+        }
     }
 }
 

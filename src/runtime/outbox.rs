@@ -3,12 +3,32 @@
 use std::collections::VecDeque;
 
 use crate::limits;
+use crate::link::serial::Set;
 use crate::link::{Class, Outgoing};
+
+/// A message on its way out.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Message {
+    /// To the broker.
+    Bus(Outgoing),
+    /// To a device on a serial line.
+    Line(u16, Set),
+}
+
+impl Message {
+    /// The token of a message to a device; `None`: a report.
+    fn command(&self) -> Option<u64> {
+        match self {
+            Message::Bus(outgoing) => (outgoing.class == Class::Command).then_some(outgoing.token),
+            Message::Line(_, set) => Some(set.token),
+        }
+    }
+}
 
 /// Messages in the order in which their records were made.
 #[derive(Default)]
 pub struct Outbox {
-    waiting: VecDeque<(u64, Outgoing)>,
+    waiting: VecDeque<(u64, Message)>,
     stored: u64,
 }
 
@@ -16,7 +36,7 @@ impl Outbox {
     /// Keeps a message until record `seq` is stored. What may go now comes back: the message
     /// itself where it is stored already, or, at the bound, the oldest report: telling the outside
     /// a little early is better than not at all. A command never goes early.
-    pub fn hold(&mut self, seq: u64, message: Outgoing) -> Option<Vec<Outgoing>> {
+    pub fn hold(&mut self, seq: u64, message: Message) -> Option<Vec<Message>> {
         if seq <= self.stored {
             return Some(vec![message]);
         }
@@ -24,22 +44,20 @@ impl Outbox {
         if self.waiting.len() <= limits::OUTBOX_MESSAGES_MAX {
             return None;
         }
-        let report = |(_, message): &(u64, Outgoing)| message.class != Class::Command;
+        let report = |(_, message): &(u64, Message)| message.command().is_none();
         let at = self.waiting.iter().position(report)?;
         self.waiting.remove(at).map(|(_, message)| vec![message])
     }
 
     /// Forgets a message to a device that still waits; true if there was one.
     pub fn withdraw(&mut self, token: u64) -> bool {
-        let is = |(_, message): &(u64, Outgoing)| {
-            message.class == Class::Command && message.token == token
-        };
+        let is = |(_, message): &(u64, Message)| message.command() == Some(token);
         let Some(at) = self.waiting.iter().position(is) else { return false };
         self.waiting.remove(at).is_some()
     }
 
     /// Every record up to `upto` is stored: what may go, in order.
-    pub fn stored(&mut self, upto: u64) -> Vec<Outgoing> {
+    pub fn stored(&mut self, upto: u64) -> Vec<Message> {
         self.stored = self.stored.max(upto);
         let mut ready = Vec::new();
         while self.waiting.front().is_some_and(|(seq, _)| *seq <= self.stored) {
@@ -49,7 +67,7 @@ impl Outbox {
     }
 
     /// Everything, because the journal cannot store now and the agent must go on.
-    pub fn all(&mut self) -> Vec<Outgoing> {
+    pub fn all(&mut self) -> Vec<Message> {
         self.waiting.drain(..).map(|(_, message)| message).collect()
     }
 }
@@ -58,8 +76,16 @@ impl Outbox {
 mod tests {
     use super::*;
 
-    fn message(token: u64, class: Class) -> Outgoing {
-        Outgoing { token, topic: "t".into(), payload: Vec::new(), retain: false, class }
+    fn message(token: u64, class: Class) -> Message {
+        let (topic, payload) = ("t".into(), Vec::new());
+        Message::Bus(Outgoing { token, topic, payload, retain: false, class })
+    }
+
+    fn token(message: &Message) -> u64 {
+        match message {
+            Message::Bus(outgoing) => outgoing.token,
+            Message::Line(_, set) => set.token,
+        }
     }
 
     #[test]
@@ -68,7 +94,7 @@ mod tests {
         assert!(outbox.hold(1, message(10, Class::Command)).is_none());
         assert!(outbox.hold(2, message(20, Class::Log)).is_none());
         assert!(outbox.stored(0).is_empty());
-        let tokens = |ready: Vec<Outgoing>| ready.iter().map(|m| m.token).collect::<Vec<_>>();
+        let tokens = |ready: Vec<Message>| ready.iter().map(token).collect::<Vec<_>>();
         assert_eq!(tokens(outbox.stored(1)), [10]);
         assert_eq!(tokens(outbox.stored(5)), [20]);
         assert_eq!(outbox.hold(4, message(30, Class::Log)).map(tokens), Some(vec![30]));
@@ -81,7 +107,7 @@ mod tests {
         assert!(outbox.hold(1, message(20, Class::Command)).is_none());
         assert!(outbox.withdraw(10));
         assert!(!outbox.withdraw(10));
-        let left: Vec<_> = outbox.stored(1).iter().map(|message| message.token).collect();
+        let left: Vec<_> = outbox.stored(1).iter().map(token).collect();
         assert_eq!(left, [20]);
     }
 
@@ -93,6 +119,6 @@ mod tests {
             assert!(outbox.hold(9, message(token, Class::Log)).is_none());
         }
         let early = outbox.hold(9, message(99_999, Class::Log)).expect("one too many");
-        assert_eq!(early[0].token, 1);
+        assert_eq!(token(&early[0]), 1);
     }
 }

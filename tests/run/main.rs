@@ -9,6 +9,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+#[path = "../common/pty.rs"]
+mod pty;
+
 mod agent;
 mod bus;
 mod place;
@@ -20,3 +23,4 @@ mod mind;
 mod names;
 mod outage;
 mod payloads;
+mod serial;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::plain::MODES;
 use super::section::{Section, number_of};
 use super::{Actuator, ActuatorKind, Checker, Node, Raw, all, quoted};
-use crate::config::SensorKind;
+use crate::config::{Port, SensorKind};
 use crate::domain::{SensorId, Setting};
 use crate::limits::{
     ACTUATORS_MAX, COMMANDS_PER_HOUR_DEFAULT, COMMANDS_PER_HOUR_MAX, CONFIRM_MS_DEFAULT,
@@ -23,7 +23,7 @@ const KINDS: [(&str, KindWord); 4] = [
 
 /// A kind before its own keys are read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum KindWord {
+pub(super) enum KindWord {
     Switch,
     Level,
     Pulse,
@@ -34,31 +34,40 @@ enum KindWord {
 const GRID_TOLERANCE: f64 = 1e-6;
 
 /// The payloads and the echo.
-struct Payloads {
-    on: String,
-    off: String,
-    payload: Option<String>,
-    state_topic: Option<String>,
-    state_field: Option<String>,
-    state_on: String,
-    state_off: String,
-    confirm_within: Duration,
+pub(super) struct Payloads {
+    pub on: String,
+    pub off: String,
+    pub payload: Option<String>,
+    pub state_topic: Option<String>,
+    pub state_field: Option<String>,
+    pub state_on: String,
+    pub state_off: String,
+    pub confirm_within: Duration,
 }
 
 impl Checker<'_> {
     pub(super) fn actuators(&mut self, top: &mut Section<'_>) -> Vec<Actuator> {
         let mut actuators: Vec<Option<Actuator>> = Vec::new();
         for (id, section) in (0..).zip(top.elements(self, "actuator", ACTUATORS_MAX)) {
-            let topic = section.spot("topic");
+            let (topic, serial) = (section.spot("topic"), section.spot("serial"));
             let actuator = self.actuator(section, id);
             if let Some(actuator) = &actuator {
                 let same = |other: &&Actuator| {
-                    other.topic == actuator.topic && other.payload == actuator.payload
+                    other.port == actuator.port && other.payload == actuator.payload
                 };
                 if let Some(other) = actuators.iter().flatten().find(same) {
-                    let found = format!("the same topic as actuator {}", quoted(&other.name));
-                    let allowed = "a topic of its own, or a `payload` that tells them apart";
-                    self.fault(&topic, found, allowed.into());
+                    let (spot, what, allowed) = match actuator.port {
+                        Port::Topic(_) => (
+                            &topic,
+                            "topic",
+                            "a topic of its own, or a `payload` that tells them apart",
+                        ),
+                        Port::Serial { .. } => {
+                            (&serial, "name on the same line", "a `field` of its own")
+                        }
+                    };
+                    let found = format!("the same {what} as actuator {}", quoted(&other.name));
+                    self.fault(spot, found, allowed.into());
                 }
             }
             actuators.push(actuator);
@@ -84,12 +93,11 @@ impl Checker<'_> {
         if let (Some(name), true) = (name, name_good) {
             self.declare_actuator(name, id, kind.as_ref());
         }
-        let topic = self.topic(&mut section, "topic", true);
-        let payloads = self.payloads(&mut section, word, topic.as_deref());
+        let (port, payloads) = self.port_and_payloads(&mut section, name, word);
         let safe = self.safe(&mut section, kind.as_ref());
         let starts = [("safe", true), ("keep", false)];
         let start_safe = section.word(self, "at_start", &starts).unwrap_or(true);
-        if !start_safe && payloads.state_topic.is_none() {
+        if !start_safe && payloads.state_topic.is_none() && !section.has("serial") {
             let found = "\"keep\" without `state_topic`".to_owned();
             section.fault(self, "at_start", found, "\"safe\"; keep waits for the device's echo");
         }
@@ -113,7 +121,7 @@ impl Checker<'_> {
         }
         Some(Actuator {
             name: name?.to_owned(),
-            topic: topic?,
+            port: port?,
             kind: kind?,
             on: payloads.on,
             off: payloads.off,
@@ -133,6 +141,23 @@ impl Checker<'_> {
             mode,
             ask_human: false,
         })
+    }
+
+    /// Where it is commanded, and in which words.
+    fn port_and_payloads(
+        &mut self,
+        section: &mut Section<'_>,
+        name: Option<&str>,
+        word: Option<KindWord>,
+    ) -> (Option<Port>, Payloads) {
+        let ported = self.port(section, name);
+        let (port, dialect) = ported.map_or((None, None), |(port, dialect)| (Some(port), dialect));
+        if section.has("serial") {
+            return (port, self.serial_payloads(section, word, dialect));
+        }
+        section.out_of_place(self, "field", "only with `serial`: the name on the line");
+        let payloads = self.payloads(section, word, port.as_ref().and_then(Port::topic));
+        (port, payloads)
     }
 
     /// The keys that belong to the kind; those of other kinds are out of place.
@@ -231,21 +256,7 @@ impl Checker<'_> {
                 section.out_of_place(self, key, "only for switch and pulse; others send the value");
             }
         }
-        let mut text = |key| section.bounded_text(self, key, TEXT_VALUE_BYTES_MAX);
-        let (on, off) = (text("on").unwrap_or("ON"), text("off").unwrap_or("OFF"));
-        let (state_on, state_off) =
-            (text("state_on").unwrap_or(on), text("state_off").unwrap_or(off));
-        if on == off && !bare {
-            section.fault(
-                self,
-                "off",
-                format!("{}, the same as `on`", quoted(off)),
-                "another text",
-            );
-        } else if state_on == state_off && !bare {
-            let found = format!("{}, the same as `state_on`", quoted(state_off));
-            section.fault(self, "state_off", found, "another text");
-        }
+        let [on, off, state_on, state_off] = self.words(section, bare);
         let payload = section.bounded_text(self, "payload", 4096);
         if let Some(payload) = payload
             && !payload.contains("{value}")
@@ -278,6 +289,22 @@ impl Checker<'_> {
             state_off: state_off.into(),
             confirm_within: section.duration_or(self, "confirm_within", range, CONFIRM_MS_DEFAULT),
         }
+    }
+
+    /// `on`, `off` and the echo's words for them.
+    pub(super) fn words<'t>(&mut self, section: &mut Section<'t>, bare: bool) -> [&'t str; 4] {
+        let mut text = |key| section.bounded_text(self, key, TEXT_VALUE_BYTES_MAX);
+        let (on, off) = (text("on").unwrap_or("ON"), text("off").unwrap_or("OFF"));
+        let (state_on, state_off) =
+            (text("state_on").unwrap_or(on), text("state_off").unwrap_or(off));
+        if on == off && !bare {
+            let found = format!("{}, the same as `on`", quoted(off));
+            section.fault(self, "off", found, "another text");
+        } else if state_on == state_off && !bare {
+            let found = format!("{}, the same as `state_on`", quoted(state_off));
+            section.fault(self, "state_off", found, "another text");
+        }
+        [on, off, state_on, state_off]
     }
 
     fn safe(&mut self, section: &mut Section<'_>, kind: Option<&ActuatorKind>) -> Option<Setting> {

@@ -3,6 +3,7 @@
 
 mod actuators;
 mod aims;
+mod lines;
 mod plain;
 mod section;
 mod sensors;
@@ -12,7 +13,7 @@ mod wishes;
 
 use std::collections::BTreeMap;
 
-use super::checked::{Actuator, ActuatorKind, Config, Sensor, SensorKind};
+use super::checked::{Actuator, ActuatorKind, Config, Dialect, Sensor, SensorKind};
 use super::fault::{Fault, Faults, Strictness, Warning};
 use super::raw::{Node, Origin, Raw, Table, quoted};
 use super::source::{Path, Place, Source};
@@ -61,6 +62,7 @@ struct Checker<'a> {
     names: Names,
     sensors: BTreeMap<String, Declared<SensorKind>>,
     actuators: BTreeMap<String, Declared<ActuatorKind>>,
+    lines: BTreeMap<String, Declared<Dialect>>,
 }
 
 /// A key as a fault shows it, with its path in the file.
@@ -86,6 +88,7 @@ impl<'a> Checker<'a> {
             names: Names::new(),
             sensors: BTreeMap::new(),
             actuators: BTreeMap::new(),
+            lines: BTreeMap::new(),
         }
     }
 
@@ -94,6 +97,7 @@ impl<'a> Checker<'a> {
         let device = top.section(self, "device").and_then(|s| self.device(s));
         let bus = top.section(self, "bus").and_then(|s| self.bus(s));
         let mode = self.agent(&mut top);
+        let lines = self.lines(&mut top);
         let sensors = self.sensors(&mut top);
         let mut actuators = self.actuators(&mut top);
         let goals = self.goals(&mut top);
@@ -125,12 +129,13 @@ impl<'a> Checker<'a> {
             preferences,
             mind,
             journal: journal?,
+            lines,
         })
     }
 
     /// Sections of design §4 that come with later issues: taken, and said to be unused.
     fn later_sections(&mut self, top: &mut Section<'_>) {
-        for key in ["cloud", "escalate", "update", "web", "serial"] {
+        for key in ["cloud", "escalate", "update", "web"] {
             if top.get(key).is_some() {
                 let spot = top.spot(key);
                 self.warn(&spot, "not used by this version".into());

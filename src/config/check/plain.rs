@@ -13,7 +13,7 @@ use crate::limits::{
 };
 
 /// Longest path, in bytes: Linux's own `PATH_MAX`.
-const PATH_BYTES_MAX: usize = 4096;
+pub(super) const PATH_BYTES_MAX: usize = 4096;
 /// The words of `mode`.
 pub(super) const MODES: [(&str, Mode); 3] =
     [("observe", Mode::Observe), ("advise", Mode::Advise), ("act", Mode::Act)];

@@ -299,6 +299,21 @@ impl<'t> Section<'t> {
         }
     }
 
+    /// The tables below this one, whose keys are the operator's; what is no table is a fault.
+    pub(super) fn tables(&self, c: &mut Checker<'_>, allowed: &str) -> Vec<(&'t str, Section<'t>)> {
+        let mut tables = Vec::new();
+        for (key, node) in self.entries() {
+            match &node.raw {
+                Raw::Table(table) => {
+                    let (label, path) = (self.spot(key).key, self.path.join(key));
+                    tables.push((&**key, Section { label, path, table, known: Vec::new() }));
+                }
+                _ => self.wrong_type(c, key, node, allowed),
+            }
+        }
+        tables
+    }
+
     /// A section that always exists, by its defaults.
     pub(super) fn section(
         &mut self,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::section::{Section, number_of};
 use super::topics::{pointer_fault, topic_fault};
 use super::{Checker, Raw, Sensor, SensorKind, all, quoted};
+use crate::config::checked::Port;
 use crate::domain::Value;
 use crate::limits::{
     EVERY_MS_DEFAULT, EVERY_MS_MAX, EVERY_MS_MIN, SENSORS_MAX, TEXT_VALUE_BYTES_MAX, WORDS_MAX,
@@ -14,10 +15,15 @@ use crate::limits::{
 const TYPES: [(&str, SensorKind); 3] =
     [("number", SensorKind::Number), ("bool", SensorKind::Bool), ("text", SensorKind::Text)];
 
+/// What `topic` takes.
+const TOPIC_FORM: &str = "an MQTT topic such as \"greenhouse/air\", or `serial` with a serial line";
+
+/// Where a value comes from, with the name of the sensor that takes it.
+type Taken = BTreeMap<(Port, Option<String>), String>;
+
 impl Checker<'_> {
     pub(super) fn sensors(&mut self, top: &mut Section<'_>) -> Vec<Sensor> {
-        // Where a value comes from, with the name of the sensor that takes it.
-        let mut taken: BTreeMap<(String, Option<String>), String> = BTreeMap::new();
+        let mut taken = Taken::new();
         let mut sensors = Vec::new();
         for (id, section) in (0..).zip(top.elements(self, "sensor", SENSORS_MAX)) {
             sensors.push(self.sensor(section, id, &mut taken));
@@ -25,12 +31,7 @@ impl Checker<'_> {
         all(sensors)
     }
 
-    fn sensor(
-        &mut self,
-        mut section: Section<'_>,
-        id: u16,
-        taken: &mut BTreeMap<(String, Option<String>), String>,
-    ) -> Option<Sensor> {
+    fn sensor(&mut self, mut section: Section<'_>, id: u16, taken: &mut Taken) -> Option<Sensor> {
         let before = self.count();
         let name = section.required_text(self, "name", "snake_case, such as \"tank_level\"");
         let name_good = name.is_some_and(|name| {
@@ -47,17 +48,21 @@ impl Checker<'_> {
         if let (Some(name), true) = (name, name_good) {
             self.declare_sensor(name, id, kind);
         }
-        let topic = self.topic(&mut section, "topic", true);
-        let field = self.pointer(&mut section, "field");
-        if let (Some(topic), Some(name)) = (&topic, name) {
-            match taken.entry((topic.clone(), field.clone())) {
+        let serial = section.has("serial");
+        let port = self.port(&mut section, name).map(|(port, _)| port);
+        let field = if serial { None } else { self.pointer(&mut section, "field") };
+        if let (Some(port), Some(name)) = (&port, name) {
+            match taken.entry((port.clone(), field.clone())) {
                 std::collections::btree_map::Entry::Vacant(place) => {
                     place.insert(name.to_owned());
                 }
                 std::collections::btree_map::Entry::Occupied(other) => {
-                    let found =
-                        format!("the same topic and field as sensor {}", quoted(other.get()));
-                    section.fault(self, "topic", found, "each value has one sensor");
+                    let (key, what) = match serial {
+                        true => ("serial", "line and name on it"),
+                        false => ("topic", "topic and field"),
+                    };
+                    let found = format!("the same {what} as sensor {}", quoted(other.get()));
+                    section.fault(self, key, found, "each value has one sensor");
                 }
             }
         }
@@ -75,7 +80,7 @@ impl Checker<'_> {
             return None;
         }
         let (name, kind) = (name?.to_owned(), kind?);
-        Some(Sensor { name, topic: topic?, field, kind, map, scale, offset, unit, range, every })
+        Some(Sensor { name, port: port?, field, kind, map, scale, offset, unit, range, every })
     }
 
     /// How many faults there are by now.
@@ -91,7 +96,7 @@ impl Checker<'_> {
         required: bool,
     ) -> Option<String> {
         let topic = if required {
-            section.required_text(self, key, "an MQTT topic such as \"greenhouse/air\"")?
+            section.required_text(self, key, TOPIC_FORM)?
         } else {
             section.text(self, key)?
         };

@@ -1,0 +1,107 @@
+//! Over what each sensor and actuator is reached, the bus or a serial line, and what it means that
+//! one of them comes or goes. A line does not care for the bus, nor the bus for a line.
+
+use super::core::Agent;
+use crate::clock::Tick;
+use crate::config::Port;
+use crate::domain::{ActuatorId, Decider, SensorId, Severity};
+
+impl Agent {
+    /// Since when something can be sent to an actuator; `None`: nothing can.
+    pub(super) fn reach(&self, id: ActuatorId) -> Option<Tick> {
+        self.since(&self.config.actuators[usize::from(id.0)].port)
+    }
+
+    /// Since when a sensor can be heard; `None`: it cannot.
+    pub(super) fn hearing_since(&self, id: SensorId) -> Option<Tick> {
+        self.since(&self.config.sensors[usize::from(id.0)].port)
+    }
+
+    /// Something can be sent to somebody.
+    pub(super) fn reaches_any(&self) -> bool {
+        self.link_since.is_some() || self.lines_since.iter().any(Option::is_some)
+    }
+
+    /// A serial line's name.
+    pub(super) fn line_name(&self, line: u16) -> &str {
+        self.config.lines.get(usize::from(line)).map_or("", |line| &line.name)
+    }
+
+    fn since(&self, port: &Port) -> Option<Tick> {
+        match port {
+            Port::Topic(_) => self.link_since,
+            Port::Serial { line, .. } => *self.lines_since.get(usize::from(*line))?,
+        }
+    }
+
+    /// The bus is there.
+    pub(super) fn link_up(&mut self) {
+        self.link_since = Some(self.now.tick);
+        self.restore(None);
+        self.report_status();
+        self.goals_reported = None;
+        self.report_commands();
+    }
+
+    /// A serial line is open.
+    pub(super) fn line_up(&mut self, line: u16) {
+        let now = self.now.tick;
+        if let Some(since) = self.lines_since.get_mut(usize::from(line)) {
+            *since = Some(now);
+            self.restore(Some(line));
+        }
+    }
+
+    /// What had its start before and is not known now goes to `safe`.
+    fn restore(&mut self, line: Option<u16>) {
+        self.plan_wanted = true;
+        for id in self.those_on(line) {
+            let index = usize::from(id.0);
+            if !self.may_send_at_all(id) {
+                continue;
+            }
+            if self.begun[index] && self.world.actuator(id).confirmed.is_none() {
+                let safe = self.config.actuators[index].safe.clone();
+                let ours = self.world.actuator(id).owner.is_some();
+                let ruled = self.rule_against(id, &safe).is_some();
+                if ours && !ruled && !self.makes_worse(id, &safe) {
+                    self.issue_now(id, safe, Decider::Rule, "connection restored");
+                }
+            }
+        }
+    }
+
+    /// The bus is gone: nothing can be sent over it, and what was out is unknown.
+    pub(super) fn link_down(&mut self, reason: &str) {
+        if self.link_since.take().is_none() {
+            return;
+        }
+        self.lose(None);
+        let text = format!("no connection to the broker: {reason}");
+        self.say("link", text, Severity::Warning);
+    }
+
+    /// A serial line is closed. One that never was open is said too: it may be a wrong path.
+    pub(super) fn line_down(&mut self, line: u16, reason: &str) {
+        let Some(since) = self.lines_since.get_mut(usize::from(line)) else { return };
+        if since.take().is_some() {
+            self.lose(Some(line));
+        }
+        let text = format!("serial line {} is closed: {reason}", self.line_name(line));
+        self.say("serial", text, Severity::Warning);
+    }
+
+    fn lose(&mut self, line: Option<u16>) {
+        for id in self.those_on(line) {
+            self.give_up(id, "the connection broke before it was confirmed");
+        }
+        self.drop_question();
+    }
+
+    /// The actuators on a serial line; `None`: on the bus.
+    fn those_on(&self, line: Option<u16>) -> Vec<ActuatorId> {
+        let all = (0u16..).zip(&self.config.actuators);
+        let here = all.filter(|(_, actuator)| actuator.port.line() == line);
+        here.map(|(index, _)| ActuatorId(index)).collect()
+    }
+}

@@ -1,0 +1,166 @@
+//! `[serial.<name>]`, and what a sensor or an actuator on a serial line says instead of a topic.
+
+use std::path::PathBuf;
+
+use super::actuators::{KindWord, Payloads};
+use super::plain::PATH_BYTES_MAX;
+use super::section::Section;
+use super::{Checker, Declared, quoted};
+use crate::config::checked::{Dialect, Port, SerialLine};
+use crate::limits::{
+    BAUD_DEFAULT, BAUD_MAX, BAUD_MIN, CONFIRM_MS_DEFAULT, CONFIRM_MS_MAX, CONFIRM_MS_MIN,
+    LINE_NAME_BYTES_MAX, SERIAL_LINES_MAX,
+};
+
+/// The words of `dialect`.
+const DIALECTS: [(&str, Dialect); 2] = [("frames", Dialect::Frames), ("text", Dialect::Text)];
+/// Names that the kernel gives in the order in which it finds the devices.
+const PASSING_NAMES: [&str; 2] = ["/dev/ttyUSB", "/dev/ttyACM"];
+
+impl Checker<'_> {
+    pub(super) fn lines(&mut self, top: &mut Section<'_>) -> Vec<SerialLine> {
+        let form = "a table [serial.<name>] for each line";
+        let Some(section) = top.table(self, "serial", form) else { return Vec::new() };
+        let tables = section.tables(self, form);
+        if tables.len() > SERIAL_LINES_MAX {
+            let (spot, found) = (section.own_spot(), format!("{} lines", tables.len()));
+            self.fault(&spot, found, format!("at most {SERIAL_LINES_MAX}"));
+        }
+        let mut lines: Vec<SerialLine> = Vec::new();
+        for (name, section) in tables.into_iter().take(SERIAL_LINES_MAX) {
+            let device = section.spot("device");
+            let declared = match self.line(name, section) {
+                None => Declared::Faulty,
+                Some(line) => {
+                    if let Some(other) = lines.iter().find(|other| other.device == line.device) {
+                        let found = format!("the same device as line {}", quoted(&other.name));
+                        self.fault(&device, found, "each device in one line".into());
+                    }
+                    let place = u16::try_from(lines.len()).unwrap_or(u16::MAX);
+                    let dialect = line.dialect;
+                    lines.push(line);
+                    Declared::Known(place, dialect)
+                }
+            };
+            self.lines.insert(name.to_owned(), declared);
+        }
+        lines
+    }
+
+    fn line(&mut self, name: &str, mut section: Section<'_>) -> Option<SerialLine> {
+        let before = self.count();
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+        if !(1..=LINE_NAME_BYTES_MAX).contains(&name.len()) || !name.chars().all(plain) {
+            let allowed = format!("a-z, 0-9, _ and -, 1 to {LINE_NAME_BYTES_MAX} characters");
+            let spot = section.own_spot();
+            self.fault(&spot, quoted(name), allowed);
+        }
+        let form = "a path such as \"/dev/serial/by-id/usb-Arduino_Uno-if00\"";
+        if section.get("device").is_none() {
+            section.missing(self, "device", form);
+        }
+        let device = section.bounded_text(self, "device", PATH_BYTES_MAX);
+        if let Some(device) = device {
+            if !device.starts_with('/') {
+                section.fault(self, "device", quoted(device), form);
+            } else if PASSING_NAMES.iter().any(|passing| device.starts_with(passing)) {
+                let spot = section.spot("device");
+                let text = "may be another device after unplugging; its name below \
+                            /dev/serial/by-id stays";
+                self.warn(&spot, text.into());
+            }
+        }
+        let baud = section.integer(self, "baud", BAUD_MIN..=BAUD_MAX, BAUD_DEFAULT);
+        let dialect = section.word(self, "dialect", &DIALECTS).unwrap_or(Dialect::Frames);
+        section.finish(self);
+        let device = PathBuf::from(device?);
+        (self.count() == before).then(|| SerialLine { name: name.into(), device, baud, dialect })
+    }
+
+    /// `topic`, or `serial` with `field`; with the dialect of the line.
+    pub(super) fn port(
+        &mut self,
+        section: &mut Section<'_>,
+        name: Option<&str>,
+    ) -> Option<(Port, Option<Dialect>)> {
+        if !section.has("serial") {
+            section.get("serial");
+            return self.topic(section, "topic", true).map(|topic| (Port::Topic(topic), None));
+        }
+        if section.get("topic").is_some() {
+            section.fault(self, "serial", "`serial` and `topic`".into(), "one of the two");
+        }
+        let word = section.text(self, "serial");
+        let field = match section.get("field") {
+            Some(_) => section.text(self, "field"),
+            None => name,
+        };
+        if let Some(field) = field
+            && section.has("field")
+            && !field_fits(field)
+        {
+            let allowed = format!(
+                "the name on the line: 1 to {LINE_NAME_BYTES_MAX} bytes without spaces; left out: \
+                 the same as `name`"
+            );
+            section.fault(self, "field", quoted(field), &allowed);
+        }
+        let word = word?;
+        match self.lines.get(word).cloned() {
+            Some(Declared::Known(line, dialect)) => {
+                Some((Port::Serial { line, name: field?.to_owned() }, Some(dialect)))
+            }
+            Some(Declared::Faulty) => None,
+            None => {
+                let names: Vec<String> = self.lines.keys().map(|name| quoted(name)).collect();
+                let allowed = match names.is_empty() {
+                    true => "a line of this file: there is no [serial.<name>]".to_owned(),
+                    false => format!("a line of this file: {}", names.join(", ")),
+                };
+                section.fault(self, "serial", quoted(word), &allowed);
+                None
+            }
+        }
+    }
+
+    /// What a line says for on and off; frames have a type for it.
+    pub(super) fn serial_payloads(
+        &mut self,
+        section: &mut Section<'_>,
+        word: Option<KindWord>,
+        dialect: Option<Dialect>,
+    ) -> Payloads {
+        for key in ["payload", "state_topic", "state_field"] {
+            section.out_of_place(self, key, "not with `serial`: the echo comes on the line");
+        }
+        let bare = matches!(word, Some(KindWord::Level | KindWord::Choice));
+        let frames = dialect == Some(Dialect::Frames);
+        for key in ["on", "off", "state_on", "state_off"] {
+            if frames {
+                section.out_of_place(self, key, "not with frames: they say on and off by type");
+            } else if bare {
+                section.out_of_place(self, key, "only for switch and pulse; others say the value");
+            }
+        }
+        let [on, off, state_on, state_off] = match frames {
+            true => ["true", "false", "true", "false"],
+            false => self.words(section, bare),
+        };
+        let range = CONFIRM_MS_MIN..=CONFIRM_MS_MAX;
+        Payloads {
+            on: on.into(),
+            off: off.into(),
+            payload: None,
+            state_topic: None,
+            state_field: None,
+            state_on: state_on.into(),
+            state_off: state_off.into(),
+            confirm_within: section.duration_or(self, "confirm_within", range, CONFIRM_MS_DEFAULT),
+        }
+    }
+}
+
+fn field_fits(field: &str) -> bool {
+    (1..=LINE_NAME_BYTES_MAX).contains(&field.len())
+        && !field.chars().any(|c| c.is_whitespace() || c.is_control())
+}

@@ -1,0 +1,61 @@
+//! The device itself: opened, given up. The two calls of the kernel that may wait (a converter that
+//! is asked over USB, a driver that drains what nobody takes) run beside the loop.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::time::timeout;
+use tokio_serial::{ClearBuffer, SerialPort, SerialPortBuilderExt, SerialStream};
+
+use crate::limits::SERIAL_OPEN_MS_MAX;
+
+/// Why a device is not open.
+#[derive(Debug, Error)]
+pub(super) enum PortError {
+    #[error("cannot open {}: {reason}", device.display())]
+    Open { device: PathBuf, reason: String },
+    #[error("cannot open {}: not within {SERIAL_OPEN_MS_MAX} ms", device.display())]
+    Slow { device: PathBuf },
+    #[error("unplugged or hung up")]
+    HungUp,
+    #[error("reading failed: {0}")]
+    Read(#[source] io::Error),
+    #[error("writing failed: {0}")]
+    Write(#[source] io::Error),
+    #[error("it takes nothing that we write")]
+    Stuck,
+}
+
+/// Opens the device, 8 bits, no parity, one stop bit, no flow control, for us alone.
+pub(super) async fn open(device: &Path, baud: u32) -> Result<SerialStream, PortError> {
+    let path = device.to_string_lossy().into_owned();
+    let attempt = tokio::task::spawn_blocking(move || {
+        let stream = tokio_serial::new(path, baud).open_native_async()?;
+        // What came before us has no beginning.
+        stream.clear(ClearBuffer::Input)?;
+        Ok::<_, tokio_serial::Error>(stream)
+    });
+    let device = || device.to_path_buf();
+    match timeout(Duration::from_millis(SERIAL_OPEN_MS_MAX), attempt).await {
+        Ok(Ok(Ok(stream))) => Ok(stream),
+        Ok(Ok(Err(error))) => Err(PortError::Open { device: device(), reason: error.description }),
+        Ok(Err(error)) => Err(PortError::Open { device: device(), reason: error.to_string() }),
+        Err(_) => Err(PortError::Slow { device: device() }),
+    }
+}
+
+/// Closes it now, whatever is left in its buffers.
+pub(super) async fn close(stream: SerialStream) {
+    let end = tokio::task::spawn_blocking(move || {
+        // Else a driver waits for a device that is gone to take the rest.
+        let flushed = stream.clear(ClearBuffer::All);
+        drop(stream);
+        flushed
+    });
+    match timeout(Duration::from_millis(SERIAL_OPEN_MS_MAX), end).await {
+        Ok(_) => {}
+        Err(_) => tracing::warn!("a serial device takes long to close"),
+    }
+}

@@ -1,0 +1,71 @@
+//! The serial lines: words that come in as events, settings that go out as `set`s. No decisions.
+
+use tokio::sync::mpsc;
+
+use super::Runtime;
+use crate::agent::{Event, Inbox};
+use crate::config::{Actuator, ActuatorKind, Config};
+use crate::domain::Severity;
+use crate::limits;
+use crate::link::serial::{self, LineConfig, LineEvent, LineHandle, Set, Setting, WordKind};
+
+/// Starts the configured lines; what they say comes out of the channel.
+pub(super) fn start(
+    config: &Config,
+    inbox: &Inbox,
+) -> (Vec<LineHandle>, mpsc::Receiver<LineEvent>) {
+    let (tell, events) = mpsc::channel(limits::SERIAL_EVENTS_MAX);
+    let lines = (0u16..).zip(&config.lines).map(|(index, line)| {
+        let config = LineConfig::of(index, line, inbox.names(index));
+        serial::spawn(config, tell.clone())
+    });
+    (lines.collect(), events)
+}
+
+/// The `set` of a payload that the agent has made for an actuator with this name on its line.
+pub(super) fn set(actuator: &Actuator, name: &str, token: u64, payload: &[u8]) -> Set {
+    let word = String::from_utf8_lossy(payload).into_owned();
+    let setting = match &actuator.kind {
+        ActuatorKind::Switch | ActuatorKind::Pulse { .. } => {
+            Setting::Switch(word == actuator.on, word)
+        }
+        ActuatorKind::Level { .. } => match word.parse() {
+            Ok(level) => Setting::Level(level, word),
+            Err(_) => Setting::Word(word),
+        },
+        ActuatorKind::Choice { .. } => Setting::Word(word),
+    };
+    Set { token, name: name.into(), setting }
+}
+
+impl Runtime<'_> {
+    pub(super) fn line_news(&mut self, event: LineEvent) {
+        match event {
+            LineEvent::Up { line } => self.apply(Event::LineUp { line }),
+            LineEvent::Down { line, reason } => self.apply(Event::LineDown { line, reason }),
+            LineEvent::Word { line, name, kind, value } => {
+                let (reading, echo) = (kind != WordKind::Echo, kind != WordKind::Reading);
+                for event in self.inbox.heard(line, name, (reading, echo), &value) {
+                    self.apply(event);
+                }
+            }
+            LineEvent::Lost { token } => self.apply(Event::Lost { token }),
+            LineEvent::Notice { text } => {
+                let (kind, severity) = ("serial".into(), Severity::Warning);
+                self.apply(Event::Notice { kind, text, severity });
+            }
+        }
+    }
+
+    /// Hands a `set` to its line, which writes it now or says that it is lost.
+    pub(super) fn put_on_line(&mut self, line: u16, set: Set) {
+        let refused = match self.lines.get(usize::from(line)) {
+            Some(handle) => handle.set(set).err(),
+            None => Some(set),
+        };
+        if let Some(Set { token, name, .. }) = refused {
+            tracing::warn!(name, "not sent: too much waits for the serial line");
+            self.apply(Event::Lost { token });
+        }
+    }
+}
