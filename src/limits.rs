@@ -430,10 +430,12 @@ pub const MIND_EVENTS_MAX: usize = 64;
 pub const MIND_CONTEXT_TOKENS: u32 = 2048;
 /// Tokens that the mind works on at once: at 64 the scratch memory stays under 15 MB.
 pub const MIND_UBATCH_TOKENS: u32 = 64;
-/// What one token read costs in the demo's virtual time, in microseconds: a Raspberry Pi 5 reads
-/// 290 tokens/s with a 0.5B model (design §2; the published figure for Qwen2.5-0.5B Q4_0); the
-/// 135M model of the demo is charged the same, the cautious side.
-pub const DEMO_TOKEN_COST_US: u64 = 3450;
+
+// ---- board ----
+
+/// Most bytes of one file of `/sys` or `/proc` that are read; the rest is not looked at. The
+/// longest is `/proc/cpuinfo`, some 1.5 KB a core.
+pub const BOARD_FILE_BYTES_MAX: u64 = 256 * 1024;
 
 // ---- journal ----
 

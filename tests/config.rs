@@ -3,9 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
+use outpost::board::Profiles;
 use outpost::config::{
     ActuatorKind, Aim, Broker, Config, Faults, LoadError, Mode, Strictness, Warning, from_bytes,
-    from_text, load_with,
+    from_text, from_text_on, load_with,
 };
 use outpost::domain::{ActuatorId, SensorId, Setting, Value};
 use proptest::prelude::*;
@@ -134,7 +135,10 @@ fn the_configuration_of_the_design_means_what_it_says() {
 fn the_least_configuration_has_the_defaults() {
     let (config, warnings) = checked("[device]\nname = \"a\"\n").expect("a name is enough");
     assert!(warnings.is_empty() && config.mind.is_none());
-    assert_eq!((config.device.board.as_str(), config.device.timezone.as_str()), ("auto", "UTC"));
+    assert_eq!(
+        (config.device.board.name.as_str(), config.device.timezone.as_str()),
+        ("host", "UTC")
+    );
     assert_eq!(config.journal.path, Path::new("/var/lib/outpost"));
     let (config, _) = checked("[device]\nname = \"a\"\n[mind]\n").expect("[mind] has defaults");
     let mind = config.mind.expect("the section is there, though empty");
@@ -195,6 +199,44 @@ fn the_environment_lies_above_the_file() {
     assert_eq!(asked, ["fan", "pump"]);
     assert_eq!(config.journal.path, Path::new("/tmp/Mixed Case"));
     assert_eq!(config.mode, Mode::Act);
+}
+
+#[test]
+fn the_board_lies_under_the_file_and_above_the_defaults() {
+    let five = Profiles::embedded().find("rpi5").expect("rpi5");
+    let load = |mind: &str, environment: &[(&str, &str)], board: &str| {
+        let text = format!("[device]\nname = \"g-1\"\nboard = \"{board}\"\n{mind}");
+        let environment = variables(environment);
+        let read = from_text_on(&text, "f", &environment, Strictness::Check, five);
+        let (config, warnings) = read.unwrap_or_else(|faults| panic!("{faults}"));
+        assert_eq!(warnings, [], "{text}");
+        config
+    };
+    let threads = |config: &Config| {
+        let mind = config.mind.as_ref().expect("a mind");
+        (mind.threads_decode, mind.threads_prefill, mind.context_tokens)
+    };
+    let plain = load("[mind]\n", &[], "auto");
+    assert_eq!(
+        (plain.device.board.name.as_str(), threads(&plain)),
+        ("rpi5", (Some(2), Some(4), 2048))
+    );
+    let zero = load("[mind]\n", &[], "rpi-zero-2w");
+    assert_eq!(threads(&zero), (Some(3), Some(3), 1024), "a board that is named counts");
+    let file = load("[mind]\nthreads_decode = 1\ncontext = 512\n", &[], "rpi4");
+    assert_eq!(threads(&file), (Some(1), Some(3), 512), "the file lies above the board");
+    let above = [("OUTPOST__MIND__CONTEXT", "4096"), ("OUTPOST__DEVICE__BOARD", "rpi3")];
+    let environment = load("[mind]\ncontext = 512\n", &above, "rpi5");
+    assert_eq!(threads(&environment), (Some(3), Some(3), 4096), "the environment above the file");
+    assert!(load("", &[], "rpi5").mind.is_none(), "a board does not bring a mind");
+}
+
+#[test]
+fn a_board_of_a_newer_version_does_not_stop_run() {
+    let text = "[device]\nname = \"g-1\"\nboard = \"rpi9\"\n";
+    let (config, warnings) = from_text(text, "f", &[], Strictness::Run).expect("a warning");
+    assert_eq!(config.device.board.name, "host");
+    assert!(warnings[0].text.contains("\"rpi9\" is no board of this version"), "{warnings:?}");
 }
 
 #[test]

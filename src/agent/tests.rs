@@ -62,7 +62,11 @@ pub(super) fn room() -> Config {
     let names = Names::of(&sensors, &actuators);
     let expr = |text: &str| compile(text, &names).expect("a good expression");
     Config {
-        device: Device { name: "room".into(), board: "auto".into(), timezone: "UTC".into() },
+        device: Device {
+            name: "room".into(),
+            board: crate::board::Profiles::embedded().host(),
+            timezone: "UTC".into(),
+        },
         bus: Bus {
             broker: Broker::Remote { host: "localhost".into(), port: 1883, tls: false },
             username: None,
@@ -96,6 +100,9 @@ pub(super) fn room() -> Config {
             adapter: "none".into(),
             deadline: Duration::from_secs(2),
             trust: 0.6,
+            context_tokens: 2048,
+            threads_decode: None,
+            threads_prefill: None,
         }),
         journal: Journal { path: "/tmp".into(), quota_bytes: 1 << 20 },
         sensors,

@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand. No logic of the agent lives here.
 
+mod board;
 mod check;
 mod decide;
 mod demo;
@@ -41,6 +42,8 @@ enum Command {
     Plant(plant::PlantArgs),
     /// Typed decisions from a file
     Decide(decide::DecideArgs),
+    /// The board: what was recognised, which kernels fit, how fast a model can be at most
+    Board(board::BoardArgs),
     /// Models: list, pull, quantize, info
     Model(model::ModelArgs),
     /// The journal: tail, query, verify
@@ -66,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Version => version::run(json),
         Command::Plant(args) => plant::run(&args, json),
         Command::Decide(args) => decide::run(&args),
+        Command::Board(args) => board::run(&args, json),
         Command::Model(args) => model::run(args, json),
         Command::Log(args) => log::run(args, json, run::journal_path),
         Command::Mind => Ok(ExitCode::SUCCESS),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::board::Profile;
 use crate::domain::{ActuatorId, SensorId, Setting, Value};
 use crate::expr::Expression;
 
@@ -101,8 +102,8 @@ impl Port {
 pub struct Device {
     /// Letters a-z, digits and `-`, 1 to 63 characters.
     pub name: String,
-    /// Board profile or `auto`.
-    pub board: String,
+    /// The board's profile; `auto` has been resolved.
+    pub board: &'static Profile,
     /// IANA time zone for hour, weekday and `by`.
     pub timezone: String,
 }
@@ -357,6 +358,12 @@ pub struct Mind {
     pub deadline: Duration,
     /// Least probability of the best candidate; below it the mind has no voice.
     pub trust: f64,
+    /// Tokens of context.
+    pub context_tokens: u32,
+    /// Threads for one token; `None`: by the number of cores.
+    pub threads_decode: Option<u16>,
+    /// Threads for many tokens; `None`: by the number of cores.
+    pub threads_prefill: Option<u16>,
 }
 
 /// The journal.

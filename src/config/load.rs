@@ -1,6 +1,6 @@
 //! Where the configuration comes from: built-in defaults, the board's profile, the file, the
-//! environment (design §4), merged by the `config` crate in this order. The only I/O is reading the
-//! file and the process's environment.
+//! environment (design §4), the others merged by the `config` crate in this order. The only I/O is
+//! reading the file, the process's environment, and which board this is.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -11,8 +11,9 @@ use config::{Environment, File, FileFormat, Source as _};
 use super::check::{ENVIRONMENT_PREFIX, check};
 use super::checked::Config;
 use super::fault::{Fault, Faults, Strictness, Warning};
-use super::raw::{Node, Table};
+use super::raw::{Node, Origin, Raw, Table};
 use super::source::{Source, place_in};
+use crate::board::{Profile, Profiles, Root, recognise};
 use crate::limits::CONFIG_BYTES_MAX;
 
 /// The file that is read where `--config` names none.
@@ -41,7 +42,8 @@ pub enum LoadError {
     Faults(#[from] Faults),
 }
 
-/// Loads and checks a configuration file with the process's environment above it.
+/// Loads and checks a configuration file with the process's environment above it, on the board
+/// that this machine is.
 ///
 /// # Errors
 /// [`LoadError::Read`] or [`LoadError::Faults`].
@@ -49,10 +51,11 @@ pub fn load(path: &Path, strictness: Strictness) -> Result<(Config, Vec<Warning>
     let variables: Vec<(String, String)> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    load_with(path, &variables, strictness)
+    let auto = recognise(&Root::of_environment()).profile;
+    Ok(from_bytes_on(&read(path)?, &path.display().to_string(), &variables, strictness, auto)?)
 }
 
-/// As [`load`], with environment variables that are not the process's.
+/// As [`load`], with environment variables that are not the process's, and on a PC.
 ///
 /// # Errors
 /// As [`load`].
@@ -61,15 +64,19 @@ pub fn load_with(
     variables: &[(String, String)],
     strictness: Strictness,
 ) -> Result<(Config, Vec<Warning>), LoadError> {
+    Ok(from_bytes(&read(path)?, &path.display().to_string(), variables, strictness)?)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     let failed = |source| LoadError::Read { path: path.to_owned(), source };
     let mut bytes = Vec::new();
     std::fs::File::open(path)
         .and_then(|file| file.take(CONFIG_BYTES_MAX + 1).read_to_end(&mut bytes))
         .map_err(failed)?;
-    Ok(from_bytes(&bytes, &path.display().to_string(), variables, strictness)?)
+    Ok(bytes)
 }
 
-/// Checks the bytes of a configuration file; `file` is its name in faults.
+/// Checks the bytes of a configuration file, on a PC; `file` is its name in faults.
 ///
 /// # Errors
 /// [`Faults`].
@@ -79,12 +86,22 @@ pub fn from_bytes(
     variables: &[(String, String)],
     strictness: Strictness,
 ) -> Result<(Config, Vec<Warning>), Faults> {
+    from_bytes_on(bytes, file, variables, strictness, Profiles::embedded().host())
+}
+
+fn from_bytes_on(
+    bytes: &[u8],
+    file: &str,
+    variables: &[(String, String)],
+    strictness: Strictness,
+    auto: &'static Profile,
+) -> Result<(Config, Vec<Warning>), Faults> {
     if bytes.len() as u64 > CONFIG_BYTES_MAX {
         let found = format!("more than {CONFIG_BYTES_MAX} bytes");
         return Err(only(whole(file, found, format!("at most {CONFIG_BYTES_MAX} bytes"))));
     }
     match std::str::from_utf8(bytes) {
-        Ok(text) => from_text(text, file, variables, strictness),
+        Ok(text) => from_text_on(text, file, variables, strictness, auto),
         Err(error) => {
             let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
             let good = std::str::from_utf8(good).unwrap_or_default();
@@ -97,7 +114,7 @@ pub fn from_bytes(
     }
 }
 
-/// Checks the text of a configuration file; `file` is its name in faults.
+/// Checks the text of a configuration file, on a PC; `file` is its name in faults.
 ///
 /// # Errors
 /// [`Faults`].
@@ -107,20 +124,60 @@ pub fn from_text(
     variables: &[(String, String)],
     strictness: Strictness,
 ) -> Result<(Config, Vec<Warning>), Faults> {
+    from_text_on(text, file, variables, strictness, Profiles::embedded().host())
+}
+
+/// As [`from_text`], on a board: what `board = "auto"` means.
+///
+/// # Errors
+/// [`Faults`].
+pub fn from_text_on(
+    text: &str,
+    file: &str,
+    variables: &[(String, String)],
+    strictness: Strictness,
+    auto: &'static Profile,
+) -> Result<(Config, Vec<Warning>), Faults> {
     let source =
         Source::parse(file, text).map_err(|faults| Faults { faults, ..Faults::default() })?;
     let (variables, early) = usable(variables);
-    match merged(text, board_profile(), variables) {
-        Ok(root) => check(&root, &source, strictness, early),
+    match merged(text, variables) {
+        Ok(mut root) => {
+            let board = chosen(&root, auto);
+            lay_under(&mut root, board);
+            check(&root, &source, strictness, early, board)
+        }
         Err(error) => {
             Err(only(whole(file, format!("layers that do not fit: {error}"), "TOML".into())))
         }
     }
 }
 
-/// The board's layer. There are no profiles yet; they come with the board's own issue.
-fn board_profile() -> &'static str {
-    ""
+/// The profile that `[device] board` names; `auto` where it names none that we know.
+fn chosen(root: &Table, auto: &'static Profile) -> &'static Profile {
+    let Some(Raw::Table(device)) = root.get("device").map(|node| &node.raw) else { return auto };
+    match device.get("board").map(|node| &node.raw) {
+        Some(Raw::Text(name)) => Profiles::embedded().find(name).unwrap_or(auto),
+        _ => auto,
+    }
+}
+
+/// The board's layer: what neither the file nor the environment says. It sets keys of `[mind]`
+/// only, where there is a `[mind]`: whether there is one is not for the board to say. The built-in
+/// layer below has none of these keys, so that to fill what is missing is to lay it under.
+fn lay_under(root: &mut Table, board: &Profile) {
+    let Some(Raw::Table(mind)) = root.get_mut("mind").map(|node| &mut node.raw) else { return };
+    let threads = |count: Option<u16>| count.map(|count| Raw::Integer(count.into()));
+    for (key, raw) in [
+        ("model", Some(Raw::Text(board.mind.model.clone()))),
+        ("context", Some(Raw::Integer(board.mind.context_tokens.into()))),
+        ("threads_decode", threads(board.mind.threads_decode)),
+        ("threads_prefill", threads(board.mind.threads_prefill)),
+    ] {
+        if let Some(raw) = raw {
+            mind.entry(key.into()).or_insert(Node { raw, origin: Origin::File });
+        }
+    }
 }
 
 /// Our variables, and the faults of those that cannot be meant.
@@ -150,11 +207,7 @@ fn usable(variables: &[(String, String)]) -> (HashMap<String, String>, Vec<Fault
 }
 
 /// The layers, one above the other.
-fn merged(
-    text: &str,
-    board: &str,
-    variables: HashMap<String, String>,
-) -> Result<Table, config::ConfigError> {
+fn merged(text: &str, variables: HashMap<String, String>) -> Result<Table, config::ConfigError> {
     let environment = Environment::with_prefix("OUTPOST")
         .prefix_separator("__")
         .separator("__")
@@ -162,7 +215,6 @@ fn merged(
         .source(Some(variables));
     let layers = config::Config::builder()
         .add_source(File::from_str(DEFAULTS, FileFormat::Toml))
-        .add_source(File::from_str(board, FileFormat::Toml))
         .add_source(File::from_str(text, FileFormat::Toml))
         .add_source(environment)
         .build()?

@@ -9,6 +9,7 @@ mod load;
 mod raw;
 mod source;
 
+pub(crate) use check::size;
 pub use checked::*;
 pub use fault::{Fault, Faults, Strictness, Warning};
-pub use load::{DEFAULT_PATH, LoadError, from_bytes, from_text, load, load_with};
+pub use load::{DEFAULT_PATH, LoadError, from_bytes, from_text, from_text_on, load, load_with};

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::{JournalInbox, MindParts, Parts, journal_inbox};
 use crate::agent::{Agent, Resumed, ResumedStep};
 use crate::clock::{Clock, ClockTrust, Now};
-use crate::config::{ActuatorKind, Config, Mode};
+use crate::config::{self, ActuatorKind, Config, Mode};
 use crate::domain::{Setting, Severity, StepState};
 use crate::journal::{self, Journal, JournalError, Restored};
 use crate::limits;
@@ -153,12 +153,7 @@ pub fn mind(
     let located = Store::of_environment()
         .locate(&mind.model)
         .map_err(|error| format!("[mind] model: {error}"))?;
-    // One core stays with the rules; and on a machine whose cores are all busy ggml's threads wait
-    // for each other by spinning.
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = (cores - 1).max(1);
-    let most = limits::MIND_THREADS_DEFAULT_MAX;
-    let threads = u16::try_from(threads).unwrap_or(most).min(most);
+    let (threads_decode, threads_prefill) = threads(mind);
     let (tell, events) = mpsc::channel::<MindEvent>(limits::MIND_EVENTS_MAX);
     let handle = crate::mind::client::spawn(
         MindConfig {
@@ -166,12 +161,22 @@ pub fn mind(
             args: vec!["mind".into()],
             model: located.path,
             sha256: located.sha256,
-            context_tokens: limits::MIND_CONTEXT_TOKENS,
+            context_tokens: mind.context_tokens,
             ubatch_tokens: limits::MIND_UBATCH_TOKENS,
-            threads_decode: threads,
-            threads_prefill: threads,
+            threads_decode,
+            threads_prefill,
         },
         tell,
     );
     Ok(Some(MindParts { handle, events, model: located.id, token_cost }))
+}
+
+/// Threads of the mind for one token and for many: as configured, never more than there are cores,
+/// since ggml's threads wait for each other by spinning. Left open, one core stays with the rules.
+fn threads(mind: &config::Mind) -> (u16, u16) {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = u16::try_from(cores).unwrap_or(limits::MIND_THREADS_MAX);
+    let usual = (cores - 1).clamp(1, limits::MIND_THREADS_DEFAULT_MAX);
+    let of = |wanted: Option<u16>| wanted.unwrap_or(usual).min(cores);
+    (of(mind.threads_decode), of(mind.threads_prefill))
 }

@@ -19,9 +19,9 @@ use super::stop_signal;
 use super::summary::{Commands, Summary};
 use super::view::View;
 use crate::agent::{Agent, Inbox};
+use crate::board::{self, Root};
 use crate::clock::{Clock, VirtualClock};
 use crate::config::{self, Config, Strictness};
-use crate::limits;
 use crate::link::{Endpoint, broker};
 use crate::mind::catalog::Store;
 use crate::plant::{Greenhouse, Place, all_safe_share, greenhouse_config};
@@ -57,10 +57,11 @@ pub struct DemoArgs {
 /// Where the broker cannot listen, the journal's folder is in use, or the terminal refuses.
 pub fn run(args: &DemoArgs, json: bool) -> anyhow::Result<ExitCode> {
     let folder = Folder::new(args.journal.clone())?;
-    let mut config =
-        config::from_text(greenhouse_config(), "the demo's own", &[], Strictness::Check)
-            .context("the demo's own configuration")?
-            .0;
+    let auto = board::recognise(&Root::of_environment()).profile;
+    let text = greenhouse_config();
+    let mut config = config::from_text_on(text, "the demo's own", &[], Strictness::Check, auto)
+        .context("the demo's own configuration")?
+        .0;
     config.journal.path = folder.path.clone();
     if args.no_mind {
         config.mind = None;
@@ -119,10 +120,12 @@ async fn play(
     let broker = broker::spawn(([127, 0, 0, 1], 0).into(), config.bus.max_packet_bytes)?;
     let endpoint = Endpoint::at(broker.addr);
     let program = std::env::current_exe().context("the path of this program")?;
-    // What a token costs on the slowest board that runs the default model well.
-    let cost = Duration::from_micros(limits::DEMO_TOKEN_COST_US);
+    // What a token costs on this board; where it was not measured, on a Raspberry Pi 5, so that a
+    // fast PC does not make a slow board look quick.
+    let five = board::Profiles::embedded().find("rpi5").and_then(|five| five.mind.token_cost);
+    let cost = config.device.board.mind.token_cost.or(five);
     let mut memory = Memory::open(&config)?;
-    let mind = runtime::mind(&config, &program, Some(cost)).unwrap_or_else(|text| {
+    let mind = runtime::mind(&config, &program, cost).unwrap_or_else(|text| {
         memory.notices.push(("mind".into(), text, crate::domain::Severity::Alarm));
         None
     });

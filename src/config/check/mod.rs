@@ -17,10 +17,12 @@ use super::checked::{Actuator, ActuatorKind, Config, Dialect, Sensor, SensorKind
 use super::fault::{Fault, Faults, Strictness, Warning};
 use super::raw::{Node, Origin, Raw, Table, quoted};
 use super::source::{Path, Place, Source};
+use crate::board::Profile;
 use crate::domain::{ActuatorId, SensorId};
 use crate::expr::{Expression, Names, is_reserved};
 use crate::limits::{CONFIG_FAULTS_MAX, NAME_BYTES_MAX};
 use section::Section;
+pub(crate) use units::size;
 
 /// Prefix of our environment variables, with the separator behind it.
 pub(super) const ENVIRONMENT_PREFIX: &str = "OUTPOST__";
@@ -34,8 +36,9 @@ pub(super) fn check(
     source: &Source,
     strictness: Strictness,
     early: Vec<Fault>,
+    board: &'static Profile,
 ) -> Result<(Config, Vec<Warning>), Faults> {
-    let mut checker = Checker::new(source, strictness);
+    let mut checker = Checker::new(source, strictness, board);
     for fault in early {
         checker.push(fault);
     }
@@ -56,6 +59,7 @@ enum Declared<K> {
 struct Checker<'a> {
     source: &'a Source,
     strictness: Strictness,
+    board: &'static Profile,
     faults: Vec<Fault>,
     more: usize,
     warnings: Vec<Warning>,
@@ -78,10 +82,11 @@ struct Spot {
 }
 
 impl<'a> Checker<'a> {
-    fn new(source: &'a Source, strictness: Strictness) -> Checker<'a> {
+    fn new(source: &'a Source, strictness: Strictness, board: &'static Profile) -> Checker<'a> {
         Checker {
             source,
             strictness,
+            board,
             faults: Vec::new(),
             more: 0,
             warnings: Vec::new(),

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use super::section::Section;
 use super::topics::broker;
-use super::{Checker, Declared, Place, Raw, quoted};
+use super::{Checker, Declared, Place, Raw, Strictness, quoted};
+use crate::board::Profiles;
 use crate::config::checked::{Broker, Bus, Device, Journal, Mind, Mode};
 use crate::limits::{
-    DEADLINE_MS_DEFAULT, DEADLINE_MS_MAX, DEADLINE_MS_MIN, PACKET_BYTES_DEFAULT, PACKET_BYTES_MAX,
+    DEADLINE_MS_DEFAULT, DEADLINE_MS_MAX, DEADLINE_MS_MIN, MIND_CONTEXT_TOKENS_MAX,
+    MIND_CONTEXT_TOKENS_MIN, MIND_THREADS_MAX, PACKET_BYTES_DEFAULT, PACKET_BYTES_MAX,
     PACKET_BYTES_MIN, QUOTA_BYTES_MAX, QUOTA_BYTES_MIN,
 };
 
@@ -32,11 +34,7 @@ impl Checker<'_> {
         {
             section.fault(self, "name", quoted(name), form);
         }
-        let board = section.bounded_text(self, "board", 63).unwrap_or("auto");
-        if board != "auto" {
-            let spot = section.spot("board");
-            self.warn(&spot, "this version has no board profiles yet; as \"auto\"".into());
-        }
+        self.check_board(&mut section);
         let timezone = section.text(self, "timezone").unwrap_or("UTC");
         if jiff::tz::TimeZone::get(timezone).is_err() {
             let allowed = "a name of this system's time zone database, such as \"UTC\" or \
@@ -44,7 +42,26 @@ impl Checker<'_> {
             section.fault(self, "timezone", quoted(timezone), allowed);
         }
         section.finish(self);
-        Some(Device { name: name?.into(), board: board.into(), timezone: timezone.into() })
+        Some(Device { name: name?.into(), board: self.board, timezone: timezone.into() })
+    }
+
+    /// A board that nobody knows is a fault of `check`; `run` takes what it recognises, since a
+    /// newer version may know more boards.
+    fn check_board(&mut self, section: &mut Section<'_>) {
+        let word = section.bounded_text(self, "board", 63).unwrap_or("auto");
+        if word == "auto" || Profiles::embedded().find(word).is_some() {
+            return;
+        }
+        let names: Vec<&str> = Profiles::embedded().all().map(|one| one.name.as_str()).collect();
+        let allowed = format!("\"auto\" or one of {}", names.join(", "));
+        match self.strictness {
+            Strictness::Check => section.fault(self, "board", quoted(word), &allowed),
+            Strictness::Run => {
+                let spot = section.spot("board");
+                let text = format!("{} is no board of this version, as \"auto\"", quoted(word));
+                self.warn(&spot, format!("{text}; allowed: {allowed}"));
+            }
+        }
     }
 
     pub(super) fn bus(&mut self, mut section: Section<'_>) -> Option<Bus> {
@@ -172,12 +189,24 @@ impl Checker<'_> {
                 raw => section.fault(self, "ask_human", raw.words(), form),
             }
         }
+        let (least, most) = (MIND_CONTEXT_TOKENS_MIN, MIND_CONTEXT_TOKENS_MAX);
+        let default = self.board.mind.context_tokens;
+        let context_tokens = section.integer(self, "context", least..=most, default);
+        let mut threads = |key| {
+            let count = section.integer(self, key, 1..=u32::from(MIND_THREADS_MAX), 0);
+            u16::try_from(count).ok().filter(|count| *count > 0)
+        };
+        let (threads_decode, threads_prefill) =
+            (threads("threads_decode"), threads("threads_prefill"));
         section.finish(self);
         let mind = Mind {
             model: model.into(),
             adapter: adapter.into(),
             deadline,
             trust: trust.unwrap_or(TRUST_DEFAULT),
+            context_tokens,
+            threads_decode,
+            threads_prefill,
         };
         Some((mind, ask_human))
     }

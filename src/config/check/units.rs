@@ -32,7 +32,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 }
 
 /// Reads `512MB`, `2GB`, `64KiB`, `100B`; whole numbers only.
-pub(super) fn size(text: &str) -> Option<u64> {
+pub(crate) fn size(text: &str) -> Option<u64> {
     let (number, unit, after) = number_and_unit(text.trim())?;
     if !after.is_empty() {
         return None;
