@@ -126,6 +126,10 @@ pub const HOLD_S_MAX: u64 = 7 * 24 * 3600;
 pub const COMMAND_BYTES_MAX: usize = 64 * 1024;
 /// Longest command id, in bytes; longer ones are rejected.
 pub const COMMAND_ID_BYTES_MAX: usize = 128;
+/// How long a device's last echo is believed while its bus or line is away, in milliseconds: a
+/// broker's restart or a roaming Wi-Fi takes seconds; in a minute somebody has walked to the
+/// switch. Then the actuator is unknown, and the unknown forbids, until it speaks again.
+pub const ECHO_BELIEVED_MS: u64 = 60_000;
 /// Most settings of one actuator that count as in flight; the oldest is forgotten. Each doubles
 /// the combinations that its interlocks are tried on.
 pub const SETTINGS_IN_FLIGHT_MAX: usize = 3;
@@ -146,6 +150,16 @@ pub const OUTBOX_MESSAGES_MAX: usize = 1024;
 pub const JOURNAL_NEWS_MAX: usize = 16;
 /// Most events of the link that wait; then the broker waits.
 pub const LINK_EVENTS_MAX: usize = 256;
+/// Longest time that a connection waits for its own message behind what the broker had queued for
+/// us, in milliseconds. Mosquitto queues 1,000 messages by itself, which a Pi reads in a second; a
+/// broker that does not let us hear ourselves costs this delay. Then what comes counts as news.
+pub const BURST_MS_MAX: u64 = 10_000;
+/// Most payload bytes of the newest messages of such a queue, one a topic: 1,000 of 1 KB, and some
+/// larger. One that finds no room is dropped and counted.
+pub const BURST_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Most operators' commands of such a queue that come before the connection is complete and wait
+/// for that; a further one is dealt with at once, and refused where it needs the connection.
+pub const EARLY_COMMANDS_MAX: usize = 256;
 /// Keep-alive of the connection, in seconds: a dead one is noticed within 45.
 pub const KEEP_ALIVE_S: u64 = 30;
 
@@ -176,6 +190,9 @@ pub const LOG_WAITING_MAX: usize = 1024;
 pub const LOG_WAITING_BYTES_MAX: usize = 1024 * 1024;
 /// Most `Acked` and `Lost` that nobody has taken; beyond, publishing is refused with `QueueFull`.
 pub const ENDS_WAITING_MAX: usize = 4096;
+/// Most messages of the broker whose PUBACK waits until the journal has stored something, or for
+/// the one before it; beyond, nothing more is read. Mosquitto itself stops at 20.
+pub const RECEIPTS_MAX: usize = 1024;
 /// Bytes to the broker that wait in our buffer; beyond, no further message of ours is put into it.
 pub const WRITE_BUFFER_BYTES_HIGH: usize = 64 * 1024;
 /// Bytes to the broker that wait in our buffer; beyond, nothing more is read, since each message

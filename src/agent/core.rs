@@ -102,6 +102,8 @@ pub struct Agent {
     pub(super) link_since: Option<Tick>,
     /// Since when each serial line is open.
     pub(super) lines_since: Vec<Option<Tick>>,
+    /// When what is away now was lost: each serial line by its place, and the bus at the end.
+    pub(super) lost_at: Vec<Option<Tick>>,
     /// The actuators that had their start, by id: when something might go out for the first time.
     pub(super) begun: Vec<bool>,
     pub(super) rules: Vec<RuleState>,
@@ -151,6 +153,7 @@ impl Agent {
             next_decision: 1,
             link_since: None,
             lines_since: vec![None; config.lines.len()],
+            lost_at: vec![None; config.lines.len() + 1],
             begun: vec![false; config.actuators.len()],
             goals_reported: None,
             commands: BTreeMap::new(),

@@ -1,10 +1,13 @@
 //! Over what each sensor and actuator is reached, the bus or a serial line, and what it means that
 //! one of them comes or goes. A line does not care for the bus, nor the bus for a line.
 
+use std::time::Duration;
+
 use super::core::Agent;
 use crate::clock::Tick;
 use crate::config::Port;
 use crate::domain::{ActuatorId, Decider, SensorId, Severity};
+use crate::limits;
 
 impl Agent {
     /// Since when something can be sent to an actuator; `None`: nothing can.
@@ -34,6 +37,32 @@ impl Agent {
         }
     }
 
+    fn lost_mut(&mut self, line: Option<u16>) -> Option<&mut Option<Tick>> {
+        let bus = self.config.lines.len();
+        self.lost_at.get_mut(line.map_or(bus, usize::from))
+    }
+
+    /// What an echo proved is not believed for ever while no newer one can come: somebody may have
+    /// been at the switch.
+    pub(super) fn forget_unheard(&mut self, id: ActuatorId) {
+        let actuator = &self.config.actuators[usize::from(id.0)];
+        let (line, echoes) = (actuator.port.line(), actuator.echoes());
+        let Some(Some(lost)) = self.lost_mut(line).copied() else { return };
+        let believed = Duration::from_millis(limits::ECHO_BELIEVED_MS);
+        if echoes && self.now.tick.since(lost) >= believed {
+            let state = self.world.actuator_mut(id);
+            state.unheard |= state.confirmed.take().is_some();
+        }
+    }
+
+    /// One that is unknown only because it could not be heard says by itself what it is set to; it
+    /// gets the time for it before it is sent to `safe`.
+    pub(super) fn had_time_to_speak(&self, id: ActuatorId) -> bool {
+        let within = self.config.actuators[usize::from(id.0)].confirm_within;
+        let spoken = |since: Tick| self.now.tick.since(since) >= within;
+        !self.world.actuator(id).unheard || self.reach(id).is_some_and(spoken)
+    }
+
     /// The bus is there.
     pub(super) fn link_up(&mut self) {
         self.link_since = Some(self.now.tick);
@@ -57,7 +86,8 @@ impl Agent {
         self.plan_wanted = true;
         for id in self.those_on(line) {
             let index = usize::from(id.0);
-            if !self.may_send_at_all(id) {
+            self.forget_unheard(id);
+            if !self.may_send_at_all(id) || !self.had_time_to_speak(id) {
                 continue;
             }
             if self.begun[index] && self.world.actuator(id).confirmed.is_none() {
@@ -68,6 +98,9 @@ impl Agent {
                     self.issue_now(id, safe, Decider::Rule, "connection restored");
                 }
             }
+        }
+        if let Some(lost) = self.lost_mut(line) {
+            *lost = None;
         }
     }
 
@@ -96,6 +129,10 @@ impl Agent {
             self.give_up(id, "the connection broke before it was confirmed");
         }
         self.drop_question();
+        let now = self.now.tick;
+        if let Some(lost) = self.lost_mut(line) {
+            *lost = Some(now);
+        }
     }
 
     /// The actuators on a serial line; `None`: on the bus.

@@ -68,6 +68,7 @@ impl Agent {
         let due = now.after(actuator.confirm_within);
         let cause = cause.into();
         state.pending = Some(Pending { setting, token, due, tries: 1, after, by, cause, command });
+        state.unheard = false;
         self.call_at_limit(id);
     }
 
@@ -171,6 +172,7 @@ impl Agent {
         let actuator = &config.actuators[usize::from(id.0)];
         let now = self.now.tick;
         let state = self.world.actuator_mut(id);
+        state.unheard = false;
         let before = state.confirmed.replace(setting.clone());
         let was = state.settled.take().filter(|_| before.is_some());
         let moved_at_all = !was.as_ref().is_some_and(|was| same(actuator, was, &setting));
@@ -274,6 +276,7 @@ impl Agent {
         for index in 0..self.config.actuators.len() {
             let id = ActuatorId(u16::try_from(index).unwrap_or(u16::MAX));
             self.begin(id);
+            self.forget_unheard(id);
             let within = self.config.actuators[index].confirm_within;
             let state = self.world.actuator_mut(id);
             if state.pending.is_none() && state.confirmed.is_some() {
@@ -348,7 +351,12 @@ impl Agent {
         let quiet = silent.clamp(RETRY_SAFE_MIN, RETRY_SAFE_MAX);
         let last = state.sent.back().copied();
         let waited = last.is_none_or(|at| self.now.tick.since(at) >= quiet);
-        if idle && waited && self.may_send_at_all(id) && self.stopping.is_none() {
+        if idle
+            && waited
+            && self.had_time_to_speak(id)
+            && self.may_send_at_all(id)
+            && self.stopping.is_none()
+        {
             let safe = self.config.actuators[usize::from(id.0)].safe.clone();
             if !self.makes_worse(id, &safe) && self.rule_against(id, &safe).is_none() {
                 self.issue_now(id, safe, Decider::Rule, "state unknown");

@@ -6,6 +6,7 @@ use super::tests::*;
 use super::*;
 use crate::config::*;
 use crate::domain::*;
+use crate::limits;
 
 fn withdrawn(effects: &[Effect]) -> Vec<u64> {
     let tokens = effects.iter().filter_map(|effect| match effect {
@@ -178,4 +179,36 @@ fn a_pulse_is_not_made_longer_by_asking_again() {
     bench.on(set("b", 0, true));
     bench.pass(20);
     assert_eq!(sends(&bench.on(Event::Wake)), [(0, "OFF".to_string())]);
+}
+
+/// Rated doubtful by a reader: after a long outage the last echo was believed until the next.
+#[test]
+fn a_bus_that_was_away_for_long_makes_what_it_knew_unknown_until_an_echo() {
+    let away = |seconds| {
+        let mut bench = Bench::new(room()).up();
+        bench.steady(22.0, 60);
+        bench.on(Event::LinkDown { reason: "test".into() });
+        bench.pass(seconds);
+        let effects = bench.on(Event::LinkUp);
+        (bench, effects)
+    };
+    let known =
+        |bench: &Bench, index: usize| bench.agent.world().actuators[index].confirmed.clone();
+    let (bench, effects) = away(limits::ECHO_BELIEVED_MS / 1000 - 1);
+    assert_eq!(known(&bench, 0), Some(Setting::Off));
+    assert!(sends(&effects).is_empty(), "{effects:?}");
+
+    let (mut bench, effects) = away(limits::ECHO_BELIEVED_MS / 1000);
+    assert_eq!(known(&bench, 0), None);
+    assert!(sends(&effects).is_empty(), "it may speak by itself first: {effects:?}");
+    // The room forbids heater and chiller together: the unknown chiller forbids.
+    let effects = bench.on(set("a", 2, true));
+    assert_eq!(states(&effects, "a"), [CommandState::Rejected]);
+    let echo = |index| Event::Echo { actuator: ActuatorId(index), setting: Ok(Setting::Off) };
+    bench.on(echo(1));
+    let effects = bench.on(set("b", 2, true));
+    assert_eq!(states(&effects, "b").last(), Some(&CommandState::Succeeded));
+    // Who says nothing is sent to safe once its time to speak is over.
+    bench.steady(22.0, 10);
+    assert_eq!(known(&bench, 0), Some(Setting::Off));
 }

@@ -182,6 +182,8 @@ pub struct ActuatorState {
     /// What it was set to when it last moved: the setting that it confirmed, or its own first word.
     /// A level that trembles around this has not been moved by anybody.
     pub settled: Option<Setting>,
+    /// It was known before its bus or line went away, for longer than an echo is believed.
+    pub unheard: bool,
     /// Values that may reach it still, with the time of the last message; the latest is the last.
     pub in_flight: Vec<(Setting, Tick)>,
     /// The command that waits for an answer.

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use outpost::domain::Setting;
+use outpost::limits;
 
 use crate::scene::{Atom, Scene};
 
@@ -30,6 +31,8 @@ pub struct Sensed {
 pub struct Oracle {
     pub devices: Vec<Known>,
     pub sensors: Vec<Sensed>,
+    /// When the connection was lost.
+    pub down_at: u64,
 }
 
 /// Levels within half a step are the same.
@@ -45,6 +48,7 @@ impl Oracle {
         Oracle {
             devices: vec![Known::default(); scene.devices.len()],
             sensors: vec![Sensed::default(); scene.sensors.len()],
+            down_at: 0,
         }
     }
 
@@ -120,6 +124,16 @@ impl Oracle {
             known.flying.clear();
         } else {
             known.flying.retain(|(_, at)| now - at < confirm_ms);
+        }
+    }
+
+    /// The bus is back; away for long, it makes no echo of before to be believed.
+    pub fn hears_again(&mut self, scene: &Scene, now: u64) {
+        let long = now - self.down_at >= limits::ECHO_BELIEVED_MS;
+        for (known, device) in self.devices.iter_mut().zip(&scene.devices) {
+            if long && device.echo {
+                known.setting = None;
+            }
         }
     }
 

@@ -301,10 +301,13 @@ impl Sim {
             }
             Next::LinkUp(link) if link == self.link && self.agent.is_some() => {
                 self.link_up = true;
+                self.oracle.hears_again(&self.scene, self.now);
                 self.event(Event::LinkUp)?;
-                // Retained echoes come with the subscription.
+                // Retained echoes come with the subscription; some devices do not retain theirs.
                 for index in 0..self.spots.len() {
-                    self.echo(index);
+                    if self.rng.chance(0.6) {
+                        self.echo(index);
+                    }
                 }
             }
             Next::LinkUp(_) => {}
@@ -368,6 +371,7 @@ impl Sim {
             return Ok(());
         }
         self.link_up = false;
+        self.oracle.down_at = self.now;
         self.link += 1;
         let (wait, link) = (self.rng.int(2000, 120_000), self.link);
         self.later(wait, Next::LinkUp(link));
