@@ -24,6 +24,7 @@ fn config(addr: SocketAddr, client_id: &str, filters: &[&str]) -> LinkConfig {
         client_id: client_id.into(),
         will: None,
         subscriptions: filters.iter().map(|filter| (*filter).to_owned()).collect(),
+        receipts: vec!["receipt/#".into()],
         keep_alive: Duration::from_secs(10),
         pace: Pace { backoff_max: Duration::from_secs(1), ..Pace::default() },
     }
@@ -71,7 +72,7 @@ impl Peer {
     /// Waits for the next message; its topic, payload and whether it was retained.
     async fn message(&mut self) -> (String, String, bool) {
         self.wait("a message", |event| match event {
-            LinkEvent::Message { topic, payload, retained } => {
+            LinkEvent::Message { topic, payload, retained, .. } => {
                 Some((topic.clone(), String::from_utf8_lossy(payload).into_owned(), *retained))
             }
             _ => None,
@@ -413,4 +414,38 @@ async fn the_embedded_broker_keeps_states_wills_and_sessions_while_it_runs() {
     assert_eq!(house.ended(1).await, LinkEvent::Acked { token: 1 });
     let mut peer = Peer::start(board);
     assert_eq!(peer.message().await.1, "while away");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_message_that_needs_a_receipt_comes_again_until_it_is_settled() {
+    let broker = Broker::start();
+    let wanted = |event: &LinkEvent| match event {
+        LinkEvent::Message { payload, receipt, .. } => Some((payload.clone(), *receipt)),
+        _ => None,
+    };
+    let start = || Peer::start(config(broker.addr(), "board", &["receipt/#", "plain"]));
+    let mut board = start();
+    board.up().await;
+    let operator = Peer::start_up(config(broker.addr(), "operator", &[])).await;
+    operator.publish(1, Class::Log, "receipt/a", "first");
+    operator.publish(2, Class::Log, "plain", "second");
+    let (payload, receipt) = board.wait("the first", wanted).await;
+    assert!(payload == b"first" && receipt.is_some());
+    let (payload, none) = board.wait("the second", wanted).await;
+    assert!(payload == b"second" && none.is_none());
+    assert!(!broker.log().contains("Received PUBACK from board"), "answers go in order");
+    drop(board);
+
+    // Both again: the answer to the second had to wait for that to the first.
+    let mut board = start();
+    let (payload, receipt) = board.wait("the first again", wanted).await;
+    assert_eq!(payload, b"first");
+    assert_eq!(board.wait("the second again", wanted).await.0, b"second");
+    board.link.settle(receipt.unwrap());
+    let answers = || broker.log().matches("Received PUBACK from board").count();
+    eventually("both answers", DEADLINE, || (answers() == 2).then_some(()));
+    drop(board);
+    let mut board = start();
+    operator.publish(3, Class::Log, "plain", "third");
+    assert_eq!(board.wait("the third", wanted).await.0, b"third");
 }

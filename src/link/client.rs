@@ -7,8 +7,9 @@
 //!
 //! What it promises: every message that is accepted by [`LinkHandle::publish`] ends once, as
 //! [`LinkEvent::Acked`] or [`LinkEvent::Lost`], or with the link; a command is never repeated; a
-//! message from the broker is acknowledged when it is in the events channel, not before; a full
-//! channel makes the broker wait. What it never does: drop what it was given without saying so,
+//! message from the broker is acknowledged when it is in the events channel, or, where it needs a
+//! receipt, when its owner has settled that, not before, and in order; a full channel makes the
+//! broker wait. What it never does: drop what it was given without saying so,
 //! or look at the wall clock.
 
 use std::collections::{HashSet, VecDeque};
@@ -26,6 +27,7 @@ pub use super::backoff::Pace;
 use super::backoff::{Backoff, Ended, Next};
 use super::connect;
 use super::outbox::Outbox;
+use super::receipts::Receipts;
 use super::session::{End, Session};
 use super::topics::{matches, valid_filter, valid_topic_name};
 use super::wire::Reply;
@@ -113,6 +115,8 @@ pub struct LinkConfig {
     pub will: Option<Will>,
     /// Filters; messages of an old session that match none of them are dropped.
     pub subscriptions: Vec<String>,
+    /// Filters of messages that are acknowledged only when the owner has settled their receipt.
+    pub receipts: Vec<String>,
     /// The broker gives up on us after 1.5 times this, and we on it. Whole seconds, 1 at least.
     pub keep_alive: Duration,
     /// The link's times.
@@ -156,7 +160,8 @@ impl LinkConfig {
         if bytes == 0 || bytes > usize::from(u16::MAX) {
             return Err(LinkConfigError::ClientId { bytes });
         }
-        if let Some(filter) = self.subscriptions.iter().find(|filter| !valid_filter(filter)) {
+        let mut filters = self.subscriptions.iter().chain(&self.receipts);
+        if let Some(filter) = filters.find(|filter| !valid_filter(filter)) {
             return Err(LinkConfigError::Filter { filter: filter.clone() });
         }
         if let Some(Will { topic, payload }) = &self.will
@@ -193,6 +198,9 @@ pub enum LinkEvent {
         payload: Vec<u8>,
         /// It was stored at the broker before we subscribed.
         retained: bool,
+        /// To be settled by [`LinkHandle::settle`]; until then the broker has no PUBACK and would
+        /// bring the message again.
+        receipt: Option<u64>,
     },
     /// The broker has the message (PUBACK).
     Acked {
@@ -324,6 +332,7 @@ pub(super) struct Shared {
 #[derive(Default)]
 pub(super) struct State {
     pub(super) outbox: Outbox,
+    pub(super) receipts: Receipts,
     pub(super) counters: Counters,
     pub(super) closing: bool,
 }
@@ -339,13 +348,19 @@ impl Shared {
 pub(super) struct Wanted {
     exact: HashSet<String>,
     patterns: Vec<String>,
+    receipts: Vec<String>,
 }
 
 impl Wanted {
-    fn new(filters: &[String]) -> Wanted {
+    fn new(filters: &[String], receipts: &[String]) -> Wanted {
         let (patterns, exact): (Vec<_>, Vec<_>) =
             filters.iter().cloned().partition(|filter| filter.contains(['+', '#']));
-        Wanted { exact: exact.into_iter().collect(), patterns }
+        Wanted { exact: exact.into_iter().collect(), patterns, receipts: receipts.to_vec() }
+    }
+
+    /// A message on this topic waits for its receipt.
+    pub(super) fn needs_receipt(&self, topic: &str) -> bool {
+        self.receipts.iter().any(|filter| matches(filter, topic))
     }
 
     pub(super) fn matches(&self, topic: &str) -> bool {
@@ -383,6 +398,12 @@ impl LinkHandle {
         let result = self.shared.lock().outbox.push(outgoing);
         self.shared.changed.notify_one();
         result
+    }
+
+    /// The message with this receipt is safe with its owner: the broker may forget it.
+    pub fn settle(&self, receipt: u64) {
+        self.shared.lock().receipts.settle(receipt);
+        self.shared.changed.notify_one();
     }
 
     /// Counts since the start.
@@ -431,7 +452,7 @@ pub fn spawn(
     config.check()?;
     let shared = Arc::new(Shared::default());
     let link = Link {
-        wanted: Wanted::new(&config.subscriptions),
+        wanted: Wanted::new(&config.subscriptions, &config.receipts),
         backoff: Backoff::new(config.pace, rand::make_rng()),
         config,
         shared: Arc::clone(&shared),
@@ -487,7 +508,11 @@ impl Link {
                 let (end, was_up) = session.run(accepted).await;
                 let lived = Some(began.elapsed());
                 self.outage_said &= !was_up;
-                self.shared.lock().outbox.set_down();
+                {
+                    let mut state = self.shared.lock();
+                    state.outbox.set_down();
+                    state.receipts.clear();
+                }
                 // Without its acknowledgement a message comes again with the next session.
                 self.waiting.retain(|(_, reply)| *reply == Reply::None);
                 match end {

@@ -37,6 +37,7 @@ impl Fake {
             client_id: "board".into(),
             will: None,
             subscriptions: filters.iter().map(|filter| (*filter).to_owned()).collect(),
+            receipts: Vec::new(),
             keep_alive: Duration::from_secs(1),
             pace: Pace {
                 backoff_min: Duration::from_millis(20),
@@ -361,6 +362,7 @@ fn a_configuration_that_can_never_work_is_refused() {
         client_id: "board".into(),
         will: Some(Will { topic: "t".into(), payload: vec![] }),
         subscriptions: vec!["a/+".into()],
+        receipts: Vec::new(),
         keep_alive: Duration::from_secs(30),
         pace: Pace::default(),
     };

@@ -12,6 +12,7 @@ mod backoff;
 mod connect;
 mod gate;
 mod outbox;
+mod receipts;
 mod session;
 mod wire;
 

@@ -195,15 +195,15 @@ impl<'a> Session<'a> {
             if self.advance()? {
                 return Ok(End::Asked);
             }
-            let may_read = self.waiting.is_empty() && self.out.len() < WRITE_BUFFER_BYTES_MAX;
+            let may_read = self.may_read();
             let timer = self.next_timer();
             let events = self.events;
             let wake = tokio::select! {
                 place = events.reserve(), if !self.waiting.is_empty() => match place {
                     Ok(place) => {
                         if let Some((event, reply)) = self.waiting.pop_front() {
+                            self.shared.lock().receipts.add(receipt_of(&event), reply);
                             place.send(event);
-                            reply.encode(&mut self.out)?;
                         }
                         Wake::Delivered
                     }
@@ -275,17 +275,33 @@ impl<'a> Session<'a> {
                 self.deliver_what_fits();
             }
             self.take_ends();
-            if !self.waiting.is_empty() || self.out.len() >= WRITE_BUFFER_BYTES_MAX {
+            if !self.may_read() {
                 break;
             }
             let Some(frame) = self.frames.next()? else { break };
             self.take(frame)?;
         }
+        self.answer()?;
         self.send_what_waits()?;
         let now = Instant::now();
         self.note_pause(now);
         let done = !self.up || (self.shared.lock().outbox.is_idle() && self.out.is_empty());
         Ok(self.close_by.is_some_and(|by| done || now >= by))
+    }
+
+    fn may_read(&self) -> bool {
+        self.waiting.is_empty()
+            && self.out.len() < WRITE_BUFFER_BYTES_MAX
+            && !self.shared.lock().receipts.is_full()
+    }
+
+    /// Tells the broker about what the owner has.
+    fn answer(&mut self) -> Result<(), WireError> {
+        let mut state = self.shared.lock();
+        while let Some(reply) = state.receipts.next() {
+            reply.encode(&mut self.out)?;
+        }
+        Ok(())
     }
 
     /// The owner waits for our end and need not read; messages stay with the broker.
@@ -315,8 +331,12 @@ impl<'a> Session<'a> {
                 self.refuse(topic, reply)?;
             }
             Frame::Message { topic, payload, retained, reply } => {
-                self.shared.lock().counters.messages += 1;
-                let message = LinkEvent::Message { topic, payload, retained };
+                let needs = reply != Reply::None && self.wanted.needs_receipt(&topic);
+                let mut state = self.shared.lock();
+                state.counters.messages += 1;
+                let receipt = needs.then(|| state.receipts.issue());
+                drop(state);
+                let message = LinkEvent::Message { topic, payload, retained, receipt };
                 self.waiting.push_back((message, reply));
             }
             Frame::Oversize { topic, bytes, reply } => {
@@ -337,7 +357,7 @@ impl<'a> Session<'a> {
     /// An earlier configuration subscribed to this; where the filter was the topic itself, the
     /// broker can be told.
     fn refuse(&mut self, topic: String, reply: Reply) -> Result<(), WireError> {
-        reply.encode(&mut self.out)?;
+        self.shared.lock().receipts.add(None, reply);
         let mut packet = Unsubscribe::new(topic);
         packet.pkid = self.subscribe_id();
         wire::encode(&Packet::Unsubscribe(packet), &mut self.out)
@@ -450,6 +470,13 @@ impl<'a> Session<'a> {
             Ok(Err(error)) => tracing::debug!(%error, "the farewell to the broker failed"),
             Err(_) => tracing::debug!("the broker did not close the connection"),
         }
+    }
+}
+
+fn receipt_of(event: &LinkEvent) -> Option<u64> {
+    match event {
+        LinkEvent::Message { receipt, .. } => *receipt,
+        _ => None,
     }
 }
 

@@ -234,6 +234,8 @@ pub enum DeviceTopic {
     LogAck,
     /// `update`: state of an update; retained.
     Update,
+    /// `loopback`: the device to itself, to find the end of what the broker had queued for it.
+    Loopback,
 }
 
 impl DeviceTopic {
@@ -252,6 +254,7 @@ impl DeviceTopic {
             DeviceTopic::Log => format!("{head}/log"),
             DeviceTopic::LogAck => format!("{head}/log-ack"),
             DeviceTopic::Update => format!("{head}/update"),
+            DeviceTopic::Loopback => format!("{head}/loopback"),
         }
     }
 
@@ -273,6 +276,7 @@ impl DeviceTopic {
             (1, ["log", ..]) => Some(DeviceTopic::Log),
             (1, ["log-ack", ..]) => Some(DeviceTopic::LogAck),
             (1, ["update", ..]) => Some(DeviceTopic::Update),
+            (1, ["loopback", ..]) => Some(DeviceTopic::Loopback),
             (2, ["approval", id, _]) => Some(DeviceTopic::Approval(id.parse().ok()?)),
             (3, ["cmd", kind, id]) => {
                 Some(DeviceTopic::Command { kind: kind.parse().ok()?, id: id.parse().ok()? })
@@ -284,11 +288,20 @@ impl DeviceTopic {
         }
     }
 
-    /// Filters that the device itself subscribes to: its commands, and its own status, which
-    /// shows a second board of the same name.
+    /// Filters that the device itself subscribes to: its commands, its own status, which shows a
+    /// second board of the same name, and its messages to itself.
     #[must_use]
     pub fn filters(device: &DeviceName) -> Vec<String> {
-        vec![format!("{ROOT}/{device}/cmd/+/+"), DeviceTopic::Status.build(device)]
+        let own = [DeviceTopic::Status, DeviceTopic::Loopback].map(|topic| topic.build(device));
+        let mut filters = vec![DeviceTopic::commands(device)];
+        filters.extend(own);
+        filters
+    }
+
+    /// Filter for the commands of a device.
+    #[must_use]
+    pub fn commands(device: &DeviceName) -> String {
+        format!("{ROOT}/{device}/cmd/+/+")
     }
 
     /// Filter for everything that a device says and is told; for tools and tests.
@@ -381,6 +394,7 @@ mod tests {
             Just(DeviceTopic::Log),
             Just(DeviceTopic::LogAck),
             Just(DeviceTopic::Update),
+            Just(DeviceTopic::Loopback),
             id().prop_map(DeviceTopic::Approval),
             (kind(), id()).prop_map(|(kind, id)| DeviceTopic::Command { kind, id }),
             (kind(), id()).prop_map(|(kind, id)| DeviceTopic::CommandState { kind, id }),
@@ -396,7 +410,8 @@ mod tests {
             prop_assert_eq!(DeviceTopic::parse(&device, &built), Some(topic.clone()));
             prop_assert!(matches(&DeviceTopic::everything(&device), &built));
             let asked = DeviceTopic::filters(&device).iter().any(|filter| matches(filter, &built));
-            let wanted = matches!(topic, DeviceTopic::Status | DeviceTopic::Command { .. });
+            let own = matches!(topic, DeviceTopic::Status | DeviceTopic::Loopback);
+            let wanted = own || matches!(topic, DeviceTopic::Command { .. });
             prop_assert_eq!(asked, wanted);
         }
 

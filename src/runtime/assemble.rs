@@ -80,6 +80,9 @@ pub fn parts(
 ) -> Parts {
     let now = clock.now();
     let boot: u64 = rand::random();
+    let floor = memory.restored.floor_unix_ms;
+    let known = now.trust == ClockTrust::Synced && floor > 0;
+    let away = known.then(|| u64::try_from(now.unix_ms - floor).unwrap_or(0));
     let resumed = resume(&config, &memory.restored, now);
     let agent = Agent::new(config.clone(), resumed, boot, now);
     Parts {
@@ -91,6 +94,7 @@ pub fn parts(
         journal: memory.journal,
         journal_events: memory.events,
         mind,
+        away: away.map(Duration::from_millis),
         notices: memory.notices,
     }
 }

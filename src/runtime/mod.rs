@@ -4,6 +4,7 @@
 //! The seams end here: `Clock`, `Disk` (behind the journal), `Link`, `Model`.
 
 mod assemble;
+mod burst;
 mod lines;
 mod news;
 mod outbox;
@@ -54,6 +55,8 @@ pub struct Parts {
     pub journal_events: JournalInbox,
     /// The language model, if there is one.
     pub mind: Option<MindParts>,
+    /// How long the bus had not been heard before this start; `None`: nobody knows.
+    pub away: Option<Duration>,
     /// Things to say at the start: kind, text, severity.
     pub notices: Vec<(String, String, Severity)>,
 }
@@ -140,6 +143,14 @@ struct Runtime<'a> {
     journal_ok: bool,
     mind: Option<MindParts>,
     outbox: Outbox,
+    /// What the broker had queued for us.
+    queue: burst::Queue,
+    /// Operators' commands that came out of it before anything could be sent.
+    early: Vec<news::Message>,
+    /// Connections to a session that went on: the number in our message to ourselves.
+    resumptions: u64,
+    /// The last record's number.
+    recorded: u64,
     /// Answers that are not due yet on a virtual clock.
     later: BTreeMap<(Tick, u64), MindNews>,
     /// Tokens of messages to devices that are out.
@@ -187,7 +198,6 @@ pub async fn run(
         agent,
         boot: parts.boot,
         config: parts.config,
-        clock: parts.clock,
         inbox,
         link,
         lines,
@@ -195,6 +205,11 @@ pub async fn run(
         journal: parts.journal,
         mind,
         outbox: Outbox::default(),
+        queue: burst::Queue::new(parts.away, parts.clock.now().tick),
+        clock: parts.clock,
+        early: Vec::new(),
+        resumptions: 0,
+        recorded: 0,
         later: BTreeMap::new(),
         sent: std::collections::BTreeSet::new(),
         next_token: 1 << 62,
@@ -264,11 +279,14 @@ fn link_config(parts: &Parts, device: &DeviceName, inbox: &Inbox) -> LinkConfig 
     let will = render::offline(device);
     let mut subscriptions: Vec<String> = inbox.topics().cloned().collect();
     subscriptions.extend(DeviceTopic::filters(device));
+    // An operator's command is the broker's until the journal has it.
+    let receipts = vec![DeviceTopic::commands(device)];
     LinkConfig {
         endpoint: parts.endpoint.clone(),
         client_id: device.client_id(),
         will: Some(Will { topic: will.topic, payload: will.payload }),
         subscriptions,
+        receipts,
         keep_alive: Duration::from_secs(limits::KEEP_ALIVE_S),
         pace: crate::link::client::Pace::default(),
     }
@@ -276,11 +294,9 @@ fn link_config(parts: &Parts, device: &DeviceName, inbox: &Inbox) -> LinkConfig 
 
 impl Runtime<'_> {
     fn next_time(&self) -> Tick {
-        let wake = self.agent.next_wake();
-        match self.later.keys().next() {
-            Some((due, _)) => wake.min(*due),
-            None => wake,
-        }
+        let answer = self.later.keys().next().map(|(due, _)| *due);
+        let others = answer.into_iter().chain(self.queue.due());
+        others.fold(self.agent.next_wake(), Tick::min)
     }
 
     /// Turns what came in into events.
@@ -291,6 +307,7 @@ impl Runtime<'_> {
             Incoming::Stored(upto) => {
                 let ready = self.outbox.stored(upto);
                 self.release(ready);
+                self.settle_receipts();
             }
             Incoming::Journal(event) => self.journal_news(event),
             Incoming::Mind(event) => self.mind_news(event),
@@ -308,6 +325,7 @@ impl Runtime<'_> {
             let news = first.remove();
             self.apply(Event::Mind(news));
         }
+        self.burst_overdue(now);
         self.apply(Event::Wake);
     }
 
@@ -331,6 +349,7 @@ impl Runtime<'_> {
         for effect in &effects {
             if let Effect::Record { seq, entry } = effect {
                 urgent |= !matches!(entry, Entry::Reading { .. });
+                self.recorded = *seq;
                 batch.push(Record::new(Stamp { seq: *seq, boot: self.boot, now }, entry));
             }
         }
@@ -394,6 +413,13 @@ impl Runtime<'_> {
         self.clock.arrive(count);
     }
 
+    /// Lets the broker forget what the journal has, or will never have.
+    fn settle_receipts(&mut self) {
+        while let Some(receipt) = self.outbox.next_receipt(self.journal_ok) {
+            self.link.settle(receipt);
+        }
+    }
+
     fn publish(&mut self, message: Message) {
         let message = match message {
             Message::Bus(message) => message,
@@ -446,6 +472,8 @@ impl Runtime<'_> {
             let closed = tokio::task::spawn_blocking(move || journal.close());
             drop(closed.await);
         }
+        self.journal_ok = false;
+        self.settle_receipts();
         for message in self.outbox.all() {
             // A device on a line would not be heard any more.
             let Message::Bus(message) = message else { continue };

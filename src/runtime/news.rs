@@ -1,19 +1,35 @@
 //! What comes in from link, journal and mind, as events for the agent. No decisions.
 
+use super::burst::{Burst, Held};
 use crate::agent::{Event, MindNews, MindWord};
+use crate::clock::Tick;
 use crate::domain::Severity;
 use crate::journal::JournalEvent;
-use crate::link::LinkEvent;
+use crate::limits;
 use crate::link::topics::DeviceTopic;
+use crate::link::{Class, LinkEvent, Outgoing};
 use crate::mind::client::{MindEvent, MindState};
 
 use super::{Runtime, render};
 
+/// A message of the broker.
+pub(super) struct Message {
+    topic: String,
+    payload: Vec<u8>,
+    retained: bool,
+    receipt: Option<u64>,
+}
+
 impl Runtime<'_> {
     pub(super) fn link_news(&mut self, event: LinkEvent) {
         match event {
-            LinkEvent::Up { .. } => self.apply(Event::LinkUp),
-            LinkEvent::Down { reason } => self.apply(Event::LinkDown { reason }),
+            LinkEvent::Up { session_present } => self.link_up(session_present),
+            LinkEvent::Down { reason } => {
+                self.queue.down(self.clock.now().tick);
+                // Without their acknowledgement they come again.
+                self.early.clear();
+                self.apply(Event::LinkDown { reason });
+            }
             LinkEvent::Acked { token } => {
                 if self.sent.remove(&token) {
                     self.apply(Event::Acked { token });
@@ -21,8 +37,16 @@ impl Runtime<'_> {
                 }
             }
             LinkEvent::Lost { token } => self.lost(token),
-            LinkEvent::Message { topic, payload, retained } => {
-                self.message(&topic, &payload, retained);
+            LinkEvent::Message { topic, payload, retained, receipt } => {
+                let early = receipt.is_some()
+                    && self.queue.is_away()
+                    && self.early.len() < limits::EARLY_COMMANDS_MAX;
+                let incoming = Message { topic, payload, retained, receipt };
+                if early {
+                    self.early.push(incoming);
+                } else {
+                    self.received(incoming);
+                }
             }
             LinkEvent::Oversize { topic, bytes } => {
                 self.oversize(&topic.unwrap_or_default(), bytes);
@@ -45,30 +69,114 @@ impl Runtime<'_> {
         }
     }
 
+    /// Deals with a message; one with a receipt is the broker's until its records are stored.
+    fn received(&mut self, message: Message) {
+        let Message { topic, payload, retained, receipt } = message;
+        let before = self.recorded;
+        self.message(topic, payload, retained);
+        if let Some(receipt) = receipt {
+            // Where nothing was recorded there is nothing to wait for but those before.
+            let seq = if self.recorded == before { 0 } else { self.recorded };
+            self.outbox.hold_receipt(seq, receipt);
+            self.settle_receipts();
+        }
+    }
+
     fn notice(&mut self, kind: &str, text: String, severity: Severity) {
         self.apply(Event::Notice { kind: kind.into(), text, severity });
     }
 
-    fn message(&mut self, topic: &str, payload: &[u8], retained: bool) {
-        match DeviceTopic::parse(&self.device, topic) {
+    fn message(&mut self, topic: String, payload: Vec<u8>, retained: bool) {
+        match DeviceTopic::parse(&self.device, &topic) {
             Some(DeviceTopic::Command { kind, id }) => {
-                let event = self.inbox.command(kind.as_str(), id.as_str(), payload, retained);
+                let event = self.inbox.command(kind.as_str(), id.as_str(), &payload, retained);
                 if let Some(event) = event {
                     self.apply(event);
                 }
             }
             Some(DeviceTopic::Status) => {
-                if let Some(boot) = render::foreign_boot(payload, self.boot, retained) {
+                if let Some(boot) = render::foreign_boot(&payload, self.boot, retained) {
                     self.apply(Event::OtherBoard { boot });
+                }
+            }
+            Some(DeviceTopic::Loopback) => {
+                if let Some(burst) = self.queue.returned(&payload, self.clock.now().tick) {
+                    self.drained(burst);
                 }
             }
             Some(_) => {}
             None => {
-                for event in self.inbox.read(topic, payload, retained) {
-                    self.apply(event);
+                if let Some(news) = self.queue.take(Held { topic, payload, retained }) {
+                    for event in self.inbox.read(&news.topic, &news.payload, news.retained) {
+                        self.apply(event);
+                    }
                 }
                 self.clock.arrive(1);
             }
+        }
+    }
+
+    /// The bus is there. Where the broker still had our session, a message to ourselves marks the
+    /// end of what it had queued.
+    fn link_up(&mut self, session_present: bool) {
+        let sentinel = session_present.then(|| {
+            self.resumptions += 1;
+            format!("{}-{}", crate::journal::boot_hex(self.boot), self.resumptions)
+        });
+        if let Some(burst) = self.queue.up(sentinel.clone(), self.clock.now().tick) {
+            self.drained(burst);
+        }
+        self.apply(Event::LinkUp);
+        for message in std::mem::take(&mut self.early) {
+            self.received(message);
+        }
+        if let Some(sentinel) = sentinel {
+            let topic = DeviceTopic::Loopback.build(&self.device);
+            let (token, payload) = (self.next_token, sentinel.into_bytes());
+            self.next_token += 1;
+            // A break loses it, as it loses a command: the next connection has another.
+            let class = Class::Command;
+            let message = Outgoing { token, topic, payload, retain: false, class };
+            if let Err(error) = self.link.publish(message) {
+                tracing::warn!(%error, "not published");
+            }
+        }
+    }
+
+    pub(super) fn burst_overdue(&mut self, now: Tick) {
+        if let Some(burst) = self.queue.overdue(now) {
+            let topic = DeviceTopic::Loopback.build(&self.device);
+            tracing::warn!(topic, "our own message did not come back: may we read this topic?");
+            self.drained(burst);
+        }
+    }
+
+    /// What the broker had queued while we were away: the newest of each topic counts, where it
+    /// cannot be older than its sensor's values are believed.
+    fn drained(&mut self, burst: Burst) {
+        let mut old = 0;
+        for Held { topic, payload, retained } in burst.newest {
+            for event in self.inbox.read(&topic, &payload, retained) {
+                let event = match event {
+                    Event::Reading { sensor, value, retained: false } => {
+                        let every = self.config.sensors[usize::from(sensor.0)].every;
+                        let believed = every * limits::STALE_PERIODS;
+                        let fresh = burst.age_max.is_some_and(|age| age <= believed);
+                        old += u64::from(!fresh);
+                        Event::Reading { sensor, value, retained: !fresh }
+                    }
+                    other => other,
+                };
+                self.apply(event);
+            }
+        }
+        let Burst { replaced, dropped, .. } = burst;
+        if replaced + dropped + old > 0 {
+            let text = format!(
+                "of what waited at the broker {replaced} had a newer one behind them, {old} may be \
+                 too old, {dropped} found no room: not used"
+            );
+            self.notice("queued", text, Severity::Info);
         }
     }
 
@@ -89,6 +197,7 @@ impl Runtime<'_> {
                 self.journal_ok = false;
                 let ready = self.outbox.all();
                 self.release(ready);
+                self.settle_receipts();
                 let text = format!("the journal cannot write, memory holds it for now: {reason}");
                 self.notice("journal", text, Severity::Alarm);
             }

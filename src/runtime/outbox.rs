@@ -29,6 +29,8 @@ impl Message {
 #[derive(Default)]
 pub struct Outbox {
     waiting: VecDeque<(u64, Message)>,
+    /// Receipts of messages whose records are on their way; the link bounds their number.
+    receipts: VecDeque<(u64, u64)>,
     stored: u64,
 }
 
@@ -66,6 +68,21 @@ impl Outbox {
         ready
     }
 
+    /// Keeps the receipt of a message from the broker until record `seq` is stored.
+    pub fn hold_receipt(&mut self, seq: u64, receipt: u64) {
+        self.receipts.push_back((seq, receipt));
+    }
+
+    /// The next receipt whose record is stored; any, where the journal stores nothing.
+    pub fn next_receipt(&mut self, journal_ok: bool) -> Option<u64> {
+        let (seq, receipt) = *self.receipts.front()?;
+        if journal_ok && seq > self.stored {
+            return None;
+        }
+        self.receipts.pop_front();
+        Some(receipt)
+    }
+
     /// Everything, because the journal cannot store now and the agent must go on.
     pub fn all(&mut self) -> Vec<Message> {
         self.waiting.drain(..).map(|(_, message)| message).collect()
@@ -98,6 +115,19 @@ mod tests {
         assert_eq!(tokens(outbox.stored(1)), [10]);
         assert_eq!(tokens(outbox.stored(5)), [20]);
         assert_eq!(outbox.hold(4, message(30, Class::Log)).map(tokens), Some(vec![30]));
+    }
+
+    #[test]
+    fn a_receipt_waits_for_its_record_as_long_as_records_are_stored() {
+        let mut outbox = Outbox::default();
+        outbox.hold_receipt(3, 30);
+        outbox.hold_receipt(5, 50);
+        assert_eq!(outbox.next_receipt(true), None);
+        outbox.stored(4);
+        assert_eq!(outbox.next_receipt(true), Some(30));
+        assert_eq!(outbox.next_receipt(true), None);
+        assert_eq!(outbox.next_receipt(false), Some(50));
+        assert_eq!(outbox.next_receipt(false), None);
     }
 
     #[test]

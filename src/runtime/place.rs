@@ -40,6 +40,7 @@ impl PlaceOnBus {
             client_id: format!("plant-{}", place.name()),
             will: None,
             subscriptions: place.command_topics(),
+            receipts: Vec::new(),
             keep_alive: Duration::from_secs(limits::KEEP_ALIVE_S),
             pace: crate::link::client::Pace::default(),
         };

@@ -16,6 +16,7 @@ mod agent;
 mod bus;
 mod place;
 
+mod absence;
 mod commands;
 mod ends;
 mod goals;
