@@ -1,13 +1,14 @@
 # The commands that people need. `make` alone lists them.
 
 CARGO_DENY_VERSION = 0.20.2
+CARGO_DEB_VERSION = 3.8.0
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 PROFILE = release
 
-.PHONY: help setup demo test check lint audit size sim bench clean
+.PHONY: help setup demo test check lint audit size sim bench package test-package clean
 
 help: ## Lists these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Installs what is missing, builds, fetches and quantises the model. Once
 	@cross/setup.sh $(PROFILE)
@@ -42,6 +43,13 @@ sim: ## Runs the simulation of the agent on 10,000 seeds; SEEDS=n runs n
 
 bench: setup ## Runs the benchmarks
 	cargo bench --locked --workspace
+
+package: ## Makes a Debian package of each build into dist/
+	@cross/setup.sh packages
+	@cross/package.sh $(CARGO_DEB_VERSION)
+
+test-package: ## Installs the packages in Debian roots and runs the program there; needs root
+	@cross/test-package.sh
 
 clean: ## Removes what was built of this project; dependencies, ggml and the model stay
 	cargo clean -p outpost

@@ -453,6 +453,23 @@ pub const MIND_UBATCH_TOKENS: u32 = 64;
 /// Most bytes of one file of `/sys` or `/proc` that are read; the rest is not looked at. The
 /// longest is `/proc/cpuinfo`, some 1.5 KB a core.
 pub const BOARD_FILE_BYTES_MAX: u64 = 256 * 1024;
+/// Time between two looks at the board's sensors, in milliseconds: some twenty small files. Silicon
+/// heats up within seconds, so slower would be late.
+pub const BOARD_LOOK_MS: u64 = 2_000;
+/// Changes of the governor that wait to be read. There is one a look at most; full, the looking
+/// waits.
+pub const BOARD_CHANGES_MAX: usize = 4;
+/// Longest wait for `vcgencmd`, in milliseconds; it answers within 10. Beyond it is ended, and its
+/// flags count as not set.
+pub const VCGENCMD_MS_MAX: u64 = 1_000;
+/// Least time that everything must be clear of its limits before the governor gives a step back,
+/// in milliseconds: a heat sink cools by half in about a minute, and a start of the mind costs
+/// seconds.
+pub const GOVERNOR_CALM_MS_MIN: u64 = 30_000;
+/// The longest such time, in milliseconds: 32 minutes, six relapses.
+pub const GOVERNOR_CALM_MS_MAX: u64 = 64 * GOVERNOR_CALM_MS_MIN;
+/// What gets worse sooner than this after it got better is a relapse, in milliseconds.
+pub const GOVERNOR_RELAPSE_MS: u64 = 600_000;
 
 // ---- journal ----
 

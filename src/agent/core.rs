@@ -15,7 +15,8 @@ use super::world::{FaultCount, LocalTime, View, World, fault_index};
 use crate::clock::{Now, Tick};
 use crate::config::{Config, Mode};
 use crate::domain::{
-    ActuatorId, CommandState, Decider, Entry, Fault, FaultKind, SensorId, Setting, Severity, Value,
+    ActuatorId, CommandState, Decider, Effort, Entry, Fault, FaultKind, SensorId, Setting,
+    Severity, Value,
 };
 use crate::limits;
 
@@ -115,6 +116,7 @@ pub struct Agent {
     pub(super) commands_looked: Option<Tick>,
     pub(super) approvals: Vec<Approval>,
     pub(super) mind: (MindWord, String, String),
+    pub(super) effort: Effort,
     pub(super) asked: Option<Asked>,
     pub(super) plan_wanted: bool,
     pub(super) planned: Option<Tick>,
@@ -161,6 +163,7 @@ impl Agent {
             commands_looked: None,
             approvals: Vec::new(),
             mind: (mind, String::new(), String::new()),
+            effort: Effort::Full,
             asked: None,
             plan_wanted: false,
             planned: None,
@@ -198,6 +201,7 @@ impl Agent {
             Event::Acked { token } => self.acked(token),
             Event::Lost { token } => self.lost(token),
             Event::Mind(news) => self.mind_news(news),
+            Event::Effort { effort, reason } => self.set_effort(effort, &reason),
             Event::OtherBoard { boot } => self.other_board(&boot),
             Event::Notice { kind, text, severity } => self.say(&kind, text, severity),
             Event::Stop => self.stop(),
@@ -323,7 +327,7 @@ impl Agent {
 
     /// Publishes the status.
     pub(super) fn report_status(&mut self) {
-        let status = Status { mode: self.mode, mind: self.mind.0 };
+        let status = Status { mode: self.mode, mind: self.mind.0, effort: self.effort };
         self.out.push(Effect::Report { report: Report::Status(status), after: None });
     }
 
@@ -409,6 +413,22 @@ impl Agent {
             MindNews::Scores { id, p, tokens, ms } => self.scores(id, &p, tokens, ms),
             MindNews::Lost { id } => self.scores_lost(id),
         }
+    }
+
+    /// The board allows another effort: written down and said. Rules, interlocks and the planner
+    /// go on as before; whether the mind is asked, `decide` looks up.
+    fn set_effort(&mut self, effort: Effort, reason: &str) {
+        if self.effort == effort {
+            return;
+        }
+        self.effort = effort;
+        let (what, severity) = match effort {
+            Effort::Full => ("the mind has its full share again", Severity::Info),
+            Effort::Saving => ("the mind takes less", Severity::Warning),
+            Effort::ReflexOnly => ("the mind pauses", Severity::Warning),
+        };
+        self.say("board", format!("{}, {what}: {reason}", effort.word()), severity);
+        self.report_status();
     }
 
     fn other_board(&mut self, boot: &str) {

@@ -10,7 +10,8 @@ use super::planner::Plan;
 use crate::clock::Tick;
 use crate::config::{Aim, Mode};
 use crate::domain::{
-    ActuatorId, Candidate, Decider, Decision, Entry, ModelVoice, SensorId, Setting, Severity,
+    ActuatorId, Candidate, Decider, Decision, Effort, Entry, ModelVoice, SensorId, Setting,
+    Severity,
 };
 
 /// A question that is out, with the plan that it belongs to.
@@ -58,7 +59,8 @@ impl Agent {
     }
 
     fn mind_can_speak(&self) -> bool {
-        self.mind.0 == MindWord::Ready && self.config.mind.is_some()
+        let spared = self.effort == Effort::ReflexOnly;
+        self.mind.0 == MindWord::Ready && self.config.mind.is_some() && !spared
     }
 
     /// No plan closes a goal's gap: a person is called, once an hour, also where it closes and

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::event::MindWord;
 use crate::clock::Tick;
 use crate::config::Mode;
-use crate::domain::{ActuatorId, CommandState, Decision, Entry, Severity};
+use crate::domain::{ActuatorId, CommandState, Decision, Effort, Entry, Severity};
 
 /// One effect. The order of a list of effects is the order in which they are begun.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,6 +114,8 @@ pub struct Status {
     pub mode: Mode,
     /// The mind's state.
     pub mind: MindWord,
+    /// What the board allows.
+    pub effort: Effort,
 }
 
 /// One goal's line.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::Mode;
-use crate::domain::{ActuatorId, Fault, SensorId, Setting, Severity, Value};
+use crate::domain::{ActuatorId, Effort, Fault, SensorId, Setting, Severity, Value};
 
 /// One cause of behaviour. The list is closed: a test is a list of these.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +59,13 @@ pub enum Event {
     },
     /// The language model's side.
     Mind(MindNews),
+    /// The board's governor allows another effort. The language model obeys; nothing else does.
+    Effort {
+        /// What is allowed from now on.
+        effort: Effort,
+        /// Why, for people.
+        reason: String,
+    },
     /// Another board speaks under our name.
     OtherBoard {
         /// Its boot id.
@@ -128,7 +135,7 @@ pub enum Body {
 /// State of the mind, the word of the status topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MindWord {
-    /// The configuration has no `[mind]`.
+    /// The configuration has no `[mind]`, or the board is spared.
     Off,
     /// The process starts or the model is being read.
     Loading,

@@ -27,6 +27,8 @@ mod tests;
 #[cfg(test)]
 mod tests_commands;
 #[cfg(test)]
+mod tests_effort;
+#[cfg(test)]
 mod tests_faults;
 
 pub use self::core::{Agent, Counters, Resumed, ResumedStep};

@@ -175,7 +175,7 @@ pub(super) fn reading(sensor: u16, value: f64) -> Event {
     Event::Reading { sensor: SensorId(sensor), value: Ok(Value::Number(value)), retained: false }
 }
 
-fn ready() -> Event {
+pub(super) fn ready() -> Event {
     Event::Mind(MindNews::State { word: MindWord::Ready, text: "m".into(), sha256: "s".into() })
 }
 

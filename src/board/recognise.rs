@@ -46,6 +46,16 @@ pub fn recognise(root: &Root) -> Recognised {
     Recognised { profile, by: by.into(), model }
 }
 
+/// Serial devices that are there: the board's own, and those by their stable names.
+#[must_use]
+pub fn serial_ports(root: &Root, profile: &Profile) -> Vec<String> {
+    let own = profile.serial_ports.iter();
+    let own = own.filter(|port| root.path(port.trim_start_matches('/')).exists()).cloned();
+    let folder = "dev/serial/by-id";
+    let stable = root.names(folder, "").into_iter().map(|name| format!("/{folder}/{name}"));
+    own.chain(stable).collect()
+}
+
 /// `text` begins with `beginning`, which ends at a word's end: a Raspberry Pi 500 is no 5.
 fn begins(text: &str, beginning: &str) -> bool {
     text.strip_prefix(beginning).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))

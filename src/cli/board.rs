@@ -54,7 +54,7 @@ pub fn run(args: &BoardArgs, json: bool) -> anyhow::Result<ExitCode> {
     let report = Report {
         fit: board::fit(&build, &processor),
         limit: limit(recognised.profile, &model)?,
-        serial: serial(&root, recognised.profile),
+        serial: board::serial_ports(&root, recognised.profile),
         recognised,
         processor,
         build,
@@ -84,15 +84,6 @@ fn limit(profile: &Profile, model: &str) -> anyhow::Result<Result<(Stream, f64),
         Some(bandwidth) => Ok((stream, board::tokens_per_second(bandwidth, stream))),
         None => Err("how fast this machine's memory is, nobody measured for us".into()),
     })
-}
-
-/// Serial devices that are there: the board's own, and those by their stable names.
-fn serial(root: &Root, profile: &Profile) -> Vec<String> {
-    let own = profile.serial_ports.iter();
-    let own = own.filter(|port| root.path(port.trim_start_matches('/')).exists()).cloned();
-    let folder = "dev/serial/by-id";
-    let stable = root.names(folder, "").into_iter().map(|name| format!("/{folder}/{name}"));
-    own.chain(stable).collect()
 }
 
 impl Report {

@@ -4,6 +4,7 @@ mod board;
 mod check;
 mod decide;
 mod demo;
+mod init;
 mod log;
 mod model;
 mod plant;
@@ -42,6 +43,8 @@ enum Command {
     Plant(plant::PlantArgs),
     /// Typed decisions from a file
     Decide(decide::DecideArgs),
+    /// Write a configuration to begin with, for this board
+    Init(init::InitArgs),
     /// The board: what was recognised, which kernels fit, how fast a model can be at most
     Board(board::BoardArgs),
     /// Models: list, pull, quantize, info
@@ -69,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::Version => version::run(json),
         Command::Plant(args) => plant::run(&args, json),
         Command::Decide(args) => decide::run(&args),
+        Command::Init(args) => init::run(&args, json),
         Command::Board(args) => board::run(&args, json),
         Command::Model(args) => model::run(args, json),
         Command::Log(args) => log::run(args, json, run::journal_path),

@@ -10,12 +10,13 @@ use clap::Args;
 
 use super::stop_signal;
 use crate::agent::{Agent, Effect, Report};
+use crate::board::{self, Root};
 use crate::clock::{Clock, Now, RealClock};
 use crate::config::{self, Broker, Config, LoadError, Strictness};
 use crate::domain::Severity;
 use crate::journal;
 use crate::link::{Endpoint, broker};
-use crate::runtime::{self, Memory, Observer};
+use crate::runtime::{self, Memory, Observer, Service};
 
 /// Arguments of `outpost run`.
 #[derive(Args, Clone, Debug)]
@@ -94,7 +95,10 @@ async fn serve(config: Arc<Config>, json: bool) -> anyhow::Result<()> {
         "outpost {} runs",
         env!("CARGO_PKG_VERSION")
     );
-    let parts = runtime::parts(config, clock, endpoint, memory, mind);
+    let (board, journal) = (config.device.board, config.journal.path.clone());
+    let mut parts = runtime::parts(config, clock, endpoint, memory, mind);
+    parts.board = Some(board::watch(Root::of_environment(), board, journal));
+    parts.service = Service::of_environment();
     let mut printer = Printer { json };
     runtime::run(parts, stop_signal(), &mut printer).await?;
     Ok(())

@@ -2,9 +2,11 @@
 //! No I/O, no clock, no serialisation: stored and sent forms live with those who store and send.
 
 mod decision;
+mod effort;
 mod entry;
 mod value;
 
 pub use decision::{Candidate, Decider, Decision, ModelVoice};
+pub use effort::Effort;
 pub use entry::{CommandState, Entry, Severity, StepState};
 pub use value::{ActuatorId, Fault, FaultKind, SensorId, Setting, Value};

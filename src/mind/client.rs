@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::protocol::{self, FailureKind, Load, PROTOCOL_VERSION, Reply, Request};
@@ -24,8 +24,10 @@ use crate::limits;
 
 mod child;
 mod pause;
+mod share;
 use child::Child;
 use pause::{FileStamp, Pause};
+pub use share::Share;
 
 /// What to start, and with which model.
 #[derive(Clone, Debug)]
@@ -78,6 +80,8 @@ pub enum MindState {
     Loading,
     /// It answers.
     Ready(ModelFacts, String),
+    /// The board is spared: there is no process until [`MindHandle::set_share`] allows one.
+    Paused,
     /// There is no model file; it is loaded when it appears.
     Missing {
         /// Where it should be.
@@ -111,6 +115,8 @@ impl From<Refusal> for MindEvent {
 pub struct MindHandle {
     asks: mpsc::Sender<Ask>,
     process: Arc<AtomicU32>,
+    share: watch::Sender<Share>,
+    full: Share,
 }
 
 #[derive(Debug)]
@@ -143,6 +149,18 @@ impl MindHandle {
         answered.await.ok()
     }
 
+    /// What it may take where nothing is wrong.
+    #[must_use]
+    pub fn full_share(&self) -> Share {
+        self.full
+    }
+
+    /// Gives it another share. Where that differs the child is ended and, unless it is to pause,
+    /// started again: some seconds without a mind, once in a long while.
+    pub fn set_share(&self, share: Share) {
+        self.share.send_if_modified(|old| std::mem::replace(old, share) != share);
+    }
+
     /// The child's process id, while there is one.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
@@ -155,12 +173,20 @@ impl MindHandle {
 pub fn spawn(config: MindConfig, events: mpsc::Sender<MindEvent>) -> MindHandle {
     let (asks, queue) = mpsc::channel(limits::MIND_QUEUE_MAX);
     let process = Arc::new(AtomicU32::new(0));
-    let keeper =
-        Keeper { config, events, asks: queue, process: Arc::clone(&process), pause: Pause::new() };
+    let full = Share::of(&config);
+    let (share, shares) = watch::channel(full);
+    let keeper = Keeper {
+        config,
+        events,
+        asks: queue,
+        process: Arc::clone(&process),
+        pause: Pause::new(),
+        shares,
+    };
     tokio::spawn(async move {
         let Stopped = keeper.keep().await;
     });
-    MindHandle { asks, process }
+    MindHandle { asks, process, share, full }
 }
 
 /// The handle or the receiver is gone.
@@ -172,6 +198,8 @@ enum End {
     File(MindState, FileStamp),
     /// It died or was stuck, or could not be started.
     Died { ids: Vec<u64>, reason: String },
+    /// It was ended because its share changed.
+    Share { ids: Vec<u64> },
 }
 
 struct Keeper {
@@ -180,6 +208,7 @@ struct Keeper {
     asks: mpsc::Receiver<Ask>,
     process: Arc<AtomicU32>,
     pause: Pause,
+    shares: watch::Receiver<Share>,
 }
 
 impl Keeper {
@@ -194,7 +223,21 @@ impl Keeper {
 
     /// One child, and the wait for the next.
     async fn keep_one(&mut self) -> Result<(), Stopped> {
+        let share = *self.shares.borrow_and_update();
+        if share.paused {
+            self.tell(MindEvent::State(MindState::Paused)).await?;
+            return self.wait_while_paused().await;
+        }
+        self.config.threads_decode = share.threads_decode;
+        self.config.threads_prefill = share.threads_prefill;
+        self.config.context_tokens = share.context_tokens;
         match self.live().await? {
+            End::Share { ids } => {
+                for id in ids {
+                    let reason = "its share of the board has changed".to_owned();
+                    self.tell(Refusal { id, reason }.into()).await?;
+                }
+            }
             End::File(state, stamp) => {
                 self.tell(MindEvent::State(state)).await?;
                 self.wait_for_another_file(stamp).await?;
@@ -225,6 +268,19 @@ impl Keeper {
                 () = self.events.closed() => return Err(Stopped),
                 ask = self.asks.recv() => {
                     self.refuse(ask.ok_or(Stopped)?, "it is not running").await?;
+                }
+            }
+        }
+    }
+
+    /// Until the share is another; refuses what is asked meanwhile.
+    async fn wait_while_paused(&mut self) -> Result<(), Stopped> {
+        loop {
+            tokio::select! {
+                changed = self.shares.changed() => return changed.map_err(|_| Stopped),
+                () = self.events.closed() => return Err(Stopped),
+                ask = self.asks.recv() => {
+                    self.refuse(ask.ok_or(Stopped)?, "it pauses to spare the board").await?;
                 }
             }
         }
@@ -270,11 +326,15 @@ impl Keeper {
         if ready.is_some_and(|since| since.elapsed().as_millis() >= limits::MIND_SOUND_MS.into()) {
             self.pause = Pause::new();
         }
+        let ids = waiting.into_iter().filter_map(|(_, asked, _)| asked.decision());
         match end {
             Ok(Ending::Died(reason)) => {
                 let status = child.kill().await;
-                let ids = waiting.into_iter().filter_map(|(_, asked, _)| asked.decision());
                 Ok(End::Died { ids: ids.collect(), reason: format!("{reason}{status}") })
+            }
+            Ok(Ending::Share) => {
+                child.end().await;
+                Ok(End::Share { ids: ids.collect() })
             }
             Ok(Ending::File(state)) => {
                 child.end().await;
@@ -303,6 +363,10 @@ impl Keeper {
                 },
                 () = tokio::time::sleep_until(deadline) => {
                     Some(Ending::Died("it did not answer in time and was stopped".to_owned()))
+                }
+                changed = self.shares.changed() => {
+                    changed.map_err(|_| Stopped)?;
+                    Some(Ending::Share)
                 }
                 () = self.events.closed() => return Err(Stopped),
             };
@@ -417,6 +481,7 @@ impl Keeper {
 
 /// Why a child is of no use any more.
 enum Ending {
+    Share,
     File(MindState),
     Died(String),
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use super::{JournalInbox, MindParts, Parts, journal_inbox};
+use super::{JournalInbox, MindParts, Parts, Service, journal_inbox};
 use crate::agent::{Agent, Resumed, ResumedStep};
 use crate::clock::{Clock, ClockTrust, Now};
 use crate::config::{self, ActuatorKind, Config, Mode};
@@ -95,6 +95,8 @@ pub fn parts(
         journal_events: memory.events,
         mind,
         away: away.map(Duration::from_millis),
+        board: None,
+        service: Service::default(),
         notices: memory.notices,
     }
 }

@@ -10,6 +10,7 @@ mod news;
 mod outbox;
 mod place;
 mod render;
+mod service;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -21,6 +22,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
 use crate::agent::{Agent, Effect, Event, Inbox, MindNews, Question};
+use crate::board::Change;
 use crate::clock::{Clock, Now, Pace, Tick};
 use crate::config::{Actuator, Config, Port};
 use crate::domain::{Entry, Severity};
@@ -36,6 +38,7 @@ pub use assemble::{AssembleError, Memory, mind, parts};
 use outbox::{Message, Outbox};
 pub use place::PlaceOnBus;
 pub use render::Rendered;
+pub use service::Service;
 
 /// What a runtime is made of. Whoever builds it chooses the seams.
 pub struct Parts {
@@ -57,6 +60,10 @@ pub struct Parts {
     pub mind: Option<MindParts>,
     /// How long the bus had not been heard before this start; `None`: nobody knows.
     pub away: Option<Duration>,
+    /// What the governor of the board allows; `None`: everything, always.
+    pub board: Option<mpsc::Receiver<Change>>,
+    /// Who is told that we are ready and alive.
+    pub service: Service,
     /// Things to say at the start: kind, text, severity.
     pub notices: Vec<(String, String, Severity)>,
 }
@@ -127,6 +134,7 @@ enum Incoming {
     Stored(u64),
     Journal(JournalEvent),
     Mind(MindEvent),
+    Board(Change),
     Stop,
 }
 
@@ -192,6 +200,7 @@ pub async fn run(
         lines: line_events,
         journal: parts.journal_events,
         mind: mind_events,
+        board: parts.board,
     };
     let mut runtime = Runtime {
         device,
@@ -222,16 +231,32 @@ pub async fn run(
     for (kind, text, severity) in parts.notices {
         runtime.apply(Event::Notice { kind, text, severity });
     }
+    live(&mut runtime, &mut sources, &mut pace, parts.service, shutdown).await;
+    Ok(runtime.end().await)
+}
+
+/// The loop: waits, takes what came, and tells the service manager that it goes round.
+async fn live(
+    runtime: &mut Runtime<'_>,
+    sources: &mut Sources,
+    pace: &mut Pace,
+    mut service: Service,
+    shutdown: impl Future<Output = ()>,
+) {
     let mut shutdown = std::pin::pin!(shutdown);
     let mut stopping = false;
+    service.ready();
     while !runtime.stopped {
-        let until = runtime.next_time();
-        let next = next_event(&mut sources, shutdown.as_mut(), stopping);
-        let incoming = wait(&mut pace, until, next).await;
-        stopping |= matches!(incoming, Incoming::Stop);
+        service.alive(runtime.clock.now().tick);
+        let until = runtime.next_time().min(service.due().unwrap_or(Tick(u64::MAX)));
+        let next = next_event(sources, shutdown.as_mut(), stopping);
+        let incoming = wait(pace, until, next).await;
+        if matches!(incoming, Incoming::Stop) {
+            stopping = true;
+            service.stopping();
+        }
         runtime.take(incoming);
     }
-    Ok(runtime.end().await)
 }
 
 async fn wait(pace: &mut Pace, until: Tick, next: impl Future<Output = Incoming>) -> Incoming {
@@ -244,6 +269,17 @@ struct Sources {
     lines: mpsc::Receiver<LineEvent>,
     journal: JournalInbox,
     mind: Option<mpsc::Receiver<MindEvent>>,
+    board: Option<mpsc::Receiver<Change>>,
+}
+
+/// The next of a source that may not be there, or may have ended: never, then. Cancel safe.
+async fn next_of<T>(source: &mut Option<mpsc::Receiver<T>>) -> T {
+    if let Some(events) = source
+        && let Some(event) = events.recv().await
+    {
+        return event;
+    }
+    std::future::pending().await
 }
 
 /// Waits for whatever comes first and decides nothing. Cancel safe: every branch only receives.
@@ -253,22 +289,14 @@ async fn next_event(
     shutdown: Pin<&mut impl Future<Output = ()>>,
     stopping: bool,
 ) -> Incoming {
-    let Sources { link, lines, journal, mind } = sources;
-    let mind_event = async {
-        match mind {
-            Some(events) => match events.recv().await {
-                Some(event) => event,
-                None => std::future::pending().await,
-            },
-            None => std::future::pending().await,
-        }
-    };
+    let Sources { link, lines, journal, mind, board } = sources;
     tokio::select! {
         biased;
         () = shutdown, if !stopping => Incoming::Stop,
         Ok(()) = journal.stored.changed() => Incoming::Stored(*journal.stored.borrow_and_update()),
         Some(event) = journal.news.recv() => Incoming::Journal(event),
-        event = mind_event => Incoming::Mind(event),
+        event = next_of(mind) => Incoming::Mind(event),
+        change = next_of(board) => Incoming::Board(change),
         Some(event) = lines.recv() => Incoming::Line(event),
         Some(event) = link.recv() => Incoming::Link(event),
         else => std::future::pending().await,
@@ -311,6 +339,7 @@ impl Runtime<'_> {
             }
             Incoming::Journal(event) => self.journal_news(event),
             Incoming::Mind(event) => self.mind_news(event),
+            Incoming::Board(change) => self.board_news(change),
             Incoming::Link(event) => self.link_news(event),
             Incoming::Line(event) => self.line_news(event),
         }

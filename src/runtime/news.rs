@@ -2,6 +2,7 @@
 
 use super::burst::{Burst, Held};
 use crate::agent::{Event, MindNews, MindWord};
+use crate::board::Change;
 use crate::clock::Tick;
 use crate::domain::Severity;
 use crate::journal::JournalEvent;
@@ -225,6 +226,7 @@ impl Runtime<'_> {
                         self.log_memory();
                         (MindWord::Ready, model, facts.sha256)
                     }
+                    MindState::Paused => (MindWord::Off, String::new(), String::new()),
                     MindState::Missing { path } => {
                         (MindWord::Missing, path.display().to_string(), String::new())
                     }
@@ -265,6 +267,15 @@ impl Runtime<'_> {
                     self.clock.arrive(1);
                 }
             }
+        }
+    }
+
+    /// The governor allows another effort: the agent is told, and the mind gets its share.
+    pub(super) fn board_news(&mut self, change: Change) {
+        let Change { effort, memory, reason } = change;
+        self.apply(Event::Effort { effort, reason });
+        if let Some(mind) = &self.mind {
+            mind.handle.set_share(mind.handle.full_share().under(effort, memory));
         }
     }
 

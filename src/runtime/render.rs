@@ -46,6 +46,7 @@ pub fn report(device: &DeviceName, boot: u64, now: Now, report: &Report) -> Opti
                 "mode": status.mode.word(),
                 "mind": status.mind.word(),
                 "clock": now.trust.word(),
+                "effort": status.effort.word(),
                 "backlog": 0,
             });
             (DeviceTopic::Status, Some(body), true, Class::State)

@@ -82,3 +82,31 @@ fn a_board_and_a_model_that_nobody_knows_are_refused() {
     let said = board(&Tree::pi5(), &["--board", "rpi-zero-2w"]);
     assert_eq!((&said["board"], &said["by"]), (&"rpi-zero-2w".into(), &"--board".into()));
 }
+
+#[test]
+fn init_writes_a_configuration_that_check_accepts_and_overwrites_none() {
+    let tree = Tree::pi5();
+    tree.put("proc/sys/kernel/hostname", "Barn_2\n");
+    let file = tree.path().join("new/outpost.toml").display().to_string();
+    let init =
+        |more: &[&str]| outpost(&tree, &[&["init", "--output", file.as_str()][..], more].concat());
+    let output = init(&[]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = std::fs::read_to_string(&file).unwrap();
+    for part in ["name = \"barn-2\"", "recognised here: rpi5", "# threads_prefill = 4", "usb-one"] {
+        assert!(text.contains(part), "no {part} in\n{text}");
+    }
+    let checked = outpost(&tree, &["check", "--config", &file]);
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+
+    std::fs::write(&file, "mine").unwrap();
+    let refused = init(&[]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("is there already; --force"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+    assert!(init(&["--force", "--name", "shed"]).status.success());
+    assert!(std::fs::read_to_string(&file).unwrap().contains("name = \"shed\""));
+    assert_eq!(init(&["--force", "--name", "No Name"]).status.code(), Some(1));
+    let printed = outpost(&tree, &["init", "--output", "-"]);
+    assert!(String::from_utf8_lossy(&printed.stdout).contains("[journal]"));
+}

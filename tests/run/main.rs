@@ -8,6 +8,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/tree.rs"]
+mod tree;
 
 #[path = "../common/pty.rs"]
 mod pty;
@@ -17,6 +19,7 @@ mod bus;
 mod place;
 
 mod absence;
+mod board;
 mod commands;
 mod ends;
 mod goals;

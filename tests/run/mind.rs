@@ -15,10 +15,10 @@ use crate::place::Place;
 const MODEL: &str = "smollm2-135m-instruct-q4_0.gguf";
 
 /// Longest wait for a model to be loaded, with its checksum, on a loaded machine.
-const LOADED: Duration = Duration::from_secs(20);
+pub const LOADED: Duration = Duration::from_secs(20);
 
 /// The real model.
-fn model() -> PathBuf {
+pub fn model() -> PathBuf {
     let path = std::env::var_os("OUTPOST_TEST_MODEL").map(PathBuf::from).unwrap_or_else(|| {
         let cache = std::env::var_os("XDG_CACHE_HOME").filter(|text| !text.is_empty());
         let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache");
@@ -38,7 +38,7 @@ fn bring(to: &Path) {
 }
 
 /// A patient deadline: these tests are about life and death, not about speed.
-fn section(model: &str) -> String {
+pub fn section(model: &str) -> String {
     format!("[mind]\nmodel = \"{model}\"\ndeadline = \"20s\"\n")
 }
 
@@ -53,7 +53,7 @@ fn wait_event(bus: &Bus, site: &Site, mark: usize, text: &str) {
 }
 
 /// The agent cools a warm room: it acts.
-fn acts(place: &Place) {
+pub fn acts(place: &Place) {
     place.room().celsius = 10.0;
     eventually("cooling", SOON, || {
         let room = place.room();

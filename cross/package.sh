@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# `make package`: a Debian package of each build into dist/. The first argument is the version of
+# cargo-deb, which is installed below the target folder.
+#
+#   dist/outpost_<version>_amd64.deb            this PC's, for trying out: built here for any PC
+#   dist/outpost_<version>_arm64.deb            of dist/outpost-armv8-a: every 64-bit Arm board
+#   dist/outpost_<version>_arm64-dotprod.deb    of dist/outpost-armv8.2-a+dotprod+fp16: Pi 5, Orin
+#
+# The Arm programs are those that `make cross` left in dist/; where there are none it says so.
+# OUTPOST_PACKAGE_PROGRAM names a program to pack instead of building one for this PC.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+version="$1"
+target="${CARGO_TARGET_DIR:-target}"
+tools="$target/tools"
+release=$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+
+say() { printf 'package: %s\n' "$*"; }
+
+if [ "$("$tools/bin/cargo-deb" --version 2>/dev/null)" != "cargo-deb $version" ]; then
+    say "installing cargo-deb $version into $tools"
+    cargo install --locked --force --root "$tools" --version "$version" cargo-deb
+fi
+mkdir -p dist
+
+# pack PROGRAM TRIPLE NAME: cargo-deb takes the program from where cargo would have left it.
+pack() {
+    local place="$target/$2/release"
+    mkdir -p "$place"
+    [ "$1" -ef "$place/outpost" ] || install -m 0755 "$1" "$place/outpost"
+    "$tools/bin/cargo-deb" --no-build --no-strip --locked --target "$2" --output "dist/$3.deb"
+    say "dist/$3.deb, $(wc -c < "dist/$3.deb") bytes"
+}
+
+host=$(rustc -vV | sed -n 's/^host: //p')
+if [ "$(dpkg --print-architecture)" = amd64 ]; then
+    program="${OUTPOST_PACKAGE_PROGRAM:-}"
+    if [ -z "$program" ]; then
+        say "building for any PC with AVX2"
+        OUTPOST_CPU=baseline cargo build --release --locked --target "$host"
+        program="$target/$host/release/outpost"
+    fi
+    pack "$program" "$host" "outpost_${release}_amd64"
+fi
+for build in armv8-a: armv8.2-a+dotprod+fp16:-dotprod; do
+    program="dist/outpost-${build%%:*}"
+    if [ -x "$program" ]; then
+        pack "$program" aarch64-unknown-linux-gnu "outpost_${release}_arm64${build##*:}"
+    else
+        say "no $program, so no package of it: make cross builds it"
+    fi
+done
