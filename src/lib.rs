@@ -4,6 +4,7 @@
 //! through MQTT devices. `ARCHITECTURE.md` is the map; this file only lists the rooms.
 
 pub mod agent;
+pub mod bench;
 pub mod board;
 pub mod cli;
 pub mod clock;

@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand. No logic of the agent lives here.
 
+mod bench;
 mod board;
 mod check;
 mod decide;
@@ -41,6 +42,8 @@ enum Command {
     Version,
     /// A simulated place on any broker
     Plant(plant::PlantArgs),
+    /// Measurements: how well the agent looks after each simulated place
+    Bench(bench::BenchArgs),
     /// Typed decisions from a file
     Decide(decide::DecideArgs),
     /// Write a configuration to begin with, for this board
@@ -71,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args, json),
         Command::Version => version::run(json),
         Command::Plant(args) => plant::run(&args, json),
+        Command::Bench(args) => bench::run(&args, json),
         Command::Decide(args) => decide::run(&args),
         Command::Init(args) => init::run(&args, json),
         Command::Board(args) => board::run(&args, json),

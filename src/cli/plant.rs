@@ -3,16 +3,16 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use crate::plant::{self, Greenhouse, Place};
+use crate::plant::{self, Kind};
 
 /// Arguments of `outpost plant`.
 #[derive(Args, Clone, Debug)]
 pub struct PlantArgs {
     /// Which place
     #[arg(value_enum)]
-    pub place: PlaceKind,
+    pub place: Kind,
     /// Broker to speak on
     #[arg(long, default_value = "mqtt://127.0.0.1:1883")]
     pub url: String,
@@ -28,13 +28,6 @@ pub struct PlantArgs {
     /// Print the configuration that belongs to the place, and end
     #[arg(long)]
     pub print_config: bool,
-}
-
-/// Places that can be simulated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum PlaceKind {
-    /// A glasshouse of 60 m² with fan, vent, heater, fogger and two ways to water
-    Greenhouse,
 }
 
 /// Speeds that a real clock and a broker can follow.
@@ -59,25 +52,24 @@ fn bounded(text: &str, least: f64, most: f64) -> Result<f64, String> {
 /// Where the address cannot be read or the runtime cannot start.
 pub fn run(args: &PlantArgs, json: bool) -> anyhow::Result<ExitCode> {
     if args.print_config {
-        print!("{}", plant::greenhouse_config());
+        print!("{}", args.place.config());
         return Ok(ExitCode::SUCCESS);
     }
-    let mut place = match args.place {
-        PlaceKind::Greenhouse => Greenhouse::new(args.seed),
-    };
+    let mut place = args.place.build(args.seed);
     let options = plant::Options {
         url: args.url.clone(),
         speed: args.speed,
         until: args.hours.map(|hours| Duration::from_secs_f64(hours * 3600.0)),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let score = runtime.block_on(plant::run(&mut place, &options, super::stop_signal()))?;
+    let score = runtime.block_on(plant::run(place.as_mut(), &options, super::stop_signal()))?;
     let hours = place.now().as_secs_f64() / 3600.0;
-    let safe = plant::all_safe_share(args.seed, hours);
+    let safe = plant::left_alone(args.place, args.seed, hours).share();
     if json {
         let summary = serde_json::json!({
             "within_goal": score.share(), "within_goal_safe": safe, "hours": hours,
-            "seed": args.seed, "forbidden": score.forbidden,
+            "seed": args.seed, "forbidden": score.forbidden, "cost": score.cost,
+            "switchings": score.switchings, "notes_broken": score.notes_broken,
         });
         println!("{summary}");
     } else {
@@ -85,6 +77,8 @@ pub fn run(args: &PlantArgs, json: bool) -> anyhow::Result<ExitCode> {
         println!("  within all goals       {:5.1} %", 100.0 * score.share());
         println!("  left alone it would be {:5.1} %", 100.0 * safe);
         println!("  forbidden states       {:3}", score.forbidden);
+        println!("  cost                   {:6.2}", score.cost);
+        println!("  switchings             {:3}", score.switchings);
     }
     Ok(ExitCode::SUCCESS)
 }

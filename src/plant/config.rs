@@ -74,6 +74,16 @@ mod tests {
         let judged: Vec<_> = super::super::greenhouse::GOALS.to_vec();
         let stated: Vec<_> = table["goal"].as_array().unwrap().iter().collect();
         assert_eq!(stated.len(), judged.len());
+        for (goal, weight) in stated.iter().zip(super::super::greenhouse::WEIGHTS) {
+            let stated = goal.get("weight").map_or(1.0, |weight| weight.as_float().unwrap());
+            assert_eq!(stated, weight);
+        }
+        for (device, cost) in
+            table["actuator"].as_array().unwrap().iter().zip(super::super::greenhouse::COSTS)
+        {
+            let stated = device.get("cost").map_or(0.0, |cost| cost.as_float().unwrap());
+            assert_eq!(stated, cost, "{device}");
+        }
         for (goal, (name, min, max)) in stated.into_iter().zip(judged) {
             assert_eq!(goal["name"].as_str(), Some(name));
             assert_eq!(goal["keep"]["min"].as_integer(), Some(min as i64));

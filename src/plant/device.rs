@@ -156,6 +156,12 @@ impl Device {
         }
     }
 
+    /// Sets it without delay, motor or echo: for the limit's programme, which is no controller.
+    pub(super) fn set_at_once(&mut self, level: f64) {
+        self.pending.clear();
+        (self.target, self.position) = (level, level);
+    }
+
     /// What it says about itself: `ON`, `OFF`, or the level that it was set to.
     #[must_use]
     pub fn state(&self) -> String {

@@ -12,6 +12,7 @@ use rand::rngs::StdRng;
 use super::climate::{Climate, Work};
 use super::device::{Device, DeviceKind};
 use super::noise::{between, normal, stream};
+use super::spec::hour_of;
 use super::weather::{Outside, Weather};
 use super::{GoalState, Message, Place, Score};
 
@@ -23,6 +24,11 @@ const PERIOD_MS: u64 = 10_000;
 /// Goals: name, least and greatest value. Air in °C, humidity and soil in %.
 pub(super) const GOALS: [(&str, f64, f64); 3] =
     [("climate", 16.0, 27.0), ("humidity", 50.0, 85.0), ("soil", 40.0, 70.0)];
+
+/// Weights of the goals, and what an hour of each device at full level costs, as in
+/// `greenhouse.toml`.
+pub(super) const WEIGHTS: [f64; 3] = [2.0, 1.0, 1.0];
+pub(super) const COSTS: [f64; 6] = [0.06, 0.0, 1.2, 0.1, 0.2, 0.7];
 
 /// Wind that breaks an open vent, in m/s.
 const STORM_M_S: f64 = 15.0;
@@ -69,6 +75,8 @@ pub struct Greenhouse {
     waste_since_ms: Option<u64>,
     /// Which interlocks were broken at the last look, in the order of `INTERLOCKS`.
     broken: [bool; 3],
+    /// Where each device was set at the last step, in percent.
+    targets: [f64; 6],
     ignored: u64,
 }
 
@@ -112,6 +120,7 @@ impl Greenhouse {
             dry_since_ms: None,
             waste_since_ms: None,
             broken: [false; 3],
+            targets: [0.0; 6],
             ignored: 0,
         };
         greenhouse.act();
@@ -156,6 +165,7 @@ impl Greenhouse {
         let work = self.work();
         self.climate.step(&self.outside, &work, seconds);
         self.sense();
+        self.count(seconds);
         self.judge();
         if self.now_ms.is_multiple_of(PERIOD_MS) {
             self.take_sample();
@@ -221,6 +231,32 @@ impl Greenhouse {
         self.outbox.push(Message { topic, payload, retain: false });
     }
 
+    /// Counts cost, switchings and the notes that they broke.
+    fn count(&mut self, seconds: f64) {
+        let hour = hour_of(self.now_ms / 60_000);
+        for (index, device) in self.devices.iter().enumerate() {
+            self.score.cost += COSTS[index] * device.position() / 100.0 * seconds / 3600.0;
+            let (before, now) = (self.targets[index], device.target());
+            if now == before {
+                continue;
+            }
+            self.targets[index] = now;
+            self.score.switchings += 1;
+            // The notes of `greenhouse.toml`: the fan at night while the vent could open wider; the
+            // hose while the soil is not very dry; the vent in strong wind.
+            let broken = match index {
+                FAN => {
+                    let night = !(6.0..22.0).contains(&hour);
+                    night && self.devices[VENT].target() < 100.0 && self.outside.wind_m_s < 10.0
+                }
+                HOSE_VALVE => self.climate.soil_moisture > 40.0,
+                VENT => self.outside.wind_m_s > 10.0,
+                _ => false,
+            };
+            self.score.notes_broken += u64::from(now > before && broken);
+        }
+    }
+
     /// Counts forbidden states that begin.
     fn judge(&mut self) {
         let waste = self.devices[HEATER].is_on() && self.devices[VENT].target() >= WIDE_OPEN;
@@ -249,6 +285,9 @@ impl Greenhouse {
         let goals = self.goals();
         self.score.samples += 1;
         self.score.within += u64::from(goals.iter().all(|goal| goal.met));
+        let missed = goals.iter().zip(WEIGHTS).filter(|(goal, _)| !goal.met);
+        let missed: f64 = missed.map(|(_, weight)| weight).sum();
+        self.score.unmet += missed / WEIGHTS.iter().sum::<f64>();
         for (count, goal) in self.score.goals.iter_mut().zip(&goals) {
             count.1 += u64::from(goal.met);
         }

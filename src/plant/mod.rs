@@ -2,17 +2,25 @@
 //! whoever looks after them can see nothing else; only `runner` and the demo touch a wire.
 
 mod climate;
+mod cold_room;
 mod config;
 mod device;
+mod fish_basin;
 mod greenhouse;
+mod kinds;
 mod noise;
 mod runner;
+pub mod site;
+pub mod spec;
+mod water_tank;
 mod weather;
 
 use std::time::Duration;
 
 pub use config::greenhouse_config;
 pub use greenhouse::Greenhouse;
+pub use kinds::Kind;
+pub(crate) use noise::{between, stream};
 pub use runner::{Command, Options, RunnerError, Wire, pump, run};
 
 /// A message that a place sends.
@@ -46,6 +54,14 @@ pub struct Score {
     pub goals: Vec<(&'static str, u64)>,
     /// Times that a forbidden state began.
     pub forbidden: u64,
+    /// Sum over the samples of the weighted share of goals that were not met.
+    pub unmet: f64,
+    /// What the devices used, in the operator's unit.
+    pub cost: f64,
+    /// Times that a device was set to something else.
+    pub switchings: u64,
+    /// Times that this broke one of the operator's notes.
+    pub notes_broken: u64,
 }
 
 impl Score {
@@ -53,6 +69,30 @@ impl Score {
     #[must_use]
     pub fn share(&self) -> f64 {
         if self.samples == 0 { 0.0 } else { self.within as f64 / self.samples as f64 }
+    }
+
+    /// Adds another run's score of the same place.
+    pub fn join(&mut self, other: &Score) {
+        self.samples += other.samples;
+        self.within += other.within;
+        self.forbidden += other.forbidden;
+        self.unmet += other.unmet;
+        self.cost += other.cost;
+        self.switchings += other.switchings;
+        self.notes_broken += other.notes_broken;
+        if self.goals.is_empty() {
+            self.goals.clone_from(&other.goals);
+            return;
+        }
+        for (mine, theirs) in self.goals.iter_mut().zip(&other.goals) {
+            mine.1 += theirs.1;
+        }
+    }
+
+    /// Share of the goals that was met, by weight and time, 0 to 1; 0 before the first sample.
+    #[must_use]
+    pub fn satisfied(&self) -> f64 {
+        if self.samples == 0 { 0.0 } else { 1.0 - self.unmet / self.samples as f64 }
     }
 }
 
@@ -84,11 +124,16 @@ pub trait Place: Send {
     fn score(&self) -> Score;
 }
 
-/// Share of `hours` in which every goal of the greenhouse of `seed` is met when nobody commands
-/// anything: every actuator stays at its safe value.
+/// The score of `hours` in which nobody commands anything: every actuator stays at its safe value.
+#[must_use]
+pub fn left_alone(kind: Kind, seed: u64, hours: f64) -> Score {
+    let mut place = kind.build(seed);
+    place.advance(Duration::from_secs_f64(hours.max(0.0) * 3600.0));
+    place.score()
+}
+
+/// Share of `hours` in which every goal of the greenhouse of `seed` is met when it is left alone.
 #[must_use]
 pub fn all_safe_share(seed: u64, hours: f64) -> f64 {
-    let mut greenhouse = Greenhouse::new(seed);
-    greenhouse.advance(Duration::from_secs_f64(hours.max(0.0) * 3600.0));
-    greenhouse.score().share()
+    left_alone(Kind::Greenhouse, seed, hours).share()
 }

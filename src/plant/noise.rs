@@ -33,7 +33,7 @@ pub(crate) fn normal(rng: &mut StdRng) -> f64 {
 
 /// A value that wanders around zero with standard deviation one (Ornstein and Uhlenbeck, 1930).
 #[derive(Clone, Debug)]
-pub(crate) struct Wander {
+pub struct Wander {
     value: f64,
     /// Share of the value that is left after one step.
     kept: f64,
@@ -41,12 +41,12 @@ pub(crate) struct Wander {
 
 impl Wander {
     /// Forgets its value within `memory_min` minutes; takes one step a minute.
-    pub(crate) fn new(rng: &mut StdRng, memory_min: f64) -> Wander {
+    pub fn new(rng: &mut StdRng, memory_min: f64) -> Wander {
         Wander { value: normal(rng), kept: (-1.0 / memory_min).exp() }
     }
 
     /// One minute later.
-    pub(crate) fn step(&mut self, rng: &mut StdRng) -> f64 {
+    pub fn step(&mut self, rng: &mut StdRng) -> f64 {
         let spread = (1.0 - self.kept * self.kept).sqrt();
         self.value = self.value * self.kept + spread * normal(rng);
         self.value

@@ -1,0 +1,144 @@
+//! The agent as the keeper of a place: its effects become commands, as the runtime would carry them
+//! out with a broker and a disk that answer at once. No decision is made here.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::drive::Keeper;
+use crate::agent::{Agent, Counters, Effect, Event, Inbox, Resumed, payload};
+use crate::clock::{Now, Tick};
+use crate::config::Config;
+use crate::plant::{Command, Message};
+
+/// The agent with its inbox.
+pub struct AgentKeeper {
+    config: Arc<Config>,
+    inbox: Inbox,
+    agent: Agent,
+    /// Where the agent's own time began.
+    born: Tick,
+    next_seq: u64,
+    boots: u64,
+    /// What earlier lives did.
+    before: Counters,
+}
+
+impl AgentKeeper {
+    /// An agent that begins now, and its first commands.
+    #[must_use]
+    pub fn new(config: Arc<Config>, now: Now) -> (AgentKeeper, Vec<Command>) {
+        let inbox = Inbox::new(config.clone());
+        let resumed = Resumed { next_seq: 1, ..Resumed::default() };
+        let own = Now { tick: Tick(0), ..now };
+        let (agent, effects) = Agent::new(config.clone(), resumed, 1, own);
+        let before = Counters::default();
+        let mut keeper =
+            AgentKeeper { config, inbox, agent, born: now.tick, next_seq: 1, boots: 1, before };
+        let mut commands = keeper.perform(effects, now);
+        commands.extend(keeper.event(Event::LinkUp, now));
+        (keeper, commands)
+    }
+
+    /// What was done in all its lives.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let (one, two) = (self.before, self.agent.counters());
+        Counters {
+            by_rule: one.by_rule + two.by_rule,
+            by_planner: one.by_planner + two.by_planner,
+            by_mind: one.by_mind + two.by_mind,
+            by_people: one.by_people + two.by_people,
+            asked: one.asked + two.asked,
+            sent: one.sent + two.sent,
+            refused: one.refused + two.refused,
+            ..two
+        }
+    }
+
+    fn event(&mut self, event: Event, now: Now) -> Vec<Command> {
+        let own = Now { tick: Tick(now.tick.0 - self.born.0), ..now };
+        let effects = self.agent.apply(event, own);
+        self.perform(effects, now)
+    }
+
+    /// Records are stored and messages acknowledged at once.
+    fn perform(&mut self, effects: Vec<Effect>, now: Now) -> Vec<Command> {
+        let mut commands = Vec::new();
+        let mut acked = VecDeque::new();
+        for effect in effects {
+            match effect {
+                Effect::Record { seq, .. } => self.next_seq = seq + 1,
+                Effect::Send { token, actuator, payload, .. } => {
+                    let port = &self.config.actuators[usize::from(actuator.0)].port;
+                    if let Some(topic) = port.topic() {
+                        commands.push(Command { topic: topic.into(), payload });
+                        acked.push_back(token);
+                    }
+                }
+                // Nobody listens, and no mind is configured.
+                _ => {}
+            }
+        }
+        while let Some(token) = acked.pop_front() {
+            commands.extend(self.event(Event::Acked { token }, now));
+        }
+        commands
+    }
+}
+
+impl Keeper for AgentKeeper {
+    fn hear(&mut self, message: &Message, now: Now) -> Vec<Command> {
+        let events = self.inbox.read(&message.topic, message.payload.as_bytes(), false);
+        events.into_iter().flat_map(|event| self.event(event, now)).collect()
+    }
+
+    fn wake(&mut self, now: Now) -> Vec<Command> {
+        self.event(Event::Wake, now)
+    }
+
+    fn next_wake(&self) -> Option<Tick> {
+        Some(Tick(self.agent.next_wake().0 + self.born.0))
+    }
+
+    fn restart(&mut self, now: Now) -> Vec<Command> {
+        self.before = self.counters();
+        self.boots += 1;
+        self.born = now.tick;
+        let resumed = Resumed { next_seq: self.next_seq, ..Resumed::default() };
+        let own = Now { tick: Tick(0), ..now };
+        let (agent, effects) = Agent::new(self.config.clone(), resumed, self.boots, own);
+        self.agent = agent;
+        let mut commands = self.perform(effects, now);
+        commands.extend(self.event(Event::LinkUp, now));
+        commands
+    }
+}
+
+/// A keeper who does nothing: every device stays at `safe`.
+pub struct Nobody;
+
+impl Keeper for Nobody {
+    fn hear(&mut self, _: &Message, _: Now) -> Vec<Command> {
+        Vec::new()
+    }
+
+    fn wake(&mut self, _: Now) -> Vec<Command> {
+        Vec::new()
+    }
+
+    fn next_wake(&self) -> Option<Tick> {
+        None
+    }
+
+    fn restart(&mut self, _: Now) -> Vec<Command> {
+        Vec::new()
+    }
+}
+
+/// The message that sets an actuator, where it is on the bus.
+#[must_use]
+pub fn command(config: &Config, index: usize, setting: &crate::domain::Setting) -> Option<Command> {
+    let actuator = &config.actuators[index];
+    let topic = actuator.port.topic()?;
+    Some(Command { topic: topic.into(), payload: payload(actuator, setting) })
+}

@@ -1,0 +1,310 @@
+//! The benchmark's order of work: per place tune the thermostats, then let every controller and the
+//! limit live through every seed, and add up. Runs of different seeds share the machine's cores.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::agent::{AgentKeeper, Nobody};
+use super::drive::{Keeper, look_after, now};
+use super::faults::Faults;
+use super::limit::limit;
+use super::thermostat::{Thermostats, Tunings};
+use super::{COST_FLOOR, penalty};
+use crate::agent::Counters;
+use crate::config::{self, Config, Faults as ConfigFaults, Strictness};
+use crate::plant::{Kind, Place, Score, stream};
+
+/// Hours of each seed on which thermostats are tuned: two days have every hour twice.
+const TUNE_HOURS: f64 = 48.0;
+/// What a controller may be under the limit by its finer clock, as a share of the penalty, and
+/// beside that in the operator's unit an hour.
+const FINER: (f64, f64) = (0.005, 0.002);
+const SAMPLES_H: f64 = 360.0;
+
+/// What is to be run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The places.
+    pub kinds: Vec<Kind>,
+    /// Hours of each run.
+    pub hours: f64,
+    /// Seeds 1 to this.
+    pub seeds: u64,
+    /// With faults; the limit stays that of a run without.
+    pub faults: bool,
+    /// Tunings of the thermostats that are tried.
+    pub trials: usize,
+    /// Threads; runs of different seeds go side by side.
+    pub threads: usize,
+}
+
+/// One controller on one place, all seeds together.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// `safe`, `thermostats`, `planner` or `limit`.
+    pub controller: &'static str,
+    /// All seeds together.
+    pub score: Score,
+}
+
+impl Row {
+    /// Cost an hour, in the operator's unit.
+    #[must_use]
+    pub fn cost_h(&self) -> f64 {
+        self.score.cost / (self.score.samples as f64 / SAMPLES_H).max(1e-9)
+    }
+}
+
+/// What came of one place.
+#[derive(Clone, Debug)]
+pub struct PlantResult {
+    /// Which place.
+    pub kind: Kind,
+    /// The controllers, the limit last where there is one.
+    pub rows: Vec<Row>,
+    /// What the agent did.
+    pub counters: Counters,
+    /// Seeds and controllers that were better than the limit: then it is none.
+    pub beaten: Vec<String>,
+}
+
+impl PlantResult {
+    fn row(&self, name: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.controller == name)
+    }
+
+    /// The planner's satisfied share as a share of the limit's.
+    #[must_use]
+    pub fn satisfied_of_limit(&self) -> Option<f64> {
+        let (ours, limit) = (self.row("planner")?, self.row("limit")?);
+        Some(ours.score.satisfied() / limit.score.satisfied().max(1e-9))
+    }
+
+    /// The planner's cost in limits; a limit under the floor counts as the floor.
+    #[must_use]
+    pub fn cost_of_limit(&self) -> Option<f64> {
+        let (ours, limit) = (self.row("planner")?, self.row("limit")?);
+        Some(ours.cost_h() / limit.cost_h().max(COST_FLOOR))
+    }
+
+    /// The thermostats satisfy as much and cost as little, and one of both is better.
+    #[must_use]
+    pub fn dominated(&self) -> bool {
+        let (Some(ours), Some(theirs)) = (self.row("planner"), self.row("thermostats")) else {
+            return false;
+        };
+        let better = theirs.score.satisfied() - ours.score.satisfied();
+        let cheaper = ours.cost_h() - theirs.cost_h();
+        better >= 0.0 && cheaper >= 0.0 && better + cheaper > 0.0
+    }
+}
+
+/// Runs everything. `tell` hears each finished place.
+///
+/// # Errors
+/// Where a place's own configuration has a fault.
+pub fn run(
+    options: &Options,
+    mut tell: impl FnMut(&PlantResult),
+) -> Result<Vec<PlantResult>, ConfigFaults> {
+    let mut results = Vec::new();
+    for kind in &options.kinds {
+        let read = config::from_text(kind.config(), kind.word(), &[], Strictness::Check)?;
+        let mut config = read.0;
+        // The planner without mind.
+        config.mind = None;
+        let result = plant(*kind, &Arc::new(config), options);
+        tell(&result);
+        results.push(result);
+    }
+    Ok(results)
+}
+
+/// One seed's scores, in the order of the rows.
+struct Lived {
+    seed: u64,
+    scores: Vec<(&'static str, Score)>,
+    counters: Counters,
+}
+
+fn plant(kind: Kind, config: &Arc<Config>, options: &Options) -> PlantResult {
+    let tunings = tune(kind, config, options);
+    let mut lived = side_by_side(options, |seed| live(kind, config, &tunings, seed, options));
+    lived.sort_by_key(|one| one.seed);
+    let mut result =
+        PlantResult { kind, rows: Vec::new(), counters: Counters::default(), beaten: Vec::new() };
+    for one in &lived {
+        let limit = one.scores.iter().find(|(name, _)| *name == "limit");
+        let limit = limit.map(|(_, score)| penalty(score));
+        for (name, score) in &one.scores {
+            let allowed = limit.map(|limit| limit * (1.0 - FINER.0) - FINER.1);
+            if allowed.is_some_and(|allowed| penalty(score) < allowed) {
+                result.beaten.push(format!(
+                    "{} seed {}: {name} {:.4}, limit {:.4}",
+                    kind.word(),
+                    one.seed,
+                    penalty(score),
+                    limit.unwrap_or_default(),
+                ));
+            }
+            match result.rows.iter_mut().find(|row| row.controller == *name) {
+                Some(row) => row.score.join(score),
+                None => result.rows.push(Row { controller: name, score: score.clone() }),
+            }
+        }
+        let (all, this) = (&mut result.counters, one.counters);
+        all.by_rule += this.by_rule;
+        all.by_planner += this.by_planner;
+        all.by_mind += this.by_mind;
+        all.asked += this.asked;
+        all.sent += this.sent;
+        all.refused += this.refused;
+    }
+    result
+}
+
+/// Does `work` for every seed on as many threads as allowed.
+fn side_by_side<T: Send>(options: &Options, work: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    let next = AtomicU64::new(1);
+    let done = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..options.threads.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed > options.seeds {
+                        return;
+                    }
+                    let one = work(seed);
+                    // A thread that panicked ends the whole run with its own message.
+                    done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(one);
+                }
+            });
+        }
+    });
+    done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn faults(options: &Options, config: &Config, seed: u64) -> Faults {
+    if !options.faults {
+        return Faults::none();
+    }
+    let topic = |port: &config::Port| port.topic().map(str::to_owned);
+    let sensors: Vec<_> = config.sensors.iter().filter_map(|one| topic(&one.port)).collect();
+    let devices: Vec<_> = config.actuators.iter().filter_map(|one| topic(&one.port)).collect();
+    Faults::of(seed, options.hours, &sensors, &devices)
+}
+
+fn live(
+    kind: Kind,
+    config: &Arc<Config>,
+    tunings: &Tunings,
+    seed: u64,
+    options: &Options,
+) -> Lived {
+    let kept = |keeper: &mut dyn Keeper| {
+        let mut place = kind.build(seed);
+        let mut faults = faults(options, config, seed);
+        look_after(place.as_mut(), keeper, options.hours, &mut faults, |_, _| {})
+    };
+    let mut scores = vec![("safe", kept(&mut Nobody))];
+    let mut thermostats = Thermostats::new(config.clone(), tunings.clone());
+    scores.push(("thermostats", kept(&mut thermostats)));
+    let mut place = kind.build(seed);
+    let (mut agent, commands) = AgentKeeper::new(config.clone(), now(place.as_ref()));
+    for command in commands {
+        place.command(&command.topic, &command.payload);
+    }
+    let mut faults = faults(options, config, seed);
+    let score = look_after(place.as_mut(), &mut agent, options.hours, &mut faults, |_, _| {});
+    scores.push(("planner", score));
+    if let Some(spec) = kind.spec() {
+        let minutes = (options.hours * 60.0) as usize;
+        scores.push(("limit", limit(spec, seed, minutes, |_, _| {})));
+    }
+    Lived { seed, scores, counters: agent.counters() }
+}
+
+/// A search for the best thermostats on this very place and its seeds: from the best so far to a
+/// neighbour, kept if better. Forbidden states count as a whole day of missed goals each.
+fn tune(kind: Kind, config: &Arc<Config>, options: &Options) -> Tunings {
+    let hours = options.hours.min(TUNE_HOURS);
+    let value = |tunings: &Tunings| {
+        let values = side_by_side(options, |seed| {
+            let mut keeper = Thermostats::new(config.clone(), tunings.clone());
+            let mut place: Box<dyn Place> = kind.build(seed);
+            let none = &mut Faults::none();
+            let score = look_after(place.as_mut(), &mut keeper, hours, none, |_, _| {});
+            penalty(&score) + 24.0 * super::UNMET_PRICE / hours * score.forbidden as f64
+        });
+        values.iter().sum::<f64>()
+    };
+    let mut best = Tunings::first(config);
+    let mut least = value(&best);
+    let mut rng = stream(0, 0x7e57);
+    for _ in 0..options.trials {
+        let next = best.varied(&mut rng);
+        let penalty = value(&next);
+        if penalty < least {
+            (best, least) = (next, penalty);
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_described_place_is_kept_within_what_its_limit_allows() {
+        let options = Options {
+            kinds: Kind::ALL.into_iter().filter(|kind| kind.spec().is_some()).collect(),
+            hours: 1.0,
+            seeds: 1,
+            faults: false,
+            trials: 1,
+            threads: 1,
+        };
+        let results = run(&options, |_| {}).unwrap();
+        for result in &results {
+            assert_eq!(result.beaten, Vec::<String>::new());
+            let names: Vec<_> = result.rows.iter().map(|row| row.controller).collect();
+            assert_eq!(names, ["safe", "thermostats", "planner", "limit"]);
+            for row in &result.rows {
+                assert_eq!(row.score.forbidden, 0, "{row:?}");
+                assert_eq!(row.score.samples, 360, "{row:?}");
+            }
+        }
+        let again = run(&Options { kinds: vec![results[0].kind], ..options }, |_| {}).unwrap();
+        let rows = |results: &[PlantResult]| format!("{:?}", results[0].rows);
+        assert_eq!(rows(&results), rows(&again), "the same seeds give the same run");
+    }
+
+    #[test]
+    fn faults_reach_the_keeper_and_forbid_nothing() {
+        let options = Options {
+            kinds: vec![Kind::WaterTank],
+            hours: 24.0,
+            seeds: 1,
+            faults: true,
+            trials: 0,
+            threads: 1,
+        };
+        let mut config =
+            config::from_text(Kind::WaterTank.config(), "water", &[], Strictness::Check).unwrap().0;
+        config.mind = None;
+        let config = Arc::new(config);
+        let score = |faults: bool| {
+            let options = Options { faults, ..options.clone() };
+            let mut place = Kind::WaterTank.build(1);
+            let (mut agent, _) = AgentKeeper::new(config.clone(), now(place.as_ref()));
+            let mut chance = super::faults(&options, &config, 1);
+            look_after(place.as_mut(), &mut agent, 24.0, &mut chance, |_, _| {})
+        };
+        let (calm, faulty) = (score(false), score(true));
+        assert_ne!(calm, faulty);
+        assert_eq!((calm.forbidden, faulty.forbidden), (0, 0));
+    }
+}

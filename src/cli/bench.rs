@@ -1,0 +1,188 @@
+//! `outpost bench`: measurements. It reads arguments and prints; what is measured lives in
+//! `crate::bench`.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::bench::{self, COST_FLOOR, Options, PlantResult, penalty};
+use crate::plant::Kind;
+
+/// Arguments of `outpost bench`.
+#[derive(Args, Clone, Debug)]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+enum What {
+    /// How well the agent looks after each simulated place
+    Agent(AgentArgs),
+}
+
+#[derive(Args, Clone, Debug)]
+struct AgentArgs {
+    /// Places, separated by commas, or `all`
+    #[arg(long, default_value = "all", value_parser = plants)]
+    plants: Plants,
+    /// Days of each run
+    #[arg(long, default_value_t = 7.0, value_parser = days)]
+    days: f64,
+    /// Seeds 1 to this; each is another weather and use
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    seeds: u64,
+    /// Sensors, devices and messages fail now and then, and the agent is restarted
+    #[arg(long)]
+    faults: bool,
+    /// Tunings of the thermostats that are tried
+    #[arg(long, default_value_t = 40)]
+    trials: usize,
+    /// Threads [default: one for each core]
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+#[derive(Clone, Debug)]
+struct Plants(Vec<Kind>);
+
+fn plants(text: &str) -> Result<Plants, String> {
+    if text == "all" {
+        return Ok(Plants(Kind::ALL.into()));
+    }
+    let kinds = text.split(',').map(|word| {
+        let known = Kind::ALL.into_iter().find(|kind| kind.word() == word.trim());
+        known.ok_or_else(|| {
+            let words = Kind::ALL.map(Kind::word).join(", ");
+            format!("found \"{word}\", allowed are all, {words}")
+        })
+    });
+    kinds.collect::<Result<_, _>>().map(Plants)
+}
+
+fn days(text: &str) -> Result<f64, String> {
+    super::plant::hours(text).and_then(|days| {
+        if days <= 31.0 { Ok(days) } else { Err("allowed is a number up to 31".into()) }
+    })
+}
+
+/// Runs a benchmark and prints what came of it; failure where the limit was none.
+///
+/// # Errors
+/// Where a place's own configuration has a fault.
+pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let What::Agent(args) = &args.what;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let options = Options {
+        kinds: args.plants.0.clone(),
+        hours: args.days * 24.0,
+        seeds: args.seeds,
+        faults: args.faults,
+        trials: args.trials,
+        threads: args.threads.unwrap_or(cores),
+    };
+    if !json {
+        println!(
+            "{:<12} {:<12} {:>9} {:>8} {:>9} {:>11} {:>9} {:>6}",
+            "place",
+            "controller",
+            "satisfied",
+            "cost/day",
+            "penalty",
+            "switched/day",
+            "forbidden",
+            "notes"
+        );
+    }
+    let results = bench::run(&options, |result| print(result, json))?;
+    let beaten: Vec<_> = results.iter().flat_map(|result| &result.beaten).collect();
+    for line in &beaten {
+        eprintln!("better than the limit, so the limit is none: {line}");
+    }
+    summary(&results, json);
+    Ok(if beaten.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn print(result: &PlantResult, json: bool) {
+    for row in &result.rows {
+        let score = &row.score;
+        let days = score.samples as f64 / 8640.0;
+        let switched = score.switchings as f64 / days.max(1e-9);
+        if json {
+            let goals: serde_json::Map<_, _> = score
+                .goals
+                .iter()
+                .map(|(name, met)| {
+                    ((*name).to_string(), json!(*met as f64 / score.samples.max(1) as f64))
+                })
+                .collect();
+            let line = json!({
+                "plant": result.kind.word(), "controller": row.controller, "days": days,
+                "satisfied": score.satisfied(), "within": score.share(), "goals": goals,
+                "cost_per_day": row.cost_h() * 24.0, "penalty": penalty(score),
+                "switchings_per_day": switched, "forbidden": score.forbidden,
+                "notes_broken": score.notes_broken,
+            });
+            println!("{line}");
+        } else {
+            println!(
+                "{:<12} {:<12} {:>9.4} {:>8.2} {:>9.4} {:>11.1} {:>9} {:>6}",
+                result.kind.word(),
+                row.controller,
+                score.satisfied(),
+                row.cost_h() * 24.0,
+                penalty(score),
+                switched,
+                score.forbidden,
+                score.notes_broken,
+            );
+        }
+    }
+}
+
+/// The last line (design §7): the worst place's ratios, and the planner's own counts.
+fn summary(results: &[PlantResult], json: bool) {
+    let ours = || {
+        let rows = results.iter().flat_map(|result| &result.rows);
+        rows.filter(|row| row.controller == "planner").map(|row| &row.score)
+    };
+    let forbidden: u64 = ours().map(|score| score.forbidden).sum();
+    let notes: u64 = ours().map(|score| score.notes_broken).sum();
+    let satisfied = results.iter().filter_map(PlantResult::satisfied_of_limit);
+    let satisfied = satisfied.fold(f64::INFINITY, f64::min);
+    let cost = results.iter().filter_map(PlantResult::cost_of_limit).fold(0.0, f64::max);
+    let worst = results
+        .iter()
+        .filter_map(|result| Some((result.satisfied_of_limit()?, result.kind.word())))
+        .min_by(|one, two| one.0.total_cmp(&two.0));
+    let sum = |get: fn(&crate::agent::Counters) -> u64| -> u64 {
+        results.iter().map(|result| get(&result.counters)).sum()
+    };
+    let dominated: Vec<_> =
+        results.iter().filter(|one| one.dominated()).map(|one| one.kind.word()).collect();
+    let unlimited: Vec<_> = results
+        .iter()
+        .filter(|one| one.satisfied_of_limit().is_none())
+        .map(|one| one.kind.word())
+        .collect();
+    let by = [sum(|one| one.by_rule), sum(|one| one.by_planner), sum(|one| one.by_mind)];
+    if json {
+        let line = json!({
+            "forbidden": forbidden,
+            "satisfied_of_limit": satisfied.is_finite().then_some(satisfied),
+            "cost_of_limit": satisfied.is_finite().then_some(cost),
+            "cost_floor_per_hour": COST_FLOOR,
+            "model_calls": sum(|one| one.asked),
+            "by": { "rule": by[0], "planner": by[1], "mind": by[2] },
+            "notes_broken": notes,
+            "worst_plant": worst.map(|(_, name)| name),
+            "dominated_by_thermostats": dominated,
+            "without_limit": unlimited,
+        });
+        println!("{line}");
+    } else if let Some((share, name)) = worst {
+        println!("satisfied, of the limit: {share:.3} at worst ({name}); cost: {cost:.2} limits");
+        println!("decided by rule {}, planner {}, mind {}", by[0], by[1], by[2]);
+    }
+}
