@@ -297,6 +297,9 @@ pub const SERIAL_OPEN_MS_MAX: u64 = 5_000;
 /// Time between two heartbeats to a board, in milliseconds; a board may go to its safe state when
 /// it misses some.
 pub const SERIAL_HEARTBEAT_MS: u64 = 2_000;
+/// A line that was opened and on which nothing was understood for so long is said once, in
+/// milliseconds: half a minute, in which any board has said hello.
+pub const SERIAL_MUTE_MS: u64 = 30_000;
 /// First wait before a device is opened again, in milliseconds: what a USB hub needs to find it.
 pub const SERIAL_BACKOFF_MS_MIN: u64 = 200;
 /// Longest wait before a device is opened again, in milliseconds. Looking for a file costs little,

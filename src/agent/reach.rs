@@ -142,3 +142,46 @@ impl Agent {
         here.map(|(index, _)| ActuatorId(index)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Bench, room, sends, set, states};
+    use super::*;
+    use crate::agent::Event;
+    use crate::config::{Dialect, SerialLine};
+    use crate::domain::CommandState;
+
+    #[test]
+    fn a_line_and_the_bus_come_and_go_by_themselves() {
+        let mut config = room();
+        let (name, device) = ("shed".into(), "/dev/x".into());
+        config.lines = vec![SerialLine { name, device, baud: 9600, dialect: Dialect::Frames }];
+        config.actuators[2].port = Port::Serial { line: 0, name: "heater".into() };
+        config.actuators[2].state_topic = None;
+        let mut bench = Bench::new(config);
+        let effects = bench.on(Event::LineUp { line: 0 });
+        assert_eq!(sends(&effects), [(2, "OFF".to_string())], "its start, without the bus");
+        let effects = bench.on(Event::LinkUp);
+        assert_eq!(sends(&effects).len(), 2, "the start of the others");
+        let reason = || "test".to_string();
+        bench.on(Event::LineDown { line: 0, reason: reason() });
+        let effects = bench.on(set("a", 2, true));
+        assert_eq!(states(&effects, "a"), [CommandState::Rejected]);
+        let effects = bench.on(set("b", 0, true));
+        assert_eq!(states(&effects, "b").last(), Some(&CommandState::Succeeded));
+
+        bench.on(Event::LineUp { line: 0 });
+        bench.echo = false;
+        let effects = bench.on(set("c", 2, true));
+        assert_eq!(states(&effects, "c").last(), Some(&CommandState::Executing));
+        let effects = bench.on(Event::LinkDown { reason: reason() });
+        assert!(states(&effects, "c").is_empty(), "the bus is no matter of the line's");
+        let effects = bench.on(Event::LineDown { line: 0, reason: reason() });
+        assert_eq!(states(&effects, "c"), [CommandState::Failed]);
+        // What was out is unknown: it goes to safe first of all.
+        bench.echo = true;
+        let effects = bench.on(Event::LineUp { line: 0 });
+        assert_eq!(sends(&effects), [(2, "OFF".to_string())]);
+        bench.on(Event::LineUp { line: 9 });
+    }
+}

@@ -52,6 +52,17 @@ safe = "off"
 confirm_within = "1s"
 max_commands_per_hour = 3600
 
+[[sensor]]
+name = "barn_door"
+serial = "barn"
+field = "door"
+type = "bool"
+every = "1s"
+
+[[interlock]]
+name = "dark barn"
+forbid = "barn_lamp == 'on' && barn_door"
+
 [[rule]]
 name = "dry soil"
 when = "soil < 30"
@@ -131,6 +142,34 @@ impl Shed {
 const PUMP_ON: &str = r#"{"actuator":"pump","value":"on","hold_s":0}"#;
 const PUMP_OFF: &str = r#"{"actuator":"pump","value":"off","hold_s":0}"#;
 
+/// The terminal state of a command to switch the lamp on. The barn does as it is told.
+fn light(barn: &mut Board, bus: &Bus, site: &Site, name: &str, door: &[u8]) -> Json {
+    let mark = bus.mark();
+    let payload = r#"{"actuator":"barn_lamp","value":"on","hold_s":0}"#;
+    bus.say(&site.topic(&format!("cmd/set/{name}")), payload);
+    let topic = site.topic(&format!("cmd-state/set/{name}"));
+    eventually(&topic, SOON, || {
+        barn.send(door);
+        for line in barn.lines() {
+            let setting = line.strip_prefix("set ").expect("nothing else is written");
+            barn.send(format!("{setting}\n").as_bytes());
+        }
+        let mut states = bus.on(mark, &topic).into_iter().map(|message| message.json());
+        states.find(|state| state["state"] == "succeeded" || state["state"] == "rejected")
+    })
+}
+
+/// A sensor on a line that says nothing for three of its periods is unknown, and that forbids.
+fn silence_on_a_line_forbids(barn: &mut Board, bus: &Bus, site: &Site) {
+    let state = light(barn, bus, site, "b0", b"door off\n");
+    assert_eq!(state["state"], "succeeded");
+    let spoke = Instant::now();
+    let refused = (1..).map(|n| light(barn, bus, site, &format!("b{n}"), b""));
+    let refused = { refused }.find(|state| state["state"] == "rejected").unwrap();
+    assert!(refused["reason"].to_string().contains("dark barn: its condition is unknown"));
+    assert!(spoke.elapsed() > Duration::from_millis(2500) && spoke.elapsed() < SOON);
+}
+
 #[test]
 fn a_board_on_a_line_is_ruled_like_one_on_the_bus_and_without_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -147,6 +186,8 @@ fn a_board_on_a_line_is_ruled_like_one_on_the_bus_and_without_it() {
         lines.contains(&"set lamp OFF".to_string()).then_some(())
     });
     barn.send(b"\nlamp OFF\n");
+
+    silence_on_a_line_forbids(&mut barn, &bus, &site);
 
     let refused = shed.ask(&bus, &site, "s1", PUMP_ON);
     assert!(refused["reason"].to_string().contains("dry pump: its condition is unknown"));
@@ -266,5 +307,8 @@ fn cuts_cost_the_frames_that_were_cut_and_a_flood_does_not_stop_the_agent() {
     let said: Vec<_> = said.map(|one| one["text"].as_str().unwrap().to_string()).collect();
     let closed = said.iter().filter(|text| text.contains("shed is closed"));
     assert_eq!(closed.count(), cuts, "one event an outage: {said:#?}");
+    let log = site.log();
+    let lines = log.lines().filter(|line| line.contains("shed is closed"));
+    assert_eq!(lines.count(), cuts, "one line an outage:\n{log}");
     site.verify();
 }

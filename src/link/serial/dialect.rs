@@ -14,6 +14,8 @@ const NAME: &str = "outpost";
 pub(super) enum Heard {
     /// A name with a value.
     Word { name: String, kind: WordKind, value: String },
+    /// A board is there.
+    Alive,
     /// A frame or a line that cannot be read.
     Damaged,
     /// So many frames are missing before this one.
@@ -164,19 +166,21 @@ fn packet_heard(
     if *foreign {
         return;
     }
-    let mut word = |name: &str, kind, value: Value<'_>| {
-        hear(Heard::Word { name: name.into(), kind, value: words_of(value) });
+    let word = |name: &str, kind, value: Value<'_>| {
+        let (name, value) = (name.into(), words_of(value));
+        Heard::Word { name, kind, value }
     };
     match packet.message {
-        Message::Reading(one) => word(one.name, WordKind::Reading, one.value),
+        Message::Reading(one) => hear(word(one.name, WordKind::Reading, one.value)),
         Message::Readings(all) => {
             for one in all.as_slice() {
-                word(one.name, WordKind::Reading, one.value);
+                hear(word(one.name, WordKind::Reading, one.value));
             }
         }
-        Message::Echo { name, value } => word(name, WordKind::Echo, value),
+        Message::Echo { name, value } => hear(word(name, WordKind::Echo, value)),
         // A `Set` is ours: a line that sends our bytes back proves nothing.
-        Message::Hello { .. } | Message::Heartbeat | Message::Set { .. } => {}
+        Message::Set { .. } => {}
+        Message::Hello { .. } | Message::Heartbeat => hear(Heard::Alive),
     }
 }
 
@@ -278,7 +282,7 @@ mod tests {
         let found = heard(&mut ear, &reading(12, Value::Bool(true)));
         assert_eq!(found, [Heard::Missing(1), air("true")], "lost while the line was closed");
         let hello = frame(0, Message::Hello { version: VERSION, name: "b" });
-        assert!(heard(&mut ear, &hello).is_empty());
+        assert_eq!(heard(&mut ear, &hello), [Heard::Alive]);
         assert_eq!(heard(&mut ear, &reading(1, Value::Double(0.1))), [air("0.1")]);
         ear.take(&reading(u16::MAX, Value::Bool(true)), |heard| {
             assert_eq!(heard, air("true"), "numbers behind are a board that began anew");
@@ -292,7 +296,7 @@ mod tests {
         let hello = |version| frame(0, Message::Hello { version, name: "b" });
         assert_eq!(heard(&mut ear, &hello(9)), [Heard::Version(9)]);
         assert!(heard(&mut ear, &reading(1, Value::Int(1))).is_empty());
-        assert!(heard(&mut ear, &hello(VERSION)).is_empty());
+        assert_eq!(heard(&mut ear, &hello(VERSION)), [Heard::Alive]);
         assert_eq!(heard(&mut ear, &reading(1, Value::Int(1))).len(), 1);
     }
 

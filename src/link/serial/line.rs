@@ -14,7 +14,7 @@ use super::port::{self, PortError};
 use super::waiting::Waiting;
 use super::{Counters, LineConfig, LineEvent, Set};
 use crate::limits::{
-    SERIAL_HEARTBEAT_MS, SERIAL_READ_BYTES, SERIAL_READ_PAUSE_MS, SERIAL_REPORT_MS,
+    SERIAL_HEARTBEAT_MS, SERIAL_MUTE_MS, SERIAL_READ_BYTES, SERIAL_READ_PAUSE_MS, SERIAL_REPORT_MS,
     SERIAL_UNKNOWN_SAID_MAX, SERIAL_WRITE_MS_MAX,
 };
 use crate::link::backoff::{Backoff, Ended};
@@ -55,6 +55,8 @@ pub(super) struct Line {
     /// Names that nobody asks for and that were said.
     unknown_said: Vec<String>,
     version_said: Option<u8>,
+    /// Since when it is open without one readable word; `None`: there was one, or it was said.
+    mute_since: Option<Instant>,
     /// Counts at the last report, and when that was.
     reported: (Counters, Option<Instant>),
 }
@@ -74,6 +76,7 @@ impl Line {
             outage_said: false,
             unknown_said: Vec::new(),
             version_said: None,
+            mute_since: None,
             reported: (Counters::default(), None),
             config,
             events,
@@ -99,11 +102,9 @@ impl Line {
         let ended = Ended { lived, by_broker: false };
         let wait = self.backoff.after(ended, Instant::now()).wait;
         let (line, wait_ms) = (&self.config.name, wait.as_millis());
-        if self.outage_said {
-            tracing::debug!(line, %reason, wait_ms, "serial line still closed");
-        } else {
-            tracing::warn!(line, %reason, wait_ms, "serial line closed");
-            self.outage_said = true;
+        tracing::debug!(line, %reason, wait_ms, "serial line closed");
+        // The owner logs what is said to it: one line and one event for an outage.
+        if !std::mem::replace(&mut self.outage_said, true) {
             let reason = reason.to_string();
             self.waiting.push(LineEvent::Down { line: self.config.line, reason });
         }
@@ -143,7 +144,14 @@ impl Line {
     /// As long as the device lives. It is closed when this comes back.
     async fn live(&mut self, stream: SerialStream) -> Result<PortError, Over> {
         self.outage_said = false;
-        self.count().opened += 1;
+        let opened = {
+            let mut counters = self.count();
+            counters.opened += 1;
+            counters.opened
+        };
+        if opened == 1 {
+            self.mute_since = Some(Instant::now());
+        }
         let device = self.config.device.display();
         tracing::info!(line = self.config.name, %device, "serial line open");
         self.waiting.push(LineEvent::Up { line: self.config.line });
@@ -234,7 +242,11 @@ impl Line {
         let mut all = Vec::new();
         self.ear.take(bytes, |heard| all.push(heard));
         for heard in all {
+            if heard != Heard::Damaged {
+                self.mute_since = None;
+            }
             match heard {
+                Heard::Alive => {}
                 Heard::Word { name, kind, value } => match self.names.get(&name) {
                     Some(&name) => {
                         let line = self.config.line;
@@ -271,8 +283,22 @@ impl Line {
         }
     }
 
+    /// A line on which nothing was ever understood is most likely set up wrongly: said once.
+    fn note_mute(&mut self) {
+        let patience = Duration::from_millis(SERIAL_MUTE_MS);
+        if self.mute_since.is_some_and(|since| since.elapsed() >= patience) {
+            self.mute_since = None;
+            let line = &self.config.name;
+            self.say(format!(
+                "serial line {line}: open, and nothing was understood so far: are baud, dialect \
+                 and wiring right?"
+            ));
+        }
+    }
+
     /// What was lost since the last report, once in a while.
     fn report(&mut self) {
+        self.note_mute();
         let now = *self.count();
         let (before, at) = self.reported;
         let quiet = Duration::from_millis(SERIAL_REPORT_MS);

@@ -40,7 +40,11 @@ pub(super) async fn open(device: &Path, baud: u32) -> Result<SerialStream, PortE
     let device = || device.to_path_buf();
     match timeout(Duration::from_millis(SERIAL_OPEN_MS_MAX), attempt).await {
         Ok(Ok(Ok(stream))) => Ok(stream),
-        Ok(Ok(Err(error))) => Err(PortError::Open { device: device(), reason: error.description }),
+        Ok(Ok(Err(error))) => {
+            // ENOTTY has an old name.
+            let reason = error.description.replace("Not a typewriter", "it is no serial device");
+            Err(PortError::Open { device: device(), reason })
+        }
         Ok(Err(error)) => Err(PortError::Open { device: device(), reason: error.to_string() }),
         Err(_) => Err(PortError::Slow { device: device() }),
     }
