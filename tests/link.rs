@@ -186,7 +186,7 @@ async fn a_message_of_ten_megabytes_is_counted_and_the_connection_stays() {
     // Our own link refuses to publish so much.
     send_large(broker.addr(), "picture", 10_000_000).await;
     let oversize = |event: &LinkEvent| match event {
-        LinkEvent::Oversize { topic, bytes } => Some((topic.clone(), *bytes)),
+        LinkEvent::Oversize { topic, bytes, .. } => Some((topic.clone(), *bytes)),
         LinkEvent::Down { reason } => panic!("{reason}"),
         _ => None,
     };

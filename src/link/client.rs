@@ -214,12 +214,14 @@ pub enum LinkEvent {
         /// Of [`Outgoing`].
         token: u64,
     },
-    /// A message above the limit was dropped; it was acknowledged and does not come again.
+    /// A message above the limit was dropped; acknowledged as any other, it does not come again.
     Oversize {
         /// Its topic, where that could be read.
         topic: Option<String>,
         /// Length of topic and payload.
         bytes: usize,
+        /// As of a message.
+        receipt: Option<u64>,
     },
     /// A message whose topic is no text, or holds what no topic may hold, was dropped.
     Unreadable {

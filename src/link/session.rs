@@ -289,6 +289,12 @@ impl<'a> Session<'a> {
         Ok(self.close_by.is_some_and(|by| done || now >= by))
     }
 
+    /// A receipt, where a message on this topic needs one.
+    fn receipt(&self, topic: &str, reply: Reply) -> Option<u64> {
+        let needs = reply != Reply::None && self.wanted.needs_receipt(topic);
+        needs.then(|| self.shared.lock().receipts.issue())
+    }
+
     fn may_read(&self) -> bool {
         self.waiting.is_empty()
             && self.out.len() < WRITE_BUFFER_BYTES_MAX
@@ -331,11 +337,8 @@ impl<'a> Session<'a> {
                 self.refuse(topic, reply)?;
             }
             Frame::Message { topic, payload, retained, reply } => {
-                let needs = reply != Reply::None && self.wanted.needs_receipt(&topic);
-                let mut state = self.shared.lock();
-                state.counters.messages += 1;
-                let receipt = needs.then(|| state.receipts.issue());
-                drop(state);
+                self.shared.lock().counters.messages += 1;
+                let receipt = self.receipt(&topic, reply);
                 let message = LinkEvent::Message { topic, payload, retained, receipt };
                 self.waiting.push_back((message, reply));
             }
@@ -343,7 +346,8 @@ impl<'a> Session<'a> {
                 self.shared.lock().counters.oversize += 1;
                 tracing::debug!(topic, bytes, "message above bus.max_packet dropped");
                 self.clocks.progress = Instant::now();
-                self.waiting.push_back((LinkEvent::Oversize { topic, bytes }, reply));
+                let receipt = topic.as_ref().and_then(|topic| self.receipt(topic, reply));
+                self.waiting.push_back((LinkEvent::Oversize { topic, bytes, receipt }, reply));
             }
             Frame::Unreadable { bytes, reply } => {
                 self.shared.lock().counters.unreadable += 1;
@@ -475,7 +479,7 @@ impl<'a> Session<'a> {
 
 fn receipt_of(event: &LinkEvent) -> Option<u64> {
     match event {
-        LinkEvent::Message { receipt, .. } => *receipt,
+        LinkEvent::Message { receipt, .. } | LinkEvent::Oversize { receipt, .. } => *receipt,
         _ => None,
     }
 }

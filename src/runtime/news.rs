@@ -49,8 +49,10 @@ impl Runtime<'_> {
                     self.received(incoming);
                 }
             }
-            LinkEvent::Oversize { topic, bytes } => {
+            LinkEvent::Oversize { topic, bytes, receipt } => {
+                let before = self.recorded;
                 self.oversize(&topic.unwrap_or_default(), bytes);
+                self.settle_when_stored(before, receipt);
             }
             LinkEvent::Unreadable { bytes } => {
                 tracing::warn!(bytes, "a message with an unreadable topic was dropped");
@@ -75,6 +77,11 @@ impl Runtime<'_> {
         let Message { topic, payload, retained, receipt } = message;
         let before = self.recorded;
         self.message(topic, payload, retained);
+        self.settle_when_stored(before, receipt);
+    }
+
+    /// What was recorded since `before` belongs to the message with this receipt.
+    fn settle_when_stored(&mut self, before: u64, receipt: Option<u64>) {
         if let Some(receipt) = receipt {
             // Where nothing was recorded there is nothing to wait for but those before.
             let seq = if self.recorded == before { 0 } else { self.recorded };
