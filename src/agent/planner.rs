@@ -7,7 +7,7 @@ use super::core::Agent;
 use super::prompt;
 use super::steps::{level, same};
 use super::world::horizon;
-use crate::config::{Actuator, ActuatorKind, Aim};
+use crate::config::{Actuator, ActuatorKind};
 use crate::domain::{ActuatorId, Candidate, Decider, SensorId, Setting};
 use crate::expr::Truth;
 use crate::limits;
@@ -176,12 +176,14 @@ impl Agent {
     }
 
     fn watched(&self) -> Vec<Watched> {
-        let goals = self.config.goals.iter().enumerate().filter_map(|(index, goal)| {
-            let Aim::Keep { sensor, min, max } = &goal.aim else { return None };
+        let goals = self.aims.iter().enumerate().filter_map(|(index, goal)| {
+            let sensor = &goal.aim.sensor()?;
             if !self.in_force(index) {
                 return None;
             }
+            let band = self.wanted(index)?;
             let estimate = self.estimate(*sensor)?;
+            let (min, max) = band.bounds(estimate.value);
             let every = self.config.sensors[usize::from(sensor.0)].every;
             let broken = self.goals[index].gap.is_some_and(|gap| gap > 0.0);
             let look = if broken { BROKEN_LOOK } else { 1.0 };
@@ -192,8 +194,8 @@ impl Agent {
             Some(Watched {
                 goal: index,
                 sensor: *sensor,
-                min: *min,
-                max: *max,
+                min,
+                max,
                 scale: self.scale_of(*sensor),
                 weight: goal.weight,
                 look,
