@@ -74,9 +74,29 @@ impl Agent {
     /// How far each goal will be from kept at the end of what is looked ahead, if nothing is done.
     pub(super) fn forecast_gaps(&mut self) {
         for index in 0..self.aims.len() {
-            let gap = self.forecast_gap(index);
-            self.goals[index].forecast_gap = gap;
+            let forecast = self.forecast_gap(index);
+            let begun = self.reach_begun(index, self.goals[index].gap);
+            let state = &mut self.goals[index];
+            (state.forecast_gap, state.begun) = (forecast, begun);
         }
+    }
+
+    /// The most that one of the actuators with a declared effect was found to move a sensor within
+    /// an hour, in its unit; `None`: not known.
+    pub(super) fn moved_an_hour(&self, id: SensorId) -> Option<f64> {
+        let course = self.course(id)?;
+        let of = |actuator, level| {
+            let drive = Drive { actuator, level, intervals: AHEAD, after: level };
+            course.ahead(&[drive])[AHEAD - 1]
+        };
+        let declared = (0u16..)
+            .zip(&self.config.actuators)
+            .filter(|(_, actuator)| actuator.effects.iter().any(|(sensor, _)| *sensor == id));
+        let moved = declared.map(|(number, _)| {
+            let actuator = ActuatorId(number);
+            (of(actuator, 1.0) - of(actuator, 0.0)).abs()
+        });
+        moved.max_by(f64::total_cmp)
     }
 
     fn forecast_gap(&self, index: usize) -> Option<f64> {

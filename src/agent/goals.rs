@@ -87,6 +87,9 @@ const REPORT_EVERY: Duration = Duration::from_secs(60);
 pub const REACH_HELD_MINUTES: u16 = 60;
 /// Reserve of the time that a `reach` goal is worked for: a half more than believed.
 const REACH_RESERVE: f64 = 1.5;
+/// The same where it was learned how fast it goes, and least time then, in minutes.
+const LEARNED_RESERVE: f64 = 1.2;
+const LEARNED_LEAST_MINUTES: f64 = 10.0;
 /// Least time that it is worked for, in minutes.
 const REACH_LEAST_MINUTES: f64 = 30.0;
 /// Minutes of a day.
@@ -158,8 +161,6 @@ impl Agent {
         let mut changed = false;
         for index in 0..self.aims.len() {
             let (satisfied, gap, blind) = self.standing(index);
-            let begun = self.reach_begun(index, gap);
-            self.goals[index].begun = begun;
             let trusted = self.now.trust != ClockTrust::Unset;
             let state = &mut self.goals[index];
             state.gap = gap;
@@ -207,7 +208,7 @@ impl Agent {
 
     /// Is a `reach` goal to be worked for by now? Once begun it goes on to its time, or it would
     /// end as soon as the way left is short enough again.
-    fn reach_begun(&self, index: usize, gap: Option<f64>) -> bool {
+    pub(super) fn reach_begun(&self, index: usize, gap: Option<f64>) -> bool {
         let Aim::Reach { sensor, by_minute, .. } = &self.aims[index].aim else { return false };
         let (Some(gap), Some(minute)) = (gap, self.minute_in(0)) else { return false };
         let left = (by_minute + DAY_MINUTES - minute) % DAY_MINUTES;
@@ -221,6 +222,10 @@ impl Agent {
     /// Minutes that it takes to move a sensor so far, by what its actuators are believed to do,
     /// with reserve.
     fn minutes_needed(&self, sensor: SensorId, gap: f64) -> f64 {
+        if let Some(most) = self.moved_an_hour(sensor).filter(|most| *most > 0.0) {
+            let minutes = gap / most * 60.0 * LEARNED_RESERVE + LEARNED_LEAST_MINUTES;
+            return minutes.min(f64::from(DAY_MINUTES) / 2.0);
+        }
         let every = self.config.sensors[usize::from(sensor.0)].every;
         let push = super::planner::expected_push(self.scale_of(sensor), every);
         let minutes = super::world::horizon(every).as_secs_f64() / 60.0;

@@ -35,6 +35,8 @@ mod tests_effort;
 mod tests_faults;
 #[cfg(test)]
 mod tests_goals;
+#[cfg(test)]
+mod tests_greenhouse;
 
 pub use self::core::{Agent, Counters, Resumed, ResumedStep};
 pub use dynamics::{Effect as LearnedEffect, INTERVAL, effects, time_constant};
