@@ -103,6 +103,16 @@ pub const FAULT_REPORT_INTERVAL_MS: u64 = 600_000;
 
 // ---- decisions and commands ----
 
+/// Sensors whose dynamics are learned: those of goals and declared effects, in the order of the
+/// file; 64 of 16 KB each are a megabyte. Others keep their plain trend.
+pub const MODELS_MAX: usize = 64;
+/// Other sensors that a learned model looks at: the first numeric ones of the file. Six times the
+/// square of the inputs' number is what a step of learning costs.
+pub const MODEL_SENSORS_MAX: usize = 6;
+/// Actuators that a learned model looks at: those with a declared effect on its sensor first.
+pub const MODEL_ACTUATORS_MAX: usize = 12;
+/// Lines of a `follow` schedule: a quarter of an hour each.
+pub const SCHEDULE_LINES_MAX: usize = 96;
 /// Most candidates of one decision; the planner keeps the best by utility. One batch of the mind.
 pub const CANDIDATES_MAX: usize = 8;
 /// How long the id of a device command is kept, in milliseconds: 90 days (design §5).
@@ -515,7 +525,12 @@ pub const JOURNAL_FLOOR_STEP_MS: i64 = 60_000;
 pub const JOURNAL_OPEN_RECORDS: u32 = 1000;
 /// Most rows of last steps, modes, holds and pulses: four for each actuator that a configuration
 /// can have. More (names that are gone) lose the oldest at the next start.
-pub const JOURNAL_LATEST_ROWS_MAX: u32 = 4 * ACTUATORS_MAX as u32;
+pub const JOURNAL_LATEST_ROWS_MAX: u32 =
+    4 * ACTUATORS_MAX as u32 + 2 * GOALS_MAX as u32 + MODELS_MAX as u32;
+/// Newest records among which a start looks for messages to actuators, for the limit an hour: an
+/// hour of 48 readings a minute and as many other records, three times; 5 ms to pass over. Messages
+/// beyond are forgotten.
+pub const JOURNAL_SENT_RECORDS: u64 = 20_000;
 /// Changes of device commands between two looks at the age and number of their ids. Looking costs a
 /// walk over the table; until then it may be longer by so many.
 pub const JOURNAL_FORGET_CHANGES: u32 = 256;

@@ -121,7 +121,8 @@ fn the_configuration_of_the_design_means_what_it_says() {
     assert_eq!(asked, [false, false, false, false, false, true]);
     let keep = Aim::Keep { sensor: SensorId(0), min: Some(18.0), max: Some(26.0) };
     assert_eq!(config.goals[0].aim, keep);
-    assert_eq!(config.goals[1].aim, Aim::Later { kind: "reach" });
+    let reach = Aim::Reach { sensor: SensorId(1), min: Some(80.0), max: None, by_minute: 360 };
+    assert_eq!(config.goals[1].aim, reach);
     let fire = [(ActuatorId(3), Setting::Choice("off".into())), (ActuatorId(4), Setting::On)];
     assert_eq!(config.rules[0].set, fire);
     assert_eq!(config.interlocks[0].forbid.actuators(), [ActuatorId(2)]);

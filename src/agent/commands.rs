@@ -7,7 +7,7 @@ use super::core::Agent;
 use super::effect::Report;
 use super::event::{Body, DeviceCommand};
 use crate::clock::Tick;
-use crate::config::Mode;
+use crate::config::{Goal, Mode};
 use crate::domain::{ActuatorId, CommandState, Decider, Entry, Setting, Severity};
 use crate::limits;
 
@@ -61,6 +61,8 @@ impl Agent {
         match body {
             Body::Set { actuator, setting, hold } => self.set(&key, actuator, setting, hold),
             Body::Mode { mode, actuator } => self.set_mode(&key, mode, actuator),
+            Body::PutGoal { goal, text } => self.change_goals(&key, Some((*goal, text)), ""),
+            Body::RemoveGoal { name } => self.change_goals(&key, None, &name),
             Body::Approve { approval } => self.settle_approval(&key, &approval, true),
             Body::Deny { approval } => self.settle_approval(&key, &approval, false),
         }
@@ -126,6 +128,25 @@ impl Agent {
         self.drop_question();
         self.plan_wanted = true;
         self.report_status();
+        self.set_command(key, CommandState::Succeeded, "");
+    }
+
+    fn change_goals(&mut self, key: &(String, String), put: Option<(Goal, String)>, remove: &str) {
+        // What cannot be done is rejected before anything is begun.
+        let refused = match &put {
+            Some((goal, _)) => self.no_room_for_goal(&goal.name),
+            None => self.no_goal(remove),
+        };
+        if let Some(reason) = refused {
+            self.set_command(key, CommandState::Rejected, &reason);
+            return;
+        }
+        self.set_command(key, CommandState::Accepted, "");
+        self.set_command(key, CommandState::Executing, "");
+        match put {
+            Some((goal, text)) => self.put_goal(goal, text),
+            None => self.remove_goal(remove),
+        }
         self.set_command(key, CommandState::Succeeded, "");
     }
 

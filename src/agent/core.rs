@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use super::commands::{Approval, CommandMemory};
 use super::decide::Asked;
+use super::dynamics::Dynamics;
 use super::effect::{Effect, Report, Status};
 use super::event::{Event, MindNews, MindWord};
 use super::goals::GoalState;
 use super::rules::RuleState;
 use super::world::{FaultCount, LocalTime, View, World, fault_index};
 use crate::clock::{Now, Tick};
-use crate::config::{Config, Mode};
+use crate::config::{Config, Goal, Mode};
 use crate::domain::{
-    ActuatorId, CommandState, Decider, Effort, Entry, Fault, FaultKind, SensorId, Setting,
+    ActuatorId, CommandState, Decider, Effort, Entry, Fault, FaultKind, Learned, SensorId, Setting,
     Severity, Value,
 };
 use crate::limits;
@@ -33,6 +34,12 @@ pub struct Resumed {
     pub holds: Vec<(String, Duration)>,
     /// The last step of each actuator.
     pub steps: Vec<ResumedStep>,
+    /// Goals that operators put or took away (`None`), in their order.
+    pub goals: Vec<(String, Option<Goal>)>,
+    /// Messages of the last hour: actuator name and how long ago.
+    pub sent: Vec<(String, Duration)>,
+    /// What was learned, by sensor.
+    pub learned: Vec<Learned>,
 }
 
 /// The last step of an actuator before this start.
@@ -109,7 +116,12 @@ pub struct Agent {
     pub(super) begun: Vec<bool>,
     pub(super) rules: Vec<RuleState>,
     pub(super) interlocks: Vec<RuleState>,
+    /// The goals in force: those of the file with what operators put and took away.
+    pub(super) aims: Vec<Goal>,
+    /// How each of them stands.
     pub(super) goals: Vec<GoalState>,
+    /// What counts as a large change, by sensor.
+    pub(super) scales: Vec<f64>,
     pub(super) goals_reported: Option<Tick>,
     pub(super) commands: BTreeMap<(String, String), CommandMemory>,
     pub(super) commands_order: u64,
@@ -124,6 +136,7 @@ pub struct Agent {
     pub(super) stopping: Option<Tick>,
     pub(super) stopped: bool,
     pub(super) counters: Counters,
+    pub(super) dynamics: Dynamics,
     prefix: Option<String>,
     other_board_said: Option<Tick>,
 }
@@ -137,6 +150,7 @@ impl Agent {
         let zone =
             jiff::tz::TimeZone::get(&config.device.timezone).unwrap_or(jiff::tz::TimeZone::UTC);
         let mind = if config.mind.is_some() { MindWord::Loading } else { MindWord::Off };
+        let aims = Agent::resumed_goals(&config.goals, resumed.goals);
         let mut agent = Agent {
             world: World::new(&config, now.tick),
             local: LocalTime::at(now, &zone),
@@ -144,7 +158,10 @@ impl Agent {
             modes: config.actuators.iter().map(|actuator| actuator.mode).collect(),
             rules: vec![RuleState::default(); config.rules.len()],
             interlocks: vec![RuleState::default(); config.interlocks.len()],
-            goals: vec![GoalState::default(); config.goals.len()],
+            goals: vec![GoalState::default(); aims.len()],
+            scales: Agent::scales(&aims, &config.sensors),
+            aims,
+            dynamics: Dynamics::new(&config, &resumed.learned, now.tick),
             zone,
             now,
             out: Vec::new(),
@@ -176,6 +193,7 @@ impl Agent {
             config,
         };
         agent.resume_modes(&resumed.modes, &resumed.holds);
+        agent.resume_sent(&resumed.sent);
         agent.record(Entry::Boot {
             version: env!("CARGO_PKG_VERSION").into(),
             mode: agent.mode.word().into(),
@@ -214,6 +232,7 @@ impl Agent {
     fn settle(&mut self) {
         self.timers();
         self.reflexes();
+        self.learn();
         self.update_goals();
         self.plan_if_due();
         if self.stopping.is_some() {
@@ -333,8 +352,13 @@ impl Agent {
 
     /// The prompt's unchanging part, made once.
     pub(super) fn prompt_prefix(&mut self) -> String {
-        let config = &self.config;
-        self.prefix.get_or_insert_with(|| super::prompt::prefix(config)).clone()
+        let (config, aims) = (&self.config, &self.aims);
+        self.prefix.get_or_insert_with(|| super::prompt::prefix(config, aims)).clone()
+    }
+
+    /// The goals have changed, and with them what the mind is told of them.
+    pub(super) fn forget_prefix(&mut self) {
+        self.prefix = None;
     }
 
     /// How often plans are looked at: half the shortest sensor period, so that no reading waits
@@ -354,6 +378,9 @@ impl Agent {
         match value {
             Ok(value) => {
                 self.counters.readings += 1;
+                if let Value::Number(number) = value {
+                    self.dynamics.reading(id, number);
+                }
                 self.world.sensors[index].take(value.clone(), self.now.tick);
                 let sensor = self.config.sensors[index].name.clone();
                 self.record(Entry::Reading { sensor, value });
@@ -384,6 +411,30 @@ impl Agent {
         let words = fault.kind.words();
         let text = format!("{source}: {count} payload(s) not used, {words}: {}", fault.found);
         self.say("payload-fault", text, Severity::Warning);
+    }
+
+    /// The dynamics follow what actuators do, learn a little, and are written down when due.
+    fn learn(&mut self) {
+        for (number, (actuator, state)) in
+            (0u16..).zip(self.config.actuators.iter().zip(&self.world.actuators))
+        {
+            let level = state.confirmed.as_ref().map(|at| super::steps::level(actuator, at));
+            self.dynamics.level(ActuatorId(number), level, self.now.tick);
+        }
+        let hour = self.local.map(|local| local.hour);
+        for news in self.dynamics.work(self.now.tick, hour) {
+            let name = &self.config.sensors[usize::from(news.sensor.0)].name;
+            let (error, stays) = news.errors;
+            let use_it = if news.used { "is used from now on" } else { "is not used any more" };
+            let text = format!(
+                "{name}: what was learned {use_it}: an hour ahead it errs by {error:.3}, \
+                 \"it stays as it is\" by {stays:.3}"
+            );
+            self.say("model", text, Severity::Info);
+        }
+        if let Some(learned) = self.dynamics.due_record() {
+            self.record(Entry::Learned(Box::new(learned)));
+        }
     }
 
     fn mind_news(&mut self, news: MindNews) {

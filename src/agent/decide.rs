@@ -8,7 +8,7 @@ use super::effect::{Effect, Question, Report};
 use super::event::MindWord;
 use super::planner::Plan;
 use crate::clock::Tick;
-use crate::config::{Aim, Mode};
+use crate::config::Mode;
 use crate::domain::{
     ActuatorId, Candidate, Decider, Decision, Effort, Entry, ModelVoice, SensorId, Setting,
     Severity,
@@ -45,6 +45,7 @@ impl Agent {
         }
         self.plan_wanted = false;
         self.planned = Some(self.now.tick);
+        self.forecast_gaps();
         self.blind();
         self.unneeded();
         let Some(plan) = self.plan() else { return };
@@ -284,12 +285,9 @@ impl Agent {
     /// to `safe`, as soon as its least time allows.
     fn unneeded(&mut self) {
         let config = self.config.clone();
-        let goals = config.goals.iter().enumerate().filter(|(index, _)| self.in_force(*index));
-        let needed: Vec<SensorId> = goals
-            .filter_map(|(_, goal)| match &goal.aim {
-                Aim::Keep { sensor, .. } => Some(*sensor),
-                Aim::Later { .. } => None,
-            })
+        let needed: Vec<SensorId> = (0..self.aims.len())
+            .filter(|index| self.in_force(*index) && self.wanted(*index).is_some())
+            .filter_map(|index| self.aims[index].aim.sensor())
             .collect();
         for (number, actuator) in (0u16..).zip(&config.actuators) {
             let id = ActuatorId(number);

@@ -127,6 +127,10 @@ pub struct GoalReport {
     pub satisfied: Option<bool>,
     /// How far outside, in the sensor's unit; 0 inside; `None` where unknown.
     pub gap: Option<f64>,
+    /// The same at the planner's horizon if nothing is done.
+    pub forecast_gap: Option<f64>,
+    /// Share of the known time of the last hour, day and week in which it was kept, 0 to 1.
+    pub share: [Option<f64>; 3],
     /// Wall time of the last change, in milliseconds since 1970; `None` without a trusted clock.
     pub since_unix_ms: Option<i64>,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::Mode;
+use crate::config::{Goal, Mode};
 use crate::domain::{ActuatorId, Effort, Fault, SensorId, Setting, Severity, Value};
 
 /// One cause of behaviour. The list is closed: a test is a list of these.
@@ -119,6 +119,18 @@ pub enum Body {
         mode: Mode,
         /// `None`: the whole agent.
         actuator: Option<ActuatorId>,
+    },
+    /// Put a goal, in the place of one of the same name.
+    PutGoal {
+        /// The goal.
+        goal: Box<Goal>,
+        /// As the operator wrote it, for the journal.
+        text: String,
+    },
+    /// Take a goal away.
+    RemoveGoal {
+        /// Its name.
+        name: String,
     },
     /// A person says yes.
     Approve {

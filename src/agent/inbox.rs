@@ -9,7 +9,9 @@ use serde_json::Value as Json;
 
 use super::event::{Body, DeviceCommand, Event};
 use super::pointer::{self, Found};
-use crate::config::{Actuator, ActuatorKind, Config, Mode, Port, Sensor, SensorKind};
+use crate::config::{
+    Actuator, ActuatorKind, Config, Mode, Port, Sensor, SensorKind, goal_from_json,
+};
 use crate::domain::{ActuatorId, Fault, FaultKind, SensorId, Setting, Value};
 use crate::limits;
 
@@ -230,10 +232,23 @@ impl Inbox {
             }
             "approve" => Ok(Body::Approve { approval: text(object, "approval")?.into() }),
             "deny" => Ok(Body::Deny { approval: text(object, "approval")?.into() }),
-            "goal" | "ask" | "rate" | "model" | "update" | "restart" => {
+            "goal" => self.goal(object),
+            "ask" | "rate" | "model" | "update" | "restart" => {
                 Err(format!("kind {kind} is not carried out by this version"))
             }
             other => Err(format!("unknown kind {}", shown(other))),
+        }
+    }
+
+    fn goal(&self, object: &serde_json::Map<String, Json>) -> Result<Body, String> {
+        match (object.get("put"), object.get("remove")) {
+            (Some(put), None) => {
+                let goal = Box::new(goal_from_json(put, &self.config)?);
+                Ok(Body::PutGoal { goal, text: put.to_string() })
+            }
+            (None, Some(Json::String(name))) => Ok(Body::RemoveGoal { name: name.clone() }),
+            (None, Some(_)) => Err("`remove` is no text: it is the name of a goal".into()),
+            _ => Err("one of `put` with a goal and `remove` with a name".into()),
         }
     }
 

@@ -9,8 +9,10 @@
 mod commands;
 mod core;
 mod decide;
+mod dynamics;
 mod effect;
 mod event;
+mod forecast;
 mod goals;
 mod guard;
 mod inbox;
@@ -19,6 +21,7 @@ mod pointer;
 mod prompt;
 mod reach;
 mod rules;
+mod share;
 mod steps;
 mod world;
 
@@ -30,8 +33,13 @@ mod tests_commands;
 mod tests_effort;
 #[cfg(test)]
 mod tests_faults;
+#[cfg(test)]
+mod tests_goals;
+#[cfg(test)]
+mod tests_greenhouse;
 
 pub use self::core::{Agent, Counters, Resumed, ResumedStep};
+pub use dynamics::{Effect as LearnedEffect, INTERVAL, effects, time_constant};
 pub use effect::{Effect, GoalReport, Question, Report, Status};
 pub use event::{Body, DeviceCommand, Event, MindNews, MindWord};
 pub use inbox::{Inbox, Topic};

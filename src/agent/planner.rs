@@ -1,13 +1,17 @@
-//! The planner's first cut: candidates that each change one actuator, what each would do by its
-//! declared effects, and a plain utility. It proposes; `decide` chooses and `guard` allows.
+//! The planner: candidates that each change one actuator for some time, what each would do within
+//! minutes by declared effects and within an hour by what was learned, and a plain utility. It
+//! proposes; `decide` chooses and `guard` allows.
 
 use std::time::Duration;
 
 use super::core::Agent;
+use super::dynamics::{AHEAD, INTERVAL};
+use super::forecast::{Course, Drive};
+use super::goals::{Band, band_at};
 use super::prompt;
 use super::steps::{level, same};
 use super::world::horizon;
-use crate::config::{Actuator, ActuatorKind, Aim};
+use crate::config::{Actuator, ActuatorKind, Aim, Least};
 use crate::domain::{ActuatorId, Candidate, Decider, SensorId, Setting};
 use crate::expr::Truth;
 use crate::limits;
@@ -36,6 +40,14 @@ const SWITCH_COST: f64 = 0.01;
 const START_GAIN: f64 = 0.04;
 /// The same where something is to be ended: half of what the smallest actuator's rest wins.
 const END_GAIN: f64 = 0.005;
+/// Weight of the coming hour, where it is foreseen by a learned model, beside the near horizon.
+const HOUR_WEIGHT: f64 = 0.5;
+/// What lies so far ahead counts a third: it will be planned again before, and forecasts grow
+/// uncertain.
+const HOUR_FADES: Duration = Duration::from_secs(1200);
+/// How long a change may last before it is taken back, in intervals of five minutes: what a plan
+/// of an hour may look like.
+const LASTS: [usize; 3] = [2, 6, AHEAD];
 /// Candidates this near to the best in utility are alternatives: the mind may choose among them.
 /// Larger than all costs together (0.09), smaller than a tenth of a width outside (0.2).
 pub const NEAR: f64 = 0.1;
@@ -77,7 +89,7 @@ pub struct Plan {
 }
 
 /// A goal in force with what is expected of its sensor.
-struct Watched {
+struct Watched<'a> {
     goal: usize,
     sensor: SensorId,
     min: Option<f64>,
@@ -89,17 +101,40 @@ struct Watched {
     /// Broken, and by its trend still so at the whole horizon's end.
     stays_broken: bool,
     expected: f64,
+    /// The coming hour, where it can be foreseen, and what is wanted then.
+    course: Option<(Course<'a>, [Option<Band>; AHEAD])>,
+    /// How bad that hour is if nothing is done.
+    idle_hour: f64,
 }
 
-impl Watched {
+impl Watched<'_> {
     /// How bad it is to end at `value`, in widths times weights.
     fn pain(&self, value: f64) -> f64 {
+        self.pain_of((self.min, self.max), value)
+    }
+
+    /// How bad the coming hour is, what is near counting more.
+    fn hour(&self, drives: &[Drive]) -> f64 {
+        let Some((course, bands)) = &self.course else { return 0.0 };
+        let (mut sum, mut all) = (0.0, 0.0);
+        for (step, (value, band)) in course.ahead(drives).into_iter().zip(bands).enumerate() {
+            let ahead = (step as f64 + 0.5) * INTERVAL.as_secs_f64();
+            let share = (-ahead / HOUR_FADES.as_secs_f64()).exp();
+            all += share;
+            if let Some(band) = band {
+                sum += share * self.pain_of(band.bounds(value), value);
+            }
+        }
+        HOUR_WEIGHT * sum / all
+    }
+
+    fn pain_of(&self, (min, max): (Option<f64>, Option<f64>), value: f64) -> f64 {
         let margin = MARGIN * self.scale;
         let over = |by: f64| (by / self.scale).max(0.0);
-        let low = self.min.map_or(0.0, |min| {
+        let low = min.map_or(0.0, |min| {
             GAP_WEIGHT * over(min + margin - value) + OUTSIDE_WEIGHT * over(min - value)
         });
-        let high = self.max.map_or(0.0, |max| {
+        let high = max.map_or(0.0, |max| {
             GAP_WEIGHT * over(value - max + margin) + OUTSIDE_WEIGHT * over(value - max)
         });
         self.weight * low.max(high)
@@ -175,13 +210,15 @@ impl Agent {
         self.needs_person(id) && waiting.next().is_some()
     }
 
-    fn watched(&self) -> Vec<Watched> {
-        let goals = self.config.goals.iter().enumerate().filter_map(|(index, goal)| {
-            let Aim::Keep { sensor, min, max } = &goal.aim else { return None };
+    fn watched(&self) -> Vec<Watched<'_>> {
+        let goals = self.aims.iter().enumerate().filter_map(|(index, goal)| {
+            let sensor = &goal.aim.sensor()?;
             if !self.in_force(index) {
                 return None;
             }
+            let band = self.wanted(index)?;
             let estimate = self.estimate(*sensor)?;
+            let (min, max) = band.bounds(estimate.value);
             let every = self.config.sensors[usize::from(sensor.0)].every;
             let broken = self.goals[index].gap.is_some_and(|gap| gap > 0.0);
             let look = if broken { BROKEN_LOOK } else { 1.0 };
@@ -189,24 +226,67 @@ impl Agent {
             let end = estimate.value + estimate.slope * horizon;
             let above = max.is_some_and(|max| estimate.value > max && end > max);
             let below = min.is_some_and(|min| estimate.value < min && end < min);
-            Some(Watched {
+            let mut one = Watched {
                 goal: index,
                 sensor: *sensor,
-                min: *min,
-                max: *max,
+                min,
+                max,
                 scale: self.scale_of(*sensor),
                 weight: goal.weight,
                 look,
                 stays_broken: broken && (above || below),
                 expected: estimate.value + estimate.slope * horizon * look,
-            })
+                course: self.course(*sensor).map(|course| (course, self.bands_ahead(index, band))),
+                idle_hour: 0.0,
+            };
+            one.idle_hour = one.hour(&[]);
+            Some(one)
         });
         goals.collect()
     }
 
+    /// What a goal wants at the end of each coming interval; where that is not known, as now.
+    fn bands_ahead(&self, index: usize, now: Band) -> [Option<Band>; AHEAD] {
+        let aim = &self.aims[index].aim;
+        let minutes = INTERVAL.as_secs() / 60;
+        std::array::from_fn(|step| {
+            let ahead = u32::try_from((step as u64 + 1) * minutes).unwrap_or(0);
+            match (aim, self.minute_in(ahead)) {
+                (Aim::Follow { .. }, minute @ Some(_)) => band_at(aim, minute),
+                _ => Some(now),
+            }
+        })
+    }
+
+    /// How bad the coming hour is for a goal with a change that lasts as long as is best.
+    fn hour_with(&self, one: &Watched<'_>, change: Option<&(ActuatorId, Setting)>) -> f64 {
+        let Some((id, setting)) = change else { return one.idle_hour };
+        if one.course.is_none() {
+            return 0.0;
+        }
+        let actuator = &self.config.actuators[usize::from(id.0)];
+        let before = self.world.actuator(*id).confirmed.as_ref();
+        let after = before.map_or(0.0, |before| level(actuator, before));
+        let lasts = LASTS.iter().map(|intervals| Drive {
+            actuator: *id,
+            level: level(actuator, setting),
+            intervals: *intervals,
+            after,
+        });
+        lasts.map(|drive| one.hour(&[drive])).fold(f64::INFINITY, f64::min)
+    }
+
+    /// How much more than usual a goal of its own makes cost or switching count.
+    fn disliked_more(&self, what: Least) -> f64 {
+        let goals = self.aims.iter().enumerate();
+        let wanted =
+            goals.filter(|(index, goal)| goal.aim == Aim::Minimise(what) && self.in_force(*index));
+        1.0 + wanted.map(|(_, goal)| goal.weight).sum::<f64>()
+    }
+
     /// Settings worth a look: those of actuators that work on something watched, that answer, and
     /// that wait for nothing.
-    fn settings_of(&self, id: ActuatorId, watched: &[Watched]) -> Vec<Setting> {
+    fn settings_of(&self, id: ActuatorId, watched: &[Watched<'_>]) -> Vec<Setting> {
         let actuator = &self.config.actuators[usize::from(id.0)];
         let state = self.world.actuator(id);
         let works = actuator
@@ -240,7 +320,7 @@ impl Agent {
     }
 
     /// What a change would do, by the declared effects.
-    fn weigh(&self, watched: &[Watched], change: Option<(ActuatorId, Setting)>) -> Move {
+    fn weigh(&self, watched: &[Watched<'_>], change: Option<(ActuatorId, Setting)>) -> Move {
         let mut raw = 0.0;
         let mut predicted = Vec::new();
         for one in watched {
@@ -254,7 +334,7 @@ impl Agent {
                 let push = works.map_or(0.0, |(_, direction)| direction * moved);
                 value += push * expected_push(one.scale, every) * one.look;
             }
-            raw -= one.pain(value);
+            raw -= one.pain(value) + self.hour_with(one, change.as_ref());
             let sensor = &self.config.sensors[usize::from(one.sensor.0)];
             if !predicted.iter().any(|(name, _)| *name == sensor.name) {
                 predicted.push((sensor.name.clone(), (value * 100.0).round() / 100.0));
@@ -263,7 +343,7 @@ impl Agent {
         let (use_cost, money) = self.cost_after(change.as_ref());
         raw -= use_cost;
         if change.is_some() {
-            raw -= SWITCH_COST;
+            raw -= SWITCH_COST * self.disliked_more(Least::Switching);
         }
         let set = change.iter().map(|(id, setting)| {
             (self.config.actuators[usize::from(id.0)].name.clone(), setting.clone())
@@ -300,7 +380,7 @@ impl Agent {
             }
             money += actuator.cost * level.max(0.0);
         }
-        (disliked, money)
+        (disliked * self.disliked_more(Least::Cost), money)
     }
 
     /// `prefer` over `over`: what switches the worse one on goes when the better one is there.

@@ -3,7 +3,7 @@
 
 use super::core::Agent;
 use super::world::Estimate;
-use crate::config::{Actuator, ActuatorKind, Aim, Config};
+use crate::config::{Actuator, ActuatorKind, Aim, Config, Goal, Least};
 use crate::domain::{SensorId, Setting};
 
 /// A name as words: `air_temperature` is read as `air temperature`.
@@ -27,21 +27,24 @@ pub fn rounded(value: f64, scale: f64) -> String {
 
 /// What hardly ever changes: the place, its goals, its devices, the operator's notes.
 #[must_use]
-pub fn prefix(config: &Config) -> String {
-    let goals = config.goals.iter().filter_map(|goal| match &goal.aim {
+pub fn prefix(config: &Config, aims: &[Goal]) -> String {
+    let goals = aims.iter().filter_map(|goal| match &goal.aim {
         Aim::Keep { sensor, min, max } => {
-            let sensor = &config.sensors[usize::from(sensor.0)];
-            let (name, unit) = (words(&sensor.name), &sensor.unit);
-            Some(match (min, max) {
-                (Some(min), Some(max)) => {
-                    format!("keep {name} between {min} {unit} and {max} {unit}")
-                }
-                (Some(min), None) => format!("keep {name} above {min} {unit}"),
-                (None, Some(max)) => format!("keep {name} below {max} {unit}"),
-                (None, None) => return None,
-            })
+            Some(format!("keep {}", between(config, *sensor, *min, *max)?))
         }
-        Aim::Later { .. } => None,
+        Aim::Avoid { sensor, min, max } => {
+            Some(format!("not {}", between(config, *sensor, *min, *max)?))
+        }
+        Aim::Reach { sensor, min, max, by_minute } => {
+            let band = between(config, *sensor, *min, *max)?;
+            Some(format!("have {band} by {:02}:{:02}", by_minute / 60, by_minute % 60))
+        }
+        Aim::Follow { sensor, .. } => {
+            let name = words(&config.sensors[usize::from(sensor.0)].name);
+            Some(format!("{name} as its schedule says"))
+        }
+        Aim::Minimise(Least::Cost) => Some("little cost".into()),
+        Aim::Minimise(Least::Switching) => Some("few switchings".into()),
     });
     let devices = config.actuators.iter().map(|actuator| {
         let does = actuator.effects.iter().map(|(sensor, direction)| {
@@ -62,6 +65,18 @@ pub fn prefix(config: &Config) -> String {
         text.push_str(&format!("Notes of the keeper: {}\n", config.notes.join(" ")));
     }
     text
+}
+
+/// A sensor and its bounds.
+fn between(config: &Config, id: SensorId, min: Option<f64>, max: Option<f64>) -> Option<String> {
+    let sensor = &config.sensors[usize::from(id.0)];
+    let (name, unit) = (words(&sensor.name), &sensor.unit);
+    Some(match (min, max) {
+        (Some(min), Some(max)) => format!("{name} between {min} {unit} and {max} {unit}"),
+        (Some(min), None) => format!("{name} above {min} {unit}"),
+        (None, Some(max)) => format!("{name} below {max} {unit}"),
+        (None, None) => return None,
+    })
 }
 
 /// The words of one change.
@@ -125,16 +140,16 @@ impl Agent {
     }
 
     fn level_word(&self, id: SensorId, estimate: Estimate) -> &'static str {
-        for goal in &self.config.goals {
-            if let Aim::Keep { sensor, min, max } = &goal.aim
-                && *sensor == id
-            {
-                return match (min, max) {
-                    (Some(min), _) if estimate.value < *min => " low",
-                    (_, Some(max)) if estimate.value > *max => " high",
-                    _ => " ok",
-                };
+        for (index, goal) in self.aims.iter().enumerate() {
+            if goal.aim.sensor() != Some(id) {
+                continue;
             }
+            let Some(band) = self.wanted(index) else { continue };
+            return match band.bounds(estimate.value) {
+                (Some(min), _) if estimate.value < min => " low",
+                (_, Some(max)) if estimate.value > max => " high",
+                _ => " ok",
+            };
         }
         ""
     }

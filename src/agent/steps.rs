@@ -15,6 +15,7 @@ use crate::limits;
 
 /// Pauses between two messages to a device of which nothing is known: a minute, then ten.
 const RETRY_SAFE_MIN: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
 const RETRY_SAFE_MAX: Duration = Duration::from_secs(600);
 
 impl Agent {
@@ -447,7 +448,21 @@ impl Agent {
             self.give_up(id, "the agent stopped before it was confirmed");
         }
         self.end_open_commands("the agent stopped");
+        for learned in self.dynamics.all() {
+            self.record(Entry::Learned(Box::new(learned)));
+        }
         self.out.push(Effect::Stopped);
+    }
+
+    /// Takes over the messages of the last hour: the limit an hour goes on over a restart.
+    pub(super) fn resume_sent(&mut self, sent: &[(String, Duration)]) {
+        for (name, ago) in sent {
+            if let Some(index) = self.actuator_named(name) {
+                self.world.actuators[index]
+                    .sent_before
+                    .push(self.now.tick.after(HOUR - (*ago).min(HOUR)));
+            }
+        }
     }
 
     /// Restores modes and holds that operators had set.

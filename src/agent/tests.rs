@@ -23,6 +23,7 @@ fn sensor(name: &str) -> Sensor {
         unit: "°C".into(),
         range: Some((-40.0, 85.0)),
         every: Duration::from_secs(10),
+        learn: true,
     }
 }
 
@@ -124,7 +125,7 @@ impl Bench {
         Bench::resumed(config, Resumed { next_seq: 1, ..Resumed::default() })
     }
 
-    fn resumed(config: Config, resumed: Resumed) -> Bench {
+    pub(super) fn resumed(config: Config, resumed: Resumed) -> Bench {
         let now = Now { tick: Tick(0), unix_ms: 1_800_000_000_000, trust: ClockTrust::Synced };
         let (agent, effects) = Agent::new(Arc::new(config), resumed, 7 << 32, now);
         Bench { agent, now, effects, echo: true }
@@ -551,6 +552,41 @@ fn the_limit_an_hour_stops_planner_and_calls_a_person() {
             if kind == "command-limit")
     };
     assert_eq!(bench.effects.iter().filter(calls).count(), 2, "once for each device");
+}
+
+#[test]
+fn the_limit_an_hour_goes_on_over_a_restart() {
+    let mut config = room();
+    config.actuators[0].commands_per_hour_max = 3;
+    let sent = vec![("fan".into(), Duration::from_secs(1800)); 3];
+    let resumed = Resumed { next_seq: 9, sent, ..Resumed::default() };
+    let mut bench = Bench::resumed(config, resumed).up();
+    let effects = bench.on(set("a", 0, true));
+    assert_eq!(states(&effects, "a"), [CommandState::Rejected]);
+    bench.steady(22.0, 1810);
+    let effects = bench.on(set("b", 0, true));
+    assert_eq!(states(&effects, "b").last(), Some(&CommandState::Succeeded));
+}
+
+/// The end of a pulse is a safety act: it goes out also where `off` makes an interlock true.
+#[test]
+fn a_pulse_ends_even_where_its_off_is_forbidden() {
+    let mut config = room();
+    config.actuators[0].kind = ActuatorKind::Pulse { max: Duration::from_secs(20) };
+    let names = Names::of(&config.sensors, &config.actuators);
+    let forbid = compile("fan == 'off' && smoke > 0.2", &names).expect("a good expression");
+    config.interlocks.push(Interlock { name: "keep blowing".into(), forbid });
+    config.rules.clear();
+    let mut bench = Bench::new(config).up();
+    bench.on(reading(1, 0.0));
+    bench.on(reading(0, 22.0));
+    assert_eq!(sends(&bench.on(set("a", 0, true))), [(0, "ON".into())]);
+    bench.on(reading(1, 0.3));
+    let effects = bench.on(set("b", 0, false));
+    assert_eq!(states(&effects, "b"), [CommandState::Rejected], "an operator's off is refused");
+    bench.pass(20);
+    let sent = sends(&bench.on(Event::Wake));
+    assert_eq!(sent.first(), Some(&(0, "OFF".into())), "a pulse is never longer than its max");
 }
 
 #[test]

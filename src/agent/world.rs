@@ -192,6 +192,8 @@ pub struct ActuatorState {
     pub changed: Option<Tick>,
     /// When messages went out, for the limit an hour.
     pub sent: VecDeque<Tick>,
+    /// When each message of the last life is an hour old.
+    pub sent_before: Vec<Tick>,
     /// Who set it last; `None`: not the agent.
     pub owner: Option<Decider>,
     /// The planner leaves it alone until then.
@@ -217,7 +219,8 @@ impl ActuatorState {
     #[must_use]
     pub fn sent_last_hour(&self, now: Tick) -> usize {
         let hour = Duration::from_secs(3600);
-        self.sent.iter().filter(|at| now.since(**at) < hour).count()
+        let before = self.sent_before.iter().filter(|end| **end > now).count();
+        before + self.sent.iter().filter(|at| now.since(**at) < hour).count()
     }
 }
 

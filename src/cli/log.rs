@@ -1,4 +1,5 @@
-//! `outpost log tail|query|verify`: the journal for people and, with `--json`, for programs.
+//! `outpost log tail|query|effects|verify`: the journal for people and, with
+//! `--json`, for programs.
 //! Reads only; the agent may run beside it.
 
 use std::io::{self, Write};
@@ -45,6 +46,11 @@ enum LogCommand {
         #[command(flatten)]
         wanted: Wanted,
     },
+    /// Show what was learned: what each actuator does to each sensor
+    Effects {
+        #[command(flatten)]
+        place: Place,
+    },
     /// Prove the sequence whole: checksums, missing ranges, the file's structure
     Verify {
         #[command(flatten)]
@@ -66,7 +72,7 @@ struct Place {
 /// Which records.
 #[derive(Debug, Args)]
 struct Wanted {
-    /// boot, reading, faults, decision, step, command, hold, mode, event or dropped
+    /// boot, reading, faults, decision, step, command, hold, mode, event, dropped, goal or learned
     #[arg(long, value_parser = parse_kind)]
     kind: Option<Kind>,
     /// From here on: 2026-08-20T06:00:00Z, 2026-08-20T06:00 (local), or 2h (ago)
@@ -128,6 +134,7 @@ impl<W: Write> Output<W> {
                 self.tail(&folder(&place)?, follow, lines)?;
             }
             LogCommand::Query { place, wanted } => self.query(&folder(&place)?, &wanted)?,
+            LogCommand::Effects { place } => self.effects(&folder(&place)?)?,
             LogCommand::Verify { place } => return self.verify(&folder(&place)?),
         }
         Ok(ExitCode::SUCCESS)
@@ -339,6 +346,13 @@ fn words(entry: &Entry) -> String {
         Entry::Mode { actuator, mode } if actuator.is_empty() => mode.clone(),
         Entry::Mode { actuator, mode } => format!("{actuator:<24} {mode}"),
         Entry::Event { kind, text, severity } => format!("{} {kind}: {text}", severity.word()),
+        Entry::Goal { name, put: Some(goal) } => format!("{name:<24} put {goal}"),
+        Entry::Goal { name, put: None } => format!("{name:<24} removed"),
+        Entry::Learned(one) => {
+            let (error, stays) = (one.error_square.sqrt(), one.stays_square.sqrt());
+            let (sensor, steps) = (&one.sensor, one.steps);
+            format!("{sensor:<24} {steps} steps, an hour ahead {error:.3}, as it is {stays:.3}")
+        }
         Entry::Dropped { first, last, reason } => format!("{first} to {last}: {reason}"),
     }
 }
@@ -358,5 +372,6 @@ fn decision_words(decision: &Decision) -> String {
     format!("{id} {cause}: {set}, by {}{p} of {}, guard: {guard}", by.word(), candidates.len())
 }
 
+mod effects;
 #[cfg(test)]
 mod tests;

@@ -192,6 +192,8 @@ pub struct Sensor {
     pub range: Option<(f64, f64)>,
     /// Expected period; stale after `STALE_PERIODS` of them.
     pub every: Duration,
+    /// Its dynamics are learned; `false` forgets what was learned.
+    pub learn: bool,
 }
 
 /// Type of a sensor's value.
@@ -285,7 +287,7 @@ pub enum ActuatorKind {
 }
 
 /// A goal.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Goal {
     /// Unique name, free text.
     pub name: String,
@@ -309,11 +311,60 @@ pub enum Aim {
         /// Greatest wanted value.
         max: Option<f64>,
     },
-    /// Any other kind; read and checked, not pursued before its issue (`check` says so).
-    Later {
-        /// `reach`, `avoid`, `minimise` or `follow`.
-        kind: &'static str,
+    /// Have a sensor between bounds once a day, at a time of the day.
+    Reach {
+        /// The sensor, a number.
+        sensor: SensorId,
+        /// Least wanted value.
+        min: Option<f64>,
+        /// Greatest wanted value.
+        max: Option<f64>,
+        /// Minutes since local midnight.
+        by_minute: u16,
     },
+    /// Keep a sensor out of a band, which may be open on one side.
+    Avoid {
+        /// The sensor, a number.
+        sensor: SensorId,
+        /// The band begins here; `None`: it has no lower end.
+        min: Option<f64>,
+        /// The band ends here; `None`: it has no upper end.
+        max: Option<f64>,
+    },
+    /// As little as possible of something, beside what the other goals need.
+    Minimise(Least),
+    /// Keep a sensor near a value that changes with the time of the day.
+    Follow {
+        /// The sensor, a number.
+        sensor: SensorId,
+        /// Minutes since local midnight, ascending, and the value from then on.
+        schedule: Vec<(u16, f64)>,
+        /// How far from the value is near enough, in the sensor's unit.
+        within: f64,
+    },
+}
+
+/// What a goal wants little of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Least {
+    /// What running actuators costs.
+    Cost,
+    /// Commands to devices.
+    Switching,
+}
+
+impl Aim {
+    /// The sensor that it is about.
+    #[must_use]
+    pub fn sensor(&self) -> Option<SensorId> {
+        match self {
+            Aim::Keep { sensor, .. }
+            | Aim::Reach { sensor, .. }
+            | Aim::Avoid { sensor, .. }
+            | Aim::Follow { sensor, .. } => Some(*sensor),
+            Aim::Minimise(_) => None,
+        }
+    }
 }
 
 /// A reflex.

@@ -9,6 +9,7 @@ mod load;
 mod raw;
 mod source;
 
+pub use check::goal_from_json;
 pub(crate) use check::size;
 pub use checked::*;
 pub use fault::{Fault, Faults, Strictness, Warning};

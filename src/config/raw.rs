@@ -65,6 +65,29 @@ impl Node {
         Some(Node { raw, origin })
     }
 
+    /// From JSON, as an operator's command says it; `None` for `null` and what holds one.
+    pub(super) fn from_json(value: &serde_json::Value) -> Option<Node> {
+        use serde_json::Value as Json;
+        let raw = match value {
+            Json::Null => return None,
+            Json::Bool(yes) => Raw::Bool(*yes),
+            Json::Number(number) => match number.as_i64() {
+                Some(whole) => Raw::Integer(whole),
+                None => Raw::Float(number.as_f64()?),
+            },
+            Json::String(text) => Raw::Text(text.clone()),
+            Json::Array(list) => {
+                Raw::List(list.iter().map(Node::from_json).collect::<Option<Vec<_>>>()?)
+            }
+            Json::Object(object) => {
+                let nodes =
+                    object.iter().map(|(key, value)| Some((key.clone(), Node::from_json(value)?)));
+                Raw::Table(nodes.collect::<Option<Table>>()?)
+            }
+        };
+        Some(Node { raw, origin: Origin::File })
+    }
+
     /// A text of the environment read as TOML, for keys that take another type than text.
     pub(super) fn reread(&self) -> Option<Raw> {
         let (Raw::Text(text), Origin::Environment) = (&self.raw, self.origin) else {

@@ -79,6 +79,35 @@ impl Severity {
     }
 }
 
+/// What was learned of one sensor: a linear model of its change an interval, by `inputs`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Learned {
+    /// The sensor's name.
+    pub sensor: String,
+    /// Form of the model; a state of another form is not taken over.
+    pub form: u32,
+    /// Value of the sensor at which it counts as 0.
+    pub middle: f64,
+    /// What counts as 1 beyond that, in its unit.
+    pub scale: f64,
+    /// Names of the inputs: parts of the form, sensors, actuators.
+    pub inputs: Vec<String>,
+    /// Weight of each input, in scales of the sensor an interval.
+    pub weights: Vec<f64>,
+    /// Upper triangle of the weights' covariance, row by row.
+    pub covariance: Vec<f32>,
+    /// Mean of the sensor for each half hour of the day, in its unit, where it is known.
+    pub profile: Vec<Option<f32>>,
+    /// Steps learned from.
+    pub steps: u64,
+    /// Forecasts of an hour that were compared with what came.
+    pub judged: u64,
+    /// Mean square error of those forecasts, in the sensor's unit squared.
+    pub error_square: f64,
+    /// The same of "it stays as it is".
+    pub stays_square: f64,
+}
+
 /// One entry of the journal.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
@@ -158,6 +187,15 @@ pub enum Entry {
         /// How urgent.
         severity: Severity,
     },
+    /// A goal that an operator put or took away at run time; the last one of a name counts.
+    Goal {
+        /// The goal's name.
+        name: String,
+        /// The goal as the `goal` command's JSON; `None`: it is gone, also one of the file.
+        put: Option<String>,
+    },
+    /// What was learned of one sensor; the last one of a sensor counts.
+    Learned(Box<Learned>),
     /// The journal itself gave up a range of records.
     Dropped {
         /// First sequence that is gone.

@@ -73,7 +73,7 @@ pub struct ExprError {
 }
 
 /// A checked condition: every name exists, every type fits, its depth and size are bounded.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Expression {
     source: String,
     root: tree::Bools,

@@ -145,6 +145,19 @@ fn entry_json(entry: &Entry) -> Json {
         Entry::Event { kind, text, severity } => {
             json!({ "event": kind, "text": text, "severity": severity.word() })
         }
+        Entry::Goal { name, put } => {
+            let put = put.as_ref().map(|text| serde_json::from_str(text).unwrap_or(Json::Null));
+            json!({ "goal": name, "put": put })
+        }
+        Entry::Learned(one) => json!({
+            "sensor": one.sensor,
+            "inputs": one.inputs,
+            "weights": one.weights,
+            "steps": one.steps,
+            "judged": one.judged,
+            "error": one.error_square.sqrt(),
+            "stays": one.stays_square.sqrt(),
+        }),
         Entry::Dropped { first, last, reason } => {
             json!({ "first": first, "last": last, "reason": reason })
         }

@@ -19,7 +19,9 @@ pub use json::{
 };
 pub use query::{Filter, QueryError, Reader, Report};
 pub use record::{DecodeError, Kind, Record, Stamp};
-pub use store::{JournalError, Options, Restored, Store, StoreBackend, StoredCommand, StoredStep};
+pub use store::{
+    JournalError, Options, Restored, Store, StoreBackend, StoredCommand, StoredSend, StoredStep,
+};
 pub use writer::{Full, Journal, JournalEvent, Listener, open};
 
 /// Name of the database in the journal's folder.

@@ -6,6 +6,7 @@
 //! never change. What is read from a disk is never trusted: decoding gives an error, never a panic.
 
 mod v1;
+mod v2;
 
 #[cfg(test)]
 mod tests;
@@ -13,8 +14,9 @@ mod tests;
 use crate::clock::{ClockTrust, Now, Tick};
 use crate::domain::Entry;
 
-/// The payload version that this program writes.
-const VERSION: u8 = 1;
+/// The newest payload version that this program knows. An entry is written in the oldest version
+/// that has it, so that an older program reads as much as it can.
+const VERSION: u8 = 2;
 
 /// Bytes of the checksum at the end of a payload.
 const CHECKSUM_BYTES: usize = 4;
@@ -42,10 +44,14 @@ pub enum Kind {
     Event,
     /// The journal gave up a range of records.
     Dropped,
+    /// A goal that an operator put or took away.
+    Goal,
+    /// What was learned of a sensor.
+    Learned,
 }
 
 /// Every kind with its stored code and its word. Codes never change and are never used again.
-const KINDS: [(Kind, i64, &str); 10] = [
+const KINDS: [(Kind, i64, &str); 12] = [
     (Kind::Boot, 1, "boot"),
     (Kind::Reading, 2, "reading"),
     (Kind::Faults, 3, "faults"),
@@ -56,6 +62,8 @@ const KINDS: [(Kind, i64, &str); 10] = [
     (Kind::Mode, 8, "mode"),
     (Kind::Event, 9, "event"),
     (Kind::Dropped, 10, "dropped"),
+    (Kind::Goal, 11, "goal"),
+    (Kind::Learned, 12, "learned"),
 ];
 
 impl Kind {
@@ -98,6 +106,8 @@ impl Kind {
             Entry::Mode { .. } => Kind::Mode,
             Entry::Event { .. } => Kind::Event,
             Entry::Dropped { .. } => Kind::Dropped,
+            Entry::Goal { .. } => Kind::Goal,
+            Entry::Learned(_) => Kind::Learned,
         }
     }
 }
@@ -245,10 +255,18 @@ impl Record {
 
 fn encode(entry: &Entry) -> Vec<u8> {
     // Most payloads are readings of some 30 bytes: one allocation for them.
-    let mut start = Vec::with_capacity(64);
-    start.push(VERSION);
-    let mut payload = postcard::to_extend(&v1::Entry::from(entry), start)
-        .expect("a growing Vec takes every type that derives Serialize with known lengths");
+    let start = |version| {
+        let mut bytes = Vec::with_capacity(64);
+        bytes.push(version);
+        bytes
+    };
+    let written = match (v1::Entry::of(entry), v2::Entry::of(entry)) {
+        (Some(body), _) => postcard::to_extend(&body, start(1)),
+        (None, Some(body)) => postcard::to_extend(&body, start(2)),
+        (None, None) => unreachable!("every entry has a version"),
+    };
+    let mut payload =
+        written.expect("a growing Vec takes every type that derives Serialize with known lengths");
     let checksum = crc32fast::hash(&payload);
     payload.extend_from_slice(&checksum.to_le_bytes());
     payload
@@ -267,13 +285,19 @@ fn decode(payload: &[u8]) -> Result<Entry, DecodeError> {
     if found != computed {
         return Err(DecodeError::Checksum { found, computed });
     }
-    if version != VERSION {
-        return Err(DecodeError::Version { found: version });
+    match version {
+        1 => whole::<v1::Entry>(version, body).map(Entry::from),
+        2 => whole::<v2::Entry>(version, body).map(Entry::from),
+        found => Err(DecodeError::Version { found }),
     }
-    let (entry, rest) = postcard::take_from_bytes::<v1::Entry>(body)
+}
+
+/// A body to its last byte.
+fn whole<T: serde::de::DeserializeOwned>(version: u8, body: &[u8]) -> Result<T, DecodeError> {
+    let (entry, rest) = postcard::take_from_bytes::<T>(body)
         .map_err(|source| DecodeError::Body { version, source })?;
     if !rest.is_empty() {
         return Err(DecodeError::Trailing { bytes: rest.len() });
     }
-    Ok(entry.into())
+    Ok(entry)
 }

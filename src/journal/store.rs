@@ -28,7 +28,7 @@ use crate::limits::{
 };
 
 pub(super) use restore::record_of;
-pub use restore::{Restored, StoredCommand, StoredStep};
+pub use restore::{Restored, StoredCommand, StoredSend, StoredStep};
 pub(super) use schema::open_immutable;
 
 /// What the configuration says about the journal.
@@ -474,7 +474,8 @@ fn insert(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
 /// Side tables that follow from a record, in its own transaction.
 fn follow(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
     use restore::{Role, clear, put, put_command};
-    if !matches!(record.kind, Kind::Command | Kind::Step | Kind::Hold | Kind::Mode) {
+    let kept = [Kind::Command, Kind::Step, Kind::Hold, Kind::Mode, Kind::Goal, Kind::Learned];
+    if !kept.contains(&record.kind) {
         return Ok(());
     }
     let Ok(entry) = record.entry() else {
@@ -489,6 +490,8 @@ fn follow(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
         Entry::Mode { actuator, .. } => put(connection, Role::Mode, &actuator, record),
         Entry::Hold { actuator, for_ms: 0 } => clear(connection, Role::Hold, &actuator),
         Entry::Hold { actuator, .. } => put(connection, Role::Hold, &actuator, record),
+        Entry::Goal { name, .. } => put(connection, Role::Goal, &name, record),
+        Entry::Learned(learned) => put(connection, Role::Learned, &learned.sensor, record),
         // A refused step changed nothing outside.
         Entry::Step { state: StepState::Refused, .. } => Ok(()),
         Entry::Step { actuator, setting, state, off_after_ms, .. } => {

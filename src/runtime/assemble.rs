@@ -11,9 +11,9 @@ use tokio::sync::mpsc;
 use super::{JournalInbox, MindParts, Parts, Service, journal_inbox};
 use crate::agent::{Agent, Resumed, ResumedStep};
 use crate::clock::{Clock, ClockTrust, Now};
-use crate::config::{self, ActuatorKind, Config, Mode};
+use crate::config::{self, ActuatorKind, Config, Mode, goal_from_json};
 use crate::domain::{Setting, Severity, StepState};
-use crate::journal::{self, Journal, JournalError, Restored};
+use crate::journal::{self, Journal, JournalError, Restored, StoredSend};
 use crate::limits;
 use crate::link::Endpoint;
 use crate::mind::catalog::Store;
@@ -130,13 +130,39 @@ fn resume(config: &Config, restored: &Restored, now: Now) -> Resumed {
             pulse_open: open,
         }
     });
+    let goals = restored.goals.iter().filter_map(|(_, name, put)| {
+        let Some(text) = put else { return Some((name.clone(), None)) };
+        let json = serde_json::from_str(text).ok()?;
+        // A goal about a sensor that is gone: the file's own stays in force.
+        match goal_from_json(&json, config) {
+            Ok(goal) => Some((name.clone(), Some(goal))),
+            Err(reason) => {
+                tracing::warn!(goal = name, reason, "a goal of an operator is not taken over");
+                None
+            }
+        }
+    });
     Resumed {
+        goals: goals.collect(),
+        sent: restored.sent.iter().filter_map(|one| sent(one, now)).collect(),
+        learned: restored.learned.clone(),
         next_seq: restored.next_seq,
         commands: commands.collect(),
         modes: modes.collect(),
         holds: holds.filter(|(_, left)| !left.is_zero()).collect(),
         steps: steps.collect(),
     }
+}
+
+/// How long ago a message went out, where that is within an hour. By the wall clock where both
+/// moments are trusted; else the time without power counts as none: the cautious side.
+fn sent(one: &StoredSend, now: Now) -> Option<(String, Duration)> {
+    let trusted = one.trust == ClockTrust::Synced && now.trust == ClockTrust::Synced;
+    let ago_ms = match trusted {
+        true => u64::try_from(now.unix_ms.saturating_sub(one.unix_ms)).unwrap_or(0),
+        false => one.before_end_ms?,
+    };
+    (ago_ms < 3_600_000).then(|| (one.actuator.clone(), Duration::from_millis(ago_ms)))
 }
 
 fn mode(word: &str) -> Option<Mode> {

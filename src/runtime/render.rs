@@ -56,7 +56,13 @@ pub fn report(device: &DeviceName, boot: u64, now: Now, report: &Report) -> Opti
                 json!({
                     "name": goal.name,
                     "satisfied": goal.satisfied,
-                    "gap": goal.gap.map(|gap| (gap * 1000.0).round() / 1000.0),
+                    "gap": goal.gap.map(rounded),
+                    "forecast_gap": goal.forecast_gap.map(rounded),
+                    "share": {
+                        "hour": goal.share[0].map(rounded),
+                        "day": goal.share[1].map(rounded),
+                        "week": goal.share[2].map(rounded),
+                    },
                     "since": goal.since_unix_ms.map(journal::rfc3339),
                 })
             });
@@ -94,6 +100,11 @@ pub fn report(device: &DeviceName, boot: u64, now: Now, report: &Report) -> Opti
     };
     let payload = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
     Some(Rendered { topic: topic.build(device), payload, retain, class })
+}
+
+/// To a thousandth.
+fn rounded(number: f64) -> f64 {
+    (number * 1000.0).round() / 1000.0
 }
 
 /// Another board's boot id, if the status of our name is not ours. A retained one is our own past.

@@ -143,7 +143,8 @@ fn timeless(effect: Effect) -> Option<Effect> {
             Some(Effect::Record { seq, entry: Entry::Decision(decision) })
         }
         Effect::Report { report: Report::Goals(_) | Report::Decision { .. }, .. } => None,
-        Effect::Ask(_) => None,
+        // What was learned knows the usual day.
+        Effect::Record { entry: Entry::Learned(_), .. } | Effect::Ask(_) => None,
         other => Some(other),
     }
 }

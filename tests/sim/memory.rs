@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use outpost::agent::{Resumed, ResumedStep};
 use outpost::clock::{ClockTrust, Now};
-use outpost::config::Mode;
-use outpost::domain::{CommandState, Decider, Entry, Setting, StepState};
+use outpost::config::{Config, Mode, goal_from_json};
+use outpost::domain::{CommandState, Decider, Entry, Learned, Setting, StepState};
 
 use crate::scene::{Kind, Scene};
 
@@ -29,6 +29,10 @@ pub struct Memory {
     holds: BTreeMap<String, (i64, u64)>,
     steps: BTreeMap<String, (Setting, StepState, Decider)>,
     pulses: BTreeMap<String, ()>,
+    goals: BTreeMap<String, (u64, Option<String>)>,
+    learned: BTreeMap<String, Learned>,
+    /// Messages to devices, with the wall time as it was believed.
+    sent: VecDeque<(String, i64)>,
 }
 
 impl Memory {
@@ -78,8 +82,20 @@ impl Memory {
             Entry::Hold { actuator, for_ms } => {
                 self.holds.insert(actuator, (unix_ms + for_ms as i64, for_ms));
             }
+            Entry::Goal { name, put } => {
+                self.goals.insert(name, (self.stored, put));
+            }
+            Entry::Learned(learned) => {
+                self.learned.insert(learned.sensor.clone(), *learned);
+            }
             Entry::Step { state: StepState::Refused, .. } => {}
             Entry::Step { actuator, setting, state, off_after_ms, by, .. } => {
+                if matches!(state, StepState::Intended | StepState::Sent) {
+                    self.sent.push_back((actuator.clone(), unix_ms));
+                    if self.sent.len() > 2000 {
+                        self.sent.pop_front();
+                    }
+                }
                 if setting == Setting::On && off_after_ms.is_some() {
                     self.pulses.insert(actuator.clone(), ());
                 } else if setting == Setting::Off && state == StepState::Confirmed {
@@ -92,7 +108,7 @@ impl Memory {
         Ok(())
     }
 
-    pub fn resume(&self, scene: &Scene, now: Now) -> Resumed {
+    pub fn resume(&self, scene: &Scene, config: &Config, now: Now) -> Resumed {
         let commands = self.commands.iter().filter_map(|((kind, id), one)| {
             let state = *one.states.last()?;
             Some((kind.clone(), id.clone(), state, one.reason.clone(), one.unix_ms))
@@ -119,7 +135,23 @@ impl Memory {
                 pulse_open: self.pulses.contains_key(name) || (pulse && *setting == Setting::On),
             }
         });
+        let mut goals: Vec<_> = self.goals.iter().collect();
+        goals.sort_by_key(|(_, (seq, _))| *seq);
+        let goals = goals.into_iter().map(|(name, (_, put))| {
+            let goal = put.as_ref().map(|text| {
+                let json = serde_json::from_str(text).expect("as it was stored");
+                goal_from_json(&json, config).expect("a goal that was taken once")
+            });
+            (name.clone(), goal)
+        });
+        let sent = self.sent.iter().filter_map(|(name, at)| {
+            let ago = u64::try_from(now.unix_ms - at).unwrap_or(0);
+            (ago < 3_600_000).then(|| (name.clone(), Duration::from_millis(ago)))
+        });
         Resumed {
+            goals: goals.collect(),
+            learned: self.learned.values().cloned().collect(),
+            sent: sent.collect(),
             next_seq: self.stored + 1,
             commands: commands.collect(),
             modes: modes.collect(),

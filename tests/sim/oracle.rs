@@ -20,6 +20,9 @@ pub struct Known {
     pub last_sent: Option<(Setting, u64)>,
     /// Messages of the last hour.
     pub sent_times: VecDeque<u64>,
+    /// How many messages of the hour before the last start there were, and when that was.
+    pub sent_before: usize,
+    pub restarted: u64,
 }
 
 #[derive(Clone, Default)]
@@ -147,12 +150,13 @@ impl Oracle {
     }
 
     /// Nothing is known after a start.
-    pub fn restart(&mut self) {
+    pub fn restart(&mut self, now: u64) {
         for known in &mut self.devices {
             (known.setting, known.last_sent) = (None, None);
             known.flying.clear();
-            // The limit an hour counts from the start: the agent's memory of it ends with its life.
-            known.sent_times.clear();
+            // What the agent counts of its last life depends on the wall clock, which jumps.
+            known.sent_before = known.sent_times.len();
+            known.restarted = now;
         }
         for sensed in &mut self.sensors {
             sensed.value = None;
@@ -190,7 +194,9 @@ impl Oracle {
                 .any(|atoms| atoms.iter().any(|atom| atom.device() == Some(rule.device)));
             // Beyond its limit an hour it stays as it is, and that is said once.
             let known = &self.devices[rule.device];
-            let full = known.sent_times.len() >= scene.devices[rule.device].per_hour as usize;
+            let before = if now - known.restarted < 3_600_000 { known.sent_before } else { 0 };
+            let sent = known.sent_times.len() + before;
+            let full = sent >= scene.devices[rule.device].per_hour as usize;
             if first == Some(index) && holds && moved && !locked && !full {
                 due.push((rule.device, rule.set.clone(), format!("rule {index} holds")));
             }

@@ -80,6 +80,10 @@ impl Sim {
                 kind = *self.rng.pick(&["approve", "deny"]);
                 payload = format!("{{\"approval\":\"{}\"}}", self.approval);
             }
+            11 | 12 => {
+                kind = "goal";
+                payload = self.some_goal();
+            }
             5 => payload = MARKER.as_bytes().to_vec().iter().map(|b| *b as char).collect(),
             6 => kind = "dance",
             7 => id = format!("{MARKER}\n\u{0}ü {number}"),
@@ -89,6 +93,33 @@ impl Sim {
             _ => {}
         }
         (kind.into(), id, payload.into_bytes(), self.rng.chance(0.1))
+    }
+
+    /// A goal to put or to take away, of any kind, or nonsense.
+    fn some_goal(&mut self) -> String {
+        let sensor = self.rng.index(self.scene.sensors.len());
+        let sensor = self.scene.sensors[sensor].name.clone();
+        let name = format!("extra {}", self.rng.int(0, 2));
+        let low = self.rng.int(10, 40);
+        let high = low + self.rng.int(1, 15);
+        // Goals that know the time of day follow the wall clock, as they should.
+        let timed = self.plan.crashes;
+        let aim = match self.rng.int(0, 7) {
+            0 if timed => {
+                format!("\"reach\":{{\"sensor\":\"{sensor}\",\"min\":{low},\"by\":\"08:30\"}}")
+            }
+            1 => format!("\"avoid\":{{\"sensor\":\"{sensor}\",\"min\":{low},\"max\":{high}}}"),
+            2 => format!("\"minimise\":\"{}\"", self.rng.pick(&["cost", "switching"])),
+            3 if timed => format!(
+                "\"follow\":{{\"sensor\":\"{sensor}\",\"within\":2,\
+                 \"schedule\":{{\"06:00\":{high},\"08:00\":{low}}}}}"
+            ),
+            4 => format!("\"keep\":{{\"sensor\":\"mood\",\"min\":{low}}}"),
+            5 => return "{\"remove\":\"goal 0\"}".into(),
+            6 => return format!("{{\"remove\":\"{name}\"}}"),
+            _ => format!("\"keep\":{{\"sensor\":\"{sensor}\",\"min\":{low},\"max\":{high}}}"),
+        };
+        format!("{{\"put\":{{\"name\":\"{name}\",{aim}}}}}")
     }
 
     /// Faults end: everything lives, the link is there, the mode is the configured one.
@@ -110,6 +141,20 @@ impl Sim {
             let name = &self.scene.devices[index].name;
             let payload = format!("{{\"mode\":\"act\",\"actuator\":\"{name}\"}}");
             self.command("mode", &format!("calm-{index}"), &payload)?;
+        }
+        // What people wanted beside the file is over.
+        for number in 0..3 {
+            let payload = format!("{{\"remove\":\"extra {number}\"}}");
+            self.command("goal", &format!("calm-extra-{number}"), &payload)?;
+        }
+        if let Some(goal) = self.scene.goals.first().cloned() {
+            let (min, max) = (goal.min, goal.max);
+            let sensor = &self.scene.sensors[goal.sensor].name;
+            let payload = format!(
+                "{{\"put\":{{\"name\":\"goal 0\",\"keep\":{{\"sensor\":\"{sensor}\",\
+                 \"min\":{min},\"max\":{max}}}}}}}"
+            );
+            self.command("goal", "calm-goal", &payload)?;
         }
         self.mode = self.scene.mode.into();
         Ok(())

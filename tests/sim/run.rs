@@ -322,8 +322,8 @@ impl Sim {
     fn start(&mut self) -> Result<(), String> {
         self.life += 1;
         self.born = self.now;
-        self.oracle.restart();
-        let resumed = self.memory.resume(&self.scene, self.clock());
+        self.oracle.restart(self.now);
+        let resumed = self.memory.resume(&self.scene, &self.config, self.clock());
         self.next_seq = resumed.next_seq;
         let boot = Rng::new(self.plan.seed, 100 + self.life).next();
         let (agent, effects) = Agent::new(self.config.clone(), resumed, boot, self.clock());

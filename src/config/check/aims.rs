@@ -1,21 +1,62 @@
-//! `[[goal]]`.
+//! `[[goal]]`, and a goal that an operator puts at run time. What two goals want at once that
+//! cannot be is said by `conflicts`.
 
+use super::conflict::conflict;
 use super::section::Section;
+use super::units::minute_of_day;
 use super::{Checker, Raw, all, quoted};
+use super::{Node, Source, Strictness};
+use crate::board::Profiles;
 use crate::config::SensorKind;
-use crate::config::checked::{Aim, Goal};
+use crate::config::checked::{Aim, Config, Goal, Least};
 use crate::domain::SensorId;
-use crate::limits::{GOALS_MAX, TITLE_BYTES_MAX};
+use crate::limits::{GOALS_MAX, SCHEDULE_LINES_MAX, TITLE_BYTES_MAX};
 
 /// What a goal can want, `keep` first.
 const AIMS: [&str; 5] = ["keep", "reach", "avoid", "minimise", "follow"];
+
+/// Bounds of which one may be missing.
+type Bounds = (Option<f64>, Option<f64>);
+
+/// Reads a goal as the `goal` command says it: the keys of `[[goal]]` as JSON.
+///
+/// # Errors
+/// The first things that are wrong, in a sentence.
+pub fn goal_from_json(json: &serde_json::Value, config: &Config) -> Result<Goal, String> {
+    let node = Node::from_json(json).ok_or("a goal is an object")?;
+    let Raw::Table(table) = &node.raw else { return Err("a goal is an object".into()) };
+    let empty = Source::parse("the command", "").map_err(|_| "the empty file".to_owned())?;
+    let mut checker = Checker::new(&empty, Strictness::Check, Profiles::embedded().host());
+    for (id, sensor) in (0..).zip(&config.sensors) {
+        checker.declare_sensor(&sensor.name, id, Some(sensor.kind));
+    }
+    for (id, actuator) in (0..).zip(&config.actuators) {
+        checker.declare_actuator(&actuator.name, id, Some(&actuator.kind));
+    }
+    let goal = checker.goal(Section::root(table), &mut Vec::new());
+    let faults = checker.faults.iter().take(3);
+    let words = faults.map(|one| format!("{}: {}; allowed: {}", one.key, one.found, one.allowed));
+    let words: Vec<String> = words.collect();
+    match goal {
+        Some(goal) if words.is_empty() => Ok(goal),
+        _ if words.is_empty() => Err("it is about something that is faulty itself".into()),
+        _ => Err(words.join("; ")),
+    }
+}
 
 impl Checker<'_> {
     pub(super) fn goals(&mut self, top: &mut Section<'_>) -> Vec<Goal> {
         let mut names = Vec::new();
         let mut goals = Vec::new();
         for section in top.elements(self, "goal", GOALS_MAX) {
-            goals.push(self.goal(section, &mut names));
+            let spot = section.own_spot();
+            let goal = self.goal(section, &mut names);
+            for other in goals.iter().flatten() {
+                if let Some(text) = goal.as_ref().and_then(|goal| conflict(goal, other)) {
+                    self.warn(&spot, text);
+                }
+            }
+            goals.push(goal);
         }
         all(goals)
     }
@@ -80,13 +121,17 @@ impl Checker<'_> {
         let form = "exactly one of keep, reach, avoid, minimise, follow";
         match present.as_slice() {
             ["keep"] => self.keep(section),
-            [kind] => self.later(section, kind),
+            ["reach"] => self.reach(section),
+            ["avoid"] => self.avoid(section),
+            ["minimise"] => self.minimise(section),
+            ["follow"] => self.follow(section),
             [] => {
                 section.missing(self, "keep", form);
                 None
             }
             several => {
-                section.fault(self, several[1], several.join(" and "), form);
+                let second = several.get(1).copied().unwrap_or("keep");
+                section.fault(self, second, several.join(" and "), form);
                 None
             }
         }
@@ -95,52 +140,123 @@ impl Checker<'_> {
     fn keep(&mut self, section: &mut Section<'_>) -> Option<Aim> {
         let form = "a table such as { sensor = \"air_temperature\", min = 18, max = 26 }";
         let mut keep = section.table(self, "keep", form)?;
-        let name = keep.required_text(self, "sensor", "the name of a sensor");
-        let sensor = name.and_then(|name| self.known_sensor(&keep, "sensor", name));
-        let number = match sensor {
-            Some((_, kind)) if kind != SensorKind::Number => {
-                let found = format!("{}, which is no number", quoted(name.unwrap_or_default()));
-                keep.fault(self, "sensor", found, "a sensor with type = \"number\"");
-                false
-            }
-            _ => true,
-        };
-        let (had_min, had_max) = (keep.has("min"), keep.has("max"));
-        let min = keep.number(self, "min", "a number in the sensor's unit", |_| true);
-        let max = keep.number(self, "max", "a number in the sensor's unit", |_| true);
-        if !had_min && !had_max {
-            keep.missing(self, "min", "`min`, `max` or both");
-            return None;
-        }
-        let mut good = number && had_min == min.is_some() && had_max == max.is_some();
-        if let (Some(min), Some(max)) = (min, max)
-            && min >= max
-        {
-            keep.fault(self, "max", format!("{max} with `min` = {min}"), "a number above `min`");
-            good = false;
-        }
+        let sensor = self.number_sensor(&mut keep);
+        let bounds = self.bounds(&mut keep);
         keep.finish(self);
-        let (id, _) = sensor?;
-        good.then_some(Aim::Keep { sensor: SensorId(id), min, max })
+        let (sensor, (min, max)) = (sensor?, bounds?);
+        Some(Aim::Keep { sensor, min, max })
     }
 
-    /// A kind of goal that this version reads and does not pursue: its sensor must exist.
-    fn later(&mut self, section: &mut Section<'_>, kind: &'static str) -> Option<Aim> {
-        let spot = section.spot(kind);
-        self.warn(&spot, format!("`{kind}` is not pursued by this version yet"));
-        if let Some(node) = section.get(kind)
-            && let Raw::Table(table) = &node.raw
-            && let Some(sensor) = table.get("sensor")
-        {
-            let form = "the name of a sensor";
-            let inner = section.table(self, kind, form)?;
-            match &sensor.raw {
-                Raw::Text(name) => {
-                    self.known_sensor(&inner, "sensor", name);
-                }
-                raw => inner.fault(self, "sensor", raw.words(), form),
+    fn reach(&mut self, section: &mut Section<'_>) -> Option<Aim> {
+        let form = "a table such as { sensor = \"tank_level\", min = 80, by = \"06:00\" }";
+        let mut reach = section.table(self, "reach", form)?;
+        let sensor = self.number_sensor(&mut reach);
+        let bounds = self.bounds(&mut reach);
+        let by = self.time_of_day(&mut reach, "by");
+        reach.finish(self);
+        let (sensor, (min, max), by_minute) = (sensor?, bounds?, by?);
+        Some(Aim::Reach { sensor, min, max, by_minute })
+    }
+
+    fn avoid(&mut self, section: &mut Section<'_>) -> Option<Aim> {
+        let form = "a table such as { sensor = \"load\", min = 40, max = 60 }";
+        let mut avoid = section.table(self, "avoid", form)?;
+        let sensor = self.number_sensor(&mut avoid);
+        let bounds = self.bounds(&mut avoid);
+        avoid.finish(self);
+        let (sensor, (min, max)) = (sensor?, bounds?);
+        Some(Aim::Avoid { sensor, min, max })
+    }
+
+    fn minimise(&mut self, section: &mut Section<'_>) -> Option<Aim> {
+        let words = [("cost", Least::Cost), ("switching", Least::Switching)];
+        section.word(self, "minimise", &words).map(Aim::Minimise)
+    }
+
+    fn follow(&mut self, section: &mut Section<'_>) -> Option<Aim> {
+        let form =
+            "a table such as { sensor = \"air\", schedule = { \"06:00\" = 20 }, within = 1 }";
+        let mut follow = section.table(self, "follow", form)?;
+        let sensor = self.number_sensor(&mut follow);
+        let within = match follow.has("within") {
+            true => follow.number(self, "within", "a number above 0", |n| n > 0.0),
+            false => {
+                follow.missing(self, "within", "how far is near enough, in the sensor's unit");
+                None
+            }
+        };
+        let schedule = self.schedule(&mut follow);
+        follow.finish(self);
+        Some(Aim::Follow { sensor: sensor?, schedule: schedule?, within: within? })
+    }
+
+    fn schedule(&mut self, follow: &mut Section<'_>) -> Option<Vec<(u16, f64)>> {
+        let form = "a table of times and values, such as { \"06:00\" = 20, \"22:00\" = 17 }";
+        if !follow.has("schedule") {
+            follow.missing(self, "schedule", form);
+            return None;
+        }
+        let table = follow.table(self, "schedule", form)?;
+        let count = table.entries().count();
+        if count == 0 || count > SCHEDULE_LINES_MAX {
+            let allowed = format!("1 to {SCHEDULE_LINES_MAX} times");
+            follow.fault(self, "schedule", format!("{count} times"), &allowed);
+            return None;
+        }
+        let mut lines = Vec::new();
+        for (time, node) in table.entries() {
+            match (minute_of_day(time), super::section::number_of(node)) {
+                (Some(minute), Some(value)) => lines.push((minute, value)),
+                (None, _) => table.fault(self, time, quoted(time), "a time such as \"06:00\""),
+                (_, None) => table.fault(self, time, node.raw.words(), "a number"),
             }
         }
-        Some(Aim::Later { kind })
+        lines.sort_by_key(|(minute, _)| *minute);
+        (lines.len() == count).then_some(lines)
+    }
+
+    fn time_of_day(&mut self, section: &mut Section<'_>, key: &'static str) -> Option<u16> {
+        let form = "a local time such as \"06:00\"";
+        let text = section.required_text(self, key, form)?;
+        let minute = minute_of_day(text);
+        if minute.is_none() {
+            section.fault(self, key, quoted(text), form);
+        }
+        minute
+    }
+
+    /// `sensor`, which must be a number.
+    fn number_sensor(&mut self, section: &mut Section<'_>) -> Option<SensorId> {
+        let name = section.required_text(self, "sensor", "the name of a sensor")?;
+        let (id, kind) = self.known_sensor(section, "sensor", name)?;
+        if kind != SensorKind::Number {
+            let found = format!("{}, which is no number", quoted(name));
+            section.fault(self, "sensor", found, "a sensor with type = \"number\"");
+            return None;
+        }
+        Some(SensorId(id))
+    }
+
+    /// `min`, `max` or both, in order.
+    fn bounds(&mut self, section: &mut Section<'_>) -> Option<Bounds> {
+        let (had_min, had_max) = (section.has("min"), section.has("max"));
+        let min = section.number(self, "min", "a number in the sensor's unit", |_| true);
+        let max = section.number(self, "max", "a number in the sensor's unit", |_| true);
+        if !had_min && !had_max {
+            section.missing(self, "min", "`min`, `max` or both");
+            return None;
+        }
+        if let (Some(low), Some(high)) = (min, max)
+            && low >= high
+        {
+            section.fault(
+                self,
+                "max",
+                format!("{high} with `min` = {low}"),
+                "a number above `min`",
+            );
+            return None;
+        }
+        (had_min == min.is_some() && had_max == max.is_some()).then_some((min, max))
     }
 }

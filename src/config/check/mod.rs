@@ -3,6 +3,7 @@
 
 mod actuators;
 mod aims;
+mod conflict;
 mod lines;
 mod plain;
 mod section;
@@ -12,6 +13,8 @@ mod units;
 mod wishes;
 
 use std::collections::BTreeMap;
+
+pub use aims::goal_from_json;
 
 use super::checked::{Actuator, ActuatorKind, Config, Dialect, Sensor, SensorKind};
 use super::fault::{Fault, Faults, Strictness, Warning};

@@ -259,6 +259,18 @@ impl<'t> Section<'t> {
         found.map(|(_, value)| *value)
     }
 
+    /// Yes or no; `None` where absent or faulty.
+    pub(super) fn yes_or_no(&mut self, c: &mut Checker<'_>, key: &'static str) -> Option<bool> {
+        let node = self.get(key)?;
+        match node.reread().as_ref().unwrap_or(&node.raw) {
+            Raw::Bool(yes) => Some(*yes),
+            _ => {
+                self.wrong_type(c, key, node, "true or false");
+                None
+            }
+        }
+    }
+
     /// A list; one of the environment is written as in TOML.
     pub(super) fn list(
         &mut self,

@@ -74,13 +74,15 @@ impl Checker<'_> {
         }
         let range_ms = EVERY_MS_MIN..=EVERY_MS_MAX;
         let every = section.duration_or(self, "every", range_ms, EVERY_MS_DEFAULT);
+        let learn = section.yes_or_no(self, "learn").unwrap_or(true);
         let unit = unit.to_owned();
         section.finish(self);
         if self.count() > before {
             return None;
         }
         let (name, kind) = (name?.to_owned(), kind?);
-        Some(Sensor { name, port: port?, field, kind, map, scale, offset, unit, range, every })
+        let port = port?;
+        Some(Sensor { name, port, field, kind, map, scale, offset, unit, range, every, learn })
     }
 
     /// How many faults there are by now.

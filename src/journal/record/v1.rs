@@ -281,10 +281,11 @@ impl From<Decision> for domain::Decision {
     }
 }
 
-impl From<&domain::Entry> for Entry {
-    fn from(entry: &domain::Entry) -> Entry {
+impl Entry {
+    /// `None` for an entry of a kind that came later.
+    pub(super) fn of(entry: &domain::Entry) -> Option<Entry> {
         use domain::Entry as From;
-        match entry.clone() {
+        Some(match entry.clone() {
             From::Boot { version, mode } => Entry::Boot { version, mode },
             From::Reading { sensor, value } => Entry::Reading { sensor, value: (&value).into() },
             From::Faults { source, kind, count, found } => {
@@ -308,7 +309,8 @@ impl From<&domain::Entry> for Entry {
                 Entry::Event { kind, text, severity: severity.into() }
             }
             From::Dropped { first, last, reason } => Entry::Dropped { first, last, reason },
-        }
+            From::Goal { .. } | From::Learned(_) => return None,
+        })
     }
 }
 

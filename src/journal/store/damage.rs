@@ -52,6 +52,8 @@ impl Saved {
             match record.entry() {
                 Ok(Entry::Mode { actuator, .. }) => roles.push((Role::Mode, actuator, record)),
                 Ok(Entry::Hold { actuator, .. }) => roles.push((Role::Hold, actuator, record)),
+                Ok(Entry::Goal { name, .. }) => roles.push((Role::Goal, name, record)),
+                Ok(Entry::Learned(one)) => roles.push((Role::Learned, one.sensor, record)),
                 Ok(Entry::Step { actuator, off_after_ms, .. }) => {
                     roles.push((Role::Step, actuator.clone(), record));
                     if off_after_ms.is_some() {

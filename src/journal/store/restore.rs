@@ -1,13 +1,14 @@
 //! What a start needs to know, from small tables: nothing here walks through the records.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::record::{Kind, Record, trust_code, trust_from_code};
 use super::stored;
 use crate::clock::ClockTrust;
-use crate::domain::{CommandState, Decider, Entry, Setting, StepState};
+use crate::domain::{CommandState, Decider, Entry, Learned, Setting, StepState};
 use crate::limits::{
     COMMAND_ID_KEPT_MS, COMMAND_IDS_MAX, JOURNAL_LATEST_ROWS_MAX, JOURNAL_OPEN_RECORDS,
+    JOURNAL_SENT_RECORDS,
 };
 
 /// The journal as the last run left it.
@@ -27,6 +28,12 @@ pub struct Restored {
     pub pulses_on: Vec<String>,
     /// The last step of each actuator that was not refused.
     pub last_steps: Vec<StoredStep>,
+    /// Goals that operators put (as JSON) or took away, each with its record's sequence.
+    pub goals: Vec<(u64, String, Option<String>)>,
+    /// What was learned, by sensor.
+    pub learned: Vec<Learned>,
+    /// Messages to actuators among the last records, oldest first, for the limit an hour.
+    pub sent: Vec<StoredSend>,
     /// The highest trusted wall time that was ever stored, in milliseconds since 1970; 0: none.
     pub floor_unix_ms: i64,
     /// The last run ended by `close`, or there was none.
@@ -53,6 +60,20 @@ pub struct StoredCommand {
     pub reason: String,
     /// Wall time of that state, in milliseconds since 1970.
     pub unix_ms: i64,
+}
+
+/// A message to an actuator that went out, or was about to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSend {
+    /// The actuator's name.
+    pub actuator: String,
+    /// Wall time, in milliseconds since 1970, as it was believed then.
+    pub unix_ms: i64,
+    /// How far it was believed.
+    pub trust: ClockTrust,
+    /// How long before the last record of the same start it was, in milliseconds; `None`: it was
+    /// of an earlier start.
+    pub before_end_ms: Option<u64>,
 }
 
 /// The last step of an actuator.
@@ -83,6 +104,8 @@ pub(super) enum Role {
     Mode,
     Hold,
     Pulse,
+    Goal,
+    Learned,
 }
 
 impl Role {
@@ -92,6 +115,8 @@ impl Role {
             Role::Mode => 2,
             Role::Hold => 3,
             Role::Pulse => 4,
+            Role::Goal => 5,
+            Role::Learned => 6,
         }
     }
 }
@@ -135,8 +160,40 @@ pub(super) fn look(connection: &Connection) -> rusqlite::Result<Restored> {
     for record in latest(connection)? {
         restored.take(&record);
     }
+    restored.goals.sort_by_key(|(seq, ..)| *seq);
     restored.pulses_on = pulses(connection)?;
+    restored.sent = sent(connection, restored.next_seq)?;
     Ok(restored)
+}
+
+/// Messages to actuators among the last `JOURNAL_SENT_RECORDS` records. A step that cannot be read
+/// is passed over: the limit is a courtesy to motors, not an interlock.
+fn sent(connection: &Connection, next_seq: u64) -> rusqlite::Result<Vec<StoredSend>> {
+    let end: Option<(i64, i64)> = connection
+        .query_row("SELECT boot, mono_ms FROM record ORDER BY seq DESC LIMIT 1", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    let Some((boot, end_ms)) = end else { return Ok(Vec::new()) };
+    let mut statement = connection.prepare(
+        "SELECT seq, boot, mono_ms, unix_ms, trust, kind, payload FROM record
+         WHERE seq >= ?1 AND kind = ?2 ORDER BY seq",
+    )?;
+    let first = next_seq.saturating_sub(JOURNAL_SENT_RECORDS);
+    let rows = statement.query_map(params![stored(first), Kind::Step.code()], record_of)?;
+    let mut sent = Vec::new();
+    for record in rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten() {
+        let Ok(Entry::Step { actuator, state: StepState::Intended | StepState::Sent, .. }) =
+            record.entry()
+        else {
+            continue;
+        };
+        let same = record.boot == boot.cast_unsigned();
+        let before_end_ms = same.then(|| end_ms.cast_unsigned().saturating_sub(record.mono_ms));
+        let (unix_ms, trust) = (record.unix_ms, record.trust);
+        sent.push(StoredSend { actuator, unix_ms, trust, before_end_ms });
+    }
+    Ok(sent)
 }
 
 impl Restored {
@@ -161,6 +218,8 @@ impl Restored {
                 let length_ms = i64::try_from(for_ms).unwrap_or(i64::MAX);
                 self.holds.push((actuator, record.unix_ms.saturating_add(length_ms), for_ms));
             }
+            Ok(Entry::Goal { name, put }) => self.goals.push((record.seq, name, put)),
+            Ok(Entry::Learned(learned)) => self.learned.push(*learned),
             Ok(_) => {}
             // An actuator whose last state is unreadable is as one that never spoke: `at_start`
             // of the configuration decides.
@@ -202,11 +261,11 @@ pub(super) fn command_of(row: &Row<'_>) -> rusqlite::Result<StoredCommand> {
     })
 }
 
-/// The rows of the table `latest` below a role.
+/// The rows of the table `latest` but those of a role.
 pub(super) const LATEST: &str =
-    "SELECT seq, boot, mono_ms, unix_ms, trust, kind, payload FROM latest WHERE role < ?1";
+    "SELECT seq, boot, mono_ms, unix_ms, trust, kind, payload FROM latest WHERE role <> ?1";
 
-/// Last steps, modes and holds.
+/// Last steps, modes, holds, goals, learned models.
 fn latest(connection: &Connection) -> rusqlite::Result<Vec<Record>> {
     let mut statement = connection.prepare(LATEST)?;
     let rows = statement.query_map([Role::Pulse.code()], record_of)?;
