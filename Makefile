@@ -2,10 +2,11 @@
 
 CARGO_DENY_VERSION = 0.20.2
 CARGO_DEB_VERSION = 3.8.0
+MIND_MODEL = smollm2-135m-instruct-q4_0
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 PROFILE = release
 
-.PHONY: help setup demo test check lint audit size sim bench package test-package clean
+.PHONY: help setup demo test check lint audit size sim bench bench-mind package test-package clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +44,11 @@ sim: ## Runs the simulation of the agent on 10,000 seeds; SEEDS=n runs n
 
 bench: setup ## Runs the benchmarks
 	cargo bench --locked --workspace
+
+bench-mind: setup ## Decisions against llama-server: SERVER=its program CASES=file [MODEL=file]
+	@benches/mind.py --outpost $(TARGET)/release/outpost --server "$(SERVER)" --cases "$(CASES)" \
+		--model "$(or $(MODEL),$$($(TARGET)/release/outpost model info --json $(MIND_MODEL) | \
+		sed -n 's/.*"path": *"\([^"]*\)".*/\1/p'))"
 
 package: ## Makes a Debian package of each build into dist/
 	@cross/setup.sh packages

@@ -348,11 +348,29 @@ pub const MIND_OUTPUTS_MAX: u32 = 32;
 pub const MIND_SEQUENCES: u32 = 16;
 /// Most candidates of one request to the mind; more are refused.
 pub const MIND_CANDIDATES_MAX: usize = 256;
+/// Most tokens of one candidate; a longer one is refused. A candidate is a line of words, and the
+/// tree of them is walked by recursion.
+pub const MIND_CANDIDATE_TOKENS_MAX: usize = 256;
+/// Shortest prefix that is kept on disk, in tokens: shorter ones are read as fast as they are
+/// loaded.
+pub const MIND_PREFIX_KEPT_TOKENS_MIN: usize = 64;
+/// A kept prefix is loaded where it saves the reading of so many tokens; 32 take a processor of
+/// 300 tokens/s a tenth of a second, and loading a megabyte takes less.
+pub const MIND_PREFIX_GAIN_TOKENS: usize = 32;
+/// Bytes of all kept prefixes together: 7 of 400 tokens of the default model (22.5 KB a token).
+/// The one that was used longest ago goes.
+pub const MIND_PREFIX_BYTES_MAX: u64 = 64 << 20;
+/// Most files of kept prefixes, so that opening the store stays short. As above.
+pub const MIND_PREFIX_FILES_MAX: usize = 64;
+/// Most decisions that are remembered, each some 200 bytes. The oldest is forgotten.
+pub const MIND_REMEMBERED_MAX: usize = 1024;
 /// Most threads that the mind may ask for, each of them a stack and a core; more are refused.
 pub const MIND_THREADS_MAX: u16 = 64;
 /// Most decisions that wait for the mind or are being scored; a further one is refused at once,
 /// since it would be older than its deadline when its turn came.
 pub const MIND_QUEUE_MAX: usize = 8;
+/// Priority of the agent's own decisions, of 255: before an operator's questions, below an alarm's.
+pub const MIND_PRIORITY_DECISION: u8 = 128;
 /// Longest load of a model, in milliseconds: 5 minutes, for 2 GB from a slow card with its
 /// checksum. The process is ended then, and started again after the back-off.
 pub const MIND_LOAD_MS_MAX: u64 = 300_000;

@@ -13,10 +13,13 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::limits;
+use crate::mind::calibrate::{self, Bins, Judged};
 use crate::mind::catalog::Store;
 use crate::mind::ggml::LoadOptions;
 use crate::mind::gguf;
-use crate::mind::score::{Normalisation, Scorer, ScorerOptions};
+use crate::mind::remember::Remembered;
+use crate::mind::score::keep::{Identity, PrefixStore};
+use crate::mind::score::{Layout, Normalisation, Scored, Scorer, ScorerOptions};
 
 /// Arguments of `outpost decide`.
 #[derive(Args, Clone, Debug)]
@@ -27,15 +30,44 @@ pub struct DecideArgs {
     /// Adapter; this version knows none but `none`
     #[arg(long, default_value = "none")]
     adapter: String,
-    /// Remember no decisions (this version never does)
+    /// Remember no decisions: every line is asked of the model
     #[arg(long)]
     no_memory: bool,
+    /// Keep no prefixes on disk, and use none that are there
+    #[arg(long)]
+    no_prefix_cache: bool,
     /// File with one case a line, or - for standard input
     #[arg(long)]
     cases: String,
     /// Threads [default: the processor's cores, four at most]
     #[arg(long)]
     threads: Option<u16>,
+    /// Layout of the prompt: plain, chat, listed, chat-listed
+    #[arg(long, default_value = "plain", value_parser = layout)]
+    layout: Layout,
+    /// How candidates are weighed: parting, sum, mean
+    #[arg(long, default_value = "parting", value_parser = normalisation)]
+    normalisation: Normalisation,
+    /// Temperature of the probabilities [default: 1]
+    #[arg(long)]
+    temperature: Option<f64>,
+    /// Add to the summary the temperature that fits these cases best
+    #[arg(long)]
+    fit: bool,
+}
+
+fn layout(name: &str) -> Result<Layout, String> {
+    let found = Layout::NAMES.iter().find(|(known, _)| *known == name);
+    found
+        .map(|(_, layout)| *layout)
+        .ok_or_else(|| format!("allowed: {}", Layout::NAMES.map(|(known, _)| known).join(", ")))
+}
+
+fn normalisation(name: &str) -> Result<Normalisation, String> {
+    let found = Normalisation::NAMES.iter().find(|(known, _)| *known == name);
+    found.map(|(_, kind)| *kind).ok_or_else(|| {
+        format!("allowed: {}", Normalisation::NAMES.map(|(known, _)| known).join(", "))
+    })
 }
 
 /// One line of the cases; the parts that say the same as the text are not needed here.
@@ -54,20 +86,7 @@ struct Case {
 /// # Errors
 /// Where the model cannot be used, a line cannot be read, or a case does not fit.
 pub fn run(args: &DecideArgs) -> anyhow::Result<ExitCode> {
-    if args.adapter != "none" {
-        bail!("--adapter: found \"{}\", this version allows none", args.adapter);
-    }
-    let model = Store::of_environment().resolve(&args.model)?;
-    gguf::check(&model.path)?;
-    let threads = args.threads.unwrap_or_else(threads_default);
-    let options = ScorerOptions {
-        context_tokens: limits::MIND_CONTEXT_TOKENS,
-        ubatch_tokens: limits::MIND_UBATCH_TOKENS,
-        threads_decode: threads,
-        threads_prefill: threads,
-        normalisation: Normalisation::default(),
-    };
-    let mut scorer = Scorer::load(&model.path, LoadOptions::default(), options)?;
+    let mut asker = Asker::new(args)?;
     let input: Box<dyn BufRead> = if args.cases == "-" {
         Box::new(std::io::stdin().lock())
     } else {
@@ -85,20 +104,79 @@ pub fn run(args: &DecideArgs) -> anyhow::Result<ExitCode> {
         let began = Instant::now();
         let case: Case = serde_json::from_str(&text)
             .with_context(|| format!("{}, line {}", args.cases, line + 1))?;
-        let scored = scorer
-            .score(&case.prefix, &case.state, &case.candidates)
-            .with_context(|| format!("case {}, line {}", case.id, line + 1))?;
+        let (scored, remembered) =
+            asker.ask(&case).with_context(|| format!("case {}, line {}", case.id, line + 1))?;
         let p: Vec<f64> = scored.p.iter().map(|p| f64::from(*p)).collect();
         let chosen = best(&p);
         let ms = began.elapsed().as_secs_f64() * 1e3;
-        let answer =
+        let mut answer =
             json!({"id": case.id, "chosen": chosen, "p": p, "mass": scored.mass, "ms": ms});
+        if remembered {
+            answer["remembered"] = json!(true);
+        }
         writeln!(out, "{answer}")?;
         out.flush()?;
-        tally.add(&case, chosen, p[chosen], ms, scored.tokens_read);
+        asker.scorer.keep_prefix(); // nobody waits now
+        tally.add(&case, chosen, &p, ms, scored.tokens_read);
     }
-    writeln!(out, "{}", tally.summary())?;
+    writeln!(out, "{}", tally.summary(args.fit.then_some(asker.temperature)))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The model with what it keeps between cases.
+struct Asker {
+    scorer: Scorer,
+    remembered: Option<Remembered>,
+    temperature: f64,
+}
+
+impl Asker {
+    fn new(args: &DecideArgs) -> anyhow::Result<Self> {
+        if args.adapter != "none" {
+            bail!("--adapter: found \"{}\", this version allows none", args.adapter);
+        }
+        let store = Store::of_environment();
+        let model = store.resolve(&args.model)?;
+        gguf::check(&model.path)?;
+        let threads = args.threads.unwrap_or_else(threads_default);
+        let temperature = args.temperature.unwrap_or(1.0);
+        if !(calibrate::TEMPERATURE_MIN..=calibrate::TEMPERATURE_MAX).contains(&temperature) {
+            let (least, most) = (calibrate::TEMPERATURE_MIN, calibrate::TEMPERATURE_MAX);
+            bail!("--temperature: found {temperature}, allowed {least} to {most}");
+        }
+        let options = ScorerOptions {
+            context_tokens: limits::MIND_CONTEXT_TOKENS,
+            ubatch_tokens: limits::MIND_UBATCH_TOKENS,
+            threads_decode: threads,
+            threads_prefill: threads,
+            reuse: true,
+            layout: args.layout,
+            normalisation: args.normalisation,
+            temperature,
+        };
+        let mut scorer = Scorer::load(&model.path, LoadOptions::default(), options)?;
+        // A file whose checksum nobody knows cannot be told from another one.
+        if let Some(sha256) = model.sha256.filter(|_| !args.no_prefix_cache) {
+            let identity = Identity::new(&sha256, &args.adapter, args.layout.name());
+            scorer.keep_in(PrefixStore::open(&store.prefixes(), identity));
+        }
+        let remembered = (!args.no_memory).then(Remembered::default);
+        Ok(Self { scorer, remembered, temperature })
+    }
+
+    /// Scores of a case, and whether they were remembered.
+    fn ask(&mut self, case: &Case) -> anyhow::Result<(Scored, bool)> {
+        let Case { prefix, state, candidates, .. } = case;
+        let known = self.remembered.as_ref().and_then(|known| known.get(prefix, state, candidates));
+        if let Some(scored) = known {
+            return Ok((scored, true));
+        }
+        let scored = self.scorer.score(prefix, state, candidates)?;
+        if let Some(remembered) = &mut self.remembered {
+            remembered.put(prefix, state, candidates, &scored);
+        }
+        Ok((scored, false))
+    }
 }
 
 /// Every core, four at most: nothing else runs in this process.
@@ -120,40 +198,54 @@ struct Tally {
     by_kind: BTreeMap<String, (usize, usize)>,
     right: usize,
     judged: usize,
-    /// Ten bins of the best candidate's p: cases, sum of p, right ones.
-    bins: [(usize, f64, usize); 10],
+    bins: Bins,
+    judged_scores: Vec<Judged>,
     ms: Vec<f64>,
     tokens: u64,
 }
 
 impl Tally {
-    fn add(&mut self, case: &Case, chosen: usize, p: f64, ms: f64, tokens: u32) {
+    fn add(&mut self, case: &Case, chosen: usize, p: &[f64], ms: f64, tokens: u32) {
         self.cases += 1;
         self.ms.push(ms);
         self.tokens += u64::from(tokens);
-        let Some(want) = case.want else { return };
-        let right = usize::from(chosen == want);
+        let Some(want) = case.want.filter(|want| *want < p.len()) else { return };
+        let right = chosen == want;
         self.judged += 1;
-        self.right += right;
+        self.right += usize::from(right);
         if let Some(kind) = &case.kind {
             let (cases, rights) = self.by_kind.entry(kind.clone()).or_default();
             *cases += 1;
-            *rights += right;
+            *rights += usize::from(right);
         }
-        let bin = &mut self.bins[((p * 10.0) as usize).min(9)];
-        *bin = (bin.0 + 1, bin.1 + p, bin.2 + right);
+        self.bins.add(p[chosen], right);
+        // The least number keeps a probability that was rounded to nothing finite.
+        let scores = p.iter().map(|p| p.max(f64::from(f32::MIN_POSITIVE)).ln()).collect();
+        self.judged_scores.push(Judged { scores, want });
     }
 
-    /// Expected calibration error: how far confidence and accuracy lie apart, a bin weighted by
-    /// its cases.
-    fn ece(&self) -> Option<f64> {
-        let apart = self.bins.iter().map(|(_, p, right)| (p - *right as f64).abs());
-        (self.judged > 0).then(|| apart.sum::<f64>() / self.judged as f64)
+    /// The fitted temperature, on top of the one in use, and what it brings: fitted on one half of
+    /// the cases and measured on the other, both ways round.
+    fn fit(&self, in_use: f64) -> Option<serde_json::Value> {
+        let fitted = calibrate::temperature(&self.judged_scores)?;
+        let half = |odd: usize| {
+            let mut cases = self.judged_scores.iter().enumerate();
+            cases.by_ref().filter(|(n, _)| n % 2 == odd).map(|(_, j)| j.clone()).collect::<Vec<_>>()
+        };
+        let mut bins = Bins::default();
+        for odd in 0..2 {
+            let temperature = calibrate::temperature(&half(odd))?;
+            for judged in half(1 - odd) {
+                let (best, p) = judged.best(temperature);
+                bins.add(p, best == judged.want);
+            }
+        }
+        Some(json!({"temperature": fitted * in_use, "ece": bins.error(), "cases": self.judged}))
     }
 
-    fn summary(mut self) -> serde_json::Value {
+    fn summary(mut self, fit: Option<f64>) -> serde_json::Value {
         let share = |right: usize, cases: usize| right as f64 / cases.max(1) as f64;
-        let ece = self.ece();
+        let (ece, fitted) = (self.bins.error(), fit.and_then(|in_use| self.fit(in_use)));
         self.ms.sort_by(f64::total_cmp);
         let at =
             |part: usize| self.ms.get((self.ms.len() * part / 10).min(self.ms.len().max(1) - 1));
@@ -161,7 +253,7 @@ impl Tally {
             .by_kind
             .iter()
             .map(|(kind, (cases, right))| (kind.clone(), json!(share(*right, *cases))));
-        json!({
+        let mut summary = json!({
             "cases": self.cases,
             "accuracy": (self.judged > 0).then(|| share(self.right, self.judged)),
             "accuracy_by_kind": kinds.collect::<serde_json::Map<_, _>>(),
@@ -171,7 +263,11 @@ impl Tally {
             "ms_total": self.ms.iter().sum::<f64>(),
             "tokens_read": self.tokens,
             "tokens_written": 0,
-        })
+        });
+        if let Some(fitted) = fitted {
+            summary["fit"] = fitted;
+        }
+        summary
     }
 }
 
@@ -191,18 +287,31 @@ mod tests {
     }
 
     #[test]
-    fn a_sure_and_right_answer_has_no_calibration_error_and_a_sure_wrong_one_has_all() {
-        let mut right = Tally::default();
-        right.add(&case(0), 0, 1.0, 2.0, 10);
-        let mut wrong = Tally::default();
-        wrong.add(&case(1), 0, 1.0, 2.0, 10);
-        assert_eq!((right.ece(), wrong.ece()), (Some(0.0), Some(1.0)));
-        assert_eq!(wrong.summary()["accuracy_by_kind"]["gap"], json!(0.0));
+    fn a_summary_tells_kinds_apart() {
+        let mut tally = Tally::default();
+        tally.add(&case(1), 0, &[0.9, 0.1], 2.0, 10);
+        let summary = tally.summary(None);
+        assert_eq!(summary["accuracy_by_kind"]["gap"], json!(0.0));
+        assert!((summary["ece"].as_f64().expect("judged") - 0.9).abs() < 1e-9);
+        assert_eq!(summary.get("fit"), None);
+    }
+
+    #[test]
+    fn the_fit_is_on_top_of_the_temperature_in_use() {
+        let mut tally = Tally::default();
+        for n in 0..40 {
+            // Right in three of four cases, and surer than that; both halves alike.
+            tally.add(&case(usize::from(n % 8 < 2)), 0, &[0.95, 0.05], 1.0, 1);
+        }
+        let fit = tally.fit(2.0).expect("judged");
+        let odds = (0.95_f64 / 0.05).ln() / 3.0_f64.ln();
+        assert!((fit["temperature"].as_f64().expect("a number") - 2.0 * odds).abs() < 1e-2);
+        assert!(fit["ece"].as_f64().expect("a number") < 1e-3, "{fit}");
     }
 
     #[test]
     fn nothing_asked_is_no_fault() {
-        let summary = Tally::default().summary();
+        let summary = Tally::default().summary(Some(1.0));
         assert_eq!((&summary["cases"], &summary["accuracy"]), (&json!(0), &json!(null)));
     }
 }

@@ -77,6 +77,8 @@ fn model_json(model: &ModelVoice) -> Json {
         "adapter": model.adapter,
         "prompt_tokens": model.prompt_tokens,
         "ms": model.ms,
+        // The end of a state is always read, so nothing read means known from before.
+        "remembered": model.prompt_tokens == 0,
     })
 }
 

@@ -374,6 +374,12 @@ impl Store {
         &self.folder
     }
 
+    /// The folder of kept prefixes, a part of the store.
+    #[must_use]
+    pub fn prefixes(&self) -> PathBuf {
+        self.folder.join("prefixes")
+    }
+
     /// The models that have a name.
     pub fn catalog(&self) -> &Catalog {
         &self.catalog

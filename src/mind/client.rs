@@ -48,6 +48,8 @@ pub struct MindConfig {
     pub threads_decode: u16,
     /// Threads for many tokens.
     pub threads_prefill: u16,
+    /// Folder of prefixes that are kept over restarts.
+    pub prefixes: Option<PathBuf>,
 }
 
 /// What the agent hears of the mind.
@@ -122,6 +124,7 @@ pub struct MindHandle {
 #[derive(Debug)]
 enum Ask {
     Decide(DecideRequest),
+    Cancel(u64),
     Memory(oneshot::Sender<MemoryReport>),
 }
 
@@ -140,6 +143,13 @@ impl MindHandle {
             let id = if let Ask::Decide(request) = ask { request.id } else { 0 };
             Refusal { id, reason: reason.to_owned() }
         })
+    }
+
+    /// Gives a decision up: it ends as [`MindEvent::Refused`], unless its answer was on the way
+    /// already. `false` where too much waits to pass the wish on.
+    #[must_use]
+    pub fn cancel(&self, id: u64) -> bool {
+        self.asks.try_send(Ask::Cancel(id)).is_ok()
     }
 
     /// Memory of the child; `None` where there is none to answer, or it dies first.
@@ -291,7 +301,8 @@ impl Keeper {
             Ask::Decide(request) => {
                 self.tell(Refusal { id: request.id, reason: reason.to_owned() }.into()).await
             }
-            Ask::Memory(_) => Ok(()), // dropped: that is the answer
+            // Dropped: that is the answer. A decision to give up has its own refusal already.
+            Ask::Memory(_) | Ask::Cancel(_) => Ok(()),
         }
     }
 
@@ -378,6 +389,10 @@ impl Keeper {
 
     /// Passes a request on to the child, or refuses it.
     async fn pass_on(&self, life: &mut Life, ask: Ask) -> Result<(), Stopped> {
+        if let Ask::Cancel(id) = ask {
+            life.cancel(id);
+            return Ok(());
+        }
         if life.ready.is_none() {
             return self.refuse(ask, "its model is still loading").await;
         }
@@ -386,6 +401,7 @@ impl Keeper {
             return self.refuse(ask, "too many decisions wait already").await;
         }
         match ask {
+            Ask::Cancel(_) => Ok(()), // passed on above
             Ask::Memory(answer) => {
                 // Without room the question is dropped, which is its answer.
                 life.ask(Asked::Memory(answer), |id| Request::Memory { id }).unwrap_or_default();
@@ -459,6 +475,10 @@ impl Keeper {
                 ubatch_tokens: config.ubatch_tokens,
                 threads_decode: config.threads_decode,
                 threads_prefill: config.threads_prefill,
+                prefixes: config
+                    .prefixes
+                    .as_deref()
+                    .map_or_else(String::new, |folder| folder.to_string_lossy().into_owned()),
             })
         });
         sent.err().map(Ending::Died)
@@ -472,9 +492,11 @@ impl Keeper {
             FailureKind::Checksum | FailureKind::Corrupt => {
                 Ending::File(MindState::Failed { reason })
             }
-            FailureKind::TooLong | FailureKind::Engine | FailureKind::Refused => {
-                Ending::Died(reason)
-            }
+            FailureKind::TooLong
+            | FailureKind::Engine
+            | FailureKind::Refused
+            | FailureKind::Cancelled
+            | FailureKind::Late => Ending::Died(reason),
         }
     }
 }
@@ -520,6 +542,15 @@ impl Life {
         self.child.send(frame)?;
         self.waiting.push((self.next_id, asked, Instant::now()));
         Ok(())
+    }
+
+    /// Passes on that a decision is given up; without room for it the decision goes on.
+    fn cancel(&self, decision: u64) {
+        let asked = |(_, asked, _): &&(u64, Asked, Instant)| asked.decision() == Some(decision);
+        let Some((wire, ..)) = self.waiting.iter().find(asked) else { return };
+        if let Ok(frame) = protocol::encode(&Request::Cancel { id: *wire }) {
+            self.child.send(frame).unwrap_or_default();
+        }
     }
 
     /// When it counts as stuck.

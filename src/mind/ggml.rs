@@ -167,6 +167,12 @@ pub fn kernels() -> String {
         .clone()
 }
 
+/// The library's source and the processor that it was built for.
+#[must_use]
+pub fn build() -> String {
+    format!("{} {}", sys::SOURCE, sys::CPU)
+}
+
 /// `CPU : AVX2 = 1 | FMA = 1 | AMX = 0 |` becomes `AVX2,FMA`.
 fn condense(info: &str) -> String {
     let mut names = Vec::new();

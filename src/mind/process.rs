@@ -16,20 +16,25 @@ use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use super::ggml::{AbortFlag, GgmlError, LoadOptions, kernels};
+use super::ggml::{GgmlError, LoadOptions, kernels};
 use super::gguf;
 use super::protocol::{
     self, Decide, Decided, FailureKind, Load, MemoryReport, ModelFacts, PROTOCOL_VERSION,
     ProtocolError, Reply, Request,
 };
-use super::score::{Normalisation, ScoreError, Scorer, ScorerOptions};
+use super::remember::Remembered;
+use super::score::keep::{Identity, PrefixStore};
+use super::score::{Layout, Normalisation, ScoreError, Scorer, ScorerOptions};
 use crate::limits;
+
+mod queue;
+use queue::{Cancelled, Queue, Waiting};
 
 /// Serves the socket at stdin until it closes.
 pub fn main() -> ExitCode {
@@ -66,21 +71,16 @@ fn prefer_to_be_killed() {
 fn serve(mut stream: UnixStream) -> Result<(), ProtocolError> {
     let replies = Replies(Arc::new(Mutex::new(stream.try_clone().map_err(ProtocolError::Socket)?)));
     replies.send(&Reply::Hello { version: PROTOCOL_VERSION, kernels: kernels() })?;
-    // One more than decisions: a load or a question about memory may wait beside them.
-    let (requests, queue) = sync_channel(limits::MIND_QUEUE_MAX + 1);
-    let abort = Arc::new(Mutex::new(None));
-    let (owner_replies, owner_abort) = (replies.clone(), Arc::clone(&abort));
+    let queue = Arc::new(Queue::default());
+    let (owner_replies, owner_queue) = (replies.clone(), Arc::clone(&queue));
     let (ended, end) = sync_channel::<()>(0);
     let worker = std::thread::Builder::new().name("mind".to_owned()).spawn(move || {
         let _ended = ended; // dropped with the thread: that is the signal
-        Owner { replies: owner_replies, abort: owner_abort, loaded: None }.work(&queue);
+        Owner { replies: owner_replies, queue: owner_queue, loaded: None }.work();
     });
     worker.map_err(ProtocolError::Socket)?;
-    let result = read_requests(&mut stream, &requests, &replies);
-    drop(requests);
-    if let Some(flag) = lock(&abort).as_ref() {
-        flag.set(true);
-    }
+    let result = read_requests(&mut stream, &queue, &replies);
+    queue.close();
     // A load cannot be stopped; it is left behind, and ends with the process.
     let patience = Duration::from_millis(limits::MIND_END_MS_MAX / 2);
     match end.recv_timeout(patience) {
@@ -90,21 +90,24 @@ fn serve(mut stream: UnixStream) -> Result<(), ProtocolError> {
 
 fn read_requests(
     stream: &mut UnixStream,
-    requests: &SyncSender<Request>,
+    queue: &Queue,
     replies: &Replies,
 ) -> Result<(), ProtocolError> {
     while let Some(request) = protocol::read::<Request>(stream)? {
         let request = match request {
             Request::Stop => break,
+            Request::Cancel { id } => {
+                if queue.cancel(id) == Cancelled::Waiting {
+                    let text = "given up before it was looked at".to_owned();
+                    replies.failed(id, FailureKind::Cancelled, text)?;
+                }
+                continue;
+            }
             request => request,
         };
-        match requests.try_send(request) {
-            Ok(()) => {}
-            Err(TrySendError::Disconnected(_)) => break,
-            Err(TrySendError::Full(request)) => {
-                let text = format!("{} requests are waiting already", limits::MIND_QUEUE_MAX);
-                replies.failed(id(&request), FailureKind::Refused, text)?;
-            }
+        if let Err(request) = queue.push(request) {
+            let text = format!("{} requests are waiting already", limits::MIND_QUEUE_MAX);
+            replies.failed(id(&request), FailureKind::Refused, text)?;
         }
     }
     Ok(())
@@ -114,7 +117,7 @@ fn id(request: &Request) -> u64 {
     match request {
         Request::Load(load) => load.id,
         Request::Decide(decide) => decide.id,
-        Request::Memory { id } => *id,
+        Request::Memory { id } | Request::Cancel { id } => *id,
         Request::Stop => 0,
     }
 }
@@ -142,23 +145,24 @@ impl Replies {
 /// Owner of model and context, on its own thread.
 struct Owner {
     replies: Replies,
-    /// Stops the work in hand; set while a model is loaded.
-    abort: Arc<Mutex<Option<AbortFlag>>>,
+    queue: Arc<Queue>,
     loaded: Option<Loaded>,
 }
 
 struct Loaded {
     scorer: Scorer,
+    remembered: Remembered,
     kv_bytes: u64,
     weights_bytes: u64,
 }
 
 impl Owner {
-    fn work(mut self, queue: &Receiver<Request>) {
-        while let Ok(request) = queue.recv() {
+    fn work(mut self) {
+        while let Some(Waiting { request, due, .. }) = self.queue.pop() {
             let id = id(&request);
             // The owner is whole after a panic: the scorer is emptied below before it is used.
-            let reply = catch_unwind(AssertUnwindSafe(|| self.answer(request)));
+            let reply = catch_unwind(AssertUnwindSafe(|| self.answer(request, due)));
+            self.queue.done();
             let reply = reply.unwrap_or_else(|_| {
                 if let Some(loaded) = &mut self.loaded {
                     loaded.scorer.forget();
@@ -170,16 +174,22 @@ impl Owner {
                 tracing::warn!(%error, "an answer of the mind is lost");
                 break;
             }
+            // When nobody waits, since it writes a file.
+            if let Some(loaded) = self.loaded.as_mut().filter(|_| self.queue.is_empty()) {
+                loaded.scorer.keep_prefix();
+            }
         }
     }
 
-    fn answer(&mut self, request: Request) -> Reply {
+    fn answer(&mut self, request: Request, due: Option<Instant>) -> Reply {
         let id = id(&request);
         let result = match request {
             Request::Load(load) => self.load(&load).map(|model| Reply::Loaded { id, model }),
-            Request::Decide(decide) => self.decide(&decide).map(Reply::Decided),
+            Request::Decide(decide) => self.decide(&decide, due).map(Reply::Decided),
             Request::Memory { .. } => self.memory().map(|report| Reply::Memory { id, report }),
-            Request::Stop => Err(Failure::new(FailureKind::Refused, "already stopping")),
+            Request::Stop | Request::Cancel { .. } => {
+                Err(Failure::new(FailureKind::Refused, "not a matter of the model"))
+            }
         };
         result.unwrap_or_else(|Failure { kind, text }| Reply::Failed { id, kind, text })
     }
@@ -187,7 +197,7 @@ impl Owner {
     fn load(&mut self, load: &Load) -> Result<ModelFacts, Failure> {
         let start = Instant::now();
         check_load(load)?;
-        *lock(&self.abort) = None;
+        self.queue.set_abort(None);
         self.loaded = None; // first, so that two models are never in memory
         let path = Path::new(&load.path);
         precheck(path)?;
@@ -202,13 +212,21 @@ impl Owner {
             ubatch_tokens: load.ubatch_tokens,
             threads_decode: load.threads_decode,
             threads_prefill: load.threads_prefill,
+            reuse: true,
+            layout: Layout::default(),
             normalisation: Normalisation::default(),
+            temperature: 1.0,
         };
-        let scorer = Scorer::load(path, LoadOptions::default(), options)?;
+        let mut scorer = Scorer::load(path, LoadOptions::default(), options)?;
+        if !load.prefixes.is_empty() {
+            let identity = Identity::new(&sha256, "none", options.layout.name());
+            scorer.keep_in(PrefixStore::open(Path::new(&load.prefixes), identity));
+        }
         let facts = scorer.model().facts();
         let context_tokens = scorer.options().context_tokens;
-        *lock(&self.abort) = Some(scorer.abort_flag());
+        self.queue.set_abort(Some(scorer.abort_flag()));
         self.loaded = Some(Loaded {
+            remembered: Remembered::default(),
             kv_bytes: u64::from(context_tokens) * facts.kv_bytes_per_token,
             weights_bytes: facts.size_bytes,
             scorer,
@@ -224,10 +242,33 @@ impl Owner {
         })
     }
 
-    fn decide(&mut self, decide: &Decide) -> Result<Decided, Failure> {
+    fn decide(&mut self, decide: &Decide, due: Option<Instant>) -> Result<Decided, Failure> {
+        let late = || Failure::new(FailureKind::Late, "its time was over");
+        if due.is_some_and(|due| Instant::now() >= due) {
+            return Err(late());
+        }
         let refused = || Failure::new(FailureKind::Refused, "no model is loaded");
         let loaded = self.loaded.as_mut().ok_or_else(refused)?;
-        let scored = loaded.scorer.score(&decide.prefix, &decide.state, &decide.candidates)?;
+        let Decide { prefix, state, candidates, .. } = decide;
+        let known = loaded.remembered.get(prefix, state, candidates);
+        let remembered = known.is_some();
+        let scored = match known {
+            Some(scored) => scored,
+            None => {
+                loaded.scorer.score(prefix, state, candidates).map_err(|error| match error {
+                    ScoreError::Engine(GgmlError::Aborted)
+                        if loaded.scorer.abort_flag().is_set() =>
+                    {
+                        Failure::new(FailureKind::Cancelled, "given up on request")
+                    }
+                    ScoreError::Engine(GgmlError::Aborted) => late(),
+                    error => error.into(),
+                })?
+            }
+        };
+        if !remembered {
+            loaded.remembered.put(prefix, state, candidates, &scored);
+        }
         Ok(Decided {
             id: decide.id,
             candidates: scored.candidates,
@@ -235,6 +276,7 @@ impl Owner {
             mass: scored.mass,
             tokens_read: scored.tokens_read,
             ms: scored.ms,
+            remembered,
         })
     }
 

@@ -18,7 +18,7 @@ use super::score::CandidateScore;
 pub use crate::limits::MIND_FRAME_BYTES_MAX as FRAME_BYTES_MAX;
 
 /// Changes whenever the bytes of a frame do.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;
 
 /// What the agent asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,12 @@ pub enum Request {
     },
     /// Ends the process.
     Stop,
+    /// Gives up a decision that waits or is being scored: its reply is then
+    /// [`FailureKind::Cancelled`], unless the answer was on its way already. Has no reply itself.
+    Cancel {
+        /// Of the decision.
+        id: u64,
+    },
 }
 
 /// What to load, and how.
@@ -53,6 +59,8 @@ pub struct Load {
     pub threads_decode: u16,
     /// Threads for many tokens.
     pub threads_prefill: u16,
+    /// Folder of prefixes that are kept over restarts. Empty: none are.
+    pub prefixes: String,
 }
 
 /// A decision to score.
@@ -66,6 +74,10 @@ pub struct Decide {
     pub state: String,
     /// What could be done, a line each.
     pub candidates: Vec<String>,
+    /// A higher one is taken first, then the one that came first.
+    pub priority: u8,
+    /// It is given up after so many milliseconds from its arrival; 0: never.
+    pub within_ms: u32,
 }
 
 /// What the mind answers.
@@ -139,6 +151,8 @@ pub struct Decided {
     pub tokens_read: u32,
     /// Time it took in the process, in milliseconds.
     pub ms: f64,
+    /// Whether it was known from an earlier decision, with nothing read.
+    pub remembered: bool,
 }
 
 /// Memory of the mind's process, in bytes. The first four are the kernel's proportional set size.
@@ -173,6 +187,10 @@ pub enum FailureKind {
     Engine,
     /// The request makes no sense, or comes before a model is loaded.
     Refused,
+    /// It was given up on request.
+    Cancelled,
+    /// Its time was over before its scores were there.
+    Late,
 }
 
 /// A frame that could not be written or read.

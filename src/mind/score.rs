@@ -1,19 +1,18 @@
 //! Scores the candidates of a decision in one pass: reads, never writes.
 //!
-//! The prompt is `prefix` + `state` + one of the candidates. The prefix (who it is, goals,
-//! devices, notes) hardly ever changes: it is read once, kept in the cache in all sequences, and
-//! read again only when its text changes. The state is read once for all candidates, in all their
-//! sequences at a time, and in the same batch each candidate follows it in a sequence of its own.
-//! What comes out is how probable each candidate is as the continuation.
+//! The prompt is prefix, state and one of the candidates ([`layout`]). What the cache holds of the
+//! last prompt is kept as far as the new one begins alike: the prefix (who it is, goals, devices,
+//! notes) hardly ever changes, and facts that did not change are reused too, as long as they stand
+//! before those that did. A prefix that was read before is taken from [`keep`], also after a
+//! restart. The rest is read once for all candidates, and in the same batch the candidates follow
+//! as a tree ([`trie`]), of which only what lies before a parting is read.
 //!
-//! A candidate is scored as `" " + text + "\n"`: the blank is how the vocabulary begins a word,
-//! and with the line's end no candidate is the beginning of another, so their probabilities add up
-//! to at most one. Texts never become control tokens, whoever wrote them (invariant 5).
+//! What comes out is how probable each candidate is among them, and how probable it is that the
+//! model would go on with any of them at all.
 //!
 //! Nothing is ever cut: what does not fit is refused before the work starts. What must never be
 //! here: words of a prompt, thresholds, the choice itself.
 
-use std::ops::Range;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
@@ -23,8 +22,16 @@ use super::ggml::{
 };
 use crate::limits;
 
+pub mod keep;
+pub mod layout;
 mod numbers;
-use numbers::{log_sum_exp, softmax};
+mod read;
+mod trie;
+
+use keep::PrefixStore;
+pub use layout::Layout;
+use numbers::softmax;
+use trie::{Asked, Trie};
 
 /// Why a decision got no scores.
 #[derive(Debug, thiserror::Error)]
@@ -54,8 +61,8 @@ pub enum ScoreError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// An architecture whose cache cannot share a prefix.
-    #[error("{description} is not a plain attention model: its prefixes cannot be shared")]
+    /// An architecture that does not continue a text.
+    #[error("{description} does not say what follows a text")]
     Architecture {
         /// What the model calls itself.
         description: String,
@@ -69,18 +76,27 @@ pub enum ScoreError {
 }
 
 /// How a candidate's score follows from the log-probabilities of its tokens.
+/// docs/performance.md has what each is worth on the public cases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Normalisation {
-    /// Their sum: the probability of the text. Long names are less probable than short ones, and
-    /// the best is nearly always believed: expected calibration error 0.80 on the public cases.
+    /// Their sum: the probability of the text. Long names are less probable than short ones.
     Sum,
-    /// Their mean: takes the length out. As often right as the sum (40 against 39 of 200 cases)
-    /// and far less sure of itself: expected calibration error 0.21.
-    #[default]
+    /// Their mean: takes the length out.
     MeanToken,
+    /// Where candidates part, the probability of each way among those that candidates take: what
+    /// writing under a grammar of the candidates would draw from. Length has no part in it, and
+    /// tokens behind the last parting need not be read.
+    #[default]
+    Parting,
 }
 
-/// Sizes and threads of a [`Scorer`].
+impl Normalisation {
+    /// Words of the command line and of the catalogue.
+    pub const NAMES: [(&str, Self); 3] =
+        [("parting", Self::Parting), ("sum", Self::Sum), ("mean", Self::MeanToken)];
+}
+
+/// Sizes and threads of a [`Scorer`], and how it asks.
 #[derive(Clone, Copy, Debug)]
 pub struct ScorerOptions {
     /// Tokens of context: prefix, state and all candidates of a round.
@@ -91,16 +107,24 @@ pub struct ScorerOptions {
     pub threads_decode: u16,
     /// Threads for many tokens.
     pub threads_prefill: u16,
+    /// Use again what was read before. Off by itself for a model whose cache cannot be cut back.
+    pub reuse: bool,
+    /// How a decision becomes tokens.
+    pub layout: Layout,
     /// How scores are made of log-probabilities.
     pub normalisation: Normalisation,
+    /// Scores are divided by it before they become probabilities; above one it makes the model
+    /// less sure of itself. Fitted on recorded decisions ([`super::calibrate`]).
+    pub temperature: f64,
 }
 
 /// One candidate's score.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct CandidateScore {
-    /// Natural logarithm of the probability of the candidate's text after the prompt.
+    /// Natural logarithm of the probability that the model takes the candidate's way wherever it
+    /// was asked: with [`Normalisation::Parting`] up to the last parting, else to the text's end.
     pub logprob: f32,
-    /// Tokens of that text, its line's end included.
+    /// Tokens of the candidate's text, its end included.
     pub tokens: u16,
 }
 
@@ -114,34 +138,38 @@ pub struct Scored {
     /// Probability that the model would continue with any of the candidates at all: small where
     /// none of them is what it would say.
     pub mass: f32,
-    /// Tokens that were read for this decision, the prefix's only if it was not in the cache.
+    /// Tokens that were read for this decision, those in the cache not counted.
     pub tokens_read: u32,
     /// Time it took, in milliseconds.
     pub ms: f64,
 }
 
-/// A row of the batch whose scores are awaited: for whom, and what follows there.
-enum Awaited {
-    /// The end of the state: the first token of every candidate follows.
-    First,
-    /// A token of a candidate; the next one of it follows.
-    Next { candidate: usize, token: Token },
+impl Scored {
+    /// How far the best candidate is before the second, in probability; one where it is alone.
+    #[must_use]
+    pub fn margin(&self) -> f32 {
+        let (mut best, mut second) = (0.0_f32, 0.0_f32);
+        for p in &self.p {
+            (best, second) = if *p > best { (*p, best) } else { (best, second.max(*p)) };
+        }
+        best - second
+    }
 }
 
 /// A model and its context, ready to score. Belongs to one thread.
 pub struct Scorer {
     context: Context,
-    normalisation: Normalisation,
-    /// The prefix that lies in the cache, in all sequences.
-    prefix: Option<Prefix>,
+    options: ScorerOptions,
+    /// Whether the cache can be cut back and shared; otherwise it is emptied for each reading.
+    reuse: bool,
+    /// Tokens in the cache, in sequence 0. The other sequences are empty between decisions.
+    trunk: Vec<Token>,
+    /// The prefix asked about last, and its tokens.
+    prefix: Option<(String, Vec<Token>)>,
+    store: Option<PrefixStore>,
     batch: Batch,
-    awaited: Vec<(usize, Awaited)>,
+    awaited: Vec<(usize, usize)>,
     tokens_read: u32,
-}
-
-struct Prefix {
-    text: String,
-    tokens: u32,
 }
 
 impl Scorer {
@@ -163,9 +191,10 @@ impl Scorer {
     /// [`ScoreError::Engine`], [`ScoreError::Architecture`].
     pub fn new(model: &Rc<Model>, options: ScorerOptions) -> Result<Self, ScoreError> {
         let facts = model.facts();
-        if !facts.plain_attention {
+        if !facts.continues_texts {
             return Err(ScoreError::Architecture { description: facts.description });
         }
+        let reuse = facts.plain_attention && options.reuse;
         let ubatch_tokens = options.ubatch_tokens.min(options.context_tokens);
         // The library keeps a row of scores for each sequence at least, so neither may be more.
         let outputs_max = limits::MIND_OUTPUTS_MAX.min(ubatch_tokens);
@@ -178,7 +207,7 @@ impl Scorer {
                 batch_tokens: ubatch_tokens,
                 ubatch_tokens,
                 outputs_max,
-                sequences_max: limits::MIND_SEQUENCES.min(outputs_max),
+                sequences_max: if reuse { limits::MIND_SEQUENCES.min(outputs_max) } else { 1 },
                 threads_decode: options.threads_decode,
                 threads_prefill: options.threads_prefill,
                 kv_unified: true,
@@ -186,12 +215,21 @@ impl Scorer {
         )?;
         Ok(Self {
             context,
-            normalisation: options.normalisation,
+            options,
+            reuse,
+            trunk: Vec::new(),
             prefix: None,
+            store: None,
             batch: Batch::new(),
             awaited: Vec::new(),
             tokens_read: 0,
         })
+    }
+
+    /// Keeps prefixes over restarts in this store. A model whose cache cannot be restored is left
+    /// without one.
+    pub fn keep_in(&mut self, store: PrefixStore) {
+        self.store = Some(store).filter(|_| self.reuse);
     }
 
     /// The model.
@@ -206,6 +244,12 @@ impl Scorer {
         self.context.options()
     }
 
+    /// Whether what was read is used again: not with a sliding window or a recurrent state.
+    #[must_use]
+    pub fn reuses(&self) -> bool {
+        self.reuse
+    }
+
     /// Stops [`Scorer::score`] from another thread; it ends in [`GgmlError::Aborted`].
     #[must_use]
     pub fn abort_flag(&self) -> AbortFlag {
@@ -215,7 +259,9 @@ impl Scorer {
     /// Empties the cache: the next decision reads its prefix again.
     pub fn forget(&mut self) {
         self.context.clear();
-        self.prefix = None;
+        self.batch.clear();
+        self.awaited.clear();
+        self.trunk.clear();
     }
 
     /// Scores the candidates after `prefix` and `state`.
@@ -231,238 +277,103 @@ impl Scorer {
         let start = Instant::now();
         self.tokens_read = 0;
         let plan = self.plan(prefix, state, candidates)?;
-        let sums = self.read(prefix, &plan);
-        let sums = match sums {
-            Ok(sums) => sums,
-            Err(error) => {
-                // A batch that failed leaves a part of itself in the cache.
-                self.forget();
-                return Err(error);
+        let mut tally = Tally::new(&plan);
+        if let Err(error) = self.read(&plan, &mut tally) {
+            // A batch that failed leaves a part of itself in the cache.
+            self.forget();
+            return Err(error);
+        }
+        let scores: Vec<f64> = match self.options.normalisation {
+            Normalisation::Sum => tally.whole.clone(),
+            Normalisation::MeanToken => {
+                tally.whole.iter().zip(&plan.tokens).map(|(sum, n)| sum / f64::from(*n)).collect()
             }
+            Normalisation::Parting => tally.among.clone(),
         };
-        let scored: Vec<_> = sums
-            .iter()
-            .zip(&plan.candidates)
-            .map(|(sum, tokens)| CandidateScore {
-                logprob: *sum as f32,
-                tokens: u16::try_from(tokens.len()).unwrap_or(u16::MAX),
-            })
-            .collect();
-        let scores =
-            sums.iter().zip(&plan.candidates).map(|(sum, tokens)| match self.normalisation {
-                Normalisation::Sum => *sum,
-                Normalisation::MeanToken => *sum / tokens.len() as f64,
-            });
+        let tempered = scores.iter().map(|score| score / self.options.temperature);
+        let candidates = tally.whole.iter().zip(&plan.tokens);
         Ok(Scored {
-            p: softmax(&scores.collect::<Vec<_>>()),
-            mass: sums.iter().map(|sum| sum.exp()).sum::<f64>() as f32,
-            candidates: scored,
+            p: softmax(&tempered.collect::<Vec<_>>()),
+            mass: plan.mass(&tally.whole),
+            candidates: candidates
+                .map(|(sum, tokens)| CandidateScore { logprob: *sum as f32, tokens: *tokens })
+                .collect(),
             tokens_read: self.tokens_read,
             ms: start.elapsed().as_secs_f64() * 1e3,
         })
     }
 
     /// Makes tokens of the texts and checks that they fit, before anything is read.
-    fn plan(&self, prefix: &str, state: &str, candidates: &[String]) -> Result<Plan, ScoreError> {
+    fn plan(
+        &mut self,
+        prefix: &str,
+        state: &str,
+        candidates: &[String],
+    ) -> Result<Plan, ScoreError> {
         let allowed = limits::MIND_CANDIDATES_MAX;
         if candidates.is_empty() || candidates.len() > allowed {
             return Err(ScoreError::Candidates { found: candidates.len(), allowed });
         }
-        let model = self.context.model();
-        let known = self.prefix.as_ref().filter(|known| known.text == prefix);
-        let prefix = match known {
-            Some(known) => PrefixPlan::Cached(known.tokens),
-            None => PrefixPlan::Read(model.tokenize(prefix, true, false)?),
+        let (model, layout) = (self.context.model(), self.options.layout);
+        let known = self.prefix.take().filter(|(text, _)| text == prefix);
+        let known = match known {
+            Some(known) => known,
+            None => (prefix.to_owned(), layout.prefix(model, prefix)?),
         };
-        let tokens_state = model.tokenize(state, false, false)?;
-        if tokens_state.is_empty() {
-            return Err(ScoreError::Text { what: "the state".to_owned(), why: "is empty" });
-        }
-        let mut plan = Plan { prefix, state: tokens_state, candidates: Vec::new() };
+        let mut prompt = known.1.clone();
+        self.prefix = Some(known);
+        prompt.extend(layout.state(model, state, candidates)?);
+        let mut ways = Vec::new();
         for (index, candidate) in candidates.iter().enumerate() {
-            plan.candidates.push(model.tokenize(
-                &continuation(state, index, candidate)?,
-                false,
-                false,
-            )?);
+            ways.push(layout.candidate(model, state, index, candidate)?);
         }
-        // The last token of a candidate is only asked for, never read.
-        let longest = plan.candidates.iter().map(|tokens| tokens.len() - 1).max().unwrap_or(0);
-        let needed = plan.base() + longest;
+        let asked = match self.options.normalisation {
+            Normalisation::Parting => Asked::Partings,
+            Normalisation::Sum | Normalisation::MeanToken => Asked::Everywhere,
+        };
+        let trie = Trie::new(&ways, asked);
+        let needed = prompt.len() + trie.deepest();
         let allowed = self.context.options().context_tokens as usize;
         if needed > allowed {
             return Err(ScoreError::TooLong { needed, allowed });
         }
-        Ok(plan)
-    }
-
-    /// Reads the plan and returns the candidates' log-probabilities.
-    fn read(&mut self, prefix: &str, plan: &Plan) -> Result<Vec<f64>, ScoreError> {
-        self.read_prefix(prefix, plan)?;
-        let sequences_max = self.context.options().sequences_max;
-        let sequences = sequences_max.min(plan.candidates.len() as u32);
-        let mut sums = vec![0.0; plan.candidates.len()];
-        let mut position = plan.prefix.len() as u32;
-        for (index, token) in plan.state.iter().enumerate() {
-            let last = index + 1 == plan.state.len();
-            let awaited = last.then_some(Awaited::First);
-            self.push(*token, position, 0..sequences, awaited, plan, &mut sums)?;
-            position += 1;
-        }
-        for round in rounds(plan, sequences, self.context.options().context_tokens) {
-            let first = round.start;
-            for candidate in round {
-                let sequence = (candidate - first) as u32;
-                for (index, pair) in plan.candidates[candidate].windows(2).enumerate() {
-                    let awaited = Some(Awaited::Next { candidate, token: pair[1] });
-                    let position = position + index as u32;
-                    let one = sequence..sequence + 1;
-                    self.push(pair[0], position, one, awaited, plan, &mut sums)?;
-                }
-            }
-            self.flush(plan, &mut sums)?;
-            // The next round begins after the state again, which stays.
-            self.cut(sequences, position)?;
-        }
-        self.cut(sequences, plan.prefix.len() as u32)?;
-        Ok(sums)
-    }
-
-    /// Puts the prefix into all sequences, unless it is there.
-    fn read_prefix(&mut self, text: &str, plan: &Plan) -> Result<(), ScoreError> {
-        let PrefixPlan::Read(tokens) = &plan.prefix else { return Ok(()) };
-        self.forget();
-        for (position, token) in tokens.iter().enumerate() {
-            self.push(*token, position as u32, 0..1, None, plan, &mut [])?;
-        }
-        self.flush(plan, &mut [])?;
-        let count = tokens.len() as u32;
-        for sequence in 1..self.context.options().sequences_max {
-            self.context.seq_cp(0, sequence, 0..count)?;
-        }
-        self.prefix = Some(Prefix { text: text.to_owned(), tokens: count });
-        Ok(())
-    }
-
-    /// Removes what follows `position` in the first `sequences` sequences.
-    fn cut(&mut self, sequences: u32, position: u32) -> Result<(), ScoreError> {
-        let end = self.context.options().context_tokens;
-        for sequence in 0..sequences {
-            if !self.context.seq_rm(sequence, position..end)? {
-                let description = self.context.model().facts().description;
-                return Err(ScoreError::Architecture { description });
-            }
-        }
-        Ok(())
-    }
-
-    /// Adds a token to the batch, and reads the batch first where it is full.
-    fn push(
-        &mut self,
-        token: Token,
-        position: u32,
-        sequences: Range<u32>,
-        awaited: Option<Awaited>,
-        plan: &Plan,
-        sums: &mut [f64],
-    ) -> Result<(), ScoreError> {
-        let options = self.context.options();
-        let full = self.batch.len() >= options.batch_tokens as usize;
-        let rows_full = self.awaited.len() >= options.outputs_max as usize;
-        if full || (awaited.is_some() && rows_full) {
-            self.flush(plan, sums)?;
-        }
-        let row = self.batch.push(token, position, sequences, awaited.is_some());
-        self.awaited.extend(awaited.map(|awaited| (row, awaited)));
-        Ok(())
-    }
-
-    /// Reads the batch and adds up what its rows were asked for.
-    fn flush(&mut self, plan: &Plan, sums: &mut [f64]) -> Result<(), ScoreError> {
-        let awaited = std::mem::take(&mut self.awaited);
-        if self.batch.is_empty() {
-            return Ok(());
-        }
-        let result = self.context.decode(&mut self.batch);
-        let read = self.batch.len() as u32;
-        self.batch.clear();
-        result?;
-        self.tokens_read += read;
-        for (row, awaited) in awaited {
-            let logits = self.context.logits(row)?;
-            let total = log_sum_exp(logits).ok_or(ScoreError::NotFinite)?;
-            // Tokens come from this model's own tokenizer, so they index its row of scores.
-            let follows = |token: Token| f64::from(logits[token as usize] - total);
-            match awaited {
-                Awaited::Next { candidate, token } => sums[candidate] += follows(token),
-                Awaited::First => {
-                    for (sum, tokens) in sums.iter_mut().zip(&plan.candidates) {
-                        *sum += follows(tokens[0]);
-                    }
-                }
-            }
-        }
-        Ok(())
+        let tokens = ways.iter().map(|way| u16::try_from(way.len()).unwrap_or(u16::MAX)).collect();
+        Ok(Plan { prompt, trie, tokens, ways })
     }
 }
 
 /// A decision as tokens.
 struct Plan {
-    prefix: PrefixPlan,
-    state: Vec<Token>,
-    candidates: Vec<Vec<Token>>,
-}
-
-enum PrefixPlan {
-    Cached(u32),
-    Read(Vec<Token>),
-}
-
-impl PrefixPlan {
-    fn len(&self) -> usize {
-        match self {
-            Self::Cached(tokens) => *tokens as usize,
-            Self::Read(tokens) => tokens.len(),
-        }
-    }
+    /// Prefix and state.
+    prompt: Vec<Token>,
+    trie: Trie,
+    /// Number of tokens of each candidate.
+    tokens: Vec<u16>,
+    ways: Vec<Vec<Token>>,
 }
 
 impl Plan {
-    /// Tokens before any candidate.
-    fn base(&self) -> usize {
-        self.prefix.len() + self.state.len()
+    /// Probability of all candidates together; the same text twice counts once.
+    fn mass(&self, whole: &[f64]) -> f32 {
+        let first = |index: &usize| !self.ways[..*index].contains(&self.ways[*index]);
+        let distinct = (0..whole.len()).filter(first);
+        distinct.map(|index| whole[index].exp()).sum::<f64>() as f32
     }
 }
 
-/// What is scored for a candidate.
-fn continuation(state: &str, index: usize, candidate: &str) -> Result<String, ScoreError> {
-    let refuse = |why| Err(ScoreError::Text { what: format!("candidate {index}"), why });
-    let text = candidate.trim();
-    if text.is_empty() {
-        return refuse("is empty");
-    }
-    if text.contains('\n') {
-        return refuse("has more than one line");
-    }
-    let blank = if state.ends_with(char::is_whitespace) { "" } else { " " };
-    Ok(format!("{blank}{text}\n"))
+/// What the rows said so far of each candidate.
+struct Tally {
+    /// Logarithm of its probability among all continuations.
+    whole: Vec<f64>,
+    /// Logarithm of its probability among the candidates' ways.
+    among: Vec<f64>,
 }
 
-/// Which candidates are read together: as many as there are sequences and as the context holds.
-fn rounds(plan: &Plan, sequences: u32, context_tokens: u32) -> Vec<Range<usize>> {
-    let room = context_tokens as usize - plan.base();
-    let mut rounds = Vec::new();
-    let (mut start, mut used) = (0, 0);
-    for (index, tokens) in plan.candidates.iter().enumerate() {
-        let cells = tokens.len() - 1;
-        if index > start && (index - start == sequences as usize || used + cells > room) {
-            rounds.push(start..index);
-            (start, used) = (index, 0);
-        }
-        used += cells;
+impl Tally {
+    fn new(plan: &Plan) -> Self {
+        let zeros = vec![0.0; plan.ways.len()];
+        Self { whole: zeros.clone(), among: zeros }
     }
-    rounds.push(start..plan.candidates.len());
-    rounds
 }
 
 #[cfg(test)]

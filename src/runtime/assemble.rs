@@ -182,9 +182,8 @@ pub fn mind(
     token_cost: Option<Duration>,
 ) -> Result<Option<MindParts>, String> {
     let Some(mind) = &config.mind else { return Ok(None) };
-    let located = Store::of_environment()
-        .locate(&mind.model)
-        .map_err(|error| format!("[mind] model: {error}"))?;
+    let store = Store::of_environment();
+    let located = store.locate(&mind.model).map_err(|error| format!("[mind] model: {error}"))?;
     let (threads_decode, threads_prefill) = threads(mind);
     let (tell, events) = mpsc::channel::<MindEvent>(limits::MIND_EVENTS_MAX);
     let handle = crate::mind::client::spawn(
@@ -197,6 +196,7 @@ pub fn mind(
             ubatch_tokens: limits::MIND_UBATCH_TOKENS,
             threads_decode,
             threads_prefill,
+            prefixes: Some(store.prefixes()),
         },
         tell,
     );

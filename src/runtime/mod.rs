@@ -478,6 +478,12 @@ impl Runtime<'_> {
     fn ask(&mut self, question: Question) {
         let Some(mind) = &self.mind else { return };
         let id = question.id;
+        // On virtual time the process knows nothing of the deadline; the agent keeps it anyway.
+        let left = question.deadline.since(self.clock.now().tick);
+        let within_ms = match mind.token_cost {
+            Some(_) => 0,
+            None => u32::try_from(left.as_millis()).unwrap_or(u32::MAX).max(1),
+        };
         self.clock.depart(1);
         if mind
             .handle
@@ -486,6 +492,8 @@ impl Runtime<'_> {
                 prefix: question.prefix,
                 state: question.state,
                 candidates: question.candidates,
+                priority: limits::MIND_PRIORITY_DECISION,
+                within_ms,
             })
             .is_err()
         {

@@ -151,23 +151,23 @@ int outpost_token_to_piece(const llama_vocab * vocab, llama_token token, char * 
     });
 }
 
-int outpost_state_seq_save_file(llama_context * context, const char * path, llama_seq_id sequence,
-                                const llama_token * tokens, size_t tokens_count, size_t * bytes,
-                                char * error, size_t error_bytes) {
+int outpost_state_seq_get(llama_context * context, llama_seq_id sequence, uint8_t * state,
+                          size_t state_bytes, size_t * bytes, char * error, size_t error_bytes) {
     *bytes = 0;
     return fenced(error, error_bytes, [&] {
-        *bytes = llama_state_seq_save_file(context, path, sequence, tokens, tokens_count);
+        *bytes = llama_state_seq_get_size(context, sequence);
+        if (*bytes > state_bytes) {
+            return OUTPOST_TOO_SMALL;
+        }
+        *bytes = llama_state_seq_get_data(context, state, state_bytes, sequence);
         return *bytes > 0 ? OUTPOST_OK : OUTPOST_FAILED;
     });
 }
 
-int outpost_state_seq_load_file(llama_context * context, const char * path, llama_seq_id sequence,
-                                llama_token * tokens, size_t tokens_max, size_t * tokens_count,
-                                char * error, size_t error_bytes) {
-    *tokens_count = 0;
+int outpost_state_seq_set(llama_context * context, llama_seq_id sequence, const uint8_t * state,
+                          size_t state_bytes, char * error, size_t error_bytes) {
     return fenced(error, error_bytes, [&] {
-        const size_t bytes = llama_state_seq_load_file(context, path, sequence, tokens, tokens_max,
-                                                       tokens_count);
+        const size_t bytes = llama_state_seq_set_data(context, state, state_bytes, sequence);
         return bytes > 0 ? OUTPOST_OK : OUTPOST_FAILED;
     });
 }

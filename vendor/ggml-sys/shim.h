@@ -51,16 +51,14 @@ int outpost_token_to_piece(const struct llama_vocab * vocab, llama_token token, 
                            int32_t piece_bytes, bool special, int32_t * count,
                            char * error, size_t error_bytes);
 
-/* `bytes` gets the number of bytes written to the file. */
-int outpost_state_seq_save_file(struct llama_context * context, const char * path,
-                                llama_seq_id sequence, const llama_token * tokens,
-                                size_t tokens_count, size_t * bytes,
-                                char * error, size_t error_bytes);
+/* Copies the state of a sequence into `state`; `bytes` gets its size, also when it is too large. */
+int outpost_state_seq_get(struct llama_context * context, llama_seq_id sequence, uint8_t * state,
+                          size_t state_bytes, size_t * bytes, char * error, size_t error_bytes);
 
-/* `tokens_count` gets the number of tokens that the state is of. */
-int outpost_state_seq_load_file(struct llama_context * context, const char * path,
-                                llama_seq_id sequence, llama_token * tokens, size_t tokens_max,
-                                size_t * tokens_count, char * error, size_t error_bytes);
+/* Puts a state in place of the sequence. The caller has made sure that it is one of ours. */
+int outpost_state_seq_set(struct llama_context * context, llama_seq_id sequence,
+                          const uint8_t * state, size_t state_bytes,
+                          char * error, size_t error_bytes);
 
 int outpost_adapter_load(struct llama_model * model, const char * path,
                          struct llama_adapter_lora ** adapter, char * error, size_t error_bytes);

@@ -212,7 +212,8 @@ fn a_decision_is_published_as_design_6_says() {
             "cost": 0.25, "utility": 0.5, "p": 0.75,
         }],
         "chosen": 0, "by": "mind", "guard": "passed", "outcome": null,
-        "model": {"id": "m", "sha256": "ff", "adapter": "none", "prompt_tokens": 300, "ms": 48.5},
+        "model": {"id": "m", "sha256": "ff", "adapter": "none", "prompt_tokens": 300, "ms": 48.5,
+                  "remembered": false},
     });
     let mut decision = decision();
     assert_eq!(crate::journal::decision_json(&decision, stamp()), expected);

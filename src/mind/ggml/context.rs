@@ -5,7 +5,8 @@ use std::ops::Range;
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 use ggml_sys as sys;
 
@@ -34,22 +35,57 @@ pub struct ContextOptions {
     pub kv_unified: bool,
 }
 
-/// Stops the work of a context from another thread, at the next step of its graph.
+/// Stops the work of a context from another thread or at a time, at the next step of its graph.
 #[derive(Clone, Debug)]
-pub struct AbortFlag(Arc<AtomicBool>);
+pub struct AbortFlag(Arc<Abort>);
+
+#[derive(Debug)]
+struct Abort {
+    flag: AtomicBool,
+    /// Nanoseconds after `epoch`; `u64::MAX` is never.
+    deadline_ns: AtomicU64,
+    epoch: Instant,
+}
 
 impl AbortFlag {
+    fn new() -> Self {
+        let (flag, deadline_ns) = (AtomicBool::new(false), AtomicU64::new(u64::MAX));
+        Self(Arc::new(Abort { flag, deadline_ns, epoch: Instant::now() }))
+    }
+
     /// Sets or clears it. While it is set, [`Context::decode`] ends in [`GgmlError::Aborted`].
     pub fn set(&self, abort: bool) {
-        self.0.store(abort, Ordering::Relaxed);
+        self.0.flag.store(abort, Ordering::Relaxed);
+    }
+
+    /// From this time on it counts as set.
+    pub fn set_deadline(&self, deadline: Option<Instant>) {
+        let after = deadline.map(|deadline| deadline.saturating_duration_since(self.0.epoch));
+        let ns =
+            after.map_or(u64::MAX, |after| u64::try_from(after.as_nanos()).unwrap_or(u64::MAX));
+        self.0.deadline_ns.store(ns, Ordering::Relaxed);
+    }
+
+    /// Whether it was set by hand, not by time.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.0.flag.load(Ordering::Relaxed)
+    }
+}
+
+impl Abort {
+    fn now(&self) -> bool {
+        let deadline_ns = self.deadline_ns.load(Ordering::Relaxed);
+        self.flag.load(Ordering::Relaxed)
+            || (deadline_ns != u64::MAX && self.epoch.elapsed().as_nanos() >= deadline_ns.into())
     }
 }
 
 /// Asked by C between the steps of a graph.
 unsafe extern "C" fn should_abort(data: *mut c_void) -> bool {
     // SAFETY: `data` is the pointer that `Context::new` took from the `Arc` that the context
-    // keeps, so the flag outlives every call.
-    unsafe { &*data.cast::<AtomicBool>() }.load(Ordering::Relaxed)
+    // keeps, so what it points to outlives every call; its parts are atomics and a constant.
+    unsafe { &*data.cast::<Abort>() }.now()
 }
 
 /// A model at work: its key-value cache and the scores of the last batch.
@@ -81,7 +117,7 @@ impl Context {
         bound("sequences", o.sequences_max.into(), 1..sequences_max + 1)?;
         bound("threads for a token", o.threads_decode.into(), 1..513)?;
         bound("threads for many tokens", o.threads_prefill.into(), 1..513)?;
-        let abort = AbortFlag(Arc::new(AtomicBool::new(false)));
+        let abort = AbortFlag::new();
         // SAFETY: takes nothing and returns a struct.
         let mut params = unsafe { sys::llama_context_default_params() };
         params.n_ctx = o.context_tokens;
@@ -247,6 +283,57 @@ impl Context {
         // SAFETY: the memory belongs to the context; the sequence was checked.
         let last = unsafe { sys::llama_memory_seq_pos_max(self.memory, sequence as i32) };
         Ok(u32::try_from(i64::from(last) + 1).unwrap_or(0))
+    }
+
+    /// The keys and values of a sequence, in a form that [`Context::seq_set_state`] of a context
+    /// of the same model, build and options takes.
+    ///
+    /// # Errors
+    /// [`GgmlError::Bound`] for a sequence that does not exist, [`GgmlError::Refused`] where the
+    /// library has none to give.
+    pub fn seq_state(&mut self, sequence: u32) -> Result<Vec<u8>, GgmlError> {
+        self.check_sequence(sequence)?;
+        let context = self.pointer.as_ptr();
+        // SAFETY: the context is alive; it reads sizes.
+        let size = unsafe { sys::llama_state_seq_get_size(context, sequence as i32) };
+        let mut state = vec![0_u8; size];
+        let mut count = 0;
+        fenced("copy a sequence", |error, bytes| {
+            // SAFETY: the context is alive and borrowed exclusively; `state` has the length given.
+            unsafe {
+                let (to, room) = (state.as_mut_ptr(), state.len());
+                sys::outpost_state_seq_get(
+                    context,
+                    sequence as i32,
+                    to,
+                    room,
+                    &mut count,
+                    error,
+                    bytes,
+                )
+            }
+        })?;
+        state.truncate(count);
+        Ok(state)
+    }
+
+    /// Puts a state in place of a sequence. Only for bytes that [`Context::seq_state`] gave for
+    /// the same model, build and options, which the caller proves by a checksum: the library
+    /// asserts on others.
+    ///
+    /// # Errors
+    /// [`GgmlError::Bound`] for a sequence that does not exist, [`GgmlError::Refused`] where it
+    /// does not fit; the sequence is then empty or holds a part: [`Context::clear`] it.
+    pub fn seq_set_state(&mut self, sequence: u32, state: &[u8]) -> Result<(), GgmlError> {
+        self.check_sequence(sequence)?;
+        fenced("restore a sequence", |error, bytes| {
+            // SAFETY: the context is alive and borrowed exclusively; `state` has the length given.
+            unsafe {
+                let context = self.pointer.as_ptr();
+                let (from, length) = (state.as_ptr(), state.len());
+                sys::outpost_state_seq_set(context, sequence as i32, from, length, error, bytes)
+            }
+        })
     }
 
     fn check_sequence(&self, sequence: u32) -> Result<(), GgmlError> {

@@ -43,8 +43,11 @@ pub struct Facts {
     pub vocabulary: u32,
     /// Bytes of key-value cache for each token of context, at 16 bits a number.
     pub kv_bytes_per_token: u64,
+    /// Whether it reads a text from left to right and says what follows: encoders do not.
+    pub continues_texts: bool,
     /// Whether every layer is plain attention over the whole context. Only then may sequences
-    /// share a prefix and be cut back; recurrent and hybrid models fail at it silently.
+    /// share a prefix, be cut back and be restored; those with a sliding window, recurrent and
+    /// hybrid ones fail at it silently.
     pub plain_attention: bool,
 }
 
@@ -201,11 +204,13 @@ impl Model {
             sys::llama_model_desc(model, description.as_mut_ptr().cast(), description.len());
             let description = CStr::from_bytes_until_nul(&description).unwrap_or_default();
             let quantization = c_text(sys::llama_ftype_name(sys::llama_model_ftype(model)));
-            let plain = !sys::llama_model_is_recurrent(model)
-                && !sys::llama_model_is_hybrid(model)
-                && !sys::llama_model_is_diffusion(model)
+            let continues_texts = !sys::llama_model_is_diffusion(model)
                 && !sys::llama_model_has_encoder(model)
                 && sys::llama_model_has_decoder(model);
+            let plain_attention = continues_texts
+                && !sys::llama_model_is_recurrent(model)
+                && !sys::llama_model_is_hybrid(model)
+                && sys::llama_model_n_swa(model) == 0;
             Facts {
                 description: description.to_string_lossy().into_owned(),
                 quantization: quantization.trim_start_matches("(guessed) ").to_owned(),
@@ -214,7 +219,8 @@ impl Model {
                 context_train_tokens: sys::llama_model_n_ctx_train(model).max(0) as u32,
                 vocabulary: self.vocabulary_tokens.max(0) as u32,
                 kv_bytes_per_token: self.kv_bytes_per_token(),
-                plain_attention: plain,
+                continues_texts,
+                plain_attention,
             }
         }
     }

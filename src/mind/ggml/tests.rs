@@ -1,4 +1,4 @@
-//! What needs no model; `tests/mind.rs` has the rest.
+//! What needs no model; `tests/mind` has the rest.
 
 use super::*;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The process without a model, over a real socket pair; `tests/mind.rs` starts the real child.
+//! The process without a model, over a real socket pair; `tests/mind` starts the real child.
 
 #![expect(clippy::disallowed_methods, reason = "files of a test need not outlive a power cut")]
 
@@ -28,6 +28,7 @@ fn load(path: &Path) -> Load {
         ubatch_tokens: 64,
         threads_decode: 1,
         threads_prefill: 1,
+        prefixes: String::new(),
     }
 }
 
@@ -75,6 +76,8 @@ fn a_file_that_cannot_be_a_model_is_refused_by_kind_and_the_next_request_is_serv
         prefix: "p".to_owned(),
         state: "s".to_owned(),
         candidates: vec!["a".to_owned()],
+        priority: 1,
+        within_ms: 0,
     };
     let (id, kind, text) = failure(ask(&mut stream, &Request::Decide(decide)));
     assert_eq!((id, kind), (7, FailureKind::Refused), "{text}");

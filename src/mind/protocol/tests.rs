@@ -21,18 +21,22 @@ fn requests_have_their_golden_bytes() {
         ubatch_tokens: 64,
         threads_decode: 2,
         threads_prefill: 4,
+        prefixes: "/k".to_owned(),
     };
     let decide = Decide {
         id: 300,
         prefix: "p".to_owned(),
         state: "s".to_owned(),
         candidates: vec!["a".to_owned(), "b".to_owned()],
+        priority: 9,
+        within_ms: 2000,
     };
     for (request, golden) in [
-        (Request::Load(load), "13000000 00 01 072f6d2e67677566 01026162 8010 40 02 04"),
-        (Request::Decide(decide), "0c000000 01 ac02 0170 0173 0201610162"),
+        (Request::Load(load), "16000000 00 01 072f6d2e67677566 01026162 8010 40 02 04 022f6b"),
+        (Request::Decide(decide), "0f000000 01 ac02 0170 0173 0201610162 09 d00f"),
         (Request::Memory { id: 7 }, "02000000 02 07"),
         (Request::Stop, "01000000 03"),
+        (Request::Cancel { id: 7 }, "02000000 04 07"),
     ] {
         let frame = encode(&request).expect("short");
         assert_eq!(hex(&frame), golden.replace(' ', ""), "{request:?}");
@@ -58,6 +62,7 @@ fn replies_have_their_golden_bytes() {
         mass: 0.25,
         tokens_read: 61,
         ms: 48.5,
+        remembered: true,
     };
     let report = MemoryReport {
         pss_bytes: 1,
@@ -74,7 +79,7 @@ fn replies_have_their_golden_bytes() {
         (Reply::Loaded { id: 1, model }, "0f000000 01 01 0164 0171 0168 808003 8010 01 02"),
         (
             Reply::Decided(decided),
-            "1a000000 02 05 01 0000c0bf 03 01 0000803f 0000803e 3d 0000000000404840",
+            "1b000000 02 05 01 0000c0bf 03 01 0000803f 0000803e 3d 0000000000404840 01",
         ),
         (Reply::Memory { id: 9, report }, "08000000 03 09 01 02 03 04 05 06"),
         (Reply::Failed { id: 2, kind: FailureKind::TooLong, text }, "06000000 04 02 03 026e6f"),
@@ -98,7 +103,8 @@ fn the_end_between_frames_is_an_end_and_within_one_a_fault() {
 #[test]
 fn a_frame_beyond_the_bound_is_refused_on_both_ends_before_it_takes_memory() {
     let state = "x".repeat(FRAME_BYTES_MAX as usize);
-    let decide = Decide { id: 1, prefix: String::new(), state, candidates: Vec::new() };
+    let (prefix, candidates) = (String::new(), Vec::new());
+    let decide = Decide { id: 1, prefix, state, candidates, priority: 0, within_ms: 0 };
     let error = encode(&Request::Decide(decide)).expect_err("too large");
     assert!(matches!(error, ProtocolError::TooLarge { .. }), "{error}");
     let error = read_one::<Request>(&u32::MAX.to_le_bytes()).expect_err("too large");
@@ -121,7 +127,9 @@ proptest! {
         state in ".{0,80}",
         candidates in prop::collection::vec(".{0,20}", 0..9),
     ) {
-        let request = Request::Decide(Decide { id, prefix, state, candidates });
+        let (priority, within_ms) = (1, 70_000);
+        let decide = Decide { id, prefix, state, candidates, priority, within_ms };
+        let request = Request::Decide(decide);
         let mut frames = encode(&request).expect("short");
         frames.extend(encode(&Request::Stop).expect("short"));
         let mut stream = frames.as_slice();

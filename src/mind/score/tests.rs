@@ -1,45 +1,23 @@
-//! What needs no model; `tests/mind.rs` compares the scores with reading one token at a time.
+//! What needs no model; `tests/mind` compares the scores with reading one token at a time.
 
 use super::*;
 
-fn plan(prefix: u32, state: usize, candidates: &[usize]) -> Plan {
-    Plan {
-        prefix: PrefixPlan::Cached(prefix),
-        state: vec![1; state],
-        candidates: candidates.iter().map(|tokens| vec![1; *tokens]).collect(),
-    }
+fn scored(p: &[f32]) -> Scored {
+    Scored { candidates: Vec::new(), p: p.to_vec(), mass: 1.0, tokens_read: 1, ms: 1.0 }
 }
 
 #[test]
-fn a_candidate_begins_with_a_blank_and_ends_its_line() {
-    assert_eq!(continuation("Do:", 0, "fan on").expect("a text"), " fan on\n");
-    assert_eq!(continuation("Do: ", 0, " fan on ").expect("a text"), "fan on\n");
+fn the_margin_is_how_far_the_best_is_before_the_second() {
+    assert!((scored(&[0.2, 0.5, 0.3]).margin() - 0.2).abs() < 1e-6);
+    assert_eq!(scored(&[1.0]).margin(), 1.0);
+    assert_eq!(scored(&[0.5, 0.5]).margin(), 0.0);
 }
 
 #[test]
-fn a_candidate_without_words_or_with_two_lines_is_refused_by_number() {
-    let error = continuation("Do:", 3, " ").expect_err("empty").to_string();
-    assert_eq!(error, "candidate 3 is empty");
-    let error = continuation("Do:", 4, "a\nb").expect_err("two lines").to_string();
-    assert_eq!(error, "candidate 4 has more than one line");
-}
-
-/// Sizes of the rounds, after a check that they follow each other.
-fn sizes(plan: &Plan, sequences: u32, context_tokens: u32) -> Vec<usize> {
-    let rounds = rounds(plan, sequences, context_tokens);
-    assert_eq!(rounds.first().map(|round| round.start), Some(0));
-    assert_eq!(rounds.last().map(|round| round.end), Some(plan.candidates.len()));
-    assert!(rounds.windows(2).all(|pair| pair[0].end == pair[1].start));
-    rounds.into_iter().map(|round| round.len()).collect()
-}
-
-#[test]
-fn rounds_hold_what_sequences_and_context_hold() {
-    assert_eq!(sizes(&plan(10, 5, &[4, 4, 4]), 16, 256), [3]);
-    assert_eq!(sizes(&plan(10, 5, &[4, 4, 4]), 2, 256), [2, 1]);
-    // Three cells each, and room for seven: two candidates a round.
-    assert_eq!(sizes(&plan(10, 5, &[4, 4, 4]), 16, 22), [2, 1]);
-    assert_eq!(sizes(&plan(10, 5, &[4, 4, 4]), 16, 18), [1, 1, 1]);
-    // A candidate of one token needs no cell: it is only asked for.
-    assert_eq!(sizes(&plan(10, 5, &[1, 1]), 16, 15), [2]);
+fn the_same_text_twice_has_the_mass_of_one() {
+    let ways = vec![vec![1], vec![2], vec![1]];
+    let trie = Trie::new(&ways, Asked::Partings);
+    let plan = Plan { prompt: vec![0], trie, tokens: vec![1; 3], ways };
+    let half = 0.5_f64.ln();
+    assert!((plan.mass(&[half, 0.25_f64.ln(), half]) - 0.75).abs() < 1e-6);
 }
