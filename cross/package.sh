@@ -4,7 +4,7 @@
 #
 #   dist/outpost_<version>_amd64.deb            this PC's, for trying out: built here for any PC
 #   dist/outpost_<version>_arm64.deb            of dist/outpost-armv8-a: every 64-bit Arm board
-#   dist/outpost_<version>_arm64-dotprod.deb    of dist/outpost-armv8.2-a+dotprod+fp16: Pi 5, Orin
+#   dist/outpost_<version>_arm64-dotprod.deb    of dist/outpost-armv8.2-a-dotprod-fp16: Pi 5, Orin
 #
 # The Arm programs are those that `make cross` left in dist/; where there are none it says so.
 # OUTPOST_PACKAGE_PROGRAM names a program to pack instead of building one for this PC.
@@ -24,13 +24,26 @@ if [ "$("$tools/bin/cargo-deb" --version 2>/dev/null)" != "cargo-deb $version" ]
 fi
 mkdir -p dist
 
-# pack PROGRAM TRIPLE NAME: cargo-deb takes the program from where cargo would have left it.
+# What a program asks of glibc must be what the package says that it needs.
+check_glibc() {
+    local newest
+    newest=$(readelf -V "$1" | grep -o 'GLIBC_2[0-9.]*' | sort -uV | tail -n 1)
+    [ "$(printf 'GLIBC_2.27\n%s\n' "$newest" | sort -V | tail -n 1)" = GLIBC_2.27 ] || {
+        say "$1 asks for $newest; the package says 2.27"
+        exit 1
+    }
+}
+
+# pack PROGRAM TRIPLE NAME [OPTION...]: cargo-deb takes the program from where cargo leaves it.
 pack() {
-    local place="$target/$2/release"
+    local program="$1" triple="$2" name="$3"
+    local place="$target/$triple/release"
+    shift 3
     mkdir -p "$place"
-    [ "$1" -ef "$place/outpost" ] || install -m 0755 "$1" "$place/outpost"
-    "$tools/bin/cargo-deb" --no-build --no-strip --locked --target "$2" --output "dist/$3.deb"
-    say "dist/$3.deb, $(wc -c < "dist/$3.deb") bytes"
+    [ "$program" -ef "$place/outpost" ] || install -m 0755 "$program" "$place/outpost"
+    "$tools/bin/cargo-deb" --no-build --no-strip --locked --target "$triple" "$@" \
+        --output "dist/$name.deb"
+    say "dist/$name.deb, $(wc -c < "dist/$name.deb") bytes"
 }
 
 host=$(rustc -vV | sed -n 's/^host: //p')
@@ -43,10 +56,12 @@ if [ "$(dpkg --print-architecture)" = amd64 ]; then
     fi
     pack "$program" "$host" "outpost_${release}_amd64"
 fi
-for build in armv8-a: armv8.2-a+dotprod+fp16:-dotprod; do
+for build in armv8-a: armv8.2-a-dotprod-fp16:-dotprod; do
     program="dist/outpost-${build%%:*}"
     if [ -x "$program" ]; then
-        pack "$program" aarch64-unknown-linux-gnu "outpost_${release}_arm64${build##*:}"
+        check_glibc "$program"
+        pack "$program" aarch64-unknown-linux-gnu "outpost_${release}_arm64${build##*:}" \
+            --variant arm64
     else
         say "no $program, so no package of it: make cross builds it"
     fi

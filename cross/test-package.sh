@@ -39,6 +39,21 @@ root() {
     fi
 }
 
+# Lets the kernel start Arm programs, which the mind's process needs: a program under qemu alone
+# cannot start itself again. With F qemu is opened now, so that it need not be in the root.
+register_arm() {
+    local folder=/proc/sys/fs/binfmt_misc
+    [ "$(uname -m)" != aarch64 ] || return 0
+    [ -e "$folder/register" ] || mount -t binfmt_misc none "$folder" ||
+        fail "this kernel has no binfmt_misc, so the arm64 package cannot be tried here"
+    [ -e "$folder/qemu-aarch64" ] && return 0
+    say "registering qemu-aarch64-static with binfmt_misc"
+    local magic='\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00'
+    local mask='\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff'
+    printf ':qemu-aarch64:M::%s:%s:/usr/bin/qemu-aarch64-static:F' "$magic" "$mask" \
+        > "$folder/register"
+}
+
 # inside COMMAND...: in the root of $arch, with /proc and without the network's services.
 inside() {
     local folder="$target/debian-$arch"
@@ -93,6 +108,7 @@ for package in dist/outpost_*_amd64.deb dist/outpost_*_arm64.deb; do
     [ -e "$package" ] || continue
     arch=${package##*_}
     arch=${arch%.deb}
+    [ "$arch" = amd64 ] || register_arm
     root "$arch"
     try "$package"
     tried=$((tried + 1))

@@ -494,8 +494,7 @@ pub const BOARD_CHANGES_MAX: usize = 4;
 /// flags count as not set.
 pub const VCGENCMD_MS_MAX: u64 = 1_000;
 /// Least time that everything must be clear of its limits before the governor gives a step back,
-/// in milliseconds: a heat sink cools by half in about a minute, and a start of the mind costs
-/// seconds.
+/// in milliseconds. Chosen: a start of the mind costs seconds, and heat goes within minutes.
 pub const GOVERNOR_CALM_MS_MIN: u64 = 30_000;
 /// The longest such time, in milliseconds: 32 minutes, six relapses.
 pub const GOVERNOR_CALM_MS_MAX: u64 = 64 * GOVERNOR_CALM_MS_MIN;

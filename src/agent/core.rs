@@ -303,6 +303,12 @@ impl Agent {
         self.mind.0
     }
 
+    /// What there is to say about the mind's state: the model's name, or what is wrong.
+    #[must_use]
+    pub fn mind_text(&self) -> &str {
+        &self.mind.1
+    }
+
     /// The status once more, because something that it says and the agent does not has changed.
     pub fn status_again(&mut self) -> Vec<Effect> {
         if self.link_since.is_some() {

@@ -1,6 +1,7 @@
 //! `outpost board`: which board this is, what the build and the processor can do, and how fast a
 //! model can be at most. It only looks; exit code 0 also where the build does not fit.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -60,10 +61,11 @@ pub fn run(args: &BoardArgs, json: bool) -> anyhow::Result<ExitCode> {
         build,
         model,
     };
+    let mut out = std::io::stdout().lock();
     if json {
-        println!("{}", report.json())
+        writeln!(out, "{}", report.json())?;
     } else {
-        report.print()
+        report.print(&mut out)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -148,47 +150,61 @@ impl Report {
         })
     }
 
-    fn print(&self) {
+    fn print(&self, out: &mut impl Write) -> std::io::Result<()> {
         let profile = self.recognised.profile;
-        println!("board       {} ({}), by {}", profile.title, profile.name, self.recognised.by);
+        writeln!(
+            out,
+            "board       {} ({}), by {}",
+            profile.title, profile.name, self.recognised.by
+        )?;
         if let Some(model) = &self.recognised.model {
-            println!("device tree {model}");
+            writeln!(out, "device tree {model}")?;
         }
         let name = self.processor.name.as_deref().unwrap_or("unknown");
-        println!("processor   {name}, {} cores", self.processor.cores);
-        println!("could run   {}", list(&self.processor.kernels));
-        println!("this build  {} for {}: {}", std::env::consts::ARCH, ggml_sys::CPU, self.build);
+        writeln!(out, "processor   {name}, {} cores", self.processor.cores)?;
+        writeln!(out, "could run   {}", list(&self.processor.kernels))?;
+        writeln!(
+            out,
+            "this build  {} for {}: {}",
+            std::env::consts::ARCH,
+            ggml_sys::CPU,
+            self.build
+        )?;
         if let Some(arch) = &profile.arm_arch {
-            println!("best build  {arch}");
+            writeln!(out, "best build  {arch}")?;
         }
         let threads = |count: Option<u16>| count.map_or("by cores".into(), |n| n.to_string());
-        println!(
+        writeln!(
+            out,
             "mind        context {} tokens; threads: {} for a token, {} for many",
             profile.mind.context_tokens,
             threads(profile.mind.threads_decode),
             threads(profile.mind.threads_prefill)
-        );
+        )?;
         if let Some(one) = &profile.bandwidth {
-            println!("memory      {} GB/s, {} ({})", one.gb_s, one.kind.word(), one.source);
+            writeln!(out, "memory      {} GB/s, {} ({})", one.gb_s, one.kind.word(), one.source)?;
         }
         match &self.limit {
-            Ok((stream, most)) => println!(
+            Ok((stream, most)) => writeln!(
+                out,
                 "limit       {}: {:.1} MB a token{}, so at most {} tokens/s are written",
                 self.model,
                 stream.bytes as f64 / 1e6,
                 if stream.exact { "" } else { " (the whole file, it is not here)" },
                 round(*most)
-            ),
-            Err(reason) => println!("limit       {}: not known, {reason}", self.model),
+            )?,
+            Err(reason) => writeln!(out, "limit       {}: not known, {reason}", self.model)?,
         }
-        println!(
+        writeln!(
+            out,
             "heat        the mind takes less from {} °C on, pauses from {} °C on",
             profile.limits.saving_c, profile.limits.reflex_only_c
-        );
-        println!("serial      {}", list(&self.serial));
+        )?;
+        writeln!(out, "serial      {}", list(&self.serial))?;
         for warning in self.warnings() {
-            println!("warning     {warning}");
+            writeln!(out, "warning     {warning}")?;
         }
+        Ok(())
     }
 }
 

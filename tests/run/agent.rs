@@ -113,6 +113,8 @@ impl<'a> Agent<'a> {
         let child = Command::new(env!("CARGO_BIN_EXE_outpost"))
             .args(["run", "--config"])
             .arg(site.config())
+            // A folder without /sys: this machine's own heat and load are none of the tests'.
+            .env("OUTPOST_BOARD_ROOT", site.folder())
             .envs(variables.iter().copied())
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())

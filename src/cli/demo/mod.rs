@@ -18,7 +18,7 @@ use tokio::sync::{Notify, oneshot};
 use super::stop_signal;
 use super::summary::{Commands, Summary};
 use super::view::View;
-use crate::agent::{Agent, Inbox};
+use crate::agent::{Agent, Inbox, MindWord};
 use crate::board::{self, Root};
 use crate::clock::{Clock, VirtualClock};
 use crate::config::{self, Config, Strictness};
@@ -167,11 +167,21 @@ async fn play(
         () = virtual_clock.drive() => unreachable!("a clock has no end"),
         error = shown => return Err(error),
     };
-    if virtual_clock.stalls() > 0 {
-        eprintln!("{} message(s) were lost by the broker", virtual_clock.stalls());
-    }
+    say_what_was_missing(&agent, virtual_clock.stalls());
     let shared = shared.borrow();
     Ok(summary(args, &agent, &config, &shared, safe, began.elapsed()))
+}
+
+/// What a person must know to judge the summary: on standard error, also with `--json`.
+fn say_what_was_missing(agent: &Agent, stalls: u64) {
+    if stalls > 0 {
+        eprintln!("{stalls} message(s) or decision(s) were given up as lost");
+    }
+    let word = agent.mind_word();
+    if !matches!(word, MindWord::Ready | MindWord::Off) {
+        let (word, text) = (word.word(), agent.mind_text());
+        eprintln!("the language model took no part, it is {word}: {text}");
+    }
 }
 
 async fn live_until(
