@@ -35,4 +35,4 @@ pub use self::core::{Agent, Counters, Resumed, ResumedStep};
 pub use effect::{Effect, GoalReport, Question, Report, Status};
 pub use event::{Body, DeviceCommand, Event, MindNews, MindWord};
 pub use inbox::{Inbox, Topic};
-pub use steps::payload;
+pub use steps::{level, payload};
