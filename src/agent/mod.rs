@@ -43,4 +43,4 @@ pub use dynamics::{Effect as LearnedEffect, INTERVAL, effects, time_constant};
 pub use effect::{Effect, GoalReport, Question, Report, Status};
 pub use event::{Body, DeviceCommand, Event, MindNews, MindWord};
 pub use inbox::{Inbox, Topic};
-pub use steps::payload;
+pub use steps::{level, payload};

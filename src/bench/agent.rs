@@ -8,6 +8,7 @@ use super::drive::Keeper;
 use crate::agent::{Agent, Counters, Effect, Event, Inbox, Resumed, payload};
 use crate::clock::{Now, Tick};
 use crate::config::Config;
+use crate::domain::{Decider, Entry, StepState};
 use crate::plant::{Command, Message};
 
 /// The agent with its inbox.
@@ -21,19 +22,28 @@ pub struct AgentKeeper {
     boots: u64,
     /// What earlier lives did.
     before: Counters,
+    /// What it began to set: when, which actuator, on whose behalf; kept where it is asked for.
+    acts: Option<Vec<(Tick, usize, Decider)>>,
 }
 
 impl AgentKeeper {
     /// An agent that begins now, and its first commands.
     #[must_use]
-    pub fn new(config: Arc<Config>, now: Now) -> (AgentKeeper, Vec<Command>) {
+    pub fn new(config: Arc<Config>, now: Now, acts: bool) -> (AgentKeeper, Vec<Command>) {
         let inbox = Inbox::new(config.clone());
         let resumed = Resumed { next_seq: 1, ..Resumed::default() };
         let own = Now { tick: Tick(0), ..now };
         let (agent, effects) = Agent::new(config.clone(), resumed, 1, own);
-        let before = Counters::default();
-        let mut keeper =
-            AgentKeeper { config, inbox, agent, born: now.tick, next_seq: 1, boots: 1, before };
+        let mut keeper = AgentKeeper {
+            config,
+            inbox,
+            agent,
+            born: now.tick,
+            next_seq: 1,
+            boots: 1,
+            before: Counters::default(),
+            acts: acts.then(Vec::new),
+        };
         let mut commands = keeper.perform(effects, now);
         commands.extend(keeper.event(Event::LinkUp, now));
         (keeper, commands)
@@ -55,10 +65,23 @@ impl AgentKeeper {
         }
     }
 
+    /// What it began to set so far.
+    pub fn take_acts(&mut self) -> Vec<(Tick, usize, Decider)> {
+        self.acts.take().unwrap_or_default()
+    }
+
     fn event(&mut self, event: Event, now: Now) -> Vec<Command> {
         let own = Now { tick: Tick(now.tick.0 - self.born.0), ..now };
         let effects = self.agent.apply(event, own);
         self.perform(effects, now)
+    }
+
+    fn note(&mut self, entry: &Entry, at: Tick) {
+        let Some(acts) = &mut self.acts else { return };
+        if let Entry::Step { actuator, state: StepState::Intended, by, .. } = entry {
+            let index = self.config.actuators.iter().position(|one| one.name == *actuator);
+            acts.extend(index.map(|index| (at, index, *by)));
+        }
     }
 
     /// Records are stored and messages acknowledged at once.
@@ -67,7 +90,10 @@ impl AgentKeeper {
         let mut acked = VecDeque::new();
         for effect in effects {
             match effect {
-                Effect::Record { seq, .. } => self.next_seq = seq + 1,
+                Effect::Record { seq, entry } => {
+                    self.next_seq = seq + 1;
+                    self.note(&entry, now.tick);
+                }
                 Effect::Send { token, actuator, payload, .. } => {
                     let port = &self.config.actuators[usize::from(actuator.0)].port;
                     if let Some(topic) = port.topic() {

@@ -6,11 +6,14 @@ mod agent;
 mod drive;
 mod faults;
 mod limit;
+mod report;
 mod run;
 mod thermostat;
+mod track;
 
 use crate::plant::Score;
 
+pub use report::{ReportError, page};
 pub use run::{Options, PlantResult, Row, run};
 
 /// An hour in which goals of all the weight are missed, in the operator's unit. A tenfold of what

@@ -10,10 +10,11 @@ use super::drive::{Keeper, look_after, now};
 use super::faults::Faults;
 use super::limit::limit;
 use super::thermostat::{Thermostats, Tunings};
+use super::track::Track;
 use super::{COST_FLOOR, penalty};
 use crate::agent::Counters;
 use crate::config::{self, Config, Faults as ConfigFaults, Strictness};
-use crate::plant::{Kind, Place, Score, stream};
+use crate::plant::{Command, Kind, Place, Score, stream};
 
 /// Hours of each seed on which thermostats are tuned: two days have every hour twice.
 const TUNE_HOURS: f64 = 48.0;
@@ -33,6 +34,8 @@ pub struct Options {
     pub seeds: u64,
     /// With faults; the limit stays that of a run without.
     pub faults: bool,
+    /// Keeps what happened under seed 1, for the report.
+    pub tracks: bool,
     /// Tunings of the thermostats that are tried.
     pub trials: usize,
     /// Threads; runs of different seeds go side by side.
@@ -65,6 +68,10 @@ pub struct PlantResult {
     pub rows: Vec<Row>,
     /// What the agent did.
     pub counters: Counters,
+    /// Its configuration.
+    pub config: Arc<Config>,
+    /// What happened under seed 1, where it was asked for.
+    pub tracks: Vec<Track>,
     /// Seeds and controllers that were better than the limit: then it is none.
     pub beaten: Vec<String>,
 }
@@ -126,14 +133,21 @@ struct Lived {
     seed: u64,
     scores: Vec<(&'static str, Score)>,
     counters: Counters,
+    tracks: Vec<Track>,
 }
 
 fn plant(kind: Kind, config: &Arc<Config>, options: &Options) -> PlantResult {
     let tunings = tune(kind, config, options);
     let mut lived = side_by_side(options, |seed| live(kind, config, &tunings, seed, options));
     lived.sort_by_key(|one| one.seed);
-    let mut result =
-        PlantResult { kind, rows: Vec::new(), counters: Counters::default(), beaten: Vec::new() };
+    let mut result = PlantResult {
+        kind,
+        rows: Vec::new(),
+        counters: Counters::default(),
+        config: config.clone(),
+        tracks: lived.iter_mut().flat_map(|one| one.tracks.drain(..)).collect(),
+        beaten: Vec::new(),
+    };
     for one in &lived {
         let limit = one.scores.iter().find(|(name, _)| *name == "limit");
         let limit = limit.map(|(_, score)| penalty(score));
@@ -203,27 +217,45 @@ fn live(
     seed: u64,
     options: &Options,
 ) -> Lived {
-    let kept = |keeper: &mut dyn Keeper| {
+    let mut tracks = Vec::new();
+    let mut kept = |name: &'static str, keeper: &mut dyn Keeper, first: Vec<Command>| {
         let mut place = kind.build(seed);
+        for command in first {
+            place.command(&command.topic, &command.payload);
+        }
         let mut faults = faults(options, config, seed);
-        look_after(place.as_mut(), keeper, options.hours, &mut faults, |_, _| {})
+        let drawn = options.tracks && seed == 1 && name != "safe";
+        let mut track = drawn.then(|| Track::new(name, config.clone()));
+        let score = look_after(place.as_mut(), keeper, options.hours, &mut faults, |at, said| {
+            if let Some(track) = &mut track {
+                track.hear(at, said);
+            }
+        });
+        tracks.extend(track);
+        (name, score)
     };
-    let mut scores = vec![("safe", kept(&mut Nobody))];
+    let mut scores = vec![kept("safe", &mut Nobody, Vec::new())];
     let mut thermostats = Thermostats::new(config.clone(), tunings.clone());
-    scores.push(("thermostats", kept(&mut thermostats)));
-    let mut place = kind.build(seed);
-    let (mut agent, commands) = AgentKeeper::new(config.clone(), now(place.as_ref()));
-    for command in commands {
-        place.command(&command.topic, &command.payload);
+    scores.push(kept("thermostats", &mut thermostats, Vec::new()));
+    let start = now(kind.build(seed).as_ref());
+    let (mut agent, first) = AgentKeeper::new(config.clone(), start, options.tracks);
+    scores.push(kept("planner", &mut agent, first));
+    if let Some(track) = tracks.iter_mut().find(|track| track.controller == "planner") {
+        track.acts = agent.take_acts();
     }
-    let mut faults = faults(options, config, seed);
-    let score = look_after(place.as_mut(), &mut agent, options.hours, &mut faults, |_, _| {});
-    scores.push(("planner", score));
     if let Some(spec) = kind.spec() {
         let minutes = (options.hours * 60.0) as usize;
-        scores.push(("limit", limit(spec, seed, minutes, |_, _| {})));
+        let drawn = options.tracks && seed == 1;
+        let mut track = drawn.then(|| Track::new("limit", config.clone()));
+        let score = limit(spec, seed, minutes, |at, said| {
+            if let Some(track) = &mut track {
+                track.hear(at, said);
+            }
+        });
+        scores.push(("limit", score));
+        tracks.extend(track);
     }
-    Lived { seed, scores, counters: agent.counters() }
+    Lived { seed, scores, counters: agent.counters(), tracks }
 }
 
 /// A search for the best thermostats on this very place and its seeds: from the best so far to a
@@ -264,6 +296,7 @@ mod tests {
             hours: 1.0,
             seeds: 1,
             faults: false,
+            tracks: false,
             trials: 1,
             threads: 1,
         };
@@ -289,6 +322,7 @@ mod tests {
             hours: 24.0,
             seeds: 1,
             faults: true,
+            tracks: false,
             trials: 0,
             threads: 1,
         };
@@ -299,7 +333,7 @@ mod tests {
         let score = |faults: bool| {
             let options = Options { faults, ..options.clone() };
             let mut place = Kind::WaterTank.build(1);
-            let (mut agent, _) = AgentKeeper::new(config.clone(), now(place.as_ref()));
+            let (mut agent, _) = AgentKeeper::new(config.clone(), now(place.as_ref()), false);
             let mut chance = super::faults(&options, &config, 1);
             look_after(place.as_mut(), &mut agent, 24.0, &mut chance, |_, _| {})
         };

@@ -1,6 +1,7 @@
 //! `outpost bench`: measurements. It reads arguments and prints; what is measured lives in
 //! `crate::bench`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -39,6 +40,9 @@ struct AgentArgs {
     /// Tunings of the thermostats that are tried
     #[arg(long, default_value_t = 40)]
     trials: usize,
+    /// Write a page with pictures of seed 1 here
+    #[arg(long)]
+    report: Option<PathBuf>,
     /// Threads [default: one for each core]
     #[arg(long)]
     threads: Option<usize>,
@@ -70,7 +74,7 @@ fn days(text: &str) -> Result<f64, String> {
 /// Runs a benchmark and prints what came of it; failure where the limit was none.
 ///
 /// # Errors
-/// Where a place's own configuration has a fault.
+/// Where a place's own configuration has a fault, or the report cannot be written.
 pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
     let What::Agent(args) = &args.what;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -79,6 +83,7 @@ pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
         hours: args.days * 24.0,
         seeds: args.seeds,
         faults: args.faults,
+        tracks: args.report.is_some(),
         trials: args.trials,
         threads: args.threads.unwrap_or(cores),
     };
@@ -99,6 +104,10 @@ pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
     let beaten: Vec<_> = results.iter().flat_map(|result| &result.beaten).collect();
     for line in &beaten {
         eprintln!("better than the limit, so the limit is none: {line}");
+    }
+    if let Some(path) = &args.report {
+        let page = bench::page(&results, args.days, args.seeds)?;
+        crate::disk::replace(path, page.as_bytes())?;
     }
     summary(&results, json);
     Ok(if beaten.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -5,6 +5,8 @@ use clap::ValueEnum;
 use super::cold_room::COLD_ROOM;
 use super::fish_basin::FISH_BASIN;
 use super::greenhouse::Greenhouse;
+use super::mast_cabinet::MAST_CABINET;
+use super::office::OFFICE;
 use super::site::Site;
 use super::spec::Spec;
 use super::water_tank::WATER_TANK;
@@ -19,13 +21,24 @@ pub enum Kind {
     ColdRoom,
     /// A water tank with a slow well, the mains and electricity on a tariff
     WaterTank,
+    /// A meeting room: breath, warmth, rain at the window
+    Office,
     /// A fish basin: oxygen, warmth, feedings
     FishBasin,
+    /// A radio mast's cabinet on solar power
+    MastCabinet,
 }
 
 impl Kind {
     /// Every kind, in the order of the command line.
-    pub const ALL: [Kind; 4] = [Kind::Greenhouse, Kind::ColdRoom, Kind::WaterTank, Kind::FishBasin];
+    pub const ALL: [Kind; 6] = [
+        Kind::Greenhouse,
+        Kind::ColdRoom,
+        Kind::WaterTank,
+        Kind::Office,
+        Kind::FishBasin,
+        Kind::MastCabinet,
+    ];
 
     /// The place of a seed.
     #[must_use]
@@ -43,7 +56,9 @@ impl Kind {
             Kind::Greenhouse => greenhouse_config(),
             Kind::ColdRoom => include_str!("cold_room.toml"),
             Kind::WaterTank => include_str!("water_tank.toml"),
+            Kind::Office => include_str!("office.toml"),
             Kind::FishBasin => include_str!("fish_basin.toml"),
+            Kind::MastCabinet => include_str!("mast_cabinet.toml"),
         }
     }
 
@@ -54,7 +69,9 @@ impl Kind {
             Kind::Greenhouse => None,
             Kind::ColdRoom => Some(&COLD_ROOM),
             Kind::WaterTank => Some(&WATER_TANK),
+            Kind::Office => Some(&OFFICE),
             Kind::FishBasin => Some(&FISH_BASIN),
+            Kind::MastCabinet => Some(&MAST_CABINET),
         }
     }
 

@@ -96,7 +96,7 @@ fn every_device_does_what_its_configuration_says() {
 #[test]
 fn left_alone_each_place_misses_its_goals_and_breaks_nothing() {
     for (kind, spec) in described() {
-        for seed in 1..=4 {
+        for seed in 1..=2 {
             let score = left_alone(kind, seed, 36.0);
             println!("{} seed {seed}: {score:?}", spec.name);
             assert!(score.satisfied() < 0.85, "{} seed {seed}: {score:?}", spec.name);

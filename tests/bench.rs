@@ -1,0 +1,72 @@
+//! `outpost bench agent` and `outpost plant` as a user meets them: what they print and refuse.
+#![allow(clippy::unwrap_used, reason = "a set-up that fails must fail the test")]
+#![allow(clippy::disallowed_methods, reason = "nobody reads a test's folder after a power cut")]
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn outpost(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_outpost")).args(arguments).output().expect("outpost runs")
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).expect("only JSON lines")).collect()
+}
+
+#[test]
+fn the_benchmark_ends_with_its_summary_and_writes_its_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.html");
+    let report = report.to_str().unwrap();
+    let plants = ["bench", "agent", "--plants", "water-tank,greenhouse", "--days", "0.05"];
+    let rest = ["--seeds", "1", "--trials", "1", "--json", "--report", report];
+    let output = outpost(&[&plants[..], &rest].concat());
+    assert!(output.status.success(), "{output:?}");
+    let lines = lines(&output);
+    let (summary, rows) = lines.split_last().unwrap();
+    let names: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            let text = |key: &str| row[key].as_str().unwrap().to_owned();
+            (text("plant"), text("controller"))
+        })
+        .collect();
+    let name = |plant: &str, controller: &str| (plant.to_string(), controller.to_string());
+    for controller in ["safe", "thermostats", "planner"] {
+        assert!(names.contains(&name("greenhouse", controller)), "{names:?}");
+        assert!(names.contains(&name("water-tank", controller)), "{names:?}");
+    }
+    assert!(names.contains(&name("water-tank", "limit")), "{names:?}");
+    for key in ["satisfied_of_limit", "cost_of_limit"] {
+        assert!(summary[key].is_f64(), "{summary}");
+    }
+    assert_eq!((&summary["forbidden"], &summary["model_calls"]), (&0.into(), &0.into()));
+    assert_eq!(summary["worst_plant"], "water-tank");
+    assert!(summary["by"]["planner"].is_u64(), "{summary}");
+    let page = std::fs::read_to_string(report).unwrap();
+    assert_eq!(page.matches("<svg").count(), 5, "planner, thermostats and limit");
+    assert!(page.contains("spare the well"));
+}
+
+#[test]
+fn a_place_that_is_not_there_is_refused_with_those_that_are() {
+    let output = outpost(&["bench", "agent", "--plants", "cold-room,moon"]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("\"moon\"") && text.contains("mast-cabinet"), "{text}");
+}
+
+#[test]
+fn every_printed_configuration_passes_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let kinds = ["greenhouse", "cold-room", "water-tank", "office", "fish-basin", "mast-cabinet"];
+    for kind in kinds {
+        let printed = outpost(&["plant", kind, "--print-config"]);
+        let path = folder.path().join(format!("{kind}.toml"));
+        std::fs::write(&path, printed.stdout).unwrap();
+        let checked = outpost(&["check", "--config", path.to_str().unwrap()]);
+        assert!(checked.status.success(), "{kind}: {checked:?}");
+    }
+}
