@@ -21,12 +21,13 @@ install() {
     install_zig
 }
 
-# The compilers as cmake wants them: one program each. cargo-zigbuild turns GCC's names of
+# The compilers as cmake wants them: one program each, musl so that the program is static and runs
+# without a foreign libc. cargo-zigbuild turns GCC's names of
 # architectures, which ggml's build speaks, into zig's.
 write_compilers() {
     mkdir -p "$work"
     for tool in cc c++ ar ranlib; do
-        local options="-- -target aarch64-linux-gnu.$glibc"
+        local options="-- -target aarch64-linux-musl"
         case "$tool" in ar | ranlib) options="--" ;; esac
         printf '#!/bin/sh\nexec cargo-zigbuild zig %s %s "$@"\n' "$tool" "$options" \
             >"$work/zig-$tool"
@@ -101,13 +102,13 @@ END
     say "all right: sdot in the one build, smull or smlal in the other"
 }
 
-# Two products more, so what is around them falls out. 2048 x 2048 weights a product and token.
+# Two products more, so what is around them falls out. 2048 x 512 weights a product and token.
 per_weight() {
     local one three
     one=$(counted "$@" 1 | cut -d ' ' -f 1)
     three=$(counted "$@" 3 | cut -d ' ' -f 1)
     awk -v a="$one" -v b="$three" -v tokens="$4" \
-        'BEGIN { printf "%.3f", (b - a) / 2 / 2048 / 2048 / tokens }'
+        'BEGIN { printf "%.3f", (b - a) / 2 / 2048 / 512 / tokens }'
 }
 
 count() {
