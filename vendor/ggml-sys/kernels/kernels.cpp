@@ -183,6 +183,8 @@ static int run(const char *name, int tokens, int times) {
 }
 
 int main(int argc, char **argv) {
+    // ggml tells on standard error what it repacks.
+    ggml_log_set([](ggml_log_level, const char *, void *) {}, nullptr);
     if (argc == 2 && std::strcmp(argv[1], "check") == 0) {
         return check();
     }
