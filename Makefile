@@ -6,7 +6,8 @@ MIND_MODEL = smollm2-135m-instruct-q4_0
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 PROFILE = release
 
-.PHONY: help setup demo test check lint audit size sim bench bench-mind package test-package clean
+.PHONY: help setup demo test check lint audit size sim bench bench-mind cross kernels test-arm \
+	package test-package clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +42,15 @@ size: ## Prints the size of the stripped release binary
 
 sim: ## Runs the simulation of the agent on 10,000 seeds; SEEDS=n runs n
 	OUTPOST_SIM_SEEDS=$(or $(SEEDS),10000) cargo test --locked --test sim -- --nocapture
+
+cross: ## Builds for 64-bit Arm into dist/: two builds that serve all boards; BOARD=rpi4 one
+	@cross/cross.sh $(BOARD)
+
+kernels: ## Checks ggml's kernels on emulated Arm cores; part of CI
+	@cross/kernels.sh check
+
+test-arm: ## Runs the Arm program itself on emulated cores; CASES=n decisions
+	@CASES=$(CASES) FILE=$(FILE) cross/test-arm.sh
 
 bench: setup ## Runs the benchmarks
 	cargo bench --locked --workspace

@@ -21,6 +21,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+#[path = "build/needs.rs"]
+mod needs;
+
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// The registry package that carries the source; `Cargo.toml` pins its version.
@@ -28,6 +31,10 @@ const SOURCE_PACKAGE: &str = "llama-cpp-sys-2";
 
 /// Static libraries in link order: each may use only those after it.
 const LIBRARIES: [&str; 4] = ["llama", "ggml", "ggml-cpu", "ggml-base"];
+
+/// What the result depends on, beside the environment.
+const FILES: [&str; 7] =
+    ["build.rs", "build/needs.rs", "Cargo.toml", "wrapper.h", "shim.h", "shim.cpp", "cpu_check.c"];
 
 /// Functions that Outpost calls, or will; everything else stays out of the bindings. Those that
 /// can throw are reached only through `outpost_*` of the shim and are left out on purpose.
@@ -47,7 +54,7 @@ const FUNCTIONS: [&str; 12] = [
 ];
 
 fn main() -> Result<()> {
-    for path in ["build.rs", "Cargo.toml", "wrapper.h", "shim.h", "shim.cpp"] {
+    for path in FILES {
         println!("cargo:rerun-if-changed={path}");
     }
     for name in ["OUTPOST_CPU", "OUTPOST_GGML_CACHE", "CMAKE", "CMAKE_TOOLCHAIN_FILE"] {
@@ -58,6 +65,7 @@ fn main() -> Result<()> {
     let plan = Plan::new(&source)?;
     let libraries = plan.build(&source)?;
     compile_shim(&source)?;
+    compile_cpu_check(&plan.cpu)?;
     link(&libraries);
     write_bindings(&source)?;
     println!("cargo:rustc-env=OUTPOST_GGML_SOURCE={SOURCE_PACKAGE} {}", source.version);
@@ -327,6 +335,23 @@ fn compile_shim(source: &Source) -> Result<()> {
         .includes(include_folders(source))
         .file("shim.cpp")
         .try_compile("outpost_shim")?;
+    Ok(())
+}
+
+/// The check that runs before everything else. All of it is linked in, since nothing names it.
+fn compile_cpu_check(cpu: &str) -> Result<()> {
+    let arch = cargo_variable("CARGO_CFG_TARGET_ARCH")?;
+    let fits_all = if arch == "aarch64" { "armv8-a" } else { "baseline (AVX2)" };
+    let mut build = cc::Build::new();
+    build.cargo_metadata(false).opt_level(2).file("cpu_check.c");
+    build.define("OUTPOST_BUILT_FOR", format!("\"{cpu}\"").as_str());
+    build.define("OUTPOST_FITS_ALL", format!("\"{fits_all}\"").as_str());
+    for need in needs::of(cpu, &arch, build.get_compiler().path()) {
+        build.define(&format!("OUTPOST_NEEDS_{need}"), None);
+    }
+    build.try_compile("outpost_cpu_check")?;
+    println!("cargo:rustc-link-search=native={}", cargo_variable("OUT_DIR")?);
+    println!("cargo:rustc-link-lib=static:-bundle,+whole-archive=outpost_cpu_check");
     Ok(())
 }
 

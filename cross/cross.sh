@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# `make cross`: the program for 64-bit Arm boards, built on a PC, into dist/.
+#
+#   cross/cross.sh              two builds that serve all boards
+#   cross/cross.sh rpi4         the build of one board, by boards/rpi4.toml
+#
+# docs/adr/0008-cross-builds.md says why with zig and against glibc 2.27.
+set -eu
+cd "$(dirname "$0")/.."
+self=cross
+. cross/toolchain.sh
+
+# Prints the Arm architecture of a board: its own, or what it inherits.
+arm_arch() {
+    local board="$1" found
+    while [ -n "$board" ] && [ -f "boards/$board.toml" ]; do
+        found=$(sed -n 's/^arm_arch *= *"\([^"]*\)".*/\1/p' "boards/$board.toml")
+        [ -z "$found" ] || { echo "$found"; return; }
+        board=$(sed -n 's/^inherits *= *"\([^"]*\)".*/\1/p' "boards/$board.toml")
+    done
+}
+
+# Size, the libraries that it loads, and the newest glibc that it asks for.
+describe() {
+    local libraries newest
+    libraries=$(readelf -d "$1" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' | tr '\n' ' ')
+    newest=$(readelf -V "$1" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1)
+    say "$1: $(wc -c <"$1") bytes; loads $libraries; asks for $newest"
+}
+
+build() {
+    local name="$1" arch="$2"
+    say "$name: for $arch, $target, glibc $glibc"
+    OUTPOST_CPU="$arch" CARGO_PROFILE_RELEASE_STRIP=symbols \
+        cargo zigbuild --locked --release --target "$target.$glibc" --bin outpost
+    mkdir -p dist
+    cp "$build_folder/$target/release/outpost" "dist/outpost-$name"
+    describe "dist/outpost-$name"
+}
+
+board="${1:-}"
+if [ -n "$board" ]; then
+    [ -f "boards/$board.toml" ] || fail "BOARD=$board: no such board; there are:
+  $(cd boards && echo *.toml | sed 's/\.toml//g')"
+    arch=$(arm_arch "$board")
+    [ -n "$arch" ] || fail "BOARD=$board: its profile names no arm_arch; use cargo build"
+fi
+cross/setup.sh packages
+install_zig
+install_std
+if [ -n "$board" ]; then
+    build "$board" "$arch"
+else
+    build armv8-a armv8-a
+    build armv8.2-a-dotprod-fp16 armv8.2-a+dotprod+fp16
+fi
