@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::*;
 use crate::clock::{ClockTrust, Now, Tick};
 use crate::config::*;
-use crate::domain::Fault;
 use crate::domain::*;
 use crate::expr::{Names, compile};
 
@@ -500,30 +499,6 @@ fn a_broken_connection_leaves_nothing_to_be_repeated() {
     bench.echo = true;
     let sent = sends(&bench.on(Event::LinkUp));
     assert_eq!(sent, [(0, "OFF".into())], "what is unknown goes to safe, nothing else moves");
-}
-
-#[test]
-fn faults_are_counted_and_said_once_in_a_while() {
-    let mut bench = Bench::new(room()).up();
-    let fault = || Event::Reading {
-        sensor: SensorId(0),
-        value: Err(Fault { kind: FaultKind::NotJson, found: "x".into() }),
-        retained: false,
-    };
-    for _ in 0..1000 {
-        bench.on(fault());
-    }
-    let said = |effects: &[Effect]| {
-        let faults = effects.iter().filter_map(|effect| match effect {
-            Effect::Record { entry: Entry::Faults { count, .. }, .. } => Some(*count),
-            _ => None,
-        });
-        faults.collect::<Vec<_>>()
-    };
-    assert_eq!(said(&bench.effects), [1]);
-    bench.pass(601);
-    assert_eq!(said(&bench.on(fault())), [1000]);
-    assert_eq!(bench.agent.counters().faults, 1001);
 }
 
 #[test]

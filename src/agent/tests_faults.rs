@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::tests::*;
 use super::*;
 use crate::config::*;
+use crate::domain::Fault;
 use crate::domain::*;
 use crate::limits;
 
@@ -211,4 +212,28 @@ fn a_bus_that_was_away_for_long_makes_what_it_knew_unknown_until_an_echo() {
     // Who says nothing is sent to safe once its time to speak is over.
     bench.steady(22.0, 10);
     assert_eq!(known(&bench, 0), Some(Setting::Off));
+}
+
+#[test]
+fn faults_are_counted_and_said_once_in_a_while() {
+    let mut bench = Bench::new(room()).up();
+    let fault = || Event::Reading {
+        sensor: SensorId(0),
+        value: Err(Fault { kind: FaultKind::NotJson, found: "x".into() }),
+        retained: false,
+    };
+    for _ in 0..1000 {
+        bench.on(fault());
+    }
+    let said = |effects: &[Effect]| {
+        let faults = effects.iter().filter_map(|effect| match effect {
+            Effect::Record { entry: Entry::Faults { count, .. }, .. } => Some(*count),
+            _ => None,
+        });
+        faults.collect::<Vec<_>>()
+    };
+    assert_eq!(said(&bench.effects), [1]);
+    bench.pass(601);
+    assert_eq!(said(&bench.on(fault())), [1000]);
+    assert_eq!(bench.agent.counters().faults, 1001);
 }

@@ -43,9 +43,9 @@ pub fn page(results: &[PlantResult], days: f64, seeds: u64) -> Result<String, Re
          <h1>The agent on simulated places</h1>",
     );
     let about = format!(
-        "<p>{days} days, {seeds} seeds; pictures of seed 1. Green: within the goal. Marks under the \
-         devices: red, a rule or an interlock; blue, the planner; purple, the mind. Costs under \
-         {COST_FLOOR} an hour are not compared.</p>"
+        "<p>{days} days, {seeds} seeds; pictures of seed 1. Green: within the goal. Marks under \
+         the devices: red, a rule or an interlock; blue, the planner; purple, the mind. Costs \
+         under {COST_FLOOR} an hour are not compared.</p>"
     );
     html.push_str(&about);
     for result in results {

@@ -1,6 +1,6 @@
 //! One sensor's model: its change over an interval as a weighted sum of inputs, learned by
-//! recursive least squares with forgetting; forecasts by running it ahead; and the judgement of those
-//! forecasts, without which it is not used.
+//! recursive least squares with forgetting; forecasts by running it ahead; and the judgement of
+//! those forecasts, without which it is not used.
 //!
 //! Inputs: 1; the sensor itself and its square (so a time constant and a
 //! saturation are learned); other sensors; two harmonics of

@@ -1,12 +1,12 @@
 // Multiplies seeded random matrices by ggml's kernels. Two uses:
 //
-//   kernels check              every type against arithmetic in doubles; exit code 1 on a difference
+//   kernels check              every type against arithmetic in doubles; exit code 1 where wrong
 //   kernels run TYPE M TIMES   only the products, for counting instructions: the difference
-//                              between two values of TIMES is the products' own
+//                              between two values of TIMES is theirs
 //
 // One matrix is 2048 wide, as in a 1B model and a multiple of 256, so that every type is really
-// itself, and 512 high. M is the number of tokens that go through together: 1 when writing, more when
-// reading.
+// itself, and 512 high. M is the number of tokens that go through together: 1 when writing, more
+// when reading.
 
 #include <cmath>
 #include <cstdint>
@@ -78,7 +78,7 @@ struct Product {
         graph = ggml_new_graph(context);
         ggml_build_forward_expand(graph, output);
 
-        // As llama.cpp does it: the repacked buffer where it can do this product, else the plain one.
+        // As llama.cpp does it: the repacked buffer where it can do this product, else the plain.
         auto *device = ggml_backend_get_device(backend);
         auto *plain = ggml_backend_get_default_buffer_type(backend);
         auto *chosen = repack_buffer(device);
