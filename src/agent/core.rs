@@ -12,6 +12,7 @@ use super::effect::{Effect, Report, Status};
 use super::event::{Event, MindNews, MindWord};
 use super::goals::GoalState;
 use super::rules::RuleState;
+use super::senses::Doubt;
 use super::world::{FaultCount, LocalTime, View, World, fault_index};
 use crate::clock::{Now, Tick};
 use crate::config::{Config, Goal, Mode};
@@ -384,12 +385,17 @@ impl Agent {
         match value {
             Ok(value) => {
                 self.counters.readings += 1;
+                let mut doubt = None;
                 if let Value::Number(number) = value {
                     self.dynamics.reading(id, number);
+                    doubt = self.world.sensors[index].senses.note(number);
                 }
                 self.world.sensors[index].take(value.clone(), self.now.tick);
                 let sensor = self.config.sensors[index].name.clone();
-                self.record(Entry::Reading { sensor, value });
+                self.record(Entry::Reading { sensor: sensor.clone(), value });
+                if let Some(doubt) = doubt {
+                    self.doubt(&sensor, doubt);
+                }
                 self.plan_wanted = true;
             }
             Err(fault) => {
@@ -417,6 +423,16 @@ impl Agent {
         let words = fault.kind.words();
         let text = format!("{source}: {count} payload(s) not used, {words}: {}", fault.found);
         self.say("payload-fault", text, Severity::Warning);
+    }
+
+    fn doubt(&mut self, sensor: &str, doubt: Doubt) {
+        let (what, severity) = match doubt {
+            Doubt::Stuck(true) => ("says the same each time, it may be stuck", Severity::Warning),
+            Doubt::Stuck(false) => ("moves again", Severity::Info),
+            Doubt::Jumping(true) => ("jumps, its wire may be loose", Severity::Warning),
+            Doubt::Jumping(false) => ("does not jump any more", Severity::Info),
+        };
+        self.say("sensor", format!("{sensor} {what}"), severity);
     }
 
     /// The dynamics follow what actuators do, learn a little, and are written down when due.

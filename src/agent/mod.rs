@@ -21,6 +21,7 @@ mod pointer;
 mod prompt;
 mod reach;
 mod rules;
+mod senses;
 mod share;
 mod steps;
 mod world;

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::senses::Senses;
 use crate::clock::{Now, Tick};
 use crate::config::Config;
 use crate::domain::{ActuatorId, Decider, FaultKind, SensorId, Setting, Value};
@@ -65,6 +66,8 @@ pub struct SensorState {
     prior_slope: f64,
     /// A faulty reading came after the last good one.
     doubted: bool,
+    /// Whether it can be right at all.
+    pub senses: Senses,
     /// Faults by kind.
     pub faults: [FaultCount; FAULT_KINDS],
 }
