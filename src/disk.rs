@@ -57,6 +57,14 @@ pub fn publish(finished: &Path, target: &Path) -> Result<(), DiskError> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
+    sync_folder(folder)
+}
+
+/// Makes the names in a folder outlive a power cut.
+///
+/// # Errors
+/// The folder could not be opened or synced.
+pub fn sync_folder(folder: &Path) -> Result<(), DiskError> {
     File::open(folder).and_then(|file| file.sync_all()).map_err(fault("sync the folder", folder))
 }
 

@@ -557,10 +557,35 @@ pub const JOURNAL_BUSY_MS: u64 = 1000;
 /// Rows that a reader takes in one transaction: a longer one would keep the writer from
 /// starting its write-ahead log anew.
 pub const JOURNAL_READ_ROWS: u32 = 5000;
+/// Blocks that a reader takes at a time, as above.
+pub const JOURNAL_READ_BLOCKS: u32 = 256;
 /// Most single faults that `log verify` names; the rest is in its counts.
 pub const JOURNAL_REPORT_LINES_MAX: usize = 100;
+/// Bytes of records that one block holds, one record more at most: what a reader unpacks at a time.
+pub const JOURNAL_BLOCK_BYTES: usize = 256 * 1024;
+/// Most bytes that a block unpacks to; more is damage. A single record is bounded by the agent far
+/// below it.
+pub const JOURNAL_BLOCK_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Most bytes of one file of the chain, and at most a sixteenth of the quota. Space comes back and
+/// damage spreads by one file.
+pub const JOURNAL_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Least of the same, for small quotas.
+pub const JOURNAL_FILE_BYTES_MIN: u64 = 256 * 1024;
+/// Blocks at the end of the chain that are unpacked when the journal opens: proof that the end is
+/// whole, and where the time floor stands.
+pub const JOURNAL_OPEN_BLOCKS: u32 = 8;
+/// Free bytes of the file system below which readings are no longer stored: what is left belongs to
+/// commands, decisions and to the rest of the system.
+pub const JOURNAL_RESERVE_BYTES: u64 = 16 * 1024 * 1024;
+/// Boots whose wall times can be repaired; of more the oldest is forgotten.
+pub const JOURNAL_BOOTS_MAX: u32 = 1000;
+/// Most destinations of records in a configuration, and cursors in the journal.
+pub const CLOUDS_MAX: usize = 8;
 /// Pause of `log tail -f` between two looks, in milliseconds: a person sees it as at once.
 pub const JOURNAL_FOLLOW_MS: u64 = 200;
 
 const _: () = assert!(JOURNAL_COMMIT_BYTES * 4 <= JOURNAL_QUEUE_BYTES_MAX);
+const _: () = assert!(JOURNAL_BLOCK_BYTES * 4 <= JOURNAL_BLOCK_BYTES_MAX);
+const _: () = assert!(JOURNAL_QUEUE_BYTES_MAX < JOURNAL_BLOCK_BYTES_MAX);
+const _: () = assert!(JOURNAL_FILE_BYTES_MIN * 16 <= JOURNAL_QUOTA_BYTES_MIN);
 const _: () = assert!(JOURNAL_RETRY_MS_MIN < JOURNAL_RETRY_MS_MAX);

@@ -1,6 +1,8 @@
-//! `outpost log tail|query|effects|verify`: the journal for people and, with
-//! `--json`, for programs.
-//! Reads only; the agent may run beside it.
+//! `outpost log tail|query|stats|effects|export|verify`: the journal for people and, with
+//! `--json`, for programs. Reads only; the agent may run beside it.
+
+mod effects;
+mod export;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -16,7 +18,7 @@ use serde_json::json;
 
 use crate::clock::ClockTrust;
 use crate::domain::{Decision, Entry};
-use crate::journal::{Filter, Kind, Reader, Record, Report, record_json, step_word};
+use crate::journal::{AuditReport, Filter, Kind, Reader, Record, Report, record_json, step_word};
 use crate::limits::JOURNAL_FOLLOW_MS;
 
 /// Read the journal
@@ -55,6 +57,29 @@ enum LogCommand {
     Verify {
         #[command(flatten)]
         place: Place,
+        /// Compute the hash chain of commands, decisions and changes again
+        #[arg(long)]
+        audit: bool,
+        /// A hash that a receiver was told: it must be a link of the chain
+        #[arg(long, value_name = "HASH", requires = "audit", value_parser = parse_hash)]
+        head: Option<[u8; 32]>,
+    },
+    /// Count records by kind, bytes and files
+    Stats {
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        wanted: Wanted,
+    },
+    /// Print the records that fit for another program
+    Export {
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        wanted: Wanted,
+        /// jsonl or csv
+        #[arg(long, value_enum, default_value_t = export::Format::Jsonl)]
+        format: export::Format,
     },
 }
 
@@ -84,9 +109,24 @@ struct Wanted {
     /// Only readings and faults of this sensor
     #[arg(long, value_name = "NAME")]
     sensor: Option<String>,
+    /// Only this decision and its steps
+    #[arg(long, value_name = "ID")]
+    decision: Option<String>,
     /// At most so many records
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
+}
+
+impl Wanted {
+    fn filter(&self) -> Filter {
+        Filter {
+            kind: self.kind,
+            since_ms: self.since,
+            until_ms: self.until,
+            sensor: self.sensor.clone(),
+            decision: self.decision.clone(),
+        }
+    }
 }
 
 /// Runs the subcommand. `journal_path` gives the journal's folder of a configuration file, or of
@@ -135,7 +175,13 @@ impl<W: Write> Output<W> {
             }
             LogCommand::Query { place, wanted } => self.query(&folder(&place)?, &wanted)?,
             LogCommand::Effects { place } => self.effects(&folder(&place)?)?,
-            LogCommand::Verify { place } => return self.verify(&folder(&place)?),
+            LogCommand::Verify { place, audit, head } => {
+                return self.verify(&folder(&place)?, audit, head);
+            }
+            LogCommand::Stats { place, wanted } => self.stats(&folder(&place)?, &wanted)?,
+            LogCommand::Export { place, wanted, format } => {
+                self.export(&folder(&place)?, &wanted, format)?;
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -171,14 +217,8 @@ impl<W: Write> Output<W> {
     }
 
     fn query(&mut self, folder: &Path, wanted: &Wanted) -> anyhow::Result<()> {
-        let filter = Filter {
-            kind: wanted.kind,
-            since_ms: wanted.since,
-            until_ms: wanted.until,
-            sensor: wanted.sensor.clone(),
-        };
         let reader = Reader::open(folder)?;
-        self.show_from(&reader, 0, &filter, wanted.limit)?;
+        self.show_from(&reader, 0, &wanted.filter(), wanted.limit)?;
         self.summary()
     }
 
@@ -221,14 +261,44 @@ impl<W: Write> Output<W> {
         Ok(())
     }
 
-    fn verify(&mut self, folder: &Path) -> anyhow::Result<ExitCode> {
-        let report = Reader::open(folder)?.verify()?;
+    fn verify(
+        &mut self,
+        folder: &Path,
+        audit: bool,
+        head: Option<[u8; 32]>,
+    ) -> anyhow::Result<ExitCode> {
+        let reader = Reader::open(folder)?;
+        let report = reader.verify()?;
+        let audit = if audit { Some(reader.verify_audit(head)?) } else { None };
+        let holds = audit
+            .as_ref()
+            .is_none_or(|audit| audit.broken.is_none() && (head.is_none() || audit.has_wanted));
         if self.json {
-            writeln!(self.to, "{}", report_json(&report))?;
+            let mut line = report_json(&report);
+            if let (Some(audit), Some(line)) = (&audit, line.as_object_mut()) {
+                line.insert("audit".into(), audit_json(audit, head.is_some()));
+            }
+            writeln!(self.to, "{line}")?;
         } else {
             self.report(&report)?;
+            if let Some(audit) = &audit {
+                self.audit_report(audit, head.is_some())?;
+            }
         }
-        Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        let good = report.is_whole() && holds;
+        Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn audit_report(&mut self, audit: &AuditReport, wanted: bool) -> anyhow::Result<()> {
+        let (records, head) = (audit.records, hex(&audit.head.hash));
+        writeln!(self.to, "audit    {records} linked records, head {head}")?;
+        if let Some((seq, why)) = &audit.broken {
+            writeln!(self.to, "BROKEN: the hash chain at {seq}: {why}")?;
+        }
+        if wanted && !audit.has_wanted {
+            writeln!(self.to, "BROKEN: the hash that was asked for is no link of the chain")?;
+        }
+        Ok(())
     }
 
     fn report(&mut self, report: &Report) -> anyhow::Result<()> {
@@ -245,6 +315,9 @@ impl<W: Write> Output<W> {
         }
         for fault in &report.structure {
             writeln!(self.to, "file     {fault}")?;
+        }
+        if report.altered > 0 {
+            writeln!(self.to, "altered  {} records of the audit database", report.altered)?;
         }
         if report.newer > 0 {
             writeln!(self.to, "newer    {} records of a newer program", report.newer)?;
@@ -269,9 +342,31 @@ fn report_json(report: &Report) -> serde_json::Value {
         "gap_ranges": report.gap_ranges,
         "damaged": report.damaged,
         "damaged_records": damaged.collect::<Vec<_>>(),
+        "altered": report.altered,
         "newer": report.newer,
         "structure": report.structure,
     })
+}
+
+fn audit_json(audit: &AuditReport, wanted: bool) -> serde_json::Value {
+    json!({
+        "records": audit.records,
+        "head": hex(&audit.head.hash),
+        "head_seq": audit.head.seq,
+        "broken": audit.broken.as_ref().map(|(seq, why)| json!({"seq": seq, "why": why})),
+        "has_wanted": wanted.then_some(audit.has_wanted),
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn parse_hash(text: &str) -> anyhow::Result<[u8; 32]> {
+    let digits = |at: usize| text.get(at..at + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
+    let bytes: Option<Vec<u8>> = (0..text.len()).step_by(2).map(digits).collect();
+    let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or_else(|| anyhow!("a hash is 64 hexadecimal digits"))
 }
 
 /// Tells a database from another one of the same name.
@@ -372,6 +467,5 @@ fn decision_words(decision: &Decision) -> String {
     format!("{id} {cause}: {set}, by {}{p} of {}, guard: {guard}", by.word(), candidates.len())
 }
 
-mod effects;
 #[cfg(test)]
 mod tests;

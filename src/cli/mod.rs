@@ -52,7 +52,7 @@ enum Command {
     Board(board::BoardArgs),
     /// Models: list, pull, quantize, info
     Model(model::ModelArgs),
-    /// The journal: tail, query, verify
+    /// The journal: tail, query, stats, export, verify
     Log(log::LogArgs),
     /// The language model's process (internal)
     #[command(hide = true)]

@@ -114,6 +114,9 @@ pub fn record_json(record: &Record) -> Json {
         if record.trust != ClockTrust::Synced {
             line.insert("clock".into(), json!(record.trust.word()));
         }
+        if let Some(believed_ms) = record.believed_ms {
+            line.insert("believed".into(), json!(rfc3339(believed_ms)));
+        }
     }
     line
 }

@@ -1,15 +1,20 @@
-//! Reading the journal while the agent writes it: a connection of its own, read-only, in short
-//! transactions, so that the writer's log can begin anew. Nothing here changes a byte of a record.
+//! Reading the journal while the agent writes it: connections of its own, read-only, in short
+//! transactions, so that the writer's logs can begin anew. Nothing here changes a byte of a record.
+//!
+//! The chain of blocks is the journal; the audit database fills in what the chain has let go of.
 
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, params};
+use rusqlite::{Connection, params};
 
 use super::DATABASE;
-use super::record::{DecodeError, Kind, Record};
-use super::store::{open_immutable, record_of};
+use super::block::{self, kind_bit};
+use super::record::{Kind, Record};
+use super::store::{chain_files, chain_path, open_to_read, record_of};
+use crate::clock::ClockTrust;
 use crate::domain::Entry;
-use crate::limits::{JOURNAL_BUSY_MS, JOURNAL_READ_ROWS, JOURNAL_REPORT_LINES_MAX};
+use crate::limits::{JOURNAL_READ_BLOCKS, JOURNAL_READ_ROWS};
 
 /// Why the journal cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +24,14 @@ pub enum QueryError {
     Missing {
         /// The database that was looked for.
         path: PathBuf,
+    },
+    /// The folder cannot be read.
+    #[error("{}: cannot be read", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
     },
     /// SQLite refused.
     #[error("{}: {action} failed", path.display())]
@@ -43,30 +56,74 @@ pub struct Filter {
     pub until_ms: Option<i64>,
     /// Only readings and faults of this sensor.
     pub sensor: Option<String>,
+    /// Only this decision, and steps that it is the cause of.
+    pub decision: Option<String>,
 }
 
 impl Filter {
-    fn takes(&self, record: &Record) -> bool {
-        let Some(sensor) = &self.sensor else { return true };
-        match record.kind {
-            Kind::Reading | Kind::Faults => {}
-            _ => return false,
+    /// True where the record is wanted.
+    #[must_use]
+    pub fn takes(&self, record: &Record) -> bool {
+        let early = self.since_ms.is_some_and(|since_ms| record.unix_ms < since_ms);
+        let late = self.until_ms.is_some_and(|until_ms| record.unix_ms >= until_ms);
+        let other = self.kind.is_some_and(|kind| record.kind != kind);
+        // What cannot be read may be the one that is looked for: it is shown as unreadable.
+        let is_readable = !record.payload.is_empty();
+        if early || late || (other && is_readable) {
+            return false;
         }
-        match record.entry() {
-            Ok(Entry::Reading { sensor: name, .. } | Entry::Faults { source: name, .. }) => {
-                name == *sensor
+        if self.sensor.is_none() && self.decision.is_none() {
+            return true;
+        }
+        let entry = record.entry().ok();
+        let sensor = self.sensor.as_ref().is_none_or(|sensor| match &entry {
+            Some(Entry::Reading { sensor: name, .. } | Entry::Faults { source: name, .. }) => {
+                name == sensor
             }
-            // What cannot be read may be the one that is looked for: it is shown as unreadable.
-            _ => true,
-        }
+            Some(_) => false,
+            None => matches!(record.kind, Kind::Reading | Kind::Faults),
+        });
+        let decision = self.decision.as_ref().is_none_or(|id| match &entry {
+            Some(Entry::Decision(decision)) => decision.id == *id,
+            Some(Entry::Step { cause, .. }) => cause.contains(id),
+            _ => false,
+        });
+        sensor && decision
     }
 }
 
 /// An open journal.
 #[derive(Debug)]
 pub struct Reader {
+    folder: PathBuf,
     path: PathBuf,
-    connection: Connection,
+    audit: Option<Connection>,
+}
+
+/// What a journal takes on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Bytes of all files and their logs.
+    pub bytes: u64,
+    /// Of these, the audit database's.
+    pub audit_bytes: u64,
+    /// Files of the chain.
+    pub files: usize,
+}
+
+/// What a walk meets, in the order of sequences.
+#[derive(Debug)]
+pub(super) enum Seen {
+    /// A record; its times are repaired.
+    Record(Record),
+    /// A record of a kind that this program does not know.
+    Newer(u64),
+    /// A block whose bytes changed, or of a newer program.
+    Block { first: u64, last: u64, newer: bool, why: String },
+    /// A file that SQLite cannot read on.
+    File(QueryError),
+    /// The audit database has something else than the chain at this sequence.
+    Differs(u64),
 }
 
 impl Reader {
@@ -76,298 +133,398 @@ impl Reader {
     /// Where there is none, or SQLite cannot open it.
     pub fn open(folder: &Path) -> Result<Reader, QueryError> {
         let path = folder.join(DATABASE);
-        if !path.exists() {
+        let audit = if path.exists() {
+            let failed =
+                |source| QueryError::Database { path: path.clone(), action: "opening", source };
+            Some(open_to_read(&path).map_err(failed)?)
+        } else if chain_files(folder).is_ok_and(|files| !files.is_empty()) {
+            None
+        } else {
             return Err(QueryError::Missing { path });
-        }
-        let failed =
-            |source| QueryError::Database { path: path.clone(), action: "opening", source };
-        let connection = open_read_only(&path).map_err(failed)?;
-        Ok(Reader { path, connection })
+        };
+        Ok(Reader { folder: folder.to_owned(), path, audit })
     }
 
-    /// The database's path.
+    /// The audit database's path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
+    pub(super) fn audit(&self) -> Option<&Connection> {
+        self.audit.as_ref()
+    }
+
+    pub(super) fn files(&self) -> Result<Vec<u64>, QueryError> {
+        chain_files(&self.folder)
+            .map_err(|source| QueryError::Folder { path: self.folder.clone(), source })
+    }
+
+    pub(super) fn file(&self, first: u64) -> PathBuf {
+        chain_path(&self.folder, first)
+    }
+
+    /// What the journal takes on the disk.
+    #[must_use]
+    pub fn size(&self) -> Size {
+        let bytes = |path: &Path| {
+            let log = PathBuf::from(format!("{}-wal", path.display()));
+            let one = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+            one(path) + one(&log)
+        };
+        let files = self.files().unwrap_or_default();
+        let audit_bytes = bytes(&self.path);
+        let chain_bytes: u64 = files.iter().map(|first| bytes(&self.file(*first))).sum();
+        Size { bytes: audit_bytes + chain_bytes, audit_bytes, files: files.len() }
+    }
+
     /// The last `count` records, in order.
     ///
     /// # Errors
-    /// Where the database cannot be read.
+    /// Where the journal cannot be read.
     pub fn last(&self, count: u32) -> Result<Vec<Record>, QueryError> {
+        let count = count as usize;
+        let times = self.boot_times();
+        let mut found = BTreeMap::new();
+        let files = self.files()?;
+        let mut end = files.is_empty().then_some(u64::MAX);
+        for first in files.iter().rev() {
+            let (last, records) = self.end_of(*first, count.saturating_sub(found.len()))?;
+            end.get_or_insert(last.unwrap_or(first.saturating_sub(1)));
+            found.extend(records.into_iter().map(|record| (record.seq, record)));
+            if found.len() >= count {
+                break;
+            }
+        }
         let sql = "SELECT seq, boot, mono_ms, unix_ms, trust, kind, payload FROM record
-                   ORDER BY seq DESC LIMIT ?1";
-        let rows = self.rows(sql, params![count])?;
-        Ok(rows.into_iter().rev().filter_map(|(_, record)| record).collect())
+                   WHERE seq <= ?1 ORDER BY seq DESC LIMIT ?2";
+        let end = i64::try_from(end.unwrap_or(u64::MAX)).unwrap_or(i64::MAX);
+        let limit = i64::try_from(count).unwrap_or(i64::MAX);
+        for (seq, record) in self.rows(sql, params![end, limit])? {
+            if let Some(record) = record {
+                found.entry(seq).or_insert(record);
+            }
+        }
+        let surplus = found.len().saturating_sub(count);
+        Ok(found.into_values().skip(surplus).map(|record| repaired(record, &times)).collect())
+    }
+
+    /// The last sequence of a file and at least so many records before it, where it has them.
+    fn end_of(&self, first: u64, count: usize) -> Result<(Option<u64>, Vec<Record>), QueryError> {
+        let path = self.file(first);
+        let failed =
+            |source| QueryError::Database { path: path.clone(), action: "reading its end", source };
+        let connection = match open_to_read(&path) {
+            Ok(connection) => connection,
+            Err(_) if !path.exists() => return Ok((None, Vec::new())),
+            Err(source) => return Err(failed(source)),
+        };
+        let mut statement = connection
+            .prepare("SELECT last, bytes FROM block ORDER BY first DESC")
+            .map_err(failed)?;
+        let mut rows = statement.query([]).map_err(failed)?;
+        let (mut last, mut records) = (None, Vec::new());
+        while let Some(row) = rows.next().map_err(failed)? {
+            last.get_or_insert(row.get::<_, i64>(0).map_err(failed)?.cast_unsigned());
+            if records.len() >= count {
+                break;
+            }
+            let bytes = row.get_ref(1).map_err(failed)?;
+            let rows = block::decode(bytes.as_blob().unwrap_or_default()).unwrap_or_default();
+            records.extend(rows.into_iter().filter_map(|(_, record)| record));
+        }
+        Ok((last, records))
     }
 
     /// Calls `show` with each record after the sequence `after` that the filter takes, in order,
     /// until it gives false. Gives the last sequence that was looked at.
     ///
     /// # Errors
-    /// Where the database cannot be read.
+    /// Where a file cannot be read; what the others hold was shown.
     pub fn each(
         &self,
         after: u64,
         filter: &Filter,
         mut show: impl FnMut(Record) -> bool,
     ) -> Result<u64, QueryError> {
-        // Rows that the filter passes over are passed over by SQLite: no index, one walk.
-        let sql = "SELECT seq, boot, mono_ms, unix_ms, trust, kind, payload FROM record
-                   WHERE seq > ?1 AND (?2 IS NULL OR kind = ?2)
-                       AND (?3 IS NULL OR unix_ms >= ?3) AND (?4 IS NULL OR unix_ms < ?4)
-                   ORDER BY seq LIMIT ?5";
-        let kind = filter.kind.map(Kind::code);
-        let mut last = after;
-        loop {
-            let after = i64::try_from(last).unwrap_or(i64::MAX);
-            let bounds = params![after, kind, filter.since_ms, filter.until_ms, JOURNAL_READ_ROWS];
-            let rows = self.rows(sql, bounds)?;
-            let is_end = rows.len() < JOURNAL_READ_ROWS as usize;
-            for (seq, record) in rows {
-                last = seq;
-                if let Some(record) = record
-                    && filter.takes(&record)
-                    && !show(record)
-                {
-                    return Ok(last);
+        let mut fault = None;
+        let last = self.walk(after, filter.kind, &mut |seen| match seen {
+            Seen::Record(record) => !filter.takes(&record) || show(record),
+            Seen::Block { first, newer: false, .. } => show(unreadable(first)),
+            Seen::File(error) => {
+                fault.get_or_insert(error);
+                true
+            }
+            Seen::Newer(_) | Seen::Block { .. } | Seen::Differs(_) => true,
+        })?;
+        fault.map_or(Ok(last), Err)
+    }
+
+    /// Walks through everything after a sequence, in order, until `take` gives false. Gives the
+    /// last sequence that was looked at; what the writer adds meanwhile is left for the next walk.
+    pub(super) fn walk(
+        &self,
+        after: u64,
+        kind: Option<Kind>,
+        take: &mut dyn FnMut(Seen) -> bool,
+    ) -> Result<u64, QueryError> {
+        let files = self.files()?;
+        let times = self.boot_times();
+        let mut walk = Walk {
+            audit: AuditRows {
+                reader: self,
+                kind,
+                last: after,
+                rows: VecDeque::new(),
+                done: false,
+            },
+            times,
+            last: after,
+            take,
+        };
+        for (index, first) in files.iter().enumerate() {
+            let next = files.get(index + 1);
+            if next.is_some_and(|next| *next <= after.saturating_add(1)) {
+                continue;
+            }
+            match self.walk_file(*first, after, kind, &mut walk) {
+                Ok(true) => {}
+                Ok(false) => return Ok(walk.last),
+                Err(_) if !self.file(*first).exists() => {}
+                Err(error) => {
+                    if !(walk.take)(Seen::File(error)) {
+                        return Ok(walk.last);
+                    }
                 }
             }
-            if is_end {
-                return Ok(last);
+        }
+        // Beyond the end of the chain that was seen the audit database may be ahead of our look.
+        let end = match files.last() {
+            Some(newest) => walk.last.max(newest.saturating_sub(1)),
+            None => u64::MAX,
+        };
+        walk.fill_up_to(end)?;
+        Ok(walk.last)
+    }
+
+    /// One file of the chain; false where the walk is to end.
+    fn walk_file(
+        &self,
+        first: u64,
+        after: u64,
+        kind: Option<Kind>,
+        walk: &mut Walk<'_, '_>,
+    ) -> Result<bool, QueryError> {
+        let path = self.file(first);
+        let failed =
+            |source| QueryError::Database { path: path.clone(), action: "reading records", source };
+        let connection = open_to_read(&path).map_err(failed)?;
+        let one = |sql: &str, bound: i64| {
+            connection.query_row(sql, [bound], |row| row.get::<_, Option<i64>>(0)).map_err(failed)
+        };
+        let Some(end) = one("SELECT max(first) FROM block WHERE first >= ?1", 0)? else {
+            return Ok(true);
+        };
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        // The block that the walk begins in.
+        let sql = "SELECT max(first) FROM block WHERE first <= ?1";
+        let mut from = one(sql, after.saturating_add(1))?.unwrap_or(0);
+        let mask = kind.map_or(-1, kind_bit);
+        let mut statement = connection
+            .prepare(
+                "SELECT first, last, bytes, kinds & ?4 FROM block
+                 WHERE first >= ?1 AND first <= ?2 ORDER BY first LIMIT ?3",
+            )
+            .map_err(failed)?;
+        loop {
+            let mut rows =
+                statement.query(params![from, end, JOURNAL_READ_BLOCKS, mask]).map_err(failed)?;
+            let mut count = 0;
+            while let Some(row) = rows.next().map_err(failed)? {
+                count += 1;
+                let range = row.get::<_, i64>(0).and_then(|first| Ok((first, row.get(1)?)));
+                let (first, last): (i64, i64) = range.map_err(failed)?;
+                from = first.saturating_add(1);
+                let (first, last) = (first.cast_unsigned(), last.cast_unsigned());
+                if row.get::<_, i64>(3).map_err(failed)? == 0 {
+                    walk.last = walk.last.max(last);
+                    continue;
+                }
+                let bytes = row.get_ref(2).map_err(failed)?;
+                if !walk.block(first, last, bytes.as_blob().unwrap_or_default())? {
+                    return Ok(false);
+                }
+            }
+            if count < JOURNAL_READ_BLOCKS {
+                return Ok(true);
             }
         }
     }
 
-    /// Rows with their sequence; a kind that a newer program wrote has no record. `verify` counts
-    /// it.
+    /// Rows with their sequence; a kind that a newer program wrote has no record.
     fn rows(
         &self,
         sql: &str,
         bounds: &[&dyn rusqlite::ToSql],
     ) -> Result<Vec<(u64, Option<Record>)>, QueryError> {
+        let Some(audit) = &self.audit else { return Ok(Vec::new()) };
         let failed = |source| self.failed("reading records", source);
-        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let mut statement = audit.prepare_cached(sql).map_err(failed)?;
         let rows = statement
             .query_map(bounds, |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), record_of(row)?)))
             .map_err(failed)?;
         rows.collect::<rusqlite::Result<_>>().map_err(failed)
     }
 
-    fn failed(&self, action: &'static str, source: rusqlite::Error) -> QueryError {
+    pub(super) fn failed(&self, action: &'static str, source: rusqlite::Error) -> QueryError {
         QueryError::Database { path: self.path.clone(), action, source }
     }
 
-    /// Proves the sequence whole: every record's checksum and form, every missing range explained,
-    /// the database's own structure.
-    ///
-    /// # Errors
-    /// Where the database cannot be read at all; what is wrong inside is in the report.
-    pub fn verify(&self) -> Result<Report, QueryError> {
-        let mut walk = Walk::default();
-        let walked = self.walk(&mut walk);
-        let mut report = walk.report();
-        if let Err(error) = walked {
-            report.structure.push(chain(&error));
-        }
-        match self.quick_check() {
-            Ok(lines) => report.structure.extend(lines),
-            Err(error) => report.structure.push(chain(&error)),
-        }
-        Ok(report)
-    }
-
-    fn walk(&self, walk: &mut Walk) -> Result<(), QueryError> {
-        let sql = "SELECT seq, kind, boot, mono_ms, unix_ms, trust, payload FROM record
-                   WHERE seq > ?1 ORDER BY seq LIMIT ?2";
-        loop {
-            let failed = |source| self.failed("reading records", source);
-            let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
-            let mut rows =
-                statement.query(params![walk.last, JOURNAL_READ_ROWS]).map_err(failed)?;
-            let mut count = 0;
-            while let Some(row) = rows.next().map_err(failed)? {
-                count += 1;
-                let (seq, kind): (i64, i64) =
-                    row.get(0).and_then(|seq| Ok((seq, row.get(1)?))).map_err(failed)?;
-                let payload = row.get_ref(6).map_err(failed)?;
-                walk.see(seq, Kind::from_code(kind), payload.as_blob().unwrap_or_default());
-            }
-            if count < JOURNAL_READ_ROWS {
-                return Ok(());
-            }
-        }
-    }
-
-    fn quick_check(&self) -> Result<Vec<String>, QueryError> {
-        let failed = |source| self.failed("checking the structure", source);
-        let sql = format!("PRAGMA quick_check({JOURNAL_REPORT_LINES_MAX})");
-        let mut statement = self.connection.prepare(&sql).map_err(failed)?;
-        let rows = statement.query_map([], |row| row.get::<_, String>(0)).map_err(failed)?;
-        let lines = rows.collect::<rusqlite::Result<Vec<_>>>().map_err(failed)?;
-        Ok(lines.into_iter().filter(|line| line != "ok").collect())
+    /// Boots whose wall times are repaired: trusted wall time less monotonic time.
+    fn boot_times(&self) -> HashMap<u64, i64> {
+        let Some(audit) = &self.audit else { return HashMap::new() };
+        // Not there in a file of the first version.
+        let Ok(mut statement) = audit.prepare_cached("SELECT boot, offset_ms FROM boot_time")
+        else {
+            return HashMap::new();
+        };
+        let rows =
+            statement.query_map([], |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?)));
+        rows.map_or_else(|_| HashMap::new(), |rows| rows.map_while(Result::ok).collect())
     }
 }
 
-/// What `verify` found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Records that are there.
-    pub records: u64,
-    /// The first sequence that is there.
-    pub first: Option<u64>,
-    /// The last sequence that is there.
-    pub last: Option<u64>,
-    /// Ranges missing that no record explains.
-    pub gaps: u64,
-    /// The first of those ranges, at most `JOURNAL_REPORT_LINES_MAX`.
-    pub gap_ranges: Vec<(u64, u64)>,
-    /// Records whose payload cannot be read.
-    pub damaged: u64,
-    /// The first of them with the reason, at most `JOURNAL_REPORT_LINES_MAX`.
-    pub damaged_records: Vec<(u64, String)>,
-    /// Whole records that a newer program wrote.
-    pub newer: u64,
-    /// What SQLite says about the file; empty where it is well.
-    pub structure: Vec<String>,
+/// A walk on its way.
+struct Walk<'a, 'b> {
+    audit: AuditRows<'a>,
+    times: HashMap<u64, i64>,
+    last: u64,
+    take: &'b mut dyn FnMut(Seen) -> bool,
 }
 
-impl Report {
-    /// True where nothing is broken.
-    #[must_use]
-    pub fn is_whole(&self) -> bool {
-        self.gaps == 0 && self.damaged == 0 && self.structure.is_empty()
-    }
-}
-
-/// `verify` on its way through the records.
-#[derive(Default)]
-struct Walk {
-    report: Report,
-    /// The last sequence seen, as SQLite has it.
-    last: i64,
-    missing: Vec<(u64, u64)>,
-    explained: Vec<(u64, u64)>,
-}
-
-impl Walk {
-    fn see(&mut self, seq: i64, kind: Option<Kind>, payload: &[u8]) {
-        let expected = self.last.saturating_add(1);
-        if seq > expected {
-            self.missing.push((expected.cast_unsigned(), (seq - 1).cast_unsigned()));
-        }
-        self.last = seq;
-        let seq = seq.cast_unsigned();
-        self.report.records += 1;
-        self.report.first.get_or_insert(seq);
-        self.report.last = Some(seq);
-        let found = kind.map(|kind| (kind, Record::decode(kind, payload)));
-        match found {
-            Some((_, Ok(Entry::Dropped { first, last, .. }))) => {
-                self.explained.push((first, last));
-            }
-            Some((_, Ok(_))) => {}
-            None | Some((_, Err(DecodeError::Version { .. }))) => self.report.newer += 1,
-            Some((_, Err(error))) => {
-                self.report.damaged += 1;
-                if self.report.damaged_records.len() < JOURNAL_REPORT_LINES_MAX {
-                    self.report.damaged_records.push((seq, error.to_string()));
+impl Walk<'_, '_> {
+    /// The records of a block with what the audit database has before and between them.
+    fn block(&mut self, first: u64, last: u64, bytes: &[u8]) -> Result<bool, QueryError> {
+        let rows = match block::decode(bytes) {
+            Ok(rows) => rows,
+            Err(error) => {
+                // What matters in it is in the audit database.
+                if !self.fill_up_to(last)? {
+                    return Ok(false);
                 }
+                self.last = self.last.max(last);
+                let newer = matches!(error, block::BlockError::Form { .. });
+                let why = error.to_string();
+                return Ok((self.take)(Seen::Block { first, last, newer, why }));
             }
-        }
-    }
-
-    fn report(mut self) -> Report {
-        for gap in unexplained(&self.missing, self.explained) {
-            self.report.gaps += 1;
-            if self.report.gap_ranges.len() < JOURNAL_REPORT_LINES_MAX {
-                self.report.gap_ranges.push(gap);
-            }
-        }
-        self.report
-    }
-}
-
-/// What is left of the missing ranges (sorted, apart) when the explained ones are taken away.
-fn unexplained(missing: &[(u64, u64)], mut explained: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
-    explained.retain(|(first, last)| first <= last);
-    explained.sort_unstable();
-    let mut left = Vec::new();
-    let mut place = 0;
-    for &(mut first, last) in missing {
-        // Ranges are sorted by their beginning; the longest so far is what covers.
-        let mut covered = false;
-        let mut at = place;
-        while let Some(&(from, to)) = explained.get(at) {
-            if from > last {
-                break;
-            }
-            if to < first {
-                // Missing ranges only go up: what ends before this one ends before all others.
-                if at == place {
-                    place += 1;
-                }
-                at += 1;
+        };
+        for (seq, record) in rows {
+            if seq <= self.last {
                 continue;
             }
-            if from > first {
-                left.push((first, from - 1));
+            if !self.fill_up_to(seq - 1)? {
+                return Ok(false);
             }
-            if to >= last {
-                covered = true;
-                break;
+            let double = self.audit.next_at(seq)?;
+            self.last = seq;
+            let differs = match (&double, &record) {
+                (Some(double), Some(record)) if double.kind != Kind::Dropped => double != record,
+                _ => false,
+            };
+            if differs && !(self.take)(Seen::Differs(seq)) {
+                return Ok(false);
             }
-            first = first.max(to + 1);
-            at += 1;
+            let seen = match record {
+                Some(record) => Seen::Record(repaired(record, &self.times)),
+                None => Seen::Newer(seq),
+            };
+            if !(self.take)(seen) {
+                return Ok(false);
+            }
         }
-        if !covered {
-            left.push((first, last));
+        Ok(true)
+    }
+
+    /// What the audit database has up to a sequence; false where the walk is to end.
+    fn fill_up_to(&mut self, end: u64) -> Result<bool, QueryError> {
+        while let Some((seq, record)) = self.audit.next_up_to(end)? {
+            if seq <= self.last {
+                continue;
+            }
+            self.last = seq;
+            let seen = match record {
+                Some(record) => Seen::Record(repaired(record, &self.times)),
+                None => Seen::Newer(seq),
+            };
+            if !(self.take)(seen) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Rows of the audit database, some at a time.
+struct AuditRows<'a> {
+    reader: &'a Reader,
+    kind: Option<Kind>,
+    last: u64,
+    rows: VecDeque<(u64, Option<Record>)>,
+    done: bool,
+}
+
+impl AuditRows<'_> {
+    fn peek(&mut self) -> Result<Option<u64>, QueryError> {
+        if self.rows.is_empty() && !self.done {
+            let sql = "SELECT seq, boot, mono_ms, unix_ms, trust, kind, payload FROM record
+                       WHERE seq > ?1 AND (?2 IS NULL OR kind = ?2) ORDER BY seq LIMIT ?3";
+            let after = i64::try_from(self.last).unwrap_or(i64::MAX);
+            let kind = self.kind.map(Kind::code);
+            let rows = self.reader.rows(sql, params![after, kind, JOURNAL_READ_ROWS])?;
+            self.done = rows.len() < JOURNAL_READ_ROWS as usize;
+            self.last = rows.last().map_or(self.last, |row| row.0);
+            self.rows = rows.into();
+        }
+        Ok(self.rows.front().map(|row| row.0))
+    }
+
+    fn next_up_to(&mut self, end: u64) -> Result<Option<(u64, Option<Record>)>, QueryError> {
+        match self.peek()? {
+            Some(seq) if seq <= end => Ok(self.rows.pop_front()),
+            _ => Ok(None),
         }
     }
-    left
-}
 
-fn chain(error: &QueryError) -> String {
-    let source = std::error::Error::source(error).map(ToString::to_string);
-    source.map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
-}
-
-fn open_read_only(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(std::time::Duration::from_millis(JOURNAL_BUSY_MS))?;
-    connection.pragma_update(None, "trusted_schema", "OFF")?;
-    let looked = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
-    match looked.as_ref().err().and_then(rusqlite::Error::sqlite_error_code) {
-        // The log's index can neither be found nor made: a folder that we may not write, of an
-        // agent that does not run. The database alone is read.
-        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => open_immutable(path),
-        _ => Ok(connection),
+    /// Takes the row of a sequence, where it is the next.
+    fn next_at(&mut self, seq: u64) -> Result<Option<Record>, QueryError> {
+        match self.peek()? {
+            Some(next) if next == seq => Ok(self.rows.pop_front().and_then(|row| row.1)),
+            _ => Ok(None),
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The wall time of a boot whose clock was trusted later; what was believed stays beside it.
+fn repaired(mut record: Record, times: &HashMap<u64, i64>) -> Record {
+    if record.trust == ClockTrust::Synced {
+        return record;
+    }
+    let Some(offset_ms) = times.get(&record.boot) else { return record };
+    record.believed_ms = Some(record.unix_ms);
+    record.unix_ms = offset_ms.saturating_add(record.mono_ms.cast_signed());
+    record
+}
 
-    #[test]
-    fn what_is_missing_and_not_explained_is_a_gap() {
-        let gaps = |missing: &[(u64, u64)], explained: &[(u64, u64)]| {
-            unexplained(missing, explained.to_vec())
-        };
-        assert_eq!(gaps(&[], &[(1, 5)]), []);
-        assert_eq!(gaps(&[(3, 5)], &[]), [(3, 5)]);
-        assert_eq!(gaps(&[(3, 5)], &[(3, 5)]), []);
-        assert_eq!(gaps(&[(3, 5), (8, 9)], &[(1, 20)]), []);
-        assert_eq!(gaps(&[(3, 9)], &[(5, 6)]), [(3, 4), (7, 9)]);
-        assert_eq!(gaps(&[(3, 9)], &[(1, 4), (8, 30)]), [(5, 7)]);
-        assert_eq!(
-            gaps(&[(3, 4), (6, 7), (10, 12)], &[(1, 2), (6, 7), (9, 11)]),
-            [(3, 4), (12, 12)]
-        );
-        // A long range that begins early covers beyond shorter ones inside it.
-        assert_eq!(gaps(&[(3, 4), (50, 60)], &[(1, 100), (2, 3)]), []);
-        assert_eq!(gaps(&[(5, 6)], &[(7, 2), (5, u64::MAX)]), []);
+/// Stands for a block that cannot be read.
+fn unreadable(seq: u64) -> Record {
+    Record {
+        seq,
+        boot: 0,
+        mono_ms: 0,
+        unix_ms: 0,
+        believed_ms: None,
+        trust: ClockTrust::Unset,
+        kind: Kind::Dropped,
+        payload: Vec::new(),
     }
 }

@@ -84,6 +84,16 @@ impl Kind {
         KINDS.iter().find(|row| row.2 == word).map(|row| row.0)
     }
 
+    /// True for what sensors say: the first to go where space is short.
+    pub(super) fn is_telemetry(self) -> bool {
+        matches!(self, Kind::Reading | Kind::Faults)
+    }
+
+    /// True for the kinds of the audit database.
+    pub(super) fn is_audited(self) -> bool {
+        !matches!(self, Kind::Reading | Kind::Faults | Kind::Dropped)
+    }
+
     /// The stored code.
     pub(super) fn code(self) -> i64 {
         KINDS.iter().find(|row| row.0 == self).map_or(0, |row| row.1)
@@ -152,6 +162,8 @@ pub struct Record {
     pub mono_ms: u64,
     /// Wall time as it was believed then, in milliseconds since 1970 UTC.
     pub unix_ms: i64,
+    /// Where the reader has repaired the wall time: what was believed then.
+    pub believed_ms: Option<i64>,
     /// How far the wall time was believed.
     pub trust: ClockTrust,
     /// What it is about.
@@ -216,6 +228,7 @@ impl Record {
             boot: stamp.boot,
             mono_ms: stamp.now.tick.0,
             unix_ms: stamp.now.unix_ms,
+            believed_ms: None,
             trust: stamp.now.trust,
             kind: Kind::of(entry),
             payload: encode(entry),

@@ -1,35 +1,43 @@
-//! The SQLite file behind the writer: opening, committing, closing.
+//! The SQLite files behind the writer: opening, committing, closing.
 //!
-//! One connection, one thread, one folder (a lock keeps a second agent out). The order that makes a
-//! record durable is SQLite's own: WAL with `synchronous=FULL`, one sync a commit. Side tables are
-//! changed in the same transaction as the records that they follow from, so a start reads some
-//! small tables and never the whole journal. A damaged file is set aside, never repaired in place.
+//! One thread, one folder (a lock keeps a second agent out). A commit is a block in the chain, and
+//! durable with SQLite's own order: WAL with `synchronous=FULL`, one sync. What matters follows
+//! into the audit database, whose small tables a start reads instead of the whole journal; a crash
+//! between the two is made good at the next start. A damaged file is set aside, never repaired.
 
+mod audit;
+mod chain;
 mod damage;
+mod error;
 mod files;
 mod quota;
+mod rescue;
 mod restore;
+mod salvage;
 mod schema;
+mod space;
 #[cfg(test)]
 mod tests;
 
 use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::Connection;
 
 use super::DATABASE;
-use super::record::{Kind, Record, trust_code};
+use super::record::{Kind, Record};
 use crate::clock::ClockTrust;
-use crate::domain::{Entry, Setting, StepState};
 use crate::limits::{
     JOURNAL_FLOOR_STEP_MS, JOURNAL_FORGET_CHANGES, JOURNAL_QUOTA_BYTES_MIN, JOURNAL_SEQ_RESERVE,
 };
 
+pub use audit::Link;
+pub(super) use audit::{ANCHOR, HEAD, link};
+pub(super) use chain::{list as chain_files, path_of as chain_path};
+pub use error::JournalError;
 pub(super) use restore::record_of;
 pub use restore::{Restored, StoredCommand, StoredSend, StoredStep};
-pub(super) use schema::open_immutable;
+pub(super) use schema::open_to_read;
 
 /// What the configuration says about the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,97 +45,6 @@ pub struct Options {
     /// Most bytes of the database and its write-ahead log; files set aside are not counted.
     /// Below `JOURNAL_QUOTA_BYTES_MIN` it counts as that.
     pub quota_bytes: u64,
-}
-
-/// Why the journal cannot be opened, written or read. Each names the file and the act.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    /// The folder is not there and cannot be made.
-    #[error("journal folder {}: cannot be created", folder.display())]
-    Folder {
-        /// The folder.
-        folder: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Another agent writes there. Two writers would break the sequence.
-    #[error(
-        "journal folder {}: in use by another agent (process {holder}); give this one a folder \
-         of its own under [journal] path",
-        folder.display()
-    )]
-    InUse {
-        /// The folder.
-        folder: PathBuf,
-        /// Process id that the holder wrote, or `unknown`.
-        holder: String,
-    },
-    /// A small file beside the database failed: the lock or the reserved sequence.
-    #[error("{}: cannot be {action}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What was tried.
-        action: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// SQLite refused; [`JournalError::is_damage`] tells a bad file from a bad disk.
-    #[error("{}: {action} failed", path.display())]
-    Database {
-        /// The database.
-        path: PathBuf,
-        /// What was tried.
-        action: &'static str,
-        /// What SQLite said.
-        source: rusqlite::Error,
-    },
-    /// The store panicked; the records are still in memory.
-    #[error("the journal's store panicked: {text}")]
-    Panicked {
-        /// The panic's words.
-        text: String,
-    },
-    /// The file is not a journal of ours.
-    #[error("{}: {what}", path.display())]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-        /// What it is instead.
-        what: String,
-    },
-}
-
-impl JournalError {
-    /// True where the file is at fault and a new one would do: set it aside.
-    #[must_use]
-    pub fn is_damage(&self) -> bool {
-        match self {
-            JournalError::Foreign { .. } => true,
-            JournalError::Database { source, .. } => damage::is_damage(source),
-            _ => false,
-        }
-    }
-
-    /// True where there is no room: on the disk, or under the quota.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        matches!(self, JournalError::Database { source, .. }
-            if source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull))
-    }
-
-    /// The error and its causes in one line, for events and log lines.
-    #[must_use]
-    pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
-    }
 }
 
 /// What the writer asks of its store: the seam where tests put a failing disk.
@@ -155,6 +72,11 @@ pub trait StoreBackend: Send {
         next_seq: u64,
     ) -> Result<Option<String>, JournalError>;
 
+    /// What a person should know since the last call, in sentences.
+    fn notices(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Marks a clean stop and puts the write-ahead log into the database.
     ///
     /// # Errors
@@ -166,9 +88,13 @@ pub trait StoreBackend: Send {
 #[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
+    /// The audit database.
     path: PathBuf,
     /// `None` between a failure and the next successful opening.
-    connection: Option<Connection>,
+    audit: Option<Connection>,
+    chain: chain::Chain,
+    /// The audit database may lack what the chain has.
+    behind: bool,
     quota_bytes: u64,
     retention: quota::Retention,
     /// What a new database must hold before anything else, until it does.
@@ -177,10 +103,21 @@ pub struct Store {
     reserved_seq: u64,
     /// The highest trusted wall time in the table `meta`.
     stored_floor_ms: i64,
+    /// The highest trusted wall time in any record.
+    floor_ms: i64,
+    boot: BootWatch,
+    space: space::Space,
     /// Command changes since ids were last forgotten.
     command_changes: u32,
     /// Held as long as the store lives; the system lets go of it when the process ends.
     _lock: File,
+}
+
+/// Whether this boot has records that were made before its clock was trusted.
+#[derive(Clone, Copy, Debug, Default)]
+struct BootWatch {
+    boot: u64,
+    untrusted: bool,
 }
 
 impl Store {
@@ -194,38 +131,53 @@ impl Store {
         std::fs::create_dir_all(folder)
             .map_err(|source| JournalError::Folder { folder: folder.to_owned(), source })?;
         let lock = files::lock(folder)?;
-        let path = folder.join(DATABASE);
+        rescue::finish(folder);
+        let quota_bytes = options.quota_bytes.max(JOURNAL_QUOTA_BYTES_MIN);
         let mut store = Store {
             folder: folder.to_owned(),
-            connection: None,
+            path: folder.join(DATABASE),
+            audit: None,
+            chain: chain::Chain::new(folder, quota_bytes),
+            behind: true,
             beginning: None,
-            quota_bytes: options.quota_bytes.max(JOURNAL_QUOTA_BYTES_MIN),
+            quota_bytes,
             retention: quota::Retention::default(),
             reserved_seq: files::read_reserved(folder),
             stored_floor_ms: 0,
+            floor_ms: 0,
+            boot: BootWatch::default(),
+            space: space::Space::new(folder),
             command_changes: 0,
             _lock: lock,
-            path,
         };
-        let is_first = store.reserved_seq == 0;
+        let is_first = store.reserved_seq == 0 && store.chain.newest().is_none();
         let mut restored = match store.open_and_restore() {
-            Ok(restored) if restored.next_seq > 1 || is_first => restored,
-            // Sequences were used and no record is there: a lost file, not a new device.
+            Ok(restored) if restored.next_seq > 1 || is_first || store.has_begun() => restored,
+            // Sequences were used and nothing was ever put here: a lost file, not a new device.
             Ok(_) => store.begin_after_loss()?,
             Err(error) if error.is_damage() => store.replace(&error)?,
             Err(error) => store.read_without_writing(error)?,
         };
+        store.join_chain(&mut restored)?;
         restored.opened_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok((store, restored))
     }
 
+    /// True where the audit database was in use before, with no record that matters.
+    fn has_begun(&self) -> bool {
+        let begun = self.audit.as_ref().map(|it| restore::meta(it, "has_begun"));
+        begun.is_some_and(|begun| begun.is_ok_and(|begun| begun == 1))
+    }
+
     fn open_and_restore(&mut self) -> Result<Restored, JournalError> {
-        let mut connection = schema::open(&self.path, self.quota_bytes)?;
+        let sizes = schema::audit_sizes(self.quota_bytes);
+        let mut connection = schema::open(&self.path, &schema::AUDIT, sizes)?;
         let failed = |source| database(&self.path, "reading the state of the last run", source);
         let restored = restore::read(&mut connection).map_err(failed)?;
         let retention = quota::Retention::load(&connection).map_err(failed)?;
         self.stored_floor_ms = restore::meta(&connection, "floor_unix_ms").map_err(failed)?;
-        self.connection = Some(connection);
+        self.floor_ms = self.stored_floor_ms;
+        self.audit = Some(connection);
         self.retention = retention;
         if restored.next_seq > 1 {
             self.reserve(restored.next_seq);
@@ -255,52 +207,6 @@ impl Store {
         Ok(restored)
     }
 
-    /// Sets the damaged file aside, saves commands and last states from it, begins a new one.
-    fn replace(&mut self, error: &JournalError) -> Result<Restored, JournalError> {
-        self.connection = None;
-        let aside = damage::set_aside(&self.path)?;
-        let saved = damage::salvage(&aside);
-        let found = format!(
-            "{}; set aside as {}, {} saved from it",
-            error.chain(),
-            aside.display(),
-            saved.words()
-        );
-        self.begin_anew(found, saved)
-    }
-
-    fn begin_after_loss(&mut self) -> Result<Restored, JournalError> {
-        self.connection = None;
-        // A crash between setting a damaged file aside and beginning anew leads here too.
-        let aside = damage::newest_aside(&self.path);
-        let saved = aside.map(|aside| damage::salvage(&aside)).unwrap_or_default();
-        let found = format!(
-            "{}: missing or empty, a new one is begun; {} saved from the last damaged one",
-            self.path.display(),
-            saved.words()
-        );
-        self.begin_anew(found, saved)
-    }
-
-    /// Fills a new database with what was saved, and names the range that is gone. Where the disk
-    /// takes nothing, that is done with the first commit that it takes.
-    fn begin_anew(
-        &mut self,
-        reason: String,
-        saved: damage::Saved,
-    ) -> Result<Restored, JournalError> {
-        let next_seq = self.reserved_seq.saturating_add(1);
-        let mut restored = saved.restored(next_seq);
-        self.beginning = Some(damage::Beginning { reason: reason.clone(), next_seq, saved });
-        match self.connection() {
-            Ok(_) => restored = self.open_and_restore()?,
-            Err(error) => restored.refused = Some(error.chain()),
-        }
-        restored.damage = Some(reason);
-        restored.clean_stop = false;
-        Ok(restored)
-    }
-
     /// Sees to it that sequences up to `next_seq` are named in `journal.seq`. A failure is only
     /// logged: the file is a second line of defence, and it is tried again with the next commit.
     fn reserve(&mut self, next_seq: u64) {
@@ -314,54 +220,67 @@ impl Store {
         }
     }
 
-    fn connection(&mut self) -> Result<&mut Connection, JournalError> {
-        if self.connection.is_none() {
+    /// The audit database, opened where it is not, with what it must begin with.
+    fn audit(&mut self) -> Result<&mut Connection, JournalError> {
+        if self.audit.is_none() {
             let path = &self.path;
             let failed = |source| database(path, "writing what was saved", source);
-            let mut connection = schema::open(path, self.quota_bytes)?;
+            let sizes = schema::audit_sizes(self.quota_bytes);
+            let mut connection = schema::open(path, &schema::AUDIT, sizes)?;
             if let Some(beginning) = &self.beginning {
                 beginning.write(&mut connection).map_err(failed)?;
-                self.beginning = None;
             }
             restore::set_meta(&connection, "clean_stop", 0).map_err(failed)?;
             self.retention = quota::Retention::load(&connection).map_err(failed)?;
-            self.connection = Some(connection);
+            self.beginning = None;
+            self.audit = Some(connection);
+            self.rebuild()?;
         }
         // Filled a line above; an error instead of a panic costs nothing.
-        self.connection.as_mut().ok_or_else(|| JournalError::Foreign {
+        self.audit.as_mut().ok_or_else(|| JournalError::Foreign {
             path: self.path.clone(),
             what: "not open".to_owned(),
         })
     }
 
-    /// Limits the database to so many pages of 4 KB: how tests fill a disk.
+    /// Limits the databases to so many pages of 4 KB: how tests fill a disk.
     ///
     /// # Errors
     /// Where SQLite refuses.
     pub fn limit_pages(&mut self, pages: u64) -> Result<(), JournalError> {
         let path = self.path.clone();
-        let connection = self.connection()?;
+        let connection = self.audit()?;
         schema::limit_pages(connection, pages)
-            .map_err(|source| database(&path, "limiting the size", source))
+            .map_err(|source| database(&path, "limiting the size", source))?;
+        self.chain.limit_pages(pages)
     }
 
-    fn transaction(&mut self, batch: &[Record]) -> Result<i64, JournalError> {
-        let floor_ms = floor_after(self.stored_floor_ms, batch);
-        let floor_changed = floor_ms != self.stored_floor_ms;
+    /// Puts what the audit database keeps of some records into it.
+    fn apply(&mut self, records: &[Record], beside: audit::Beside) -> Result<(), JournalError> {
         let path = self.path.clone();
-        let failed = |source| database(&path, "committing records", source);
-        let connection = self.connection()?;
-        let transaction =
-            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        audit::apply(self.audit()?, records, beside)
+            .map_err(|source| database(&path, "committing what matters", source))
+    }
+
+    /// What follows from a batch beside its records; changes nothing yet.
+    fn beside(&self, batch: &[Record], boot: &mut BootWatch) -> audit::Beside {
+        let mut beside = audit::Beside::default();
+        let floor_ms = floor_after(self.stored_floor_ms, batch);
+        beside.floor_ms = (floor_ms != self.stored_floor_ms).then_some(floor_ms);
         for record in batch {
-            insert(&transaction, record).map_err(failed)?;
-            follow(&transaction, record).map_err(failed)?;
+            if record.boot != boot.boot {
+                *boot = BootWatch { boot: record.boot, untrusted: false };
+            }
+            let trusted = record.trust == ClockTrust::Synced;
+            if trusted && boot.untrusted {
+                boot.untrusted = false;
+                let offset_ms = record.unix_ms.saturating_sub(record.mono_ms.cast_signed());
+                let (boot, seq) = (record.boot, record.seq);
+                beside.boot_time = Some(audit::BootTime { boot, offset_ms, seq });
+            }
+            boot.untrusted |= !trusted && record.boot != 0;
         }
-        if floor_changed {
-            restore::set_meta(&transaction, "floor_unix_ms", floor_ms).map_err(failed)?;
-        }
-        transaction.commit().map_err(failed)?;
-        Ok(floor_ms)
+        beside
     }
 
     fn forget_old_commands(&mut self) -> Result<(), JournalError> {
@@ -370,11 +289,39 @@ impl Store {
         }
         let path = self.path.clone();
         let floor_ms = self.stored_floor_ms;
-        let connection = self.connection()?;
+        let connection = self.audit()?;
         restore::forget_commands(connection, floor_ms)
             .map_err(|source| database(&path, "forgetting old command ids", source))?;
         self.command_changes = 0;
         Ok(())
+    }
+
+    /// Gives up the oldest file of the chain where all files together are near the quota; true
+    /// where one was.
+    fn give_up_file(&mut self) -> Result<bool, JournalError> {
+        let bytes = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+        let audit_bytes = bytes(&self.path) + bytes(&damage::with_suffix(&self.path, "-wal"));
+        let high = self.quota_bytes - self.quota_bytes / 16;
+        let Some(range) = self.chain.oldest() else { return Ok(false) };
+        if self.chain.bytes() + audit_bytes <= high {
+            return Ok(false);
+        }
+        let megabytes = self.quota_bytes / 1_000_000;
+        // A file that cannot be read goes like any other.
+        let records = self.chain.records_in(range.first).ok();
+        let reason = format!("oldest, quota of {megabytes} MB");
+        self.name_gone(
+            &audit::Gone { first: range.first, last: range.last, records, reason },
+            true,
+        )?;
+        self.chain.remove_oldest()?;
+        Ok(true)
+    }
+
+    fn name_gone(&mut self, gone: &audit::Gone, extends: bool) -> Result<(), JournalError> {
+        let path = self.path.clone();
+        audit::name_gone(self.audit()?, gone, extends)
+            .map_err(|source| database(&path, "naming what is gone", source))
     }
 }
 
@@ -382,8 +329,34 @@ impl StoreBackend for Store {
     fn commit(&mut self, batch: &[Record]) -> Result<(), JournalError> {
         let Some(last) = batch.last() else { return Ok(()) };
         self.reserve(last.seq);
-        self.stored_floor_ms = self.transaction(batch)?;
-        let commands = batch.iter().filter(|record| record.kind == Kind::Command).count();
+        self.audit()?;
+        let known = self.chain.open()?.unwrap_or(0);
+        let (stored_before, fresh) = batch.split_at(batch.partition_point(|it| it.seq <= known));
+        if known == 0 {
+            let path = self.path.clone();
+            restore::set_meta(self.audit()?, "has_begun", 1)
+                .map_err(|source| database(&path, "beginning", source))?;
+        }
+        if self.behind {
+            // The last commit reached the chain and not the audit database, or nobody knows.
+            self.apply(stored_before, audit::Beside::default())?;
+            self.behind = false;
+        }
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let kept = self.space.withhold(fresh);
+        let fresh = kept.as_deref().unwrap_or(fresh);
+        let mut boot = self.boot;
+        let beside = self.beside(fresh, &mut boot);
+        self.behind = true;
+        self.chain.append(fresh)?;
+        self.apply(fresh, beside)?;
+        self.behind = false;
+        self.boot = boot;
+        self.stored_floor_ms = beside.floor_ms.unwrap_or(self.stored_floor_ms);
+        self.floor_ms = self.floor_ms.max(highest_trusted(fresh));
+        let commands = fresh.iter().filter(|record| record.kind == Kind::Command).count();
         self.command_changes =
             self.command_changes.saturating_add(u32::try_from(commands).unwrap_or(u32::MAX));
         Ok(())
@@ -391,10 +364,14 @@ impl StoreBackend for Store {
 
     fn upkeep(&mut self) -> Result<bool, JournalError> {
         self.forget_old_commands()?;
+        self.space.look();
+        if self.give_up_file()? {
+            return Ok(true);
+        }
         let path = self.path.clone();
         let quota_bytes = self.quota_bytes;
         let mut retention = self.retention.clone();
-        let connection = self.connection()?;
+        let connection = self.audit()?;
         let more = retention
             .step(connection, quota_bytes)
             .map_err(|source| database(&path, "giving up old records", source))?;
@@ -408,11 +385,7 @@ impl StoreBackend for Store {
         next_seq: u64,
     ) -> Result<Option<String>, JournalError> {
         if after.is_damage() {
-            // The caller's sequence goes on where it is; the reserve must not push it.
-            let reserved = std::mem::replace(&mut self.reserved_seq, next_seq.saturating_sub(1));
-            let replaced = self.replace(after);
-            self.reserved_seq = self.reserved_seq.max(reserved);
-            return replaced.map(|restored| restored.damage);
+            return self.recover_from_damage(after, next_seq);
         }
         if after.is_full() {
             // Under the quota's own limit, giving up old records makes room.
@@ -420,26 +393,31 @@ impl StoreBackend for Store {
             return Ok(None);
         }
         // A card that was pulled and put back needs new file handles.
-        self.connection = None;
-        self.connection()?;
+        self.audit = None;
+        self.chain.look();
+        self.audit()?;
         Ok(None)
+    }
+
+    fn notices(&mut self) -> Vec<String> {
+        self.space.notice().into_iter().collect()
     }
 
     fn close(&mut self) -> Result<(), JournalError> {
         let path = self.path.clone();
-        let floor_ms = self.stored_floor_ms;
-        let connection = self.connection()?;
+        let floor_ms = self.floor_ms;
+        self.chain.close()?;
+        let connection = self.audit()?;
         restore::close(connection, floor_ms)
             .map_err(|source| database(&path, "closing", source))?;
-        self.connection = None;
+        self.audit = None;
         Ok(())
     }
 }
 
 /// The time floor that a batch proves, where it lies far enough above the stored one.
 fn floor_after(stored_ms: i64, batch: &[Record]) -> i64 {
-    let synced = batch.iter().filter(|record| record.trust == ClockTrust::Synced);
-    let highest_ms = synced.map(|record| record.unix_ms).max().unwrap_or(stored_ms);
+    let highest_ms = highest_trusted(batch);
     if highest_ms >= stored_ms.saturating_add(JOURNAL_FLOOR_STEP_MS) {
         highest_ms
     } else {
@@ -447,66 +425,15 @@ fn floor_after(stored_ms: i64, batch: &[Record]) -> i64 {
     }
 }
 
+/// The highest trusted wall time of some records, in milliseconds since 1970; 0: none.
+fn highest_trusted(records: &[Record]) -> i64 {
+    let synced = records.iter().filter(|record| record.trust == ClockTrust::Synced);
+    synced.map(|record| record.unix_ms).max().unwrap_or(0)
+}
+
 /// A number as SQLite keeps it: the same 64 bits.
 fn stored(number: u64) -> i64 {
     number.cast_signed()
-}
-
-/// One row a record. A sequence that is there already stays as it is: what was reported as stored
-/// is never overwritten, and a commit that is tried again changes nothing.
-fn insert(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO record (seq, boot, mono_ms, unix_ms, trust, kind, payload)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (seq) DO NOTHING",
-    )?;
-    statement.execute(params![
-        stored(record.seq),
-        stored(record.boot),
-        stored(record.mono_ms),
-        record.unix_ms,
-        trust_code(record.trust),
-        record.kind.code(),
-        record.payload,
-    ])?;
-    Ok(())
-}
-
-/// Side tables that follow from a record, in its own transaction.
-fn follow(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
-    use restore::{Role, clear, put, put_command};
-    let kept = [Kind::Command, Kind::Step, Kind::Hold, Kind::Mode, Kind::Goal, Kind::Learned];
-    if !kept.contains(&record.kind) {
-        return Ok(());
-    }
-    let Ok(entry) = record.entry() else {
-        // Made by this process a moment ago; `log verify` will name it.
-        tracing::error!(seq = record.seq, "a record that cannot be read was stored");
-        return Ok(());
-    };
-    match entry {
-        Entry::Command { kind, id, state, reason } => {
-            put_command(connection, record, &StoredCommand { kind, id, state, reason, unix_ms: 0 })
-        }
-        Entry::Mode { actuator, .. } => put(connection, Role::Mode, &actuator, record),
-        Entry::Hold { actuator, for_ms: 0 } => clear(connection, Role::Hold, &actuator),
-        Entry::Hold { actuator, .. } => put(connection, Role::Hold, &actuator, record),
-        Entry::Goal { name, .. } => put(connection, Role::Goal, &name, record),
-        Entry::Learned(learned) => put(connection, Role::Learned, &learned.sensor, record),
-        // A refused step changed nothing outside.
-        Entry::Step { state: StepState::Refused, .. } => Ok(()),
-        Entry::Step { actuator, setting, state, off_after_ms, .. } => {
-            put(connection, Role::Step, &actuator, record)?;
-            match (setting, state) {
-                // From the intent on: a crash between intent and sending costs one more "off".
-                (Setting::On, _) if off_after_ms.is_some() => {
-                    put(connection, Role::Pulse, &actuator, record)
-                }
-                (Setting::Off, StepState::Confirmed) => clear(connection, Role::Pulse, &actuator),
-                _ => Ok(()),
-            }
-        }
-        _ => Ok(()),
-    }
 }
 
 fn database(path: &Path, action: &'static str, source: rusqlite::Error) -> JournalError {

@@ -45,6 +45,11 @@ pub enum JournalEvent {
         /// What was found and what became of it.
         found: String,
     },
+    /// Something that a person should know: space that runs short, or is back.
+    Notice {
+        /// A sentence.
+        text: String,
+    },
 }
 
 /// Where the events go.
@@ -269,6 +274,9 @@ impl Writer {
                     false
                 }
             };
+            for text in self.store.notices() {
+                (self.listener)(JournalEvent::Notice { text });
+            }
         }
         Ok(())
     }

@@ -219,6 +219,7 @@ impl Runtime<'_> {
                 };
                 self.notice("journal", text, Severity::Warning);
             }
+            JournalEvent::Notice { text } => self.notice("journal", text, Severity::Warning),
             JournalEvent::Damaged { found } => self.notice("journal", found, Severity::Alarm),
         }
     }

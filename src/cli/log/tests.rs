@@ -5,10 +5,11 @@ use rusqlite::Connection;
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
+use super::export::csv_cell;
 use super::*;
 use crate::clock::{Now, Tick};
 use crate::domain::{CommandState, Decider, FaultKind, Setting, StepState, Value};
-use crate::journal::{DATABASE, Options, Stamp, Store, StoreBackend};
+use crate::journal::{Options, Stamp, Store, StoreBackend};
 
 #[derive(Debug, Parser)]
 struct Line {
@@ -152,17 +153,52 @@ fn gaps_that_no_record_explains_fail() {
 #[test]
 fn a_changed_payload_fails_and_is_named() {
     let folder = some_of_all();
-    let database = Connection::open(folder.path().join(DATABASE)).unwrap();
-    database
-        .execute("UPDATE record SET payload = zeroblob(length(payload)) WHERE seq = 4", [])
-        .unwrap();
+    let blocks = folder.path().join(format!("blocks-{:020}.sqlite", 1));
+    let blocks = Connection::open(blocks).unwrap();
+    blocks.execute("UPDATE block SET bytes = zeroblob(length(bytes))", []).unwrap();
     let (code, text) = log(&folder, "verify", true);
     assert_eq!(code, ExitCode::FAILURE);
     let summary: Json = serde_json::from_str(&text).unwrap();
     assert_eq!(summary["damaged"], 1);
-    assert_eq!(summary["damaged_records"][0]["seq"], 4);
-    assert!(json_lines(&folder, "query --kind reading")[1]["error"].is_string());
+    assert_eq!(summary["damaged_records"][0]["seq"], 1);
+    assert!(json_lines(&folder, "query --kind reading")[0]["error"].is_string());
     assert!(log(&folder, "query", false).1.contains("UNREADABLE"));
+}
+
+#[test]
+fn the_hash_chain_is_verified_on_demand() {
+    let folder = some_of_all();
+    let (code, text) = log(&folder, "verify --audit", true);
+    assert_eq!(code, ExitCode::SUCCESS);
+    let summary: Json = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!(summary["audit"]["records"], 4);
+    let head = summary["audit"]["head"].as_str().unwrap();
+    assert_eq!(log(&folder, &format!("verify --audit --head {head}"), true).0, ExitCode::SUCCESS);
+    let other = "ab".repeat(32);
+    assert_eq!(log(&folder, &format!("verify --audit --head {other}"), true).0, ExitCode::FAILURE);
+}
+
+#[test]
+fn an_export_has_a_line_for_each_record() {
+    let folder = some_of_all();
+    let (_, csv) = log(&folder, "export --format csv", false);
+    let lines: Vec<_> = csv.lines().collect();
+    assert_eq!(lines[0], "seq,at,boot,kind,name,value,state,text");
+    assert_eq!(lines[2], "2,2026-08-17T20:53:22.000Z,000000000000b007,reading,air,21.5,,");
+    assert!(lines[7].contains(",step,fan,on,confirmed,goal climate"), "{csv}");
+    assert_eq!(lines.len(), 8);
+    let (_, jsonl) = log(&folder, "export --kind reading", false);
+    assert_eq!(jsonl.lines().count(), 2);
+    assert_eq!(csv_cell("a \"b\", c"), "\"a \"\"b\"\", c\"");
+}
+
+#[test]
+fn stats_count_kinds_and_bytes() {
+    let summary = json_lines(&some_of_all(), "stats").pop().unwrap();
+    assert_eq!(summary["records"], 7);
+    assert_eq!(summary["kinds"]["reading"], 2);
+    assert_eq!(summary["files"], 1);
+    assert!(summary["bytes"].as_u64().unwrap() > 4096);
 }
 
 #[test]

@@ -7,11 +7,14 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::super::record::{Record, Stamp};
+use super::audit::insert;
 use super::restore::{self, Restored, Role, StoredCommand};
-use super::{JournalError, insert};
+use super::{JournalError, salvage};
 use crate::clock::Now;
 use crate::domain::Entry;
-use crate::limits::{COMMAND_IDS_MAX, JOURNAL_DAMAGED_KEPT_MAX, JOURNAL_LATEST_ROWS_MAX};
+use crate::limits::{
+    CLOUDS_MAX, COMMAND_IDS_MAX, JOURNAL_DAMAGED_KEPT_MAX, JOURNAL_LATEST_ROWS_MAX,
+};
 
 /// What could be read of a damaged file.
 #[derive(Debug, Default)]
@@ -19,12 +22,16 @@ pub(super) struct Saved {
     commands: Vec<StoredCommand>,
     latest: Vec<Record>,
     floor_unix_ms: i64,
+    /// Audited records that the file's pages still hold; the chain has the newer ones too.
+    records: Vec<Record>,
+    cursors: Vec<(String, i64)>,
 }
 
 impl Saved {
     pub(super) fn words(&self) -> String {
         let (commands, states) = (self.commands.len(), self.latest.len());
-        format!("{commands} device commands and {states} last states")
+        let records = self.records.len();
+        format!("{commands} device commands, {states} last states and {records} records")
     }
 
     /// The same for the agent, where no new database can be written yet.
@@ -95,15 +102,12 @@ pub(super) fn set_aside(path: &Path) -> Result<PathBuf, JournalError> {
         let path = path.to_owned();
         move |source| JournalError::File { path, action, source }
     };
-    let mut kept = aside_numbers(path).map_err(failed(path, "looked for"))?;
+    let mut kept = asides(path).map_err(failed(path, "looked for"))?;
     kept.sort_unstable();
-    let number = kept.last().copied().unwrap_or(0).saturating_add(1);
+    let number = kept.last().map_or(0, |(number, _)| *number).saturating_add(1);
     let surplus = (kept.len() + 1).saturating_sub(JOURNAL_DAMAGED_KEPT_MAX);
-    for old in kept.into_iter().take(surplus) {
-        let old = aside_path(path, old);
-        remove(&with_suffix(&old, "-wal")).map_err(failed(&old, "removed"))?;
-        remove(&with_suffix(&old, "-shm")).map_err(failed(&old, "removed"))?;
-        remove(&old).map_err(failed(&old, "removed"))?;
+    for (_, old) in kept.into_iter().take(surplus) {
+        remove_database(&old)?;
     }
     let aside = aside_path(path, number);
     // The log first: after a crash between the two, the database alone is set aside next time.
@@ -114,31 +118,41 @@ pub(super) fn set_aside(path: &Path) -> Result<PathBuf, JournalError> {
     Ok(aside)
 }
 
-/// The file that was set aside last.
+/// The file of this name that was set aside last.
 pub(super) fn newest_aside(path: &Path) -> Option<PathBuf> {
-    let newest = aside_numbers(path).ok()?.into_iter().max()?;
-    Some(aside_path(path, newest))
+    let name = format!("{}.", file_name(path));
+    let mut kept = asides(path).ok()?;
+    kept.retain(|(_, aside)| file_name(aside).starts_with(&name));
+    kept.into_iter().max().map(|(_, aside)| aside)
 }
 
-fn aside_numbers(path: &Path) -> io::Result<Vec<u64>> {
-    let prefix = format!("{}.damaged-", file_name(path));
-    let mut numbers = Vec::new();
-    let Some(folder) = path.parent() else { return Ok(numbers) };
+/// Every file that was set aside in the folder of a path, with its number.
+fn asides(path: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut found = Vec::new();
+    let Some(folder) = path.parent() else { return Ok(found) };
     for entry in fs::read_dir(folder)? {
-        let name = entry?.file_name();
-        let number = name.to_str().and_then(|name| name.strip_prefix(&prefix));
-        if let Some(number) = number.and_then(|number| number.parse().ok()) {
-            numbers.push(number);
-        }
+        let path = entry?.path();
+        let name = file_name(&path);
+        let number = name.rsplit_once(".damaged-").and_then(|(_, number)| number.parse().ok());
+        found.extend(number.map(|number| (number, path)));
     }
-    Ok(numbers)
+    Ok(found)
+}
+
+/// Deletes a database with its log.
+pub(super) fn remove_database(path: &Path) -> Result<(), JournalError> {
+    for suffix in ["-wal", "-shm", ""] {
+        let path = with_suffix(path, suffix);
+        remove(&path).map_err(|source| JournalError::File { path, action: "removed", source })?;
+    }
+    Ok(())
 }
 
 fn aside_path(path: &Path, number: u64) -> PathBuf {
     path.with_file_name(format!("{}.damaged-{number}", file_name(path)))
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     path.with_file_name(format!("{}{suffix}", file_name(path)))
 }
 
@@ -184,6 +198,13 @@ pub(super) fn salvage(aside: &Path) -> Saved {
         let rows = rows.map_while(Result::ok).take(JOURNAL_LATEST_ROWS_MAX as usize);
         saved.latest = rows.flatten().filter(|record| record.entry().is_ok()).collect();
     }
+    let sql = "SELECT name, seq FROM cursor";
+    if let Ok(mut statement) = connection.prepare(sql)
+        && let Ok(rows) = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+    {
+        saved.cursors = rows.map_while(Result::ok).take(CLOUDS_MAX).collect();
+    }
+    saved.records = salvage::audited(aside);
     saved
 }
 
@@ -211,10 +232,22 @@ impl Beginning {
             restore::put(&transaction, role, &actuator, record)?;
         }
         restore::set_meta(&transaction, "floor_unix_ms", floor_unix_ms)?;
+        for (name, seq) in &self.saved.cursors {
+            restore::set_cursor(&transaction, name, *seq)?;
+        }
+        let mut head = super::Link::default();
+        for record in &self.saved.records {
+            // A new chain of hashes: the old one ended with its file.
+            head = head.next(record);
+            insert(&transaction, record, Some(&head.hash))?;
+        }
+        super::audit::set_link(&transaction, super::HEAD, head)?;
+        restore::set_meta(&transaction, "rebuilding", 1)?;
+        restore::set_meta(&transaction, "has_begun", 1)?;
         if let Some(last) = self.next_seq.checked_sub(1).filter(|last| *last > 0) {
             let now = Now { unix_ms: floor_unix_ms, ..Now::default() };
             let entry = Entry::Dropped { first: 1, last, reason: self.reason.clone() };
-            insert(&transaction, &Record::new(Stamp { seq: last, boot: 0, now }, &entry))?;
+            insert(&transaction, &Record::new(Stamp { seq: last, boot: 0, now }, &entry), None)?;
         }
         transaction.commit()
     }

@@ -1,4 +1,5 @@
-//! Retention by bytes: readings go first, oldest first, then everything else, in small steps.
+//! Retention of the audit database by bytes: readings of the first format go first, then the
+//! oldest, in small steps. It begins only where the chain of blocks has no more to give.
 //!
 //! A step deletes some rows and, in the same transaction, puts one `dropped` record into the place
 //! of the last of them. It means: of this range, what is not here was given up. The next step's
@@ -8,9 +9,10 @@
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::super::record::{Kind, Record};
-use super::restore::{meta, record_of, set_meta};
-use super::schema::{database_pages_max, limit_pages};
-use super::{insert, stored};
+use super::audit::{self, insert};
+use super::restore::{self, meta, record_of, set_meta};
+use super::schema::{audit_sizes, limit_pages};
+use super::stored;
 use crate::domain::Entry;
 use crate::limits::JOURNAL_TRIM_ROWS;
 
@@ -41,7 +43,8 @@ impl Retention {
         connection: &mut Connection,
         quota_bytes: u64,
     ) -> rusqlite::Result<bool> {
-        let most = database_pages_max(quota_bytes);
+        let sizes = audit_sizes(quota_bytes);
+        let most = sizes.pages_max;
         // Begins at 15/16 of the room and goes on until 1/32 more is free: a step now and then
         // instead of one at each commit.
         let (high, low) = (most - most / 16, most - most / 16 - most / 32);
@@ -60,7 +63,7 @@ impl Retention {
         if pages.all > most && pages.free > 0 {
             let step = u64::from(JOURNAL_TRIM_ROWS).min(pages.all - most);
             vacuum(connection, step)?;
-            limit_pages(connection, most)?;
+            limit_pages(connection, sizes.pages_hard)?;
             return Ok(true);
         }
         Ok(false)
@@ -129,8 +132,9 @@ impl Slice {
 
     /// Deletes the rows and leaves a `dropped` record in the place of the last.
     fn give_up(&self, connection: &Connection, reason: &str) -> rusqlite::Result<()> {
-        let header = read(connection, self.last)?;
+        let header = restore::record_at(connection, self.last)?;
         let from = self.take_over(connection)?;
+        self.move_anchor(connection)?;
         connection.execute(
             "DELETE FROM record WHERE seq BETWEEN ?1 AND ?2 AND (?3 IS NULL OR kind = ?3)",
             params![self.first, self.last, self.kind.map(Kind::code)],
@@ -138,7 +142,21 @@ impl Slice {
         let Some(header) = header else { return Ok(()) };
         let last = header.seq;
         let entry = Entry::Dropped { first: from, last, reason: reason.to_owned() };
-        insert(connection, &Record::new(header.stamp(), &entry))
+        insert(connection, &Record::new(header.stamp(), &entry), None)
+    }
+
+    /// The hash chain begins after the last linked record that goes.
+    fn move_anchor(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let mut statement = connection.prepare_cached(
+            "SELECT seq, hash FROM record
+             WHERE seq BETWEEN ?1 AND ?2 AND (?3 IS NULL OR kind = ?3) AND hash IS NOT NULL
+             ORDER BY seq DESC LIMIT 1",
+        )?;
+        let mut rows =
+            statement.query(params![self.first, self.last, self.kind.map(Kind::code)])?;
+        let Some(row) = rows.next()? else { return Ok(()) };
+        let seq = row.get::<_, i64>(0)?.cast_unsigned();
+        audit::set_link(connection, audit::ANCHOR, audit::Link { seq, hash: row.get(1)? })
     }
 
     /// Deletes the `dropped` records that the new one will include, and gives the first sequence
@@ -162,14 +180,6 @@ impl Slice {
         }
         Ok(from)
     }
-}
-
-fn read(connection: &Connection, seq: i64) -> rusqlite::Result<Option<Record>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT seq, boot, mono_ms, unix_ms, trust, kind, payload FROM record WHERE seq = ?1",
-    )?;
-    let mut rows = statement.query([seq])?;
-    rows.next()?.map_or(Ok(None), record_of)
 }
 
 fn pages(connection: &Connection) -> rusqlite::Result<Pages> {

@@ -148,10 +148,8 @@ pub(super) fn read(connection: &mut Connection) -> rusqlite::Result<Restored> {
 
 /// The same without writing a byte.
 pub(super) fn look(connection: &Connection) -> rusqlite::Result<Restored> {
-    let last_seq: Option<i64> =
-        connection.query_row("SELECT max(seq) FROM record", [], |row| row.get(0))?;
     let mut restored = Restored {
-        next_seq: last_seq.unwrap_or(0).cast_unsigned().saturating_add(1),
+        next_seq: last_seq(connection)?.saturating_add(1),
         commands: commands(connection)?,
         floor_unix_ms: floor(connection)?,
         clean_stop: meta(connection, "clean_stop")? == 1,
@@ -164,6 +162,25 @@ pub(super) fn look(connection: &Connection) -> rusqlite::Result<Restored> {
     restored.pulses_on = pulses(connection)?;
     restored.sent = sent(connection, restored.next_seq)?;
     Ok(restored)
+}
+
+/// The highest sequence that the database knows of: of a record, or of a receiver.
+pub(super) fn last_seq(connection: &Connection) -> rusqlite::Result<u64> {
+    let highest = |sql: &str| {
+        connection
+            .query_row(sql, [], |row| row.get::<_, Option<i64>>(0))
+            .map(Option::unwrap_or_default)
+    };
+    let recorded = highest("SELECT max(seq) FROM record")?;
+    // A file of the first version, looked at on a disk that takes nothing, has no such table.
+    Ok(recorded.cast_unsigned().max(cursors_last(connection).unwrap_or(0)))
+}
+
+/// The highest sequence that a receiver has acknowledged.
+pub(super) fn cursors_last(connection: &Connection) -> rusqlite::Result<u64> {
+    let sql = "SELECT max(seq) FROM cursor";
+    let last = connection.query_row(sql, [], |row| row.get::<_, Option<i64>>(0))?;
+    Ok(last.unwrap_or(0).cast_unsigned())
 }
 
 /// Messages to actuators among the last `JOURNAL_SENT_RECORDS` records. A step that cannot be read
@@ -288,10 +305,20 @@ pub(in crate::journal) fn record_of(row: &Row<'_>) -> rusqlite::Result<Option<Re
         boot: row.get::<_, i64>(1)?.cast_unsigned(),
         mono_ms: row.get::<_, i64>(2)?.cast_unsigned(),
         unix_ms: row.get(3)?,
+        believed_ms: None,
         trust: trust_from_code(row.get(4)?),
         kind,
         payload: row.get(6)?,
     }))
+}
+
+/// The record with a sequence, where there is one of a known kind.
+pub(super) fn record_at(connection: &Connection, seq: i64) -> rusqlite::Result<Option<Record>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT seq, boot, mono_ms, unix_ms, trust, kind, payload FROM record WHERE seq = ?1",
+    )?;
+    let mut rows = statement.query([seq])?;
+    rows.next()?.map_or(Ok(None), record_of)
 }
 
 /// The number under a key of the table `meta`; 0 where it is not there.
@@ -307,6 +334,16 @@ pub(super) fn set_meta(connection: &Connection, key: &str, value: i64) -> rusqli
          ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE value <> excluded.value",
     )?;
     statement.execute(params![key, value])?;
+    Ok(())
+}
+
+/// Moves the cursor of a destination; never back.
+pub(super) fn set_cursor(connection: &Connection, name: &str, seq: i64) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO cursor (name, seq) VALUES (?1, ?2)
+         ON CONFLICT (name) DO UPDATE SET seq = max(seq, excluded.seq)",
+    )?;
+    statement.execute(params![name, seq])?;
     Ok(())
 }
 

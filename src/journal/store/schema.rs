@@ -4,28 +4,40 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{JournalError, database};
-use crate::limits::{JOURNAL_BUSY_MS, JOURNAL_CACHE_KB, JOURNAL_WAL_PAGES};
+use crate::limits::{
+    JOURNAL_BLOCK_BYTES_MAX, JOURNAL_BUSY_MS, JOURNAL_CACHE_KB, JOURNAL_WAL_PAGES,
+};
 
 /// Bytes of a page; SQLite's default, and what SD cards and ext4 use.
 pub(super) const PAGE_BYTES: u64 = 4096;
 
-/// `OUTP` in ASCII: tells our file from any other SQLite database.
-const APPLICATION_ID: i64 = 0x4f55_5450;
+/// What makes a database of ours: its marks, its tables, its ways.
+pub(super) struct Form {
+    /// Tells our file from any other SQLite database.
+    application_id: i64,
+    /// Version of the tables. A higher one is a newer program's file.
+    version: i64,
+    tables: &'static str,
+    /// What makes the tables of version 1 those of this version; none where there was no other.
+    from_version_1: Option<&'static str>,
+    /// Whether single pages are given back to the file system.
+    gives_back: bool,
+}
 
-/// Version of the tables. A higher one is a newer program's file.
-const SCHEMA_VERSION: i64 = 1;
-
-/// No index beside the keys: a row a record with one index writes 1.9 bytes a byte of record, and
-/// every question of a start is answered by the small tables.
-const TABLES: &str = "
+/// `journal.sqlite` (`OUTP` in ASCII): what matters, and what a start must know. No index beside
+/// the keys: every question of a start is answered by the small tables.
+pub(super) const AUDIT: Form = Form {
+    application_id: 0x4f55_5450,
+    version: 2,
+    tables: "
     CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE record (
         seq INTEGER PRIMARY KEY, boot INTEGER NOT NULL, mono_ms INTEGER NOT NULL,
         unix_ms INTEGER NOT NULL, trust INTEGER NOT NULL, kind INTEGER NOT NULL,
-        payload BLOB NOT NULL
+        payload BLOB NOT NULL, hash BLOB
     ) STRICT;
     CREATE TABLE command (
         kind TEXT NOT NULL, id TEXT NOT NULL, state INTEGER NOT NULL, reason TEXT NOT NULL,
@@ -37,10 +49,50 @@ const TABLES: &str = "
         boot INTEGER NOT NULL, mono_ms INTEGER NOT NULL, unix_ms INTEGER NOT NULL,
         trust INTEGER NOT NULL, kind INTEGER NOT NULL, payload BLOB NOT NULL,
         PRIMARY KEY (role, actuator)
-    ) STRICT, WITHOUT ROWID;";
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE link (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
+    CREATE TABLE boot_time (
+        boot INTEGER PRIMARY KEY, offset_ms INTEGER NOT NULL, seq INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE cursor (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT;",
+    from_version_1: Some(
+        "
+    ALTER TABLE record ADD COLUMN hash BLOB;
+    CREATE TABLE link (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
+    CREATE TABLE boot_time (
+        boot INTEGER PRIMARY KEY, offset_ms INTEGER NOT NULL, seq INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE cursor (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT;",
+    ),
+    gives_back: true,
+};
 
-/// Opens the database for the writer, and makes its tables where the file is new.
-pub(super) fn open(path: &Path, quota_bytes: u64) -> Result<Connection, JournalError> {
+/// A file of the chain (`OUTB`): blocks, appended, deleted with the file.
+pub(super) const BLOCKS: Form = Form {
+    application_id: 0x4f55_5442,
+    version: 1,
+    tables: "
+    CREATE TABLE block (
+        first INTEGER PRIMARY KEY, last INTEGER NOT NULL, records INTEGER NOT NULL,
+        kinds INTEGER NOT NULL, bytes BLOB NOT NULL
+    ) STRICT;",
+    from_version_1: None,
+    gives_back: false,
+};
+
+/// How large a database and its log may grow.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    /// Pages of the log between two checkpoints.
+    pub(super) wal_pages: u64,
+    /// Pages of the database that retention keeps to.
+    pub(super) pages_max: u64,
+    /// The hard end: the largest batch more.
+    pub(super) pages_hard: u64,
+}
+
+/// Opens a database for the writer, and makes its tables where the file is new.
+pub(super) fn open(path: &Path, form: &Form, sizes: Sizes) -> Result<Connection, JournalError> {
     check_header(path)?;
     let failed = |source| database(path, "opening", source);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -49,18 +101,20 @@ pub(super) fn open(path: &Path, quota_bytes: u64) -> Result<Connection, JournalE
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     let wait = std::time::Duration::from_millis(JOURNAL_BUSY_MS);
     connection.busy_timeout(wait).map_err(failed)?;
-    // Before anything else writes page 1: the file must be able to give space back.
-    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(failed)?;
-    let is_new = is_new(&connection).map_err(failed)?;
-    if !is_new {
-        check_owner(path, &connection)?;
+    if form.gives_back {
+        // Before anything else writes page 1: the file must be able to give space back.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(failed)?;
     }
-    configure(&connection, quota_bytes).map_err(failed)?;
+    let is_new = is_new(&connection).map_err(failed)?;
+    let version = if is_new { form.version } else { check_owner(path, &connection, form)? };
+    configure(&connection, sizes).map_err(failed)?;
     check_size(path, &connection)?;
     if is_new {
-        create(&mut connection).map_err(failed)?;
+        create(&mut connection, form).map_err(failed)?;
+    } else if version < form.version {
+        migrate(&mut connection, form).map_err(failed)?;
     }
-    limit_pages(&connection, database_pages_max(quota_bytes)).map_err(failed)?;
+    limit_pages(&connection, sizes.pages_hard).map_err(failed)?;
     Ok(connection)
 }
 
@@ -83,6 +137,22 @@ pub(in crate::journal) fn open_immutable(path: &Path) -> rusqlite::Result<Connec
         | OpenFlags::SQLITE_OPEN_URI
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(immutable_uri(path), flags)
+}
+
+/// Opens a database for reading beside its writer. One that has no log is read as it is: it is a
+/// full file of the chain, or nobody writes.
+pub(in crate::journal) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(std::time::Duration::from_millis(JOURNAL_BUSY_MS))?;
+    connection.pragma_update(None, "trusted_schema", "OFF")?;
+    let looked = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
+    match looked.as_ref().err().and_then(rusqlite::Error::sqlite_error_code) {
+        // The log's index can neither be found nor made: a folder that we may not write, of an
+        // agent that does not run. The database alone is read.
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => open_immutable(path),
+        _ => Ok(connection),
+    }
 }
 
 /// A file name that tells SQLite that nobody writes the file.
@@ -124,21 +194,22 @@ fn is_new(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
 }
 
-fn check_owner(path: &Path, connection: &Connection) -> Result<(), JournalError> {
+fn check_owner(path: &Path, connection: &Connection, form: &Form) -> Result<i64, JournalError> {
     let failed = |source| database(path, "reading the schema version", source);
     let pragma = |name: &str| {
         connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(failed)
     };
     let foreign = |what: String| JournalError::Foreign { path: path.to_owned(), what };
-    if pragma("application_id")? != APPLICATION_ID {
+    if pragma("application_id")? != form.application_id {
         return Err(foreign("a database of another program".to_owned()));
     }
     let version = pragma("user_version")?;
-    if version != SCHEMA_VERSION {
-        let what = format!("tables of version {version}, this program has {SCHEMA_VERSION}");
+    let reads = version == form.version || (version == 1 && form.from_version_1.is_some());
+    if !reads {
+        let what = format!("tables of version {version}, this program has {}", form.version);
         return Err(foreign(what));
     }
-    Ok(())
+    Ok(version)
 }
 
 /// A page count that the files cannot hold is a flipped bit in the header; SQLite would take it for
@@ -147,7 +218,7 @@ fn check_size(path: &Path, connection: &Connection) -> Result<(), JournalError> 
     let failed = |source| database(path, "reading the size", source);
     let pages: i64 =
         connection.pragma_query_value(None, "page_count", |row| row.get(0)).map_err(failed)?;
-    let log = path.with_file_name(format!("{}-wal", super::DATABASE));
+    let log = super::damage::with_suffix(path, "-wal");
     let bytes = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
     let held = (bytes(path) + bytes(&log)) / PAGE_BYTES;
     if pages.cast_unsigned() > held {
@@ -157,8 +228,8 @@ fn check_size(path: &Path, connection: &Connection) -> Result<(), JournalError> 
     Ok(())
 }
 
-fn configure(connection: &Connection, quota_bytes: u64) -> rusqlite::Result<()> {
-    let wal_pages = wal_pages(quota_bytes);
+fn configure(connection: &Connection, sizes: Sizes) -> rusqlite::Result<()> {
+    let wal_pages = sizes.wal_pages;
     let set = |name: &str, value: i64| connection.pragma_update(None, name, value);
     let mode: String =
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
@@ -176,13 +247,25 @@ fn configure(connection: &Connection, quota_bytes: u64) -> rusqlite::Result<()> 
     set("journal_size_limit", (wal_pages * PAGE_BYTES).cast_signed())
 }
 
-fn create(connection: &mut Connection) -> rusqlite::Result<()> {
+fn create(connection: &mut Connection, form: &Form) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
-    transaction.execute_batch(TABLES)?;
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-    super::restore::set_meta(&transaction, "schema_version", SCHEMA_VERSION)?;
-    super::restore::set_meta(&transaction, "clean_stop", 1)?;
+    transaction.execute_batch(form.tables)?;
+    transaction.pragma_update(None, "application_id", form.application_id)?;
+    transaction.pragma_update(None, "user_version", form.version)?;
+    if form.gives_back {
+        super::restore::set_meta(&transaction, "schema_version", form.version)?;
+        super::restore::set_meta(&transaction, "clean_stop", 1)?;
+    }
+    transaction.commit()
+}
+
+/// Records of the first format stay where they are: retention lets go of them like any other.
+fn migrate(connection: &mut Connection, form: &Form) -> rusqlite::Result<()> {
+    let Some(statements) = form.from_version_1 else { return Ok(()) };
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(statements)?;
+    transaction.pragma_update(None, "user_version", form.version)?;
+    super::restore::set_meta(&transaction, "schema_version", form.version)?;
     transaction.commit()
 }
 
@@ -191,12 +274,20 @@ pub(super) fn limit_pages(connection: &Connection, pages: u64) -> rusqlite::Resu
     connection.pragma_update(None, "max_page_count", pages)
 }
 
-fn wal_pages(quota_bytes: u64) -> u64 {
+/// Sizes of the audit database under a quota: half of it at most, the rest is the chain's.
+pub(super) fn audit_sizes(quota_bytes: u64) -> Sizes {
     // At least 64: below it a checkpoint follows nearly every commit.
-    (quota_bytes / 8 / PAGE_BYTES).clamp(64, JOURNAL_WAL_PAGES)
+    let wal_pages = (quota_bytes / 8 / PAGE_BYTES).clamp(64, JOURNAL_WAL_PAGES);
+    let pages_max = quota_bytes / 2 / PAGE_BYTES - wal_pages;
+    Sizes { wal_pages, pages_max, pages_hard: pages_max + BATCH_PAGES }
 }
 
-/// Most pages of the database itself; twice the log's usual size is left for the log.
-pub(super) fn database_pages_max(quota_bytes: u64) -> u64 {
-    quota_bytes / PAGE_BYTES - 2 * wal_pages(quota_bytes)
+/// Pages that the largest batch needs.
+const BATCH_PAGES: u64 = JOURNAL_BLOCK_BYTES_MAX as u64 / PAGE_BYTES;
+
+/// Sizes of a file of the chain. Rotation is its usual end.
+pub(super) fn block_sizes(file_bytes_max: u64) -> Sizes {
+    let wal_pages = (file_bytes_max / 4 / PAGE_BYTES).clamp(16, JOURNAL_WAL_PAGES);
+    let pages_max = file_bytes_max / PAGE_BYTES;
+    Sizes { wal_pages, pages_max, pages_hard: pages_max + BATCH_PAGES }
 }

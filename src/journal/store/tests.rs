@@ -2,6 +2,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "files of a test need not outlive a power cut")]
 
+mod blocks;
+
 use std::fs;
 use std::path::Path;
 
@@ -10,8 +12,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::clock::{Now, Tick};
-use crate::domain::{CommandState, Decider, Value};
-use crate::journal::{Reader, Stamp};
+use crate::domain::{CommandState, Decider, Entry, Setting, Severity, StepState, Value};
+use crate::journal::{DATABASE, Filter, Kind, Reader, Stamp};
 use crate::limits::{COMMAND_ID_KEPT_MS, COMMAND_IDS_MAX};
 
 const OPTIONS: Options = Options { quota_bytes: 64_000_000 };
@@ -26,6 +28,31 @@ fn record(seq: u64, entry: &Entry) -> Record {
 
 fn reading(seq: u64) -> Record {
     record(seq, &Entry::Reading { sensor: "air".into(), value: Value::Number(21.5) })
+}
+
+/// Text that no compressor makes shorter than half.
+fn noise(seq: u64) -> String {
+    let mut state = seq.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut text = String::new();
+    for _ in 0..4 {
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        text.push_str(&format!("{state:016x}"));
+    }
+    text
+}
+
+fn noisy(seq: u64) -> Record {
+    record(seq, &Entry::Reading { sensor: "air".into(), value: Value::Text(noise(seq)) })
+}
+
+/// Bytes of all files of the journal.
+fn size(folder: &TempDir) -> u64 {
+    let files = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap());
+    let ours = files.filter(|entry| {
+        let name = entry.file_name().into_string().unwrap();
+        name.contains(".sqlite") && !name.ends_with("-shm")
+    });
+    ours.map(|entry| entry.metadata().unwrap().len()).sum()
 }
 
 fn command(seq: u64, id: &str, state: CommandState) -> Record {
@@ -287,7 +314,8 @@ fn a_crash_between_setting_aside_and_beginning_anew_forgets_no_command() {
     let path = folder.path().join(DATABASE);
     fs::rename(&path, folder.path().join("journal.sqlite.damaged-1")).unwrap();
     // The tables of the new one are there, what was saved is not.
-    drop(schema::open(&path, OPTIONS.quota_bytes).unwrap());
+    let sizes = schema::audit_sizes(OPTIONS.quota_bytes);
+    drop(schema::open(&path, &schema::AUDIT, sizes).unwrap());
     let (_store, restored) = open(&folder);
     assert_eq!(restored.commands.len(), 150);
     assert!(restored.next_seq > 601 && restored.damage.is_some());
@@ -385,16 +413,13 @@ fn the_quota_gives_up_readings_first_and_names_them() {
         let batch: Vec<_> = (0..1000)
             .map(|_| {
                 seq += 1;
-                if seq % 50 == 0 { step(seq, Setting::Off, StepState::Sent) } else { reading(seq) }
+                if seq % 50 == 0 { step(seq, Setting::Off, StepState::Sent) } else { noisy(seq) }
             })
             .collect();
         store.commit(&batch).unwrap();
         while store.upkeep().unwrap() {}
     }
-    let size: u64 = ["journal.sqlite", "journal.sqlite-wal"]
-        .iter()
-        .map(|name| fs::metadata(folder.path().join(name)).unwrap().len())
-        .sum();
+    let size = size(&folder);
     assert!(size <= JOURNAL_QUOTA_BYTES_MIN, "{size}");
     let reader = Reader::open(folder.path()).unwrap();
     let report = reader.verify().unwrap();
@@ -423,7 +448,8 @@ fn without_readings_the_quota_gives_up_the_oldest_and_keeps_command_ids() {
         let mut batch = Vec::new();
         for _ in 0..1000 {
             seq += 1;
-            batch.push(step(seq, Setting::Off, StepState::Sent));
+            let (kind, severity) = ("test".into(), Severity::Info);
+            batch.push(record(seq, &Entry::Event { kind, text: noise(seq), severity }));
         }
         store.commit(&batch).unwrap();
         while store.upkeep().unwrap() {}
@@ -440,19 +466,18 @@ fn a_smaller_quota_gives_space_back_to_the_file_system() {
     let folder = TempDir::new().unwrap();
     let (mut store, _) = open(&folder);
     for from in 0..200 {
-        let batch: Vec<_> = (from * 1000 + 1..=from * 1000 + 1000).map(reading).collect();
+        let batch: Vec<_> = (from * 1000 + 1..=from * 1000 + 1000).map(noisy).collect();
         store.commit(&batch).unwrap();
     }
     store.close().unwrap();
     drop(store);
-    let size = || fs::metadata(folder.path().join(DATABASE)).unwrap().len();
-    assert!(size() > 2 * JOURNAL_QUOTA_BYTES_MIN);
+    assert!(size(&folder) > JOURNAL_QUOTA_BYTES_MIN * 3 / 2, "{}", size(&folder));
     let options = Options { quota_bytes: JOURNAL_QUOTA_BYTES_MIN };
     let (mut store, restored) = Store::open(folder.path(), options).unwrap();
-    while store.upkeep().unwrap() {}
     store.commit(&[reading(restored.next_seq)]).unwrap();
+    while store.upkeep().unwrap() {}
     store.close().unwrap();
-    assert!(size() <= JOURNAL_QUOTA_BYTES_MIN, "{}", size());
+    assert!(size(&folder) <= JOURNAL_QUOTA_BYTES_MIN, "{}", size(&folder));
     assert!(Reader::open(folder.path()).unwrap().verify().unwrap().is_whole());
 }
 
@@ -500,26 +525,40 @@ fn harm(bytes: &mut Vec<u8>, harm: &Harm) {
     }
 }
 
+/// Which file is harmed.
+#[derive(Clone, Copy, Debug)]
+enum Which {
+    Audit,
+    AuditLog,
+    Blocks,
+    BlocksLog,
+}
+
 /// Whatever the harm: the journal opens, takes records (setting the file aside where it must) and
 /// never uses a sequence again.
-fn survives(harmed: &Harm, in_log: bool) {
+fn survives(harmed: &Harm, which: Which) {
     let folder = TempDir::new().unwrap();
+    let in_log = matches!(which, Which::AuditLog | Which::BlocksLog);
     filled(&folder, !in_log);
-    let name = if in_log { "journal.sqlite-wal" } else { DATABASE };
-    let path = folder.path().join(name);
-    if in_log {
-        // The last connection empties the log when it goes; a killed process leaves it.
-        assert!(!path.exists() || fs::metadata(&path).unwrap().len() == 0);
-        let (mut store, _) = open(&folder);
-        store.commit(&(601..700).map(reading).collect::<Vec<_>>()).unwrap();
-        let copy = TempDir::new().unwrap();
-        for entry in fs::read_dir(folder.path()).unwrap() {
-            let entry = entry.unwrap();
-            fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
-        }
-        return after(&copy, &copy.path().join(name), harmed, 601);
+    let blocks = chain::path_of(folder.path(), 1);
+    let name = match which {
+        Which::Audit => DATABASE.to_owned(),
+        Which::AuditLog => format!("{DATABASE}-wal"),
+        Which::Blocks => blocks.file_name().unwrap().to_str().unwrap().to_owned(),
+        Which::BlocksLog => format!("{}-wal", blocks.file_name().unwrap().to_str().unwrap()),
+    };
+    if !in_log {
+        return after(&folder, &folder.path().join(name), harmed, 601);
     }
-    after(&folder, &path, harmed, 601);
+    // The last connection empties the log when it goes; a killed process leaves it.
+    let (mut store, _) = open(&folder);
+    store.commit(&(601..700).map(reading).collect::<Vec<_>>()).unwrap();
+    let copy = TempDir::new().unwrap();
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    after(&copy, &copy.path().join(name), harmed, 601);
 }
 
 fn after(folder: &TempDir, path: &Path, harmed: &Harm, least_next: u64) {
@@ -542,12 +581,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_harm_to_the_database_leaves_a_journal_that_works(harmed in any_harm()) {
-        survives(&harmed, false);
-    }
-
-    #[test]
-    fn any_harm_to_the_log_leaves_a_journal_that_works(harmed in any_harm()) {
-        survives(&harmed, true);
+    fn any_harm_to_any_file_leaves_a_journal_that_works(
+        harmed in any_harm(),
+        which in prop::sample::select(
+            &[Which::Audit, Which::AuditLog, Which::Blocks, Which::BlocksLog][..]),
+    ) {
+        survives(&harmed, which);
     }
 }
