@@ -6,7 +6,7 @@ MIND_MODEL = smollm2-135m-instruct-q4_0
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 PROFILE = release
 
-.PHONY: help setup demo test check lint audit size sim bench bench-mind cross kernels test-arm \
+.PHONY: help setup demo test check lint audit size sim crash damage bench bench-mind cross kernels test-arm \
 	package test-package clean
 
 help: ## Lists these commands
@@ -51,6 +51,12 @@ kernels: ## Checks ggml's kernels on emulated Arm cores; part of CI
 
 test-arm: ## Runs the Arm program itself on emulated cores; CASES=n decisions
 	@CASES=$(CASES) FILE=$(FILE) cross/test-arm.sh
+
+crash: ## Cuts the power of a simulated disk at every operation of a run; POINTS=n
+	OUTPOST_CRASH_POINTS=$(or $(POINTS),15000) cargo test --release --locked --test crash -- --nocapture
+
+damage: ## Damages the journal's files at random; DAMAGES=n
+	OUTPOST_DAMAGES=$(or $(DAMAGES),5000) cargo test --release --locked --lib any_harm -- --nocapture
 
 bench: setup ## Runs the benchmarks
 	cargo bench --locked --workspace

@@ -21,6 +21,8 @@ pub struct BenchArgs {
 enum What {
     /// How well the agent looks after each simulated place
     Agent(AgentArgs),
+    /// How fast records are stored, and how much is written for them
+    Journal(super::bench_journal::BenchJournalArgs),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -76,7 +78,10 @@ fn days(text: &str) -> Result<f64, String> {
 /// # Errors
 /// Where a place's own configuration has a fault, or the report cannot be written.
 pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let What::Agent(args) = &args.what;
+    let args = match &args.what {
+        What::Agent(args) => args,
+        What::Journal(args) => return super::bench_journal::run(args, json),
+    };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let options = Options {
         kinds: args.plants.0.clone(),

@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand. No logic of the agent lives here.
 
 mod bench;
+mod bench_journal;
 mod board;
 mod check;
 mod decide;

@@ -577,8 +577,14 @@ fn after(folder: &TempDir, path: &Path, harmed: &Harm, least_next: u64) {
     assert!(upkept.is_ok() || upkept.unwrap_err().is_damage());
 }
 
+/// Random damages in a run of the test; `make damage` sets more.
+fn damages() -> u32 {
+    let wanted = std::env::var("OUTPOST_DAMAGES").ok();
+    wanted.and_then(|wanted| wanted.parse().ok()).unwrap_or(60)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: damages(), ..ProptestConfig::default() })]
 
     #[test]
     fn any_harm_to_any_file_leaves_a_journal_that_works(
