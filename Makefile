@@ -53,10 +53,12 @@ test-arm: ## Runs the Arm program itself on emulated cores; CASES=n decisions
 	@CASES=$(CASES) FILE=$(FILE) cross/test-arm.sh
 
 crash: ## Cuts the power of a simulated disk at every operation of a run; POINTS=n
-	OUTPOST_CRASH_POINTS=$(or $(POINTS),15000) cargo test --release --locked --test crash -- --nocapture
+	OUTPOST_CRASH_POINTS=$(or $(POINTS),15000) \
+		cargo test --release --locked --test crash -- --nocapture
 
 damage: ## Damages the journal's files at random; DAMAGES=n
-	OUTPOST_DAMAGES=$(or $(DAMAGES),5000) cargo test --release --locked --lib any_harm -- --nocapture
+	OUTPOST_DAMAGES=$(or $(DAMAGES),5000) \
+		cargo test --release --locked --lib any_harm -- --nocapture
 
 bench: setup ## Runs the benchmarks
 	cargo bench --locked --workspace

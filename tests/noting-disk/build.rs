@@ -1,3 +1,4 @@
-//! Nothing to do: cargo joins the features of build dependencies only where there is a build script.
+//! Nothing to do: cargo joins the features of build dependencies only where there is a build
+//! script.
 
 fn main() {}
