@@ -6,7 +6,8 @@ MIND_MODEL = smollm2-135m-instruct-q4_0
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 PROFILE = release
 
-.PHONY: help setup demo test check lint audit size sim crash damage bench bench-mind cross kernels test-arm \
+.PHONY: help setup demo test check lint audit size sim crash damage \
+	bench bench-mind cross kernels test-arm \
 	package test-package clean
 
 help: ## Lists these commands
