@@ -34,8 +34,13 @@ fn a_command_that_was_not_stored_at_a_kill_is_brought_again() {
     });
 
     // A disk that takes nothing for a while: less than the journal's patience of a second.
-    let mut store = Connection::open(site.folder().join("journal/journal.sqlite")).unwrap();
-    let lock = store.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+    let files = std::fs::read_dir(site.folder().join("journal")).unwrap();
+    let paths = files.map(|file| file.unwrap().path());
+    let databases = paths.filter(|path| path.extension().is_some_and(|end| end == "sqlite"));
+    let mut stores: Vec<_> = databases.map(|path| Connection::open(path).unwrap()).collect();
+    let immediate = TransactionBehavior::Immediate;
+    let lock: Vec<_> =
+        stores.iter_mut().map(|one| one.transaction_with_behavior(immediate).unwrap()).collect();
     let command = r#"{"actuator":"lamp","value":"on"}"#;
     bus.say(&site.topic("cmd/set/u1"), command);
     let client = "outpost-cold-unstored";
