@@ -16,7 +16,9 @@ use serde_json::json;
 
 use crate::clock::{ClockTrust, Now, Tick};
 use crate::domain::{Entry, Value};
-use crate::journal::{self, Journal, JournalEvent, Options, Record, Stamp, record_json};
+use crate::journal::{
+    self, Filter, Journal, JournalEvent, Kind, Options, Reader, Record, Stamp, record_json,
+};
 use crate::limits::{JOURNAL_COMMIT_DELAY_MS, JOURNAL_NEWS_MAX};
 
 /// Nothing is given up during a measurement.
@@ -91,16 +93,18 @@ struct Paced {
 
 struct Running {
     journal: Journal,
-    stored: Receiver<u64>,
+    stored: Receiver<Result<u64, String>>,
 }
 
 fn start(folder: &Path) -> anyhow::Result<Running> {
     let (to, stored) = sync_channel(JOURNAL_NEWS_MAX * 1024);
+    // News that finds no room is repeated by the next; anything but "stored" spoils the run.
     let listener = Box::new(move |event| {
-        if let JournalEvent::Stored { upto } = event {
-            // News that finds no room is repeated by the next.
-            to.try_send(upto).ok();
-        }
+        let said = match event {
+            JournalEvent::Stored { upto } => Ok(upto),
+            other => Err(format!("{other:?}")),
+        };
+        to.try_send(said).ok();
     });
     let (journal, _) = journal::open(folder, Options { quota_bytes: QUOTA_BYTES }, listener)?;
     Ok(Running { journal, stored })
@@ -110,8 +114,8 @@ impl Running {
     fn wait(&self, seq: u64) -> anyhow::Result<()> {
         let mut last = 0;
         while last < seq {
-            last =
-                self.stored.recv_timeout(Duration::from_secs(60)).context("nothing is stored")?;
+            let said = self.stored.recv_timeout(Duration::from_secs(60));
+            last = said.context("nothing is stored")?.map_err(anyhow::Error::msg)?;
         }
         Ok(())
     }
@@ -142,7 +146,17 @@ fn fast(folder: &Path, records: u64) -> anyhow::Result<f64> {
         }
     }
     running.wait(records)?;
-    Ok(records as f64 / began.elapsed().as_secs_f64())
+    let took = began.elapsed();
+    running.journal.close();
+    let mut readings = 0;
+    Reader::open(folder)?.each(0, &Filter::default(), |record| {
+        readings += u64::from(record.kind == Kind::Reading);
+        true
+    })?;
+    if readings != records {
+        bail!("{readings} of {records} records are there: the rest was given up");
+    }
+    Ok(records as f64 / took.as_secs_f64())
 }
 
 /// The usual way: a row with an index, each insert its own transaction, equally durable.
