@@ -48,7 +48,7 @@ pub struct DecideArgs {
     /// How candidates are weighed: parting, sum, mean
     #[arg(long, default_value = "parting", value_parser = normalisation)]
     normalisation: Normalisation,
-    /// Temperature of the probabilities [default: 1]
+    /// Temperature of the probabilities [default: what the catalogue knows of the model, else 1]
     #[arg(long)]
     temperature: Option<f64>,
     /// Add to the summary the temperature that fits these cases best
@@ -139,7 +139,8 @@ impl Asker {
         let model = store.resolve(&args.model)?;
         gguf::check(&model.path)?;
         let threads = args.threads.unwrap_or_else(threads_default);
-        let temperature = args.temperature.unwrap_or(1.0);
+        let known = f64::from(store.locate(&args.model)?.temperature_percent) / 100.0;
+        let temperature = args.temperature.unwrap_or(known);
         if !(calibrate::TEMPERATURE_MIN..=calibrate::TEMPERATURE_MAX).contains(&temperature) {
             let (least, most) = (calibrate::TEMPERATURE_MIN, calibrate::TEMPERATURE_MAX);
             bail!("--temperature: found {temperature}, allowed {least} to {most}");

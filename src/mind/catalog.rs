@@ -110,6 +110,9 @@ pub struct Entry {
     pub bytes: Option<u64>,
     /// SHA-256 of the file; left out where it is made on this machine.
     pub sha256: Option<String>,
+    /// Temperature of its probabilities, in hundredths; left out: 100. `outpost decide --fit` finds
+    /// it on decisions whose right answer is known.
+    pub temperature_percent: Option<u16>,
     /// Tried from first to last.
     #[serde(rename = "source")]
     pub sources: Vec<Source>,
@@ -399,7 +402,8 @@ impl Store {
         if id_or_path.contains('/') || id_or_path.ends_with(".gguf") {
             let path = PathBuf::from(id_or_path);
             let id = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            return Ok(Located { sha256: recorded_sum(&path), path, id });
+            let temperature_percent = TEMPERATURE_PERCENT;
+            return Ok(Located { sha256: recorded_sum(&path), path, id, temperature_percent });
         }
         let entry = self.catalog.find(id_or_path);
         let id = ModelId::try_from(id_or_path.to_owned()).ok().map(|id| self.path_of(&id));
@@ -407,10 +411,12 @@ impl Store {
             (Some(entry), _) => {
                 let path = self.path_of(&entry.id);
                 let sha256 = entry.sha256.clone().or_else(|| recorded_sum(&path));
-                Ok(Located { path, sha256, id: id_or_path.into() })
+                let temperature_percent = entry.temperature_percent.unwrap_or(TEMPERATURE_PERCENT);
+                Ok(Located { path, sha256, id: id_or_path.into(), temperature_percent })
             }
             (None, Some(path)) if path.is_file() => {
-                Ok(Located { sha256: recorded_sum(&path), path, id: id_or_path.into() })
+                let (id, temperature_percent) = (id_or_path.into(), TEMPERATURE_PERCENT);
+                Ok(Located { sha256: recorded_sum(&path), path, id, temperature_percent })
             }
             (None, _) => Err(CatalogError::Unknown {
                 found: id_or_path.into(),
@@ -525,7 +531,12 @@ pub struct Located {
     pub sha256: Option<String>,
     /// Its name in records.
     pub id: String,
+    /// Temperature of its probabilities, in hundredths.
+    pub temperature_percent: u16,
 }
+
+/// Of a model of which nothing is known: its probabilities as they are.
+const TEMPERATURE_PERCENT: u16 = 100;
 
 /// The sum that was recorded when the file was written, whether or not it is still that file.
 fn recorded_sum(path: &Path) -> Option<String> {

@@ -36,6 +36,16 @@ fn the_embedded_catalogue_is_right_and_its_default_is_the_documented_one() {
 }
 
 #[test]
+fn a_model_comes_with_the_temperature_that_was_fitted_for_it_a_foreign_one_with_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path().into(), Catalog::parse(EMBEDDED).unwrap());
+    let percent = |name: &str| store.locate(name).unwrap().temperature_percent;
+    assert_eq!(percent("smollm2-135m-instruct-q4_0"), 610);
+    assert_eq!(percent("smollm2-135m-instruct-q4_1"), 100);
+    assert_eq!(percent("./some.gguf"), 100);
+}
+
+#[test]
 fn an_unknown_name_lists_the_allowed_ones() {
     let folder = tempfile::tempdir().unwrap();
     for wrong in ["two", "", "Ünknown", "a b", "..", "-x"] {
