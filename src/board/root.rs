@@ -16,7 +16,7 @@ pub const VARIABLE: &str = "OUTPOST_BOARD_ROOT";
 pub struct Root(PathBuf);
 
 impl Root {
-    /// This machine's, or the folder that [`VARIABLE`] names.
+    /// This machine's, or the folder that `VARIABLE` names.
     #[must_use]
     pub fn of_environment() -> Root {
         let given = std::env::var_os(VARIABLE).filter(|folder| !folder.is_empty());

@@ -5,7 +5,7 @@
 //! notes) hardly ever changes, and facts that did not change are reused too, as long as they stand
 //! before those that did. A prefix that was read before is taken from [`keep`], also after a
 //! restart. The rest is read once for all candidates, and in the same batch the candidates follow
-//! as a tree ([`trie`]), of which only what lies before a parting is read.
+//! as a tree (`trie`), of which only what lies before a parting is read.
 //!
 //! What comes out is how probable each candidate is among them, and how probable it is that the
 //! model would go on with any of them at all.
