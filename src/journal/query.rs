@@ -136,7 +136,7 @@ impl Reader {
         let audit = if path.exists() {
             let failed =
                 |source| QueryError::Database { path: path.clone(), action: "opening", source };
-            Some(open_to_read(&path).map_err(failed)?)
+            open_to_read(&path).map_err(failed)?
         } else if chain_files(folder).is_ok_and(|files| !files.is_empty()) {
             None
         } else {
@@ -215,7 +215,8 @@ impl Reader {
         let failed =
             |source| QueryError::Database { path: path.clone(), action: "reading its end", source };
         let connection = match open_to_read(&path) {
-            Ok(connection) => connection,
+            Ok(Some(connection)) => connection,
+            Ok(None) => return Ok((None, Vec::new())),
             Err(_) if !path.exists() => return Ok((None, Vec::new())),
             Err(source) => return Err(failed(source)),
         };
@@ -318,7 +319,7 @@ impl Reader {
         let path = self.file(first);
         let failed =
             |source| QueryError::Database { path: path.clone(), action: "reading records", source };
-        let connection = open_to_read(&path).map_err(failed)?;
+        let Some(connection) = open_to_read(&path).map_err(failed)? else { return Ok(true) };
         let one = |sql: &str, bound: i64| {
             connection.query_row(sql, [bound], |row| row.get::<_, Option<i64>>(0)).map_err(failed)
         };

@@ -162,7 +162,8 @@ impl Reader {
         for first in self.files()? {
             let path = self.file(first);
             match open_to_read(&path) {
-                Ok(connection) => checked(&connection, &path.display().to_string(), lines),
+                Ok(Some(connection)) => checked(&connection, &path.display().to_string(), lines),
+                Ok(None) => {}
                 Err(_) if !path.exists() => {}
                 Err(error) => lines.push(format!("{}: {error}", path.display())),
             }

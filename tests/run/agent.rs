@@ -64,6 +64,9 @@ impl Site {
             .arg(config)
             .output()
             .unwrap();
+        if !output.status.success() {
+            eprint!("{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
         let text = String::from_utf8(output.stdout).unwrap();
         let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
         (lines.collect(), output.status.success())

@@ -260,7 +260,7 @@ impl Chain {
     ) -> Result<(), JournalError> {
         for first in files {
             let path = path_of(&self.folder, *first);
-            let Ok(connection) = schema::open_to_read(&path) else { continue };
+            let Ok(Some(connection)) = schema::open_to_read(&path) else { continue };
             for records in audited(&connection, after, mask) {
                 take(&records)?;
             }

@@ -140,18 +140,23 @@ pub(in crate::journal) fn open_immutable(path: &Path) -> rusqlite::Result<Connec
 }
 
 /// Opens a database for reading beside its writer. One that has no log is read as it is: it is a
-/// full file of the chain, or nobody writes.
-pub(in crate::journal) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
+/// full file of the chain, or nobody writes. None: the writer is making it and it has no tables yet,
+/// so nothing was stored there.
+pub(in crate::journal) fn open_to_read(path: &Path) -> rusqlite::Result<Option<Connection>> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(std::time::Duration::from_millis(JOURNAL_BUSY_MS))?;
     connection.pragma_update(None, "trusted_schema", "OFF")?;
-    let looked = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
-    match looked.as_ref().err().and_then(rusqlite::Error::sqlite_error_code) {
+    match is_new(&connection) {
+        Ok(true) => Ok(None),
+        Ok(false) => Ok(Some(connection)),
         // The log's index can neither be found nor made: a folder that we may not write, of an
         // agent that does not run. The database alone is read.
-        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => open_immutable(path),
-        _ => Ok(connection),
+        Err(error) => match error.sqlite_error_code() {
+            Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => open_immutable(path).map(Some),
+            // What is wrong with the file is said by what reads it.
+            _ => Ok(Some(connection)),
+        },
     }
 }
 

@@ -170,3 +170,26 @@ fn wall_times_of_a_boot_are_repaired_when_its_clock_is_trusted() {
     let times: Vec<_> = last.iter().map(|it| (it.unix_ms, it.believed_ms)).collect();
     assert_eq!(times, [(DAY_MS - 4000, Some(1000)), (DAY_MS - 3000, Some(2000)), (DAY_MS, None)]);
 }
+
+/// Seen as a `log query` that failed: the reader came between the making of a file and of its tables.
+#[test]
+fn a_file_that_the_writer_is_just_making_has_nothing_to_read_and_is_no_error() {
+    let folder = TempDir::new().unwrap();
+    // The very first look at a board: both files are there, neither has a table.
+    fs::write(folder.path().join(DATABASE), "").unwrap();
+    fs::write(chain::path_of(folder.path(), 1), "").unwrap();
+    assert_eq!(seqs(folder.path()), [] as [u64; 0]);
+    let reader = Reader::open(folder.path()).unwrap();
+    assert_eq!(reader.last(9).unwrap(), []);
+    assert!(reader.verify().unwrap().is_whole());
+    // The next file of a chain.
+    let (mut store, _) = open(&folder);
+    store.commit(&[reading(1), reading(2)]).unwrap();
+    let next = chain::path_of(folder.path(), 3);
+    Connection::open(&next).unwrap().pragma_update(None, "journal_mode", "WAL").unwrap();
+    assert_eq!(seqs(folder.path()), [1, 2]);
+    let reader = Reader::open(folder.path()).unwrap();
+    assert_eq!(reader.last(1).unwrap().iter().map(|it| it.seq).collect::<Vec<_>>(), [2]);
+    let report = reader.verify().unwrap();
+    assert!(report.is_whole() && report.records == 2, "{report:?}");
+}
