@@ -140,8 +140,8 @@ pub(in crate::journal) fn open_immutable(path: &Path) -> rusqlite::Result<Connec
 }
 
 /// Opens a database for reading beside its writer. One that has no log is read as it is: it is a
-/// full file of the chain, or nobody writes. None: the writer is making it and it has no tables yet,
-/// so nothing was stored there.
+/// full file of the chain, or nobody writes. None: the writer is making it, it has no tables yet
+/// and nothing was stored in it.
 pub(in crate::journal) fn open_to_read(path: &Path) -> rusqlite::Result<Option<Connection>> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;

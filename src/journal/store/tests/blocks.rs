@@ -171,7 +171,7 @@ fn wall_times_of_a_boot_are_repaired_when_its_clock_is_trusted() {
     assert_eq!(times, [(DAY_MS - 4000, Some(1000)), (DAY_MS - 3000, Some(2000)), (DAY_MS, None)]);
 }
 
-/// Seen as a `log query` that failed: the reader came between the making of a file and of its tables.
+/// Seen as a `log query` that failed: it came between the making of a file and of its tables.
 #[test]
 fn a_file_that_the_writer_is_just_making_has_nothing_to_read_and_is_no_error() {
     let folder = TempDir::new().unwrap();
