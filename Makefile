@@ -6,7 +6,7 @@ MIND_MODEL = smollm2-135m-instruct-q4_0
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 PROFILE = release
 
-.PHONY: help setup demo test check lint audit size sim crash damage \
+.PHONY: help setup demo test check lint audit size sim crash damage line \
 	bench bench-mind cross kernels test-arm \
 	package test-package clean
 
@@ -60,6 +60,11 @@ crash: ## Cuts the power of a simulated disk at every operation of a run; POINTS
 damage: ## Damages the journal's files at random; DAMAGES=n
 	OUTPOST_DAMAGES=$(or $(DAMAGES),5000) \
 		cargo test --release --locked --lib any_harm -- --nocapture
+
+line: ## The uplink over lines that come and go, for 12 cycles; CYCLES, UP and DOWN in seconds
+	OUTPOST_LINE_CYCLES=$(or $(CYCLES),12) OUTPOST_LINE_UP_S=$(or $(UP),30) \
+		OUTPOST_LINE_DOWN_S=$(or $(DOWN),30) \
+		cargo test --release --locked --test uplink -- --nocapture next_to_nothing
 
 bench: setup ## Runs the benchmarks
 	cargo bench --locked --workspace

@@ -18,3 +18,4 @@ pub mod link;
 pub mod mind;
 pub mod plant;
 pub mod runtime;
+pub mod uplink;

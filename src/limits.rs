@@ -1,6 +1,10 @@
 //! Every bound of the house: number, unit in the name, reason, and what happens at the bound.
 //! Nothing else lives here, and no other file has a bound of its own.
 
+mod uplink;
+
+pub use uplink::*;
+
 // ---- bus ----
 
 /// Largest MQTT message that is read, in bytes, where the configuration names none.
@@ -191,6 +195,9 @@ pub const IN_FLIGHT_MAX: usize = 16;
 pub const IN_FLIGHT_FOR_COMMANDS: usize = 4;
 /// Most commands that wait for a place in flight; more are refused with `QueueFull`.
 pub const COMMANDS_WAITING_MAX: usize = 256;
+/// Most batches of the journal that wait for a place in flight; more are refused with `QueueFull`.
+/// The uplink itself stops far below, at `UPLINK_IN_FLIGHT_MAX`.
+pub const BATCHES_WAITING_MAX: usize = 64;
 /// Most topics of class `State` at a time; a new topic beyond is refused with `QueueFull`.
 pub const STATE_TOPICS_MAX: usize = 512;
 /// Most messages of class `Log` that wait; beyond, the oldest is dropped, reported and counted.
@@ -579,8 +586,6 @@ pub const JOURNAL_OPEN_BLOCKS: u32 = 8;
 pub const JOURNAL_RESERVE_BYTES: u64 = 16 * 1024 * 1024;
 /// Boots whose wall times can be repaired; of more the oldest is forgotten.
 pub const JOURNAL_BOOTS_MAX: u32 = 1000;
-/// Most destinations of records in a configuration, and cursors in the journal.
-pub const CLOUDS_MAX: usize = 8;
 /// Pause of `log tail -f` between two looks, in milliseconds: a person sees it as at once.
 pub const JOURNAL_FOLLOW_MS: u64 = 200;
 

@@ -78,6 +78,7 @@ pub(super) fn room() -> Config {
         },
         mode: Mode::Act,
         lines: Vec::new(),
+        clouds: Vec::new(),
         goals: vec![Goal {
             name: "climate".into(),
             aim: Aim::Keep { sensor: SensorId(0), min: Some(18.0), max: Some(26.0) },

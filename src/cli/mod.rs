@@ -6,6 +6,7 @@ mod board;
 mod check;
 mod decide;
 mod demo;
+mod fleet;
 mod init;
 mod log;
 mod model;
@@ -55,6 +56,8 @@ enum Command {
     Model(model::ModelArgs),
     /// The journal: tail, query, stats, export, verify
     Log(log::LogArgs),
+    /// What runs beside many boards: receive their records
+    Fleet(fleet::FleetArgs),
     /// The language model's process (internal)
     #[command(hide = true)]
     Mind,
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Board(args) => board::run(&args, json),
         Command::Model(args) => model::run(args, json),
         Command::Log(args) => log::run(args, json, run::journal_path),
+        Command::Fleet(args) => fleet::run(args, json),
         Command::Mind => Ok(ExitCode::SUCCESS),
     };
     match end {

@@ -96,7 +96,9 @@ async fn serve(config: Arc<Config>, json: bool) -> anyhow::Result<()> {
         env!("CARGO_PKG_VERSION")
     );
     let (board, journal) = (config.device.board, config.journal.path.clone());
+    let uplink = runtime::uplink(&config, &mut memory, &clock);
     let mut parts = runtime::parts(config, clock, endpoint, memory, mind);
+    parts.uplink = uplink;
     parts.board = Some(board::watch(Root::of_environment(), board, journal));
     parts.service = Service::of_environment();
     let mut printer = Printer { json };

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::board::Profile;
 use crate::domain::{ActuatorId, SensorId, Setting, Value};
 use crate::expr::Expression;
+use crate::journal::Kind;
 
 /// Everything that the configuration says.
 #[derive(Clone, Debug)]
@@ -39,6 +40,64 @@ pub struct Config {
     pub journal: Journal,
     /// `[serial.<name>]`, by name.
     pub lines: Vec<SerialLine>,
+    /// `[[cloud]]`, in the order of the file.
+    pub clouds: Vec<Cloud>,
+}
+
+/// A destination of the journal's records.
+#[derive(Clone, Debug)]
+pub struct Cloud {
+    /// Unique; the name of its cursor. Letters a-z, digits and `-`, 1 to 63 characters.
+    pub name: String,
+    /// Its broker, never the embedded one.
+    pub bus: Bus,
+    /// MQTT client id; `None`: made of the device's and the destination's name.
+    pub client_id: Option<String>,
+    /// How batches are written.
+    pub format: CloudFormat,
+    /// What moves the cursor.
+    pub ack: CloudAck,
+    /// Only records of these kinds; empty: of all.
+    pub kinds: Vec<Kind>,
+    /// Only records that matter so much.
+    pub priority: CloudPriority,
+    /// Most records of one message.
+    pub batch_records: u32,
+    /// How long records gather for a message.
+    pub delay: Duration,
+    /// Most bytes of messages a day; `None`: no limit.
+    pub budget_bytes: Option<u64>,
+    /// Longest silence on the line.
+    pub keep_alive: Duration,
+}
+
+/// How batches are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloudFormat {
+    /// The compact form of `docs/formats.md`.
+    Postcard,
+    /// One JSON object.
+    Json,
+}
+
+/// What moves a destination's cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloudAck {
+    /// The broker's PUBACK: it has the batch, which does not say that it keeps it.
+    Broker,
+    /// The receiver's word on `log-ack`.
+    Receiver,
+}
+
+/// How much a record must matter to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloudPriority {
+    /// Everything.
+    All,
+    /// What is no reading and no count of faults.
+    Matters,
+    /// Events of severity alarm.
+    Alarms,
 }
 
 /// A serial line with a microcontroller at its other end.

@@ -9,8 +9,8 @@ mod load;
 mod raw;
 mod source;
 
-pub use check::goal_from_json;
 pub(crate) use check::size;
+pub use check::{broker_of, goal_from_json};
 pub use checked::*;
 pub use fault::{Fault, Faults, Strictness, Warning};
 pub use load::{DEFAULT_PATH, LoadError, from_bytes, from_text, from_text_on, load, load_with};

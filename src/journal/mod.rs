@@ -22,12 +22,13 @@ pub use json::{
 };
 pub use query::{Filter, QueryError, Reader, Size};
 pub use record::{DecodeError, Kind, Record, Stamp};
+pub(crate) use record::{trust_code, trust_from_code};
 pub use store::{
     JournalError, Link, Options, Restored, Store, StoreBackend, StoredCommand, StoredSend,
     StoredStep,
 };
 pub use verify::{AuditReport, Report};
-pub use writer::{Full, Journal, JournalEvent, Listener, open};
+pub use writer::{Cursors, Full, Journal, JournalEvent, Listener, open};
 
 /// Name of the audit database in the journal's folder.
 pub const DATABASE: &str = "journal.sqlite";

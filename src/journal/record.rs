@@ -85,7 +85,7 @@ impl Kind {
     }
 
     /// True for what sensors say: the first to go where space is short.
-    pub(super) fn is_telemetry(self) -> bool {
+    pub(crate) fn is_telemetry(self) -> bool {
         matches!(self, Kind::Reading | Kind::Faults)
     }
 
@@ -95,12 +95,12 @@ impl Kind {
     }
 
     /// The stored code.
-    pub(super) fn code(self) -> i64 {
+    pub(crate) fn code(self) -> i64 {
         KINDS.iter().find(|row| row.0 == self).map_or(0, |row| row.1)
     }
 
     /// The kind of a stored code; `None` for one that this program does not know.
-    pub(super) fn from_code(code: i64) -> Option<Kind> {
+    pub(crate) fn from_code(code: i64) -> Option<Kind> {
         KINDS.iter().find(|row| row.1 == code).map(|row| row.0)
     }
 
@@ -123,7 +123,7 @@ impl Kind {
 }
 
 /// The stored code of a clock's trust.
-pub(super) fn trust_code(trust: ClockTrust) -> i64 {
+pub(crate) fn trust_code(trust: ClockTrust) -> i64 {
     match trust {
         ClockTrust::Unset => 0,
         ClockTrust::Restored => 1,
@@ -132,7 +132,7 @@ pub(super) fn trust_code(trust: ClockTrust) -> i64 {
 }
 
 /// The trust of a stored code. An unknown one counts as no trust at all: the safe side.
-pub(super) fn trust_from_code(code: i64) -> ClockTrust {
+pub(crate) fn trust_from_code(code: i64) -> ClockTrust {
     match code {
         2 => ClockTrust::Synced,
         1 => ClockTrust::Restored,

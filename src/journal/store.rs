@@ -18,7 +18,9 @@ mod schema;
 mod space;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -77,6 +79,19 @@ pub trait StoreBackend: Send {
         Vec::new()
     }
 
+    /// Keeps what destinations have acknowledged; `all` names every destination where that is said
+    /// anew. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// As `commit`.
+    fn set_cursors(
+        &mut self,
+        _moved: &BTreeMap<String, u64>,
+        _all: Option<&[String]>,
+    ) -> Result<(), JournalError> {
+        Ok(())
+    }
+
     /// Marks a clean stop and puts the write-ahead log into the database.
     ///
     /// # Errors
@@ -107,6 +122,7 @@ pub struct Store {
     floor_ms: i64,
     boot: BootWatch,
     space: space::Space,
+    waiting: waiting::Waiting,
     /// Command changes since ids were last forgotten.
     command_changes: u32,
     /// Held as long as the store lives; the system lets go of it when the process ends.
@@ -147,6 +163,7 @@ impl Store {
             floor_ms: 0,
             boot: BootWatch::default(),
             space: space::Space::new(folder),
+            waiting: waiting::Waiting::default(),
             command_changes: 0,
             _lock: lock,
         };
@@ -309,7 +326,10 @@ impl Store {
         let megabytes = self.quota_bytes / 1_000_000;
         // A file that cannot be read goes like any other.
         let records = self.chain.records_in(range.first).ok();
-        let reason = format!("oldest, quota of {megabytes} MB");
+        let mut reason = format!("oldest, quota of {megabytes} MB");
+        if let Some(told) = self.waiting.given_up(range.last) {
+            reason = format!("{reason}, {told}");
+        }
         self.name_gone(
             &audit::Gone { first: range.first, last: range.last, records, reason },
             true,
@@ -400,7 +420,19 @@ impl StoreBackend for Store {
     }
 
     fn notices(&mut self) -> Vec<String> {
-        self.space.notice().into_iter().collect()
+        self.space.notice().into_iter().chain(self.waiting.notice()).collect()
+    }
+
+    fn set_cursors(
+        &mut self,
+        moved: &BTreeMap<String, u64>,
+        all: Option<&[String]>,
+    ) -> Result<(), JournalError> {
+        let path = self.path.clone();
+        let cursors = restore::set_cursors(self.audit()?, moved, all)
+            .map_err(|source| database(&path, "keeping cursors", source))?;
+        self.waiting.set(cursors);
+        Ok(())
     }
 
     fn close(&mut self) -> Result<(), JournalError> {

@@ -5,6 +5,7 @@
 //! At the bound readings are dropped, oldest first, and one record names the range. Nothing here
 //! panics into the agent: a panic of the store is a failure like any other.
 
+mod cursors;
 mod pending;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,8 @@ use super::store::{JournalError, Options, Restored, Store, StoreBackend};
 use crate::limits::{
     JOURNAL_COMMIT_BYTES, JOURNAL_COMMIT_DELAY_MS, JOURNAL_RETRY_MS_MAX, JOURNAL_RETRY_MS_MIN,
 };
+pub use cursors::Cursors;
+use cursors::Moved;
 use pending::{Batch, Pending};
 
 /// What the writer tells the agent. Called on the writer's thread: it must not wait.
@@ -83,6 +86,8 @@ struct Queue {
     since: Option<Instant>,
     urgent: bool,
     closing: bool,
+    /// What destinations have acknowledged, on its way to the disk.
+    cursors: Moved,
 }
 
 impl Shared {
@@ -157,6 +162,12 @@ impl Journal {
             self.shared.wake.notify_one();
         }
         taken
+    }
+
+    /// Where the destinations' cursors are put; it outlives the journal and then does nothing.
+    #[must_use]
+    pub fn cursors(&self) -> Cursors {
+        Cursors::new(Arc::clone(&self.shared))
     }
 
     /// Commits what is waiting, marks a clean stop and ends the writer. Where the disk fails it is
@@ -234,7 +245,10 @@ impl Writer {
             }
             let until = if let Some(failure) = &self.failure {
                 Some(failure.retry_at)
-            } else if queue.urgent || queue.pending.bytes() >= JOURNAL_COMMIT_BYTES {
+            } else if queue.urgent
+                || queue.pending.bytes() >= JOURNAL_COMMIT_BYTES
+                || !queue.cursors.is_empty()
+            {
                 return Wake::Commit;
             } else if self.upkeep_due {
                 return Wake::Upkeep;
@@ -259,6 +273,7 @@ impl Writer {
         if *wake != Wake::Upkeep {
             self.take();
             self.commit()?;
+            self.write_cursors()?;
         }
         if *wake == Wake::Close {
             return self.store.close();
@@ -311,6 +326,19 @@ impl Writer {
             (self.listener)(JournalEvent::Stored { upto });
         }
         Ok(())
+    }
+
+    /// Where the disk refuses they wait, as records do.
+    fn write_cursors(&mut self) -> Result<(), JournalError> {
+        let moved = std::mem::take(&mut self.shared.lock().cursors);
+        if moved.is_empty() {
+            return Ok(());
+        }
+        let written = self.store.set_cursors(&moved.seqs, moved.all.as_deref());
+        if written.is_err() {
+            self.shared.lock().cursors.put_back(moved);
+        }
+        written
     }
 
     fn fail(&mut self, error: JournalError) {

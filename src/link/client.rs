@@ -12,7 +12,7 @@
 //! broker wait. What it never does: drop what it was given without saying so,
 //! or look at the wall clock.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,7 +29,8 @@ use super::connect;
 use super::outbox::Outbox;
 use super::receipts::Receipts;
 use super::session::{End, Session};
-use super::topics::{matches, valid_filter, valid_topic_name};
+use super::topics::{valid_filter, valid_topic_name};
+use super::wanted::Wanted;
 use super::wire::Reply;
 use crate::config::{Broker, Bus};
 use crate::limits::{CLOSE_MS_MAX, OUTGOING_BYTES_MAX, PACKET_BYTES_DEFAULT};
@@ -37,6 +38,8 @@ use crate::limits::{CLOSE_MS_MAX, OUTGOING_BYTES_MAX, PACKET_BYTES_DEFAULT};
 /// Where the broker is and how we show who we are.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
+    /// The section of the configuration that says so: errors name it.
+    pub section: String,
     /// Name or address.
     pub host: String,
     /// TCP port.
@@ -66,6 +69,7 @@ impl Endpoint {
             Broker::Remote { host, port, tls } => (host.clone(), *port, *tls),
         };
         Endpoint {
+            section: "bus".into(),
             host,
             port,
             tls,
@@ -82,6 +86,7 @@ impl Endpoint {
     #[must_use]
     pub fn at(address: SocketAddr) -> Endpoint {
         Endpoint {
+            section: "bus".into(),
             host: address.ip().to_string(),
             port: address.port(),
             tls: false,
@@ -207,9 +212,9 @@ pub enum LinkEvent {
         /// Of [`Outgoing`].
         token: u64,
     },
-    /// The message was given up: a command that met a break, a state that was replaced by a newer
-    /// one, a log message that was pushed out of its queue. The broker may have got it all the
-    /// same.
+    /// The message was given up: a command or a batch that met a break, a state that was replaced
+    /// by a newer one, a log message that was pushed out of its queue. The broker may have got it
+    /// all the same.
     Lost {
         /// Of [`Outgoing`].
         token: u64,
@@ -251,6 +256,8 @@ pub enum Class {
     State,
     /// What happened: sent in order until acknowledged.
     Log,
+    /// Of the journal: given back at a break, since its owner knows from where to begin again.
+    Batch,
 }
 
 impl std::fmt::Display for Class {
@@ -259,6 +266,7 @@ impl std::fmt::Display for Class {
             Class::Command => "commands",
             Class::State => "states",
             Class::Log => "log messages",
+            Class::Batch => "batches",
         })
     }
 }
@@ -343,34 +351,6 @@ impl Shared {
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // No code panics under this lock; if it did, the queues would still be whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Our filters, ready to be asked for each message.
-pub(super) struct Wanted {
-    exact: HashSet<String>,
-    patterns: Vec<String>,
-    receipts: Vec<String>,
-}
-
-impl Wanted {
-    fn new(filters: &[String], receipts: &[String]) -> Wanted {
-        let (patterns, exact): (Vec<_>, Vec<_>) =
-            filters.iter().cloned().partition(|filter| filter.contains(['+', '#']));
-        Wanted { exact: exact.into_iter().collect(), patterns, receipts: receipts.to_vec() }
-    }
-
-    /// A message on this topic waits for its receipt.
-    pub(super) fn needs_receipt(&self, topic: &str) -> bool {
-        self.receipts.iter().any(|filter| matches(filter, topic))
-    }
-
-    pub(super) fn matches(&self, topic: &str) -> bool {
-        self.exact.contains(topic) || self.patterns.iter().any(|filter| matches(filter, topic))
-    }
-
-    pub(super) fn filters(&self) -> impl Iterator<Item = &String> {
-        self.exact.iter().chain(&self.patterns)
     }
 }
 
@@ -496,7 +476,11 @@ impl Link {
             over = attend(&self.shared, &self.events, &mut self.waiting) => return Err(over),
         };
         let (reason, ended) = match accepted {
-            Err(error) => (error.to_string(), Ended { lived: None, by_broker: false }),
+            Err(error) => {
+                // The error names a key; the section is known here.
+                let reason = format!("{}: {error}", self.config.endpoint.section);
+                (reason, Ended { lived: None, by_broker: false })
+            }
             Ok(accepted) => {
                 self.shared.lock().counters.connections += 1;
                 let began = Instant::now();

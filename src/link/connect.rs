@@ -38,15 +38,15 @@ pub(super) enum ConnectError {
     Tcp { address: SocketAddr, source: io::Error },
     #[error("no answer from {host}:{port} within {} s", CONNECT_MS_MAX / 1000)]
     Timeout { host: String, port: u16 },
-    #[error("bus.{key}: cannot read {path}: {source}", path = path.display())]
+    #[error("{key}: cannot read {path}: {source}", path = path.display())]
     File { key: &'static str, path: PathBuf, source: io::Error },
-    #[error("bus.{key}: {path} is not PEM as expected: {source}", path = path.display())]
+    #[error("{key}: {path} is not PEM as expected: {source}", path = path.display())]
     Pem { key: &'static str, path: PathBuf, source: pem::Error },
     #[error("no usable certificate authority in {place}")]
     NoAuthority { place: String },
-    #[error("bus.cert_file and bus.key_file must be set together")]
+    #[error("cert_file and key_file must be set together")]
     HalfIdentity,
-    #[error("bus.url: {host:?} is no name that a certificate can be checked against")]
+    #[error("url: {host:?} is no name that a certificate can be checked against")]
     ServerName { host: String },
     #[error("TLS cannot be set up: {source}")]
     TlsSetup { source: rustls::Error },
@@ -182,7 +182,7 @@ fn tls_config(endpoint: &Endpoint) -> Result<ClientConfig, ConnectError> {
         }
         None => {
             authorities.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            "the system's store (bus.ca_file names another)".to_owned()
+            "the system's store (ca_file names another)".to_owned()
         }
     };
     if authorities.is_empty() {
@@ -294,7 +294,7 @@ fn refusal(code: ConnectReturnCode) -> &'static str {
         ConnectReturnCode::RefusedProtocolVersion => "it does not speak MQTT 3.1.1",
         ConnectReturnCode::BadClientId => "it does not accept our client id",
         ConnectReturnCode::ServiceUnavailable => "it is not available at the moment",
-        ConnectReturnCode::BadUserNamePassword => "wrong bus.username or password",
-        ConnectReturnCode::NotAuthorized => "not authorised; see bus.username and its rights",
+        ConnectReturnCode::BadUserNamePassword => "wrong username or password",
+        ConnectReturnCode::NotAuthorized => "not authorised; see username and its rights",
     }
 }

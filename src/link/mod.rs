@@ -14,6 +14,7 @@ mod gate;
 mod outbox;
 mod receipts;
 mod session;
+mod wanted;
 mod wire;
 
 pub use client::{

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use super::client::{Class, LinkEvent, Outgoing, PublishError};
 use super::topics::valid_topic_name;
 use crate::limits::{
-    COMMANDS_WAITING_MAX, ENDS_WAITING_MAX, IN_FLIGHT_FOR_COMMANDS, IN_FLIGHT_MAX,
-    LOG_WAITING_BYTES_MAX, LOG_WAITING_MAX, OUTGOING_BYTES_MAX, STATE_TOPICS_MAX,
+    BATCHES_WAITING_MAX, COMMANDS_WAITING_MAX, ENDS_WAITING_MAX, IN_FLIGHT_FOR_COMMANDS,
+    IN_FLIGHT_MAX, LOG_WAITING_BYTES_MAX, LOG_WAITING_MAX, OUTGOING_BYTES_MAX, STATE_TOPICS_MAX,
 };
 
 /// Packet ids of messages are 1 to this; those above belong to subscriptions.
@@ -45,6 +45,7 @@ pub(super) struct Outbox {
     states: VecDeque<Message>,
     logs: VecDeque<Message>,
     log_bytes: usize,
+    batches: VecDeque<Message>,
     in_flight: VecDeque<InFlight>,
     last_id: u16,
     ends: VecDeque<LinkEvent>,
@@ -67,11 +68,15 @@ impl Outbox {
         let payload = Bytes::from(payload);
         let message = Message { token, topic, payload, retain, repeated: false, class };
         match class {
-            Class::Command if !self.up => self.lose(message.token),
+            Class::Command | Class::Batch if !self.up => self.lose(message.token),
             Class::Command if self.commands.len() < COMMANDS_WAITING_MAX => {
                 self.commands.push_back(message);
             }
             Class::Command => return Err(PublishError::QueueFull { class }),
+            Class::Batch if self.batches.len() < BATCHES_WAITING_MAX => {
+                self.batches.push_back(message);
+            }
+            Class::Batch => return Err(PublishError::QueueFull { class }),
             Class::State => return self.push_state(message),
             Class::Log => {
                 self.log_bytes += message.payload.len();
@@ -112,7 +117,8 @@ impl Outbox {
         self.up = true;
     }
 
-    /// The connection is gone: commands are lost, the rest waits for the next one in its order.
+    /// The connection is gone: commands and batches are lost, the rest waits for the next one in
+    /// its order.
     pub(super) fn set_down(&mut self) {
         self.up = false;
         let mut logs = Vec::new();
@@ -120,7 +126,7 @@ impl Outbox {
         for InFlight { mut message, .. } in std::mem::take(&mut self.in_flight) {
             message.repeated = true;
             match message.class {
-                Class::Command => self.lose(message.token),
+                Class::Command | Class::Batch => self.lose(message.token),
                 Class::Log => logs.push(message),
                 Class::State if self.states.iter().any(|newer| newer.topic == message.topic) => {
                     self.lose(message.token);
@@ -128,7 +134,8 @@ impl Outbox {
                 Class::State => states.push(message),
             }
         }
-        for message in std::mem::take(&mut self.commands) {
+        let commands = std::mem::take(&mut self.commands).into_iter();
+        for message in commands.chain(std::mem::take(&mut self.batches)) {
             self.lose(message.token);
         }
         for message in logs.into_iter().rev() {
@@ -149,7 +156,10 @@ impl Outbox {
         let free_for_all = self.in_flight.len() < IN_FLIGHT_MAX - IN_FLIGHT_FOR_COMMANDS;
         let message = match self.commands.pop_front() {
             Some(command) => command,
-            None if free_for_all => self.next_state().or_else(|| self.next_log())?,
+            None if free_for_all => {
+                let urgent = self.next_state().or_else(|| self.next_log());
+                urgent.or_else(|| self.batches.pop_front())?
+            }
             None => return None,
         };
         let id = self.free_id();
@@ -204,7 +214,8 @@ impl Outbox {
 
     /// Whether nothing waits and nothing is in flight.
     pub(super) fn is_idle(&self) -> bool {
-        let waiting = self.commands.len() + self.states.len() + self.logs.len();
+        let queues = [&self.commands, &self.states, &self.logs, &self.batches];
+        let waiting: usize = queues.iter().map(|queue| queue.len()).sum();
         waiting + self.in_flight.len() == 0
     }
 
@@ -356,7 +367,8 @@ mod tests {
     }
 
     fn action() -> impl Strategy<Value = Action> {
-        let class = prop::sample::select(vec![Class::Command, Class::State, Class::Log]);
+        let class =
+            prop::sample::select(vec![Class::Command, Class::State, Class::Log, Class::Batch]);
         prop_oneof![
             6 => (class, 0..4u8).prop_map(|(class, topic)| Action::Push(class, topic)),
             6 => Just(Action::Send),

@@ -16,9 +16,10 @@ use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, sp
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::client::{LinkConfig, LinkEvent, Shared, Wanted};
+use super::client::{LinkConfig, LinkEvent, Shared};
 use super::connect::{Accepted, Stream};
 use super::outbox::MESSAGE_ID_MAX;
+use super::wanted::Wanted;
 use super::wire::{self, Frame, FrameReader, Reply, WireError};
 use crate::limits::{
     CLOSE_MS_MAX, FILTERS_PER_SUBSCRIBE, READ_BYTES, WRITE_BUFFER_BYTES_HIGH,

@@ -304,6 +304,19 @@ impl DeviceTopic {
         format!("{ROOT}/{device}/cmd/+/+")
     }
 
+    /// Filter for the batches of all devices: a receiver's.
+    #[must_use]
+    pub fn logs() -> String {
+        format!("{ROOT}/+/log")
+    }
+
+    /// The device whose batches come on a topic; `None` for any other topic.
+    #[must_use]
+    pub fn device_of_log(topic: &str) -> Option<DeviceName> {
+        let rest = topic.strip_prefix(ROOT)?.strip_prefix('/')?;
+        rest.strip_suffix("/log")?.parse().ok()
+    }
+
     /// Filter for everything that a device says and is told; for tools and tests.
     #[must_use]
     pub fn everything(device: &DeviceName) -> String {
@@ -413,6 +426,9 @@ mod tests {
             let own = matches!(topic, DeviceTopic::Status | DeviceTopic::Loopback);
             let wanted = own || matches!(topic, DeviceTopic::Command { .. });
             prop_assert_eq!(asked, wanted);
+            let of_log = DeviceTopic::device_of_log(&built);
+            prop_assert_eq!(of_log, (topic == DeviceTopic::Log).then_some(device));
+            prop_assert_eq!(matches(&DeviceTopic::logs(), &built), topic == DeviceTopic::Log);
         }
 
         #[test]

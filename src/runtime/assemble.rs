@@ -18,6 +18,7 @@ use crate::limits;
 use crate::link::Endpoint;
 use crate::mind::catalog::Store;
 use crate::mind::client::{MindConfig, MindEvent};
+use crate::uplink::{self, News, Setup, Uplink};
 
 /// Why the parts cannot be put together.
 #[derive(Debug, Error)]
@@ -98,7 +99,36 @@ pub fn parts(
         board: None,
         service: Service::default(),
         notices: memory.notices,
+        uplink: None,
     }
+}
+
+/// Starts what sends the journal's records to their destinations; none where there are none, or no
+/// journal. Waits for no line.
+pub fn uplink(config: &Config, memory: &mut Memory, clock: &Clock) -> Option<(Uplink, News)> {
+    let cursors = memory.journal.as_ref()?.cursors();
+    if config.clouds.is_empty() {
+        if !memory.restored.cursors.is_empty() {
+            cursors.declare(&[]);
+        }
+        return None;
+    }
+    let started =
+        config.device.name.parse().map_err(|error| format!("{error}")).and_then(|device| {
+            let setup = Setup {
+                device,
+                clouds: config.clouds.clone(),
+                folder: config.journal.path.clone(),
+                cursors,
+                acknowledged: memory.restored.cursors.clone(),
+                stored_before: memory.restored.next_seq.saturating_sub(1),
+                stored: memory.events.stored.clone(),
+                clock: clock.clone(),
+            };
+            uplink::spawn(setup).map_err(|error| error.to_string())
+        });
+    let said = |error| ("uplink".to_owned(), format!("not started: {error}"), Severity::Alarm);
+    started.map_err(|error| memory.notices.push(said(error))).ok()
 }
 
 /// What the agent takes over from the last run.

@@ -34,7 +34,8 @@ use crate::link::{
     Class, Endpoint, LinkConfig, LinkConfigError, LinkEvent, LinkHandle, Outgoing, Will,
 };
 use crate::mind::client::{DecideRequest, MindEvent, MindHandle};
-pub use assemble::{AssembleError, Memory, mind, parts};
+use crate::uplink::{News, Notice, Uplink};
+pub use assemble::{AssembleError, Memory, mind, parts, uplink};
 use outbox::{Message, Outbox};
 pub use place::PlaceOnBus;
 pub use render::Rendered;
@@ -66,6 +67,8 @@ pub struct Parts {
     pub service: Service,
     /// Things to say at the start: kind, text, severity.
     pub notices: Vec<(String, String, Severity)>,
+    /// The journal's way to its destinations; `None`: it has none.
+    pub uplink: Option<(Uplink, News)>,
 }
 
 /// A running mind.
@@ -135,6 +138,8 @@ enum Incoming {
     Journal(JournalEvent),
     Mind(MindEvent),
     Board(Change),
+    Backlog(u64),
+    Uplink(Notice),
     Stop,
 }
 
@@ -149,6 +154,9 @@ struct Runtime<'a> {
     lines: Vec<LineHandle>,
     journal: Option<Journal>,
     journal_ok: bool,
+    uplink: Option<Uplink>,
+    /// Records that a destination has not acknowledged.
+    backlog: u64,
     mind: Option<MindParts>,
     outbox: Outbox,
     /// What the broker had queued for us.
@@ -195,7 +203,9 @@ pub async fn run(
         mind_events = Some(std::mem::replace(&mut mind.events, closed));
         mind
     });
+    let (uplink, uplink_news) = parts.uplink.unzip();
     let mut sources = Sources {
+        uplink: uplink_news,
         link: link_events,
         lines: line_events,
         journal: parts.journal_events,
@@ -212,6 +222,8 @@ pub async fn run(
         lines,
         journal_ok: parts.journal.is_some(),
         journal: parts.journal,
+        uplink,
+        backlog: 0,
         mind,
         outbox: Outbox::default(),
         queue: burst::Queue::new(parts.away, parts.clock.now().tick),
@@ -270,6 +282,7 @@ struct Sources {
     journal: JournalInbox,
     mind: Option<mpsc::Receiver<MindEvent>>,
     board: Option<mpsc::Receiver<Change>>,
+    uplink: Option<News>,
 }
 
 /// The next of a source that may not be there, or may have ended: never, then. Cancel safe.
@@ -289,7 +302,7 @@ async fn next_event(
     shutdown: Pin<&mut impl Future<Output = ()>>,
     stopping: bool,
 ) -> Incoming {
-    let Sources { link, lines, journal, mind, board } = sources;
+    let Sources { link, lines, journal, mind, board, uplink } = sources;
     tokio::select! {
         biased;
         () = shutdown, if !stopping => Incoming::Stop,
@@ -297,6 +310,7 @@ async fn next_event(
         Some(event) = journal.news.recv() => Incoming::Journal(event),
         event = next_of(mind) => Incoming::Mind(event),
         change = next_of(board) => Incoming::Board(change),
+        news = news::of_uplink(uplink) => news,
         Some(event) = lines.recv() => Incoming::Line(event),
         Some(event) = link.recv() => Incoming::Link(event),
         else => std::future::pending().await,
@@ -340,6 +354,12 @@ impl Runtime<'_> {
             Incoming::Journal(event) => self.journal_news(event),
             Incoming::Mind(event) => self.mind_news(event),
             Incoming::Board(change) => self.board_news(change),
+            Incoming::Backlog(records) => {
+                self.backlog = records;
+                let effects = self.agent.status_again();
+                self.perform(effects);
+            }
+            Incoming::Uplink(notice) => self.uplink_news(notice),
             Incoming::Link(event) => self.link_news(event),
             Incoming::Line(event) => self.line_news(event),
         }
@@ -378,6 +398,7 @@ impl Runtime<'_> {
         for effect in &effects {
             if let Effect::Record { seq, entry } = effect {
                 urgent |= !matches!(entry, Entry::Reading { .. });
+                self.tell_alarm(*seq, entry);
                 self.recorded = *seq;
                 batch.push(Record::new(Stamp { seq: *seq, boot: self.boot, now }, entry));
             }
@@ -406,7 +427,8 @@ impl Runtime<'_> {
                     if let crate::agent::Report::Event { kind, text, severity } = &report {
                         log_event(kind, text, *severity);
                     }
-                    let rendered = render::report(&self.device, self.boot, now, &report);
+                    let rendered =
+                        render::report(&self.device, self.boot, self.backlog, now, &report);
                     let Some(Rendered { topic, payload, retain, class }) = rendered else {
                         continue;
                     };
@@ -504,6 +526,10 @@ impl Runtime<'_> {
 
     /// The last words, and the end of everything that runs.
     async fn end(mut self) -> Agent {
+        // Its cursors go into the journal.
+        if let Some(uplink) = self.uplink.take() {
+            drop(tokio::task::spawn_blocking(move || uplink.close()).await);
+        }
         // What the agent said last is stored before it is published.
         if let Some(journal) = self.journal.take() {
             let closed = tokio::task::spawn_blocking(move || journal.close());

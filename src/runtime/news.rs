@@ -4,14 +4,25 @@ use super::burst::{Burst, Held};
 use crate::agent::{Event, MindNews, MindWord};
 use crate::board::Change;
 use crate::clock::Tick;
-use crate::domain::Severity;
+use crate::domain::{Entry, Severity};
 use crate::journal::JournalEvent;
 use crate::limits;
 use crate::link::topics::DeviceTopic;
 use crate::link::{Class, LinkEvent, Outgoing};
 use crate::mind::client::{MindEvent, MindState};
 
-use super::{Runtime, render};
+use super::{Incoming, Runtime, render};
+use crate::uplink;
+
+/// What the uplink tells next; never, where there is none or it has ended. Cancel safe.
+pub(super) async fn of_uplink(news: &mut Option<uplink::News>) -> Incoming {
+    let Some(news) = news else { return std::future::pending().await };
+    tokio::select! {
+        Ok(()) = news.backlog.changed() => Incoming::Backlog(*news.backlog.borrow_and_update()),
+        Some(notice) = news.notices.recv() => Incoming::Uplink(notice),
+        else => std::future::pending().await,
+    }
+}
 
 /// A message of the broker.
 pub(super) struct Message {
@@ -275,6 +286,21 @@ impl Runtime<'_> {
                     self.clock.arrive(1);
                 }
             }
+        }
+    }
+
+    /// A destination has something to say.
+    pub(super) fn uplink_news(&mut self, notice: uplink::Notice) {
+        let uplink::Notice { text, severity } = notice;
+        self.apply(Event::Notice { kind: "uplink".into(), text, severity });
+    }
+
+    /// An alarm does not wait for others to be sent with.
+    pub(super) fn tell_alarm(&self, seq: u64, entry: &Entry) {
+        if let (Some(uplink), Entry::Event { severity: Severity::Alarm, .. }) =
+            (&self.uplink, entry)
+        {
+            uplink.urgent(seq);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::agent::Report;
+use crate::agent::{Report, Status};
 use crate::clock::Now;
 use crate::domain::CommandState;
 use crate::journal::{self, Stamp};
@@ -33,22 +33,20 @@ pub fn offline(device: &DeviceName) -> Rendered {
     }
 }
 
-/// Renders a report; `None` where an id cannot stand in a topic.
+/// Renders a report; `None` where an id cannot stand in a topic. `backlog`: records that a
+/// destination has not acknowledged.
 #[must_use]
-pub fn report(device: &DeviceName, boot: u64, now: Now, report: &Report) -> Option<Rendered> {
+pub fn report(
+    device: &DeviceName,
+    boot: u64,
+    backlog: u64,
+    now: Now,
+    report: &Report,
+) -> Option<Rendered> {
     let at = journal::rfc3339(now.unix_ms);
     let (topic, body, retain, class) = match report {
         Report::Status(status) => {
-            let body = json!({
-                "state": "online",
-                "version": env!("CARGO_PKG_VERSION"),
-                "boot": journal::boot_hex(boot),
-                "mode": status.mode.word(),
-                "mind": status.mind.word(),
-                "clock": now.trust.word(),
-                "effort": status.effort.word(),
-                "backlog": 0,
-            });
+            let body = status_json(status, boot, backlog, now);
             (DeviceTopic::Status, Some(body), true, Class::State)
         }
         Report::Goals(goals) => {
@@ -100,6 +98,19 @@ pub fn report(device: &DeviceName, boot: u64, now: Now, report: &Report) -> Opti
     };
     let payload = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
     Some(Rendered { topic: topic.build(device), payload, retain, class })
+}
+
+fn status_json(status: &Status, boot: u64, backlog: u64, now: Now) -> Json {
+    json!({
+        "state": "online",
+        "version": env!("CARGO_PKG_VERSION"),
+        "boot": journal::boot_hex(boot),
+        "mode": status.mode.word(),
+        "mind": status.mind.word(),
+        "clock": now.trust.word(),
+        "effort": status.effort.word(),
+        "backlog": backlog,
+    })
 }
 
 /// To a thousandth.

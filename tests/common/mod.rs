@@ -115,6 +115,13 @@ impl Broker {
         eventually("mosquitto's end", PROGRAM_DEADLINE, || child.try_wait().unwrap());
     }
 
+    /// As a pulled plug: what it had in memory is gone.
+    pub fn kill(&mut self) {
+        let Some(mut child) = self.child.take() else { return };
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
     /// Starts it again on the same port and store, having stopped it where it runs.
     pub fn restart(&mut self) {
         self.stop();

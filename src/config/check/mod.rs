@@ -3,6 +3,7 @@
 
 mod actuators;
 mod aims;
+mod clouds;
 mod conflict;
 mod lines;
 mod plain;
@@ -15,6 +16,7 @@ mod wishes;
 use std::collections::BTreeMap;
 
 pub use aims::goal_from_json;
+pub use topics::broker_of;
 
 use super::checked::{Actuator, ActuatorKind, Config, Dialect, Sensor, SensorKind};
 use super::fault::{Fault, Faults, Strictness, Warning};
@@ -115,6 +117,7 @@ impl<'a> Checker<'a> {
         let preferences = self.preferences(&mut top);
         let mind = top.section_if_present(self, "mind").and_then(|s| self.mind(s));
         let journal = top.section(self, "journal").and_then(|s| self.journal(s));
+        let clouds = self.clouds(&mut top);
         self.later_sections(&mut top);
         top.finish(self);
         let (mind, ask_human) = match mind {
@@ -138,12 +141,13 @@ impl<'a> Checker<'a> {
             mind,
             journal: journal?,
             lines,
+            clouds,
         })
     }
 
     /// Sections of design §4 that come with later issues: taken, and said to be unused.
     fn later_sections(&mut self, top: &mut Section<'_>) {
-        for key in ["cloud", "escalate", "update", "web"] {
+        for key in ["escalate", "update", "web"] {
             if top.get(key).is_some() {
                 let spot = top.spot(key);
                 self.warn(&spot, "not used by this version".into());

@@ -67,18 +67,30 @@ impl Checker<'_> {
     pub(super) fn bus(&mut self, mut section: Section<'_>) -> Option<Bus> {
         let broker = self.broker(&mut section);
         let max_packet = section.size(self, "max_packet", PACKET_BYTES_MIN..=PACKET_BYTES_MAX);
+        let mut bus = self.access(
+            &mut section,
+            broker.clone().unwrap_or(Broker::Embedded { listen: loopback() }),
+        );
+        bus.max_packet_bytes = max_packet
+            .and_then(|bytes| usize::try_from(bytes).ok())
+            .unwrap_or(PACKET_BYTES_DEFAULT);
+        self.unused_bus_keys(&mut section, broker.as_ref());
+        section.finish(self);
+        broker.map(|_| bus)
+    }
+
+    /// How we show a broker who we are; the same keys in `[bus]` and `[[cloud]]`.
+    pub(super) fn access(&mut self, section: &mut Section<'_>, broker: Broker) -> Bus {
         let username = section.bounded_text(self, "username", 256).map(str::to_owned);
         let mut path = |key| section.bounded_text(self, key, PATH_BYTES_MAX).map(PathBuf::from);
         let bus = Bus {
-            broker: broker.clone().unwrap_or(Broker::Embedded { listen: loopback() }),
+            broker,
             username,
             password_file: path("password_file"),
             ca_file: path("ca_file"),
             cert_file: path("cert_file"),
             key_file: path("key_file"),
-            max_packet_bytes: max_packet
-                .and_then(|bytes| usize::try_from(bytes).ok())
-                .unwrap_or(PACKET_BYTES_DEFAULT),
+            max_packet_bytes: PACKET_BYTES_DEFAULT,
         };
         for (one, other) in
             [("password_file", "username"), ("cert_file", "key_file"), ("key_file", "cert_file")]
@@ -88,9 +100,7 @@ impl Checker<'_> {
                 section.fault(self, one, found, "both or neither");
             }
         }
-        self.unused_bus_keys(&mut section, broker.as_ref());
-        section.finish(self);
-        broker.map(|_| bus)
+        bus
     }
 
     fn broker(&mut self, section: &mut Section<'_>) -> Option<Broker> {
@@ -99,6 +109,11 @@ impl Checker<'_> {
         if url == "embedded" {
             return Some(Broker::Embedded { listen: listen.unwrap_or_else(loopback) });
         }
+        self.remote_broker(section, url)
+    }
+
+    /// The broker of `url`, another program's.
+    pub(super) fn remote_broker(&mut self, section: &Section<'_>, url: &str) -> Option<Broker> {
         match broker(url) {
             Ok(broker) => Some(broker),
             Err(fault) => {

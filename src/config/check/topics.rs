@@ -60,6 +60,14 @@ pub(super) struct UrlFault {
 
 const URL_FORM: &str = "\"embedded\", \"mqtt://host:1883\" or \"mqtts://host:8883\"";
 
+/// The broker of an address on the command line.
+///
+/// # Errors
+/// What was found and what is allowed, in a sentence.
+pub fn broker_of(url: &str) -> Result<Broker, String> {
+    broker(url).map_err(|fault| format!("{}; allowed: {}", fault.found, fault.allowed))
+}
+
 /// Reads `mqtt://host[:port]` or `mqtts://host[:port]`; `embedded` is the caller's.
 pub(super) fn broker(url: &str) -> Result<Broker, UrlFault> {
     let refused = |found: String, allowed: &str| {

@@ -198,7 +198,8 @@ pub(super) struct Gone {
 }
 
 /// Names a range of the chain that is given up, in the place of the last sequence in it that is
-/// not here. A range that adjoins the last one of retention is named together with it.
+/// not here. A range that adjoins the last one of retention, given up for the same reason, is named
+/// together with it.
 pub(super) fn name_gone(
     connection: &mut Connection,
     gone: &Gone,
@@ -210,7 +211,9 @@ pub(super) fn name_gone(
     if extends {
         let before = meta(&transaction, "chain_gone_at")?;
         let known = restore::record_at(&transaction, before)?;
-        if let Some(Ok(Entry::Dropped { first: known, .. })) = known.map(|it| it.entry()) {
+        if let Some(Ok(Entry::Dropped { first: known, reason, .. })) = known.map(|it| it.entry())
+            && reason.ends_with(&gone.reason)
+        {
             first = first.min(known);
             records =
                 records.saturating_add(meta(&transaction, "chain_gone_records")?.cast_unsigned());

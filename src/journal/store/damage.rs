@@ -40,6 +40,11 @@ impl Saved {
             next_seq,
             commands: self.commands.clone(),
             floor_unix_ms: self.floor_unix_ms,
+            cursors: self
+                .cursors
+                .iter()
+                .map(|(name, at)| (name.clone(), at.cast_unsigned()))
+                .collect(),
             ..Restored::default()
         };
         for (role, actuator, record) in self.roles() {

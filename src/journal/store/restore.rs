@@ -1,6 +1,8 @@
 //! What a start needs to know, from small tables: nothing here walks through the records.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::super::record::{Kind, Record, trust_code, trust_from_code};
 use super::stored;
@@ -32,6 +34,8 @@ pub struct Restored {
     pub goals: Vec<(u64, String, Option<String>)>,
     /// What was learned, by sensor.
     pub learned: Vec<Learned>,
+    /// What each destination has acknowledged, by name.
+    pub cursors: Vec<(String, u64)>,
     /// Messages to actuators among the last records, oldest first, for the limit an hour.
     pub sent: Vec<StoredSend>,
     /// The highest trusted wall time that was ever stored, in milliseconds since 1970; 0: none.
@@ -152,6 +156,8 @@ pub(super) fn look(connection: &Connection) -> rusqlite::Result<Restored> {
         next_seq: last_seq(connection)?.saturating_add(1),
         commands: commands(connection)?,
         floor_unix_ms: floor(connection)?,
+        // A file of the first version, looked at on a disk that takes nothing, has no such table.
+        cursors: cursors(connection).unwrap_or_default(),
         clean_stop: meta(connection, "clean_stop")? == 1,
         ..Restored::default()
     };
@@ -345,6 +351,39 @@ pub(super) fn set_cursor(connection: &Connection, name: &str, seq: i64) -> rusql
     )?;
     statement.execute(params![name, seq])?;
     Ok(())
+}
+
+/// Moves some cursors and, where all destinations are named, forgets those of others and gives the
+/// new ones theirs. Gives all of them.
+pub(super) fn set_cursors(
+    connection: &mut Connection,
+    moved: &BTreeMap<String, u64>,
+    all: Option<&[String]>,
+) -> rusqlite::Result<Vec<(String, u64)>> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for (name, seq) in moved {
+        set_cursor(&transaction, name, stored(*seq))?;
+    }
+    if let Some(all) = all {
+        for (name, _) in cursors(&transaction)? {
+            if !all.contains(&name) {
+                transaction.execute("DELETE FROM cursor WHERE name = ?1", [name])?;
+            }
+        }
+        for name in all {
+            set_cursor(&transaction, name, 0)?;
+        }
+    }
+    let cursors = cursors(&transaction)?;
+    transaction.commit()?;
+    Ok(cursors)
+}
+
+/// What each destination has acknowledged.
+fn cursors(connection: &Connection) -> rusqlite::Result<Vec<(String, u64)>> {
+    let mut statement = connection.prepare_cached("SELECT name, seq FROM cursor ORDER BY name")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
+    rows.map(|row| row.map(|(name, seq)| (name, seq.cast_unsigned()))).collect()
 }
 
 /// Stores a command's newest state; an older one never comes back.

@@ -1,0 +1,123 @@
+//! `outpost fleet …`: what runs beside many boards, not on one. Arguments and printing only.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::stop_signal;
+use crate::config::{Broker, Bus, broker_of};
+use crate::limits::PACKET_BYTES_DEFAULT;
+use crate::link::Endpoint;
+use crate::uplink::receive::{self, Observer, Setup, Totals};
+
+/// What runs beside many boards
+#[derive(Args, Clone, Debug)]
+pub struct FleetArgs {
+    #[command(subcommand)]
+    command: FleetCommand,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+enum FleetCommand {
+    /// Store the records of any number of boards in SQLite, each once, and tell them so
+    Receive(ReceiveArgs),
+}
+
+#[derive(Args, Clone, Debug)]
+struct ReceiveArgs {
+    /// The broker: mqtt://host[:1883] or mqtts://host[:8883]
+    #[arg(long, default_value = "mqtt://127.0.0.1:1883")]
+    url: String,
+    /// The database; it is made where there is none
+    #[arg(long, value_name = "FILE")]
+    database: PathBuf,
+    /// User name at the broker
+    #[arg(long, requires = "password_file")]
+    username: Option<String>,
+    /// File with the password
+    #[arg(long, value_name = "FILE", requires = "username")]
+    password_file: Option<PathBuf>,
+    /// Certificate authorities (PEM), for mqtts; left out: the system's
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// Our certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "key_file")]
+    cert_file: Option<PathBuf>,
+    /// Our key (PEM)
+    #[arg(long, value_name = "FILE", requires = "cert_file")]
+    key_file: Option<PathBuf>,
+    /// Our name at the broker: what waits there for us belongs to it
+    #[arg(long, default_value = "outpost-receiver")]
+    client_id: String,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// Where the address is none, or the database refuses.
+pub fn run(args: FleetArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let FleetCommand::Receive(args) = args.command;
+    let broker = broker_of(&args.url).map_err(anyhow::Error::msg).context("--url")?;
+    let Broker::Remote { .. } = &broker else { bail!("--url: a broker of another program") };
+    let bus = Bus {
+        broker,
+        username: args.username,
+        password_file: args.password_file,
+        ca_file: args.ca_file,
+        cert_file: args.cert_file,
+        key_file: args.key_file,
+        max_packet_bytes: PACKET_BYTES_DEFAULT,
+    };
+    let endpoint = Endpoint { section: "fleet receive".into(), ..Endpoint::of(&bus) };
+    let setup = Setup { endpoint, client_id: args.client_id, database: args.database };
+    // One thread stores, the other keeps the line alive meanwhile.
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let mut printer = Printer { json, told: 0 };
+    let totals = runtime.block_on(receive::run(setup, stop_signal(), &mut printer))?;
+    let line = line(&totals);
+    if json {
+        println!("{line}");
+    } else {
+        tracing::info!("{line}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn line(totals: &Totals) -> serde_json::Value {
+    json!({
+        "devices": totals.devices,
+        "records": totals.records,
+        "repeats": totals.repeats,
+        "batches": totals.batches,
+        "gaps": totals.gaps,
+        "refused": totals.refused,
+    })
+}
+
+/// With `--json` a line for each commit; else one for each hundred thousand records.
+struct Printer {
+    json: bool,
+    told: u64,
+}
+
+impl Observer for Printer {
+    fn stored(&mut self, totals: &Totals) {
+        if self.json {
+            println!("{}", line(totals));
+        } else if totals.records / 100_000 > self.told {
+            self.told = totals.records / 100_000;
+            tracing::info!(records = totals.records, repeats = totals.repeats, "stored");
+        }
+    }
+
+    fn line(&mut self, down: Option<&str>) {
+        match down {
+            None => tracing::info!("the broker has us"),
+            Some(reason) => tracing::warn!(reason, "no broker"),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The uplink: the journal's records to their destinations, whenever there is a line.
+//!
+//! - `batch`: the frozen form of a message; `source`: reading the journal; `flow`: what is on its
+//!   way and what is acknowledged; `sender`: one destination at work; `thread`: all of them
+//! - `budget`, `notes`, `suspect`: bytes a day, what must be remembered, records that nobody takes
+//! - `receive`: the reference receiver, into SQLite
+//!
+//! It reads the journal by its own connections, on a thread of its own: neither the writer nor the
+//! agent ever waits for a line. Above all, what never happens here: a cursor that passes a record
+//! which the destination has not acknowledged (one in quarantine, said and named, excepted), and
+//! anything that waits for the network at a start.
+
+pub mod batch;
+pub mod budget;
+pub mod flow;
+pub mod notes;
+pub mod receive;
+pub mod source;
+pub mod suspect;
+
+mod alarms;
+mod sender;
+mod thread;
+mod word;
+
+pub use thread::{News, Notice, Setup, Uplink, spawn};
+pub use word::Word;

@@ -1,0 +1,559 @@
+//! One destination at work: reads, packs and hands over what its flow has room for, takes in what
+//! the broker and the receiver say, and keeps its cursor.
+//!
+//! The order in which things are decided is the flow's; this is the hand that does it. A panic here
+//! would end one destination and nothing else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::alarms::Alarms;
+use super::batch::{self, Head, Packer};
+use super::budget::Budget;
+use super::flow::{Flow, Place, Said, Sent};
+use super::notes::Notes;
+use super::source::{Chunk, Source, Wanted};
+use super::suspect::Suspect;
+use super::thread::{Common, Notice, Wakers};
+use super::word::Word;
+use crate::clock::ClockTrust;
+use crate::config::{Cloud, CloudAck, CloudFormat};
+use crate::domain::Severity;
+use crate::journal::Record;
+use crate::limits::{
+    LINK_EVENTS_MAX, UPLINK_BACKLOG_MS, UPLINK_BATCH_BYTES_MAX, UPLINK_BATCH_RECORDS_LEAST,
+    UPLINK_BUDGET_LOOK_MS, UPLINK_CURSOR_MS_MAX, UPLINK_CURSOR_MS_MIN, UPLINK_CURSOR_RECORDS,
+    UPLINK_READ_FAULTS_MAX, UPLINK_RETRY_MS,
+};
+use crate::link::topics::DeviceTopic;
+use crate::link::{Class, Endpoint, LinkConfig, LinkEvent, LinkHandle, Outgoing, Pace};
+
+/// A destination.
+pub(super) struct Sender {
+    common: Arc<Common>,
+    place: usize,
+    cloud: Cloud,
+    topic: String,
+    wanted: Wanted,
+    source: Source,
+    flow: Flow,
+    packer: Packer,
+    notes: Notes,
+    budget: Budget,
+    alarms: Alarms,
+    suspect: Suspect,
+    /// The probe that the broker has not got yet: its token and sequence.
+    probe: Option<(u64, u64)>,
+    /// Another record that is tried in the place of the suspected one: its token and sequence.
+    trial: Option<(u64, u64)>,
+    link: Option<LinkHandle>,
+    next_token: u64,
+    /// The last sequence that is stored.
+    stored: u64,
+    /// Everything up to here was on its way at some time: it need not gather again.
+    seen_to: u64,
+    /// When what has gathered goes.
+    gathered: Option<Instant>,
+    /// Nothing is read before.
+    not_before: Option<Instant>,
+    is_over_budget: bool,
+    read_faults: u32,
+    /// Of the last batch.
+    bytes_per_record: usize,
+    /// The audit's head that this line was told.
+    audit_told: u64,
+    kept: Kept,
+}
+
+/// What was written down last, and when.
+struct Kept {
+    cursor: u64,
+    cursor_at: Instant,
+    spent: u64,
+    notes: Notes,
+    backlog: u64,
+    backlog_at: Instant,
+}
+
+impl Sender {
+    pub(super) fn new(common: Arc<Common>, place: usize, cloud: Cloud, cursor: u64) -> Sender {
+        let now = Instant::now();
+        let notes = Notes::read(&Notes::path(&common.folder, &cloud.name));
+        Sender {
+            place,
+            topic: DeviceTopic::Log.build(&common.device),
+            wanted: Wanted::of(&cloud),
+            source: Source::new(common.folder.clone()),
+            flow: Flow::new(cloud.ack, cursor, rand::random(), now),
+            packer: Packer::default(),
+            budget: Budget::new(cloud.budget_bytes, notes.spent),
+            alarms: Alarms::default(),
+            suspect: Suspect::default(),
+            probe: None,
+            trial: None,
+            link: None,
+            next_token: 0,
+            stored: common.stored_before.max(cursor),
+            seen_to: common.stored_before,
+            gathered: None,
+            not_before: None,
+            is_over_budget: false,
+            read_faults: 0,
+            bytes_per_record: 0,
+            audit_told: 0,
+            kept: Kept {
+                cursor,
+                cursor_at: now,
+                spent: notes.spent.bytes,
+                notes: notes.clone(),
+                backlog: 0,
+                backlog_at: now,
+            },
+            notes,
+            cloud,
+            common,
+        }
+    }
+
+    fn link_config(&self) -> LinkConfig {
+        let device = &self.common.device;
+        let own = || format!("{}-{}", device.client_id(), self.cloud.name);
+        let ack = DeviceTopic::LogAck.build(device);
+        let listens = self.cloud.ack == CloudAck::Receiver;
+        LinkConfig {
+            endpoint: Endpoint {
+                section: format!("cloud \"{}\"", self.cloud.name),
+                ..Endpoint::of(&self.cloud.bus)
+            },
+            client_id: self.cloud.client_id.clone().unwrap_or_else(own),
+            will: None,
+            subscriptions: if listens { vec![ack] } else { Vec::new() },
+            receipts: Vec::new(),
+            keep_alive: self.cloud.keep_alive,
+            pace: Pace::default(),
+        }
+    }
+
+    /// Works until closing is asked.
+    pub(super) async fn run(mut self, mut wakers: Wakers) {
+        let (events_in, mut events) = mpsc::channel(LINK_EVENTS_MAX);
+        match crate::link::spawn(self.link_config(), events_in) {
+            Ok(link) => self.link = Some(link),
+            Err(error) => {
+                let text = format!("destination {}: {error}", self.cloud.name);
+                self.say(text, Severity::Alarm);
+            }
+        }
+        self.note_stored(*wakers.stored.borrow_and_update());
+        loop {
+            self.turn(Instant::now());
+            let due = self.due();
+            tokio::select! {
+                biased;
+                // Asked, or the handle is gone.
+                _ = wakers.closing.changed() => break,
+                Some(event) = events.recv() => self.take(event),
+                Ok(()) = wakers.urgent.changed() => {
+                    self.alarms.newest = *wakers.urgent.borrow_and_update();
+                    self.note_alarm();
+                }
+                Ok(()) = wakers.stored.changed() => {
+                    let stored = *wakers.stored.borrow_and_update();
+                    self.note_stored(stored);
+                }
+                () = sleep_until(due) => {}
+            }
+        }
+        self.end(events).await;
+    }
+
+    async fn end(mut self, mut events: mpsc::Receiver<LinkEvent>) {
+        if let Some(link) = self.link.take() {
+            link.close(Vec::new()).await;
+        }
+        while let Ok(event) = events.try_recv() {
+            self.take(event);
+        }
+        self.common.cursors.moved(&self.cloud.name, self.flow.cursor());
+        self.write_notes();
+    }
+
+    fn say(&self, text: String, severity: Severity) {
+        tracing::warn!(destination = self.cloud.name, "{text}");
+        // Full: others wait to be read, and the log has it.
+        self.common.notices.try_send(Notice { text, severity }).ok();
+    }
+
+    fn note_stored(&mut self, stored: u64) {
+        self.stored = self.stored.max(stored);
+        self.note_alarm();
+    }
+
+    /// An alarm that is stored does not gather.
+    fn note_alarm(&mut self) {
+        if self.alarms.newest > self.flow.read_to() && self.alarms.newest <= self.stored {
+            self.gathered = Some(Instant::now());
+            self.alarms.look();
+        }
+    }
+
+    /// What time alone may change next.
+    fn due(&self) -> Instant {
+        let now = Instant::now();
+        let ms = Duration::from_millis;
+        let mut due = now + ms(UPLINK_CURSOR_MS_MAX);
+        let mut or = |other: Instant| due = due.min(other);
+        self.flow.due().into_iter().for_each(&mut or);
+        if self.flow.room().is_some() && self.trial.is_none() {
+            // Both at once: nothing is read before the later.
+            let waits = [self.gathered, self.not_before];
+            waits.into_iter().flatten().max().into_iter().for_each(&mut or);
+        }
+        let moved = self.flow.cursor().saturating_sub(self.kept.cursor);
+        if moved > 0 {
+            let wait = match moved >= UPLINK_CURSOR_RECORDS {
+                true => UPLINK_CURSOR_MS_MIN,
+                false => UPLINK_CURSOR_MS_MAX,
+            };
+            or(self.kept.cursor_at + ms(wait));
+        }
+        if self.backlog() != self.kept.backlog {
+            or(self.kept.backlog_at + ms(UPLINK_BACKLOG_MS));
+        }
+        due
+    }
+
+    fn turn(&mut self, now: Instant) {
+        self.flow.wait_is_over(now);
+        if self.not_before.is_some_and(|at| at <= now) {
+            self.not_before = None;
+        }
+        self.send_alarms();
+        while self.send_next(now) {}
+        self.keep(now);
+    }
+
+    fn backlog(&self) -> u64 {
+        self.stored.saturating_sub(self.flow.cursor())
+    }
+
+    /// Writes down what is to outlive a start, and tells how much there is to do.
+    fn keep(&mut self, now: Instant) {
+        let cursor = self.flow.cursor();
+        let moved = cursor.saturating_sub(self.kept.cursor);
+        let waited = now.saturating_duration_since(self.kept.cursor_at);
+        let ms = Duration::from_millis;
+        let soon = moved >= UPLINK_CURSOR_RECORDS && waited >= ms(UPLINK_CURSOR_MS_MIN);
+        if moved > 0 && (soon || waited >= ms(UPLINK_CURSOR_MS_MAX)) {
+            self.common.cursors.moved(&self.cloud.name, cursor);
+            (self.kept.cursor, self.kept.cursor_at) = (cursor, now);
+        }
+        let spent = self.budget.spent().bytes;
+        if self.budget.step().is_some_and(|step| spent.abs_diff(self.kept.spent) >= step) {
+            self.write_notes();
+        }
+        let told = now.saturating_duration_since(self.kept.backlog_at);
+        if self.backlog() != self.kept.backlog && told >= ms(UPLINK_BACKLOG_MS) {
+            self.tell_backlog(now);
+        }
+    }
+
+    fn tell_backlog(&mut self, now: Instant) {
+        (self.kept.backlog, self.kept.backlog_at) = (self.backlog(), now);
+        self.common.backlog.set(self.place, self.kept.backlog);
+    }
+
+    fn write_notes(&mut self) {
+        self.notes.spent = self.budget.spent();
+        self.kept.spent = self.notes.spent.bytes;
+        if self.notes != self.kept.notes {
+            self.notes.write(&Notes::path(&self.common.folder, &self.cloud.name));
+            self.kept.notes.clone_from(&self.notes);
+        }
+    }
+
+    /// Reads and hands over one batch; false where nothing more can be done now.
+    fn send_next(&mut self, now: Instant) -> bool {
+        let Some(room) = self.flow.room() else { return false };
+        if self.not_before.is_some() || self.trial.is_some() || !self.has_gathered(now) {
+            return false;
+        }
+        if let Some(seq) = self.suspect.wants_another() {
+            return self.try_another(seq);
+        }
+        let after = self.flow.read_to();
+        let most = self.most_records(room);
+        let (wanted, notes) = (&self.wanted, &self.notes);
+        let chunk = self
+            .source
+            .read(after, most, |record| wanted.takes(record) && !notes.refuses(record.seq));
+        let Some(chunk) = self.without_fault(chunk, now) else { return false };
+        let Some(last) = chunk.last else {
+            // Nothing is there, whatever was said to be stored.
+            self.flow.skipped(self.stored);
+            self.gathered = None;
+            return false;
+        };
+        self.seen_to = self.seen_to.max(last.seq);
+        self.gathered = chunk.full.then_some(now);
+        if chunk.records.is_empty() {
+            self.flow.skipped(last.seq);
+            return chunk.full;
+        }
+        self.send(chunk.records, last, now)
+    }
+
+    /// What is there may go: enough of it, or long enough, or it was on its way before.
+    fn has_gathered(&mut self, now: Instant) -> bool {
+        let waiting = self.stored.saturating_sub(self.flow.read_to());
+        if waiting == 0 {
+            self.gathered = None;
+            return false;
+        }
+        let again = self.flow.read_to() < self.seen_to;
+        let delay = self.cloud.delay;
+        let due = *self.gathered.get_or_insert_with(|| now + delay);
+        again || due <= now || waiting >= u64::from(self.cloud.batch_records)
+    }
+
+    /// One where the line is new; else as many as the line takes quickly.
+    fn most_records(&self, room: usize) -> usize {
+        if self.flow.is_new() {
+            return 1;
+        }
+        let most = usize::try_from(self.cloud.batch_records).unwrap_or(usize::MAX);
+        let fits = room.checked_div(self.bytes_per_record).unwrap_or(most);
+        fits.max(UPLINK_BATCH_RECORDS_LEAST).min(most)
+    }
+
+    /// A journal that cannot be read is read again; for ever only what can be read of it.
+    fn without_fault(&mut self, chunk: Chunk, now: Instant) -> Option<Chunk> {
+        let Some(fault) = &chunk.fault else {
+            self.read_faults = 0;
+            return Some(chunk);
+        };
+        self.read_faults += 1;
+        if self.read_faults < UPLINK_READ_FAULTS_MAX || chunk.last.is_none() {
+            tracing::warn!(fault, destination = self.cloud.name, "the journal cannot be read");
+            self.not_before = Some(now + Duration::from_millis(UPLINK_RETRY_MS));
+            return None;
+        }
+        self.read_faults = 0;
+        let text =
+            format!("records that cannot be read are not sent to {}: {fault}", self.cloud.name);
+        self.say(text, Severity::Alarm);
+        Some(chunk)
+    }
+
+    fn pack(&mut self, head: &Head, records: &[Record]) -> Vec<u8> {
+        match self.cloud.format {
+            CloudFormat::Postcard => self.packer.pack(head, records),
+            CloudFormat::Json => batch::json::pack(head, records),
+        }
+    }
+
+    fn send(&mut self, mut records: Vec<Record>, mut last: Place, now: Instant) -> bool {
+        let probe = if self.flow.is_new() { self.flow.next_probe() } else { 0 };
+        let (after, cursor) = (self.flow.after(), self.flow.cursor());
+        let audit = self.source.audit_head().filter(|head| head.seq != self.audit_told);
+        let payload = loop {
+            let (seq, boot) = (last.seq, last.boot);
+            let head = Head { after, last: seq, boot, cursor, probe, ahead: false, audit };
+            let payload = self.pack(&head, &records);
+            if payload.len() <= UPLINK_BATCH_BYTES_MAX {
+                break payload;
+            }
+            if records.len() == 1 {
+                let text =
+                    format!("{} bytes, a message takes {UPLINK_BATCH_BYTES_MAX}", payload.len());
+                self.refuse(&records[0], &text);
+                return true;
+            }
+            records.truncate(records.len() / 2);
+            last = records.last().map_or(last, place_of);
+            self.gathered = Some(now);
+        };
+        self.look_at_the_day();
+        self.is_over_budget = !self.budget.allows(payload.len(), false);
+        if self.is_over_budget {
+            self.alarms.look();
+            self.not_before = Some(now + Duration::from_millis(UPLINK_BUDGET_LOOK_MS));
+            return false;
+        }
+        let bytes = payload.len();
+        let Some(token) = self.publish(payload) else { return false };
+        self.bytes_per_record = (bytes / records.len()).max(1);
+        self.audit_told = audit.map_or(self.audit_told, |head| head.seq);
+        if self.flow.is_new() {
+            self.probe = Some((token, last.seq));
+        }
+        self.flow.sent(Sent { token, last, bytes, at: now });
+        true
+    }
+
+    fn look_at_the_day(&mut self) {
+        let now = self.common.clock.now();
+        if now.trust == ClockTrust::Synced {
+            self.budget.today(now.unix_ms);
+        }
+    }
+
+    fn publish(&mut self, payload: Vec<u8>) -> Option<u64> {
+        let token = self.next_token;
+        let (topic, bytes) = (self.topic.clone(), payload.len());
+        let message = Outgoing { token, topic, payload, retain: false, class: Class::Batch };
+        let link = self.link.as_ref()?;
+        if let Err(error) = link.publish(message) {
+            tracing::warn!(%error, destination = self.cloud.name, "batch not handed over");
+            self.not_before = Some(Instant::now() + Duration::from_millis(UPLINK_RETRY_MS));
+            return None;
+        }
+        self.next_token += 1;
+        self.budget.spend(bytes + self.topic.len());
+        Some(token)
+    }
+
+    /// A copy of some records that moves no cursor.
+    fn send_ahead(&mut self, records: &[Record]) -> Option<u64> {
+        let last = place_of(records.last()?);
+        let head = Head {
+            after: records.first()?.seq.saturating_sub(1),
+            last: last.seq,
+            boot: last.boot,
+            cursor: self.flow.cursor(),
+            ahead: true,
+            ..Head::default()
+        };
+        let payload = self.pack(&head, records);
+        let fits = payload.len() <= UPLINK_BATCH_BYTES_MAX;
+        self.look_at_the_day();
+        (fits && self.budget.allows(payload.len(), true)).then(|| self.publish(payload)).flatten()
+    }
+
+    /// Alarms that stand behind more than a batch overtake it, and so do those that the budget
+    /// would keep waiting.
+    fn send_alarms(&mut self) {
+        let behind = self.stored.saturating_sub(self.flow.after());
+        let waits = behind > u64::from(self.cloud.batch_records) || self.is_over_budget;
+        if !self.flow.is_open() || !waits {
+            return;
+        }
+        let Some(from) = self.alarms.search_from(self.flow.after()) else { return };
+        let found = self.source.alarms(from);
+        self.alarms.searched(self.stored, self.flow.cursor());
+        let is_new = |record: &Record| {
+            self.wanted.takes(record)
+                && !self.notes.refuses(record.seq)
+                && !self.alarms.is_done(record.seq)
+        };
+        let records: Vec<_> = found.into_iter().filter(is_new).collect();
+        if let Some(token) = self.send_ahead(&records) {
+            self.alarms.sent(token, records.iter().map(|record| record.seq).collect());
+        }
+    }
+
+    /// The line broke at a record several times: does it break at another one too?
+    fn try_another(&mut self, seq: u64) -> bool {
+        let chunk = self.source.read(seq, 1, |record| self.wanted.takes(record));
+        match chunk.records.first() {
+            Some(record) => {
+                let other = record.seq;
+                self.trial = self.send_ahead(&chunk.records).map(|token| (token, other));
+            }
+            // There is none: nothing proves that it is the record.
+            None => self.suspect.broke_at_another(),
+        }
+        self.trial.is_none() && self.not_before.is_none()
+    }
+
+    fn refuse(&mut self, record: &Record, reason: &str) {
+        let kind = record.kind.word();
+        let (name, seq) = (&self.cloud.name, record.seq);
+        let text = format!("record {seq} ({kind}) is not taken by {name}: {reason}");
+        self.notes.refuse(seq, kind, reason);
+        self.write_notes();
+        self.say(text, Severity::Warning);
+    }
+
+    fn take(&mut self, event: LinkEvent) {
+        let now = Instant::now();
+        match event {
+            LinkEvent::Up { .. } => {
+                self.flow.up();
+                self.alarms.begin_again();
+                self.not_before = None;
+                self.audit_told = 0;
+            }
+            LinkEvent::Down { .. } => self.line_is_down(),
+            LinkEvent::Acked { token } => {
+                if let Some((_, seq)) = self.trial.take_if(|trial| trial.0 == token) {
+                    self.suspect.passed(seq);
+                } else if !self.alarms.arrived(token) {
+                    if let Some((_, seq)) = self.probe.take_if(|probe| probe.0 == token) {
+                        self.suspect.passed(seq);
+                    }
+                    self.flow.broker_has(token, now);
+                }
+            }
+            LinkEvent::Lost { token } => {
+                if !self.alarms.given_back(token) {
+                    self.flow.given_back(token);
+                }
+            }
+            LinkEvent::Message { payload, retained, .. } => self.hear(&payload, retained, now),
+            LinkEvent::SubscriptionRefused { filter } => {
+                let text =
+                    format!("{} refuses {filter}: no acknowledgement will come", self.cloud.name);
+                self.say(text, Severity::Alarm);
+            }
+            LinkEvent::Takeover { count } => {
+                let text = format!(
+                    "{}: another client uses our client id ({count} times)",
+                    self.cloud.name
+                );
+                self.say(text, Severity::Alarm);
+            }
+            LinkEvent::Oversize { .. } | LinkEvent::Unreadable { .. } => {}
+        }
+    }
+
+    fn line_is_down(&mut self) {
+        if self.trial.take().is_some() {
+            self.suspect.broke_at_another();
+        } else if let Some((_, seq)) = self.probe.take() {
+            let refused = self.suspect.broke_at(seq);
+            if refused && let Some(record) = self.source.record_at(seq) {
+                self.refuse(&record, "the connection breaks at it, and not at others");
+            }
+        }
+        self.flow.down();
+        self.alarms.begin_again();
+        self.tell_backlog(Instant::now());
+    }
+
+    fn hear(&mut self, payload: &[u8], retained: bool, now: Instant) {
+        let Some(word) = Word::parse(payload) else {
+            tracing::warn!(destination = self.cloud.name, "an acknowledgement that cannot be read");
+            return;
+        };
+        if let Said::Ahead(place) = self.flow.receiver_has(word.place, word.probe, retained, now) {
+            let record = self.source.record_at(place.seq);
+            self.flow.jump(place, record.is_some_and(|record| record.boot == place.boot));
+        }
+        if let Some((seq, reason)) = word.reject
+            && seq > self.flow.cursor()
+            && !self.notes.refuses(seq)
+            && let Some(record) = self.source.record_at(seq)
+        {
+            self.refuse(&record, &reason);
+            self.flow.begin_again();
+        }
+    }
+}
+
+fn place_of(record: &Record) -> Place {
+    Place { seq: record.seq, boot: record.boot }
+}

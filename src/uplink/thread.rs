@@ -1,0 +1,163 @@
+//! All destinations on one thread of their own, with a runtime of its own: whatever they do, the
+//! agent's loop does not wait for it.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use super::sender::Sender;
+use crate::clock::Clock;
+use crate::config::Cloud;
+use crate::domain::Severity;
+use crate::journal::Cursors;
+use crate::limits::{UPLINK_CLOSE_MS_MAX, UPLINK_NOTICES_MAX};
+use crate::link::topics::DeviceName;
+
+/// What an uplink is made of.
+pub struct Setup {
+    /// Whose records.
+    pub device: DeviceName,
+    /// Where to.
+    pub clouds: Vec<Cloud>,
+    /// The journal's folder.
+    pub folder: PathBuf,
+    /// Where cursors are kept.
+    pub cursors: Cursors,
+    /// What they were at the start, by name.
+    pub acknowledged: Vec<(String, u64)>,
+    /// The last sequence that was stored before the start.
+    pub stored_before: u64,
+    /// The last sequence that is stored; 0 before the first commit.
+    pub stored: watch::Receiver<u64>,
+    /// What day it is.
+    pub clock: Clock,
+}
+
+/// Something that a person should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// A sentence.
+    pub text: String,
+    /// How much it matters.
+    pub severity: Severity,
+}
+
+/// What the uplink tells.
+pub struct News {
+    /// Records not yet acknowledged, of the destination that is furthest behind.
+    pub backlog: watch::Receiver<u64>,
+    /// What a person should know.
+    pub notices: mpsc::Receiver<Notice>,
+}
+
+/// A running uplink. Dropped, it ends without a farewell.
+pub struct Uplink {
+    urgent: watch::Sender<u64>,
+    closing: watch::Sender<bool>,
+    ended: std::sync::mpsc::Receiver<()>,
+}
+
+impl Uplink {
+    /// An alarm with this sequence is on its way to the journal.
+    pub fn urgent(&self, seq: u64) {
+        self.urgent.send_replace(seq);
+    }
+
+    /// Ends every destination and puts the cursors into the journal, which must still run. Blocks,
+    /// for `UPLINK_CLOSE_MS_MAX` at most.
+    pub fn close(self) {
+        self.closing.send_replace(true);
+        let longest = Duration::from_millis(UPLINK_CLOSE_MS_MAX);
+        if self.ended.recv_timeout(longest).is_err() {
+            tracing::warn!("a destination did not end in time; what it sent last may come again");
+        }
+    }
+}
+
+/// The backlog of each destination, and the greatest.
+pub(super) struct Backlog {
+    each: Mutex<Vec<u64>>,
+    greatest: watch::Sender<u64>,
+}
+
+impl Backlog {
+    pub(super) fn set(&self, place: usize, records: u64) {
+        let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = each.get_mut(place) {
+            *own = records;
+        }
+        let greatest = each.iter().copied().max().unwrap_or(0);
+        drop(each);
+        self.greatest.send_if_modified(|known| std::mem::replace(known, greatest) != greatest);
+    }
+}
+
+/// What every destination shares.
+pub(super) struct Common {
+    pub(super) device: DeviceName,
+    pub(super) folder: PathBuf,
+    pub(super) cursors: Cursors,
+    pub(super) stored_before: u64,
+    pub(super) clock: Clock,
+    pub(super) backlog: Backlog,
+    pub(super) notices: mpsc::Sender<Notice>,
+}
+
+/// What wakes a destination, beside its link.
+#[derive(Clone)]
+pub(super) struct Wakers {
+    pub(super) stored: watch::Receiver<u64>,
+    pub(super) urgent: watch::Receiver<u64>,
+    pub(super) closing: watch::Receiver<bool>,
+}
+
+/// Starts the destinations. Waits for no line.
+///
+/// # Errors
+/// Where the system gives no thread.
+pub fn spawn(setup: Setup) -> std::io::Result<(Uplink, News)> {
+    let names: Vec<_> = setup.clouds.iter().map(|cloud| cloud.name.clone()).collect();
+    setup.cursors.declare(&names);
+    let (urgent, urgent_seen) = watch::channel(0);
+    let (closing, closing_seen) = watch::channel(false);
+    let (greatest, backlog) = watch::channel(0);
+    let (notices_in, notices) = mpsc::channel(UPLINK_NOTICES_MAX);
+    let (tell_end, ended) = std::sync::mpsc::sync_channel(1);
+    let wakers = Wakers { stored: setup.stored, urgent: urgent_seen, closing: closing_seen };
+    let common = Arc::new(Common {
+        device: setup.device,
+        folder: setup.folder,
+        cursors: setup.cursors,
+        stored_before: setup.stored_before,
+        clock: setup.clock,
+        backlog: Backlog { each: Mutex::new(vec![0; setup.clouds.len()]), greatest },
+        notices: notices_in,
+    });
+    let (clouds, acknowledged) = (setup.clouds, setup.acknowledged);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("uplink".to_owned()).spawn(move || {
+        // The agent comes first where both want the processor. Linux keeps this for the thread.
+        if let Err(error) = rustix::process::nice(5) {
+            tracing::debug!(%error, "the uplink runs at the agent's priority");
+        }
+        runtime.block_on(async {
+            let mut tasks = tokio::task::JoinSet::new();
+            for (place, cloud) in clouds.into_iter().enumerate() {
+                let known = acknowledged.iter().find(|(name, _)| *name == cloud.name);
+                let cursor = known.map_or(0, |(_, seq)| *seq);
+                let sender = Sender::new(Arc::clone(&common), place, cloud, cursor);
+                tasks.spawn(sender.run(wakers.clone()));
+            }
+            while let Some(ended) = tasks.join_next().await {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a destination ended in a panic");
+                }
+            }
+        });
+        // Nobody waits where the handle was dropped.
+        tell_end.send(()).ok();
+    })?;
+    Ok((Uplink { urgent, closing, ended }, News { backlog, notices }))
+}
