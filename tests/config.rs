@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use outpost::board::Profiles;
 use outpost::config::{
-    ActuatorKind, Aim, Broker, Config, Faults, LoadError, Mode, Strictness, Warning, from_bytes,
-    from_text, from_text_on, load_with,
+    ActuatorKind, Aim, Broker, CloudAck, CloudFormat, CloudPriority, Config, Faults, LoadError,
+    Mode, Strictness, Warning, from_bytes, from_text, from_text_on, load_with,
 };
 use outpost::domain::{ActuatorId, SensorId, Setting, Value};
 use proptest::prelude::*;
@@ -413,4 +413,26 @@ fn the_examples_of_the_documentation_are_in_order() {
         }
     }
     checked(outpost::plant::greenhouse_config()).unwrap_or_else(|faults| panic!("{faults}"));
+}
+
+#[test]
+fn a_destination_has_its_defaults_and_its_own_words() {
+    let text = "[device]\nname = \"g-1\"\n[[cloud]]\nname = \"a\"\nurl = \"mqtts://hub\"\n\
+                [[cloud]]\nname = \"b\"\nurl = \"mqtt://hub:1\"\nack = \"receiver\"\n\
+                format = \"json\"\nkinds = [\"event\"]\npriority = \"alarms\"\nbatch = 7\n\
+                delay = \"0s\"\nbudget = \"1MB\"\nkeep_alive = \"20m\"\nclient_id = \"me\"\n\
+                username = \"u\"\npassword_file = \"p\"\n";
+    let (config, warnings) = checked(text).unwrap();
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let [a, b] = &config.clouds[..] else { panic!("two destinations") };
+    let remote = |tls, port| Broker::Remote { host: "hub".into(), port, tls };
+    assert_eq!((&a.bus.broker, &b.bus.broker), (&remote(true, 8883), &remote(false, 1)));
+    assert_eq!((a.batch_records, a.delay.as_secs(), a.budget_bytes), (1000, 60, None));
+    assert_eq!((a.ack, a.format), (CloudAck::Broker, CloudFormat::Postcard));
+    assert_eq!((a.priority, a.keep_alive.as_secs()), (CloudPriority::All, 30));
+    assert_eq!((b.batch_records, b.delay.as_secs(), b.budget_bytes), (7, 0, Some(1_000_000)));
+    assert_eq!((b.ack, b.format), (CloudAck::Receiver, CloudFormat::Json));
+    assert_eq!((b.priority, b.keep_alive.as_secs()), (CloudPriority::Alarms, 1200));
+    assert_eq!((b.client_id.as_deref(), b.bus.username.as_deref()), (Some("me"), Some("u")));
+    assert_eq!(b.kinds.len(), 1);
 }

@@ -394,3 +394,30 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn cursors_outlive_a_start_and_those_of_others_are_forgotten() {
+    let folder = TempDir::new().unwrap();
+    let options = Options { quota_bytes: 16_000_000 };
+    let start = || {
+        let (listener, events) = listener();
+        let (journal, restored) = open(folder.path(), options, listener).unwrap();
+        (journal, restored.cursors, events)
+    };
+    let (journal, cursors, _events) = start();
+    assert!(cursors.is_empty());
+    let handle = journal.cursors();
+    handle.declare(&["one".into(), "two".into()]);
+    handle.moved("one", 5);
+    handle.moved("one", 3);
+    journal.close();
+    // After the end nobody takes it, and nothing happens.
+    handle.moved("one", 9);
+    let (journal, cursors, _events) = start();
+    assert_eq!(cursors, [("one".into(), 5), ("two".into(), 0)]);
+    journal.cursors().declare(&["two".into()]);
+    journal.cursors().moved("two", 8);
+    journal.close();
+    let (_journal, cursors, _events) = start();
+    assert_eq!(cursors, [("two".into(), 8)]);
+}
