@@ -6,7 +6,7 @@ MIND_MODEL = smollm2-135m-instruct-q4_0
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 PROFILE = release
 
-.PHONY: help setup demo test check lint audit size sim crash damage line \
+.PHONY: help setup demo test check lint audit size sim crash damage line backlog \
 	bench bench-mind cross kernels test-arm \
 	package test-package clean
 
@@ -65,6 +65,10 @@ line: ## The uplink over lines that come and go, for 12 cycles; CYCLES, UP and D
 	OUTPOST_LINE_CYCLES=$(or $(CYCLES),12) OUTPOST_LINE_UP_S=$(or $(UP),30) \
 		OUTPOST_LINE_DOWN_S=$(or $(DOWN),30) \
 		cargo test --release --locked --test uplink -- --nocapture next_to_nothing
+
+backlog: ## Drains ten million records to a receiver here; RECORDS=n
+	OUTPOST_BACKLOG=$(or $(RECORDS),10000000) \
+		cargo test --release --locked --test uplink -- --nocapture a_backlog_drains
 
 bench: setup ## Runs the benchmarks
 	cargo bench --locked --workspace

@@ -23,6 +23,8 @@ enum What {
     Agent(AgentArgs),
     /// How fast records are stored, and how much is written for them
     Journal(super::bench_journal::BenchJournalArgs),
+    /// What a journal's records cost on a line
+    Uplink(super::bench_uplink::BenchUplinkArgs),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -81,6 +83,7 @@ pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
     let args = match &args.what {
         What::Agent(args) => args,
         What::Journal(args) => return super::bench_journal::run(args, json),
+        What::Uplink(args) => return super::bench_uplink::run(args, json),
     };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let options = Options {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod bench_journal;
+mod bench_uplink;
 mod board;
 mod check;
 mod decide;

@@ -284,6 +284,11 @@ impl<'a> Session<'a> {
         }
         self.answer()?;
         self.send_what_waits()?;
+        while closing && !self.waiting.is_empty() {
+            // Nobody comes back here for the last of them.
+            self.deliver_what_fits();
+            self.take_ends();
+        }
         let now = Instant::now();
         self.note_pause(now);
         let done = !self.up || (self.shared.lock().outbox.is_idle() && self.out.is_empty());

@@ -7,8 +7,8 @@ use crate::limits::UPLINK_ALARMS_DONE_MAX;
 /// Which alarms have overtaken.
 #[derive(Debug, Default)]
 pub(super) struct Alarms {
-    /// The newest alarm that the agent made.
-    pub(super) newest: u64,
+    /// The newest alarm that the agent made and that is not stored yet.
+    coming: Option<u64>,
     /// Everything up to here was searched.
     searched_to: u64,
     /// Look for some.
@@ -20,7 +20,19 @@ pub(super) struct Alarms {
 }
 
 impl Alarms {
-    /// A line is open, or an alarm was made: there may be some.
+    /// The agent made an alarm.
+    pub(super) fn made(&mut self, seq: u64) {
+        self.coming = Some(seq);
+    }
+
+    /// Everything up to a sequence is stored; true where the last alarm is, once.
+    pub(super) fn stored(&mut self, upto: u64) -> bool {
+        let is_here = self.coming.take_if(|seq| *seq <= upto).is_some();
+        self.due |= is_here;
+        is_here
+    }
+
+    /// There may be some that stand behind.
     pub(super) fn look(&mut self) {
         self.due = true;
     }
@@ -83,7 +95,9 @@ mod tests {
     fn an_alarm_overtakes_once_unless_the_line_broke() {
         let mut alarms = Alarms::default();
         assert_eq!(alarms.search_from(5), None);
-        alarms.look();
+        alarms.made(60);
+        assert!(!alarms.stored(59) && alarms.search_from(5).is_none());
+        assert!(alarms.stored(60) && !alarms.stored(61));
         assert_eq!(alarms.search_from(5), Some(5));
         alarms.searched(100, 5);
         alarms.sent(1, vec![50, 60]);

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::alarms::Alarms;
-use super::batch::{self, Head, Packer};
+use super::batch::{self, AuditHead, Head, Packer};
 use super::budget::Budget;
 use super::flow::{Flow, Place, Said, Sent};
 use super::notes::Notes;
@@ -157,7 +157,7 @@ impl Sender {
                 _ = wakers.closing.changed() => break,
                 Some(event) = events.recv() => self.take(event),
                 Ok(()) = wakers.urgent.changed() => {
-                    self.alarms.newest = *wakers.urgent.borrow_and_update();
+                    self.alarms.made(*wakers.urgent.borrow_and_update());
                     self.note_alarm();
                 }
                 Ok(()) = wakers.stored.changed() => {
@@ -194,9 +194,8 @@ impl Sender {
 
     /// An alarm that is stored does not gather.
     fn note_alarm(&mut self) {
-        if self.alarms.newest > self.flow.read_to() && self.alarms.newest <= self.stored {
+        if self.alarms.stored(self.stored) {
             self.gathered = Some(Instant::now());
-            self.alarms.look();
         }
     }
 
@@ -291,19 +290,16 @@ impl Sender {
             .source
             .read(after, most, |record| wanted.takes(record) && !notes.refuses(record.seq));
         let Some(chunk) = self.without_fault(chunk, now) else { return false };
-        let Some(last) = chunk.last else {
-            // Nothing is there, whatever was said to be stored.
-            self.flow.skipped(self.stored);
-            self.gathered = None;
-            return false;
-        };
+        // Nothing is there for good, whatever was said to be stored.
+        let nowhere = Place { seq: self.stored, boot: 0 };
+        let last = chunk.last.unwrap_or(nowhere);
         self.seen_to = self.seen_to.max(last.seq);
         self.gathered = chunk.full.then_some(now);
         if chunk.records.is_empty() {
             self.flow.skipped(last.seq);
             return chunk.full;
         }
-        self.send(chunk.records, last, now)
+        self.send(chunk.records, last, chunk.audit, now)
     }
 
     /// What is there may go: enough of it, or long enough, or it was on its way before.
@@ -331,19 +327,21 @@ impl Sender {
 
     /// A journal that cannot be read is read again; for ever only what can be read of it.
     fn without_fault(&mut self, chunk: Chunk, now: Instant) -> Option<Chunk> {
-        let Some(fault) = &chunk.fault else {
+        let nothing = || "what was stored is not to be seen".to_owned();
+        let fault = chunk.fault.clone().or_else(|| chunk.last.is_none().then(nothing));
+        let Some(fault) = fault else {
             self.read_faults = 0;
             return Some(chunk);
         };
         self.read_faults += 1;
-        if self.read_faults < UPLINK_READ_FAULTS_MAX || chunk.last.is_none() {
+        if self.read_faults < UPLINK_READ_FAULTS_MAX {
             tracing::warn!(fault, destination = self.cloud.name, "the journal cannot be read");
             self.not_before = Some(now + Duration::from_millis(UPLINK_RETRY_MS));
             return None;
         }
         self.read_faults = 0;
-        let text =
-            format!("records that cannot be read are not sent to {}: {fault}", self.cloud.name);
+        let name = &self.cloud.name;
+        let text = format!("records that cannot be read are not sent to {name}: {fault}");
         self.say(text, Severity::Alarm);
         Some(chunk)
     }
@@ -355,10 +353,16 @@ impl Sender {
         }
     }
 
-    fn send(&mut self, mut records: Vec<Record>, mut last: Place, now: Instant) -> bool {
+    fn send(
+        &mut self,
+        mut records: Vec<Record>,
+        mut last: Place,
+        audit: Option<AuditHead>,
+        now: Instant,
+    ) -> bool {
         let probe = if self.flow.is_new() { self.flow.next_probe() } else { 0 };
         let (after, cursor) = (self.flow.after(), self.flow.cursor());
-        let audit = self.source.audit_head().filter(|head| head.seq != self.audit_told);
+        let audit = audit.filter(|head| head.seq != self.audit_told);
         let payload = loop {
             let (seq, boot) = (last.seq, last.boot);
             let head = Head { after, last: seq, boot, cursor, probe, ahead: false, audit };
@@ -379,8 +383,9 @@ impl Sender {
         self.look_at_the_day();
         self.is_over_budget = !self.budget.allows(payload.len(), false);
         if self.is_over_budget {
-            self.alarms.look();
             self.not_before = Some(now + Duration::from_millis(UPLINK_BUDGET_LOOK_MS));
+            self.alarms.look();
+            self.send_alarms();
             return false;
         }
         let bytes = payload.len();
@@ -437,8 +442,9 @@ impl Sender {
     /// would keep waiting.
     fn send_alarms(&mut self) {
         let behind = self.stored.saturating_sub(self.flow.after());
-        let waits = behind > u64::from(self.cloud.batch_records) || self.is_over_budget;
-        if !self.flow.is_open() || !waits {
+        let overtakes = self.flow.is_open() && behind > u64::from(self.cloud.batch_records);
+        let may = overtakes || (self.is_over_budget && self.flow.is_up());
+        if !may {
             return;
         }
         let Some(from) = self.alarms.search_from(self.flow.after()) else { return };
@@ -458,15 +464,15 @@ impl Sender {
     /// The line broke at a record several times: does it break at another one too?
     fn try_another(&mut self, seq: u64) -> bool {
         let chunk = self.source.read(seq, 1, |record| self.wanted.takes(record));
-        match chunk.records.first() {
-            Some(record) => {
-                let other = record.seq;
-                self.trial = self.send_ahead(&chunk.records).map(|token| (token, other));
-            }
-            // There is none: nothing proves that it is the record.
-            None => self.suspect.broke_at_another(),
+        if let Some(record) = chunk.records.first()
+            && let Some(token) = self.send_ahead(&chunk.records)
+        {
+            self.trial = Some((token, record.seq));
+            return false;
         }
-        self.trial.is_none() && self.not_before.is_none()
+        // There is none, or it may not go: nothing proves that it is the record.
+        self.suspect.broke_at_another();
+        true
     }
 
     fn refuse(&mut self, record: &Record, reason: &str) {
@@ -525,7 +531,7 @@ impl Sender {
             self.suspect.broke_at_another();
         } else if let Some((_, seq)) = self.probe.take() {
             let refused = self.suspect.broke_at(seq);
-            if refused && let Some(record) = self.source.record_at(seq) {
+            if refused && let Ok(Some(record)) = self.source.record_at(seq) {
                 self.refuse(&record, "the connection breaks at it, and not at others");
             }
         }
@@ -540,13 +546,20 @@ impl Sender {
             return;
         };
         if let Said::Ahead(place) = self.flow.receiver_has(word.place, word.probe, retained, now) {
-            let record = self.source.record_at(place.seq);
-            self.flow.jump(place, record.is_some_and(|record| record.boot == place.boot));
+            // Where the journal cannot be read now, the next probe asks again.
+            if let Ok(record) = self.source.record_at(place.seq) {
+                let is_there = record.is_some_and(|record| record.boot == place.boot);
+                if !is_there {
+                    let (seq, boot) = (place.seq, place.boot);
+                    tracing::warn!(seq, boot, "the receiver has a record that is not ours");
+                }
+                self.flow.jump(place, is_there);
+            }
         }
         if let Some((seq, reason)) = word.reject
             && seq > self.flow.cursor()
             && !self.notes.refuses(seq)
-            && let Some(record) = self.source.record_at(seq)
+            && let Ok(Some(record)) = self.source.record_at(seq)
         {
             self.refuse(&record, &reason);
             self.flow.begin_again();

@@ -21,6 +21,8 @@ pub struct Chunk {
     pub full: bool,
     /// What could not be read; the rest was.
     pub fault: Option<String>,
+    /// The head of the audit's hash chain.
+    pub audit: Option<AuditHead>,
 }
 
 /// Which records a destination wants.
@@ -68,15 +70,24 @@ impl Source {
         Source { folder }
     }
 
-    /// At most so many wanted records after a sequence.
+    /// At most so many wanted records after a sequence. What is missing there and named by no
+    /// record is a fault: a look that saw less than there is must not be taken for the whole.
     #[must_use]
     pub fn read(&self, after: u64, most: usize, takes: impl Fn(&Record) -> bool) -> Chunk {
         let mut chunk = Chunk::default();
-        let mut bytes = 0;
+        let (mut bytes, mut before) = (0, after);
         let looked = Reader::open(&self.folder).and_then(|reader| {
+            let head = reader.audit_head()?;
+            chunk.audit = (head.seq > 0).then_some(AuditHead { seq: head.seq, hash: head.hash });
             reader.each(after, &Filter::default(), |record| {
                 chunk.last = Some(Place { seq: record.seq, boot: record.boot });
-                if takes(&record) {
+                if chunk.fault.is_none() && !follows(before, &record) {
+                    let first = before.saturating_add(1);
+                    chunk.fault = Some(format!("from {first} to {} nothing is there", record.seq));
+                }
+                before = record.seq;
+                // What stands for a block that cannot be read is no record.
+                if !record.payload.is_empty() && takes(&record) {
                     bytes += record.bytes();
                     chunk.records.push(record);
                 }
@@ -96,11 +107,19 @@ impl Source {
         chunk
     }
 
-    /// The record at a place, where the journal has it.
-    #[must_use]
-    pub fn record_at(&self, seq: u64) -> Option<Record> {
-        let chunk = self.read(seq.checked_sub(1)?, 1, |_| true);
-        chunk.records.into_iter().next().filter(|record| record.seq == seq)
+    /// The record at a place; none where the journal does not have it.
+    ///
+    /// # Errors
+    /// What could not be read, in words: nothing is known then.
+    pub fn record_at(&self, seq: u64) -> Result<Option<Record>, String> {
+        let Some(before) = seq.checked_sub(1) else { return Ok(None) };
+        let chunk = self.read(before, 1, |_| true);
+        let record = chunk.records.into_iter().next().filter(|record| record.seq == seq);
+        match (record, chunk.fault) {
+            (Some(record), _) => Ok(Some(record)),
+            (None, Some(fault)) => Err(fault),
+            (None, None) => Ok(None),
+        }
     }
 
     /// The newest alarms after a sequence.
@@ -125,16 +144,45 @@ impl Source {
         }
         alarms.into()
     }
+}
 
-    /// The head of the audit's hash chain.
-    #[must_use]
-    pub fn audit_head(&self) -> Option<AuditHead> {
-        let link = Reader::open(&self.folder).and_then(|reader| reader.audit_head()).ok()?;
-        (link.seq > 0).then_some(AuditHead { seq: link.seq, hash: link.hash })
-    }
+/// True where nothing is missing between a sequence and a record, or the record names what is.
+fn follows(before: u64, record: &Record) -> bool {
+    record.seq <= before.saturating_add(1)
+        || matches!(record.entry(), Ok(Entry::Dropped { first, .. }) if first <= before + 1)
 }
 
 fn words(error: &QueryError) -> String {
     let source = std::error::Error::source(error).map(|it| format!(": {it}"));
     format!("{error}{}", source.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Now;
+    use crate::journal::Stamp;
+
+    #[test]
+    fn what_is_missing_and_named_by_nobody_is_a_fault() {
+        let record =
+            |seq, entry: &Entry| Record::new(Stamp { seq, boot: 1, now: Now::default() }, entry);
+        let boot = Entry::Boot { version: "1".into(), mode: "act".into() };
+        let dropped = |first, last| Entry::Dropped { first, last, reason: String::new() };
+        assert!(follows(4, &record(5, &boot)));
+        assert!(!follows(4, &record(6, &boot)));
+        assert!(follows(4, &record(9, &dropped(5, 9))));
+        assert!(follows(4, &record(9, &dropped(1, 9))));
+        assert!(!follows(4, &record(9, &dropped(6, 9))));
+    }
+
+    #[test]
+    fn a_journal_that_is_not_there_is_a_fault_and_no_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = Source::new(folder.path().join("none"));
+        let chunk = source.read(0, 10, |_| true);
+        assert!(chunk.fault.is_some() && chunk.last.is_none());
+        assert!(source.record_at(1).is_err());
+        assert_eq!(source.record_at(0), Ok(None));
+    }
 }

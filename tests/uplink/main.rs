@@ -10,6 +10,7 @@
 mod common;
 
 mod agent;
+mod backlog;
 mod line;
 mod proxy;
 mod shaped;

@@ -48,8 +48,10 @@ pub struct Counts {
     pub connections: u64,
     /// Bytes from the client.
     pub bytes_up: u64,
-    /// When the first byte after the last change of the line came from the client.
-    pub first_up: Option<Instant>,
+    /// When the last connection was accepted.
+    pub accepted: Option<Instant>,
+    /// When the first PUBLISH after the last change of the line came from the client.
+    pub published: Option<Instant>,
 }
 
 impl Proxy {
@@ -74,6 +76,7 @@ impl Proxy {
                 let number = {
                     let mut count = counting.lock().unwrap();
                     count.connections += 1;
+                    count.accepted = Some(Instant::now());
                     count.connections
                 };
                 let way = Way {
@@ -94,7 +97,7 @@ impl Proxy {
     }
 
     pub fn set(&self, line: Line) {
-        self.count.lock().unwrap().first_up = None;
+        self.count.lock().unwrap().published = None;
         self.line.send_replace(line);
     }
 
@@ -163,7 +166,10 @@ impl Way {
                 if up {
                     let mut counts = self.count.lock().unwrap();
                     counts.bytes_up += count as u64;
-                    counts.first_up.get_or_insert_with(Instant::now);
+                    // Packets come in pieces of their own while a connection is new.
+                    if buffer[0] >> 4 == 3 {
+                        counts.published.get_or_insert_with(Instant::now);
+                    }
                 }
                 let mut at = Instant::now();
                 if let Some(Shape { bytes_per_s, delay }) = shape {
