@@ -28,8 +28,21 @@ describe() {
     say "$1: $(wc -c <"$1") bytes; loads $libraries; asks for $newest"
 }
 
+# Whether a program is newer than everything that it is made of, so that `make package` and `make
+# test-arm` do not build again what `make cross` has built. A new compiler is not noticed: `rm -r
+# dist` then. Cargo knows as much, but forgets the one build when it makes the other.
+is_fresh() {
+    [ -x "$1" ] && [ -z "$(find Cargo.toml Cargo.lock build.rs src vendor models boards \
+        cross/cross.sh cross/toolchain.sh cross/requirements.txt -type f -newer "$1" -print -quit)" ]
+}
+
 build() {
     local name="$1" arch="$2"
+    if is_fresh "dist/outpost-$name"; then
+        say "dist/outpost-$name is newer than its sources"
+        describe "dist/outpost-$name"
+        return
+    fi
     say "$name: for $arch, $target, glibc $glibc"
     OUTPOST_CPU="$arch" CARGO_PROFILE_RELEASE_STRIP=symbols \
         cargo zigbuild --locked --release --target "$target.$glibc" --bin outpost

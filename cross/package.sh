@@ -6,7 +6,7 @@
 #   dist/outpost_<version>_arm64.deb            of dist/outpost-armv8-a: every 64-bit Arm board
 #   dist/outpost_<version>_arm64-dotprod.deb    of dist/outpost-armv8.2-a-dotprod-fp16: Pi 5, Orin
 #
-# The Arm programs are those that `make cross` left in dist/; where there are none it says so.
+# The Arm programs are those of `make cross`, which runs first where one is missing or too old.
 # OUTPOST_PACKAGE_PROGRAM names a program to pack instead of building one for this PC.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -56,13 +56,10 @@ if [ "$(dpkg --print-architecture)" = amd64 ]; then
     fi
     pack "$program" "$host" "outpost_${release}_amd64"
 fi
+cross/cross.sh
 for build in armv8-a: armv8.2-a-dotprod-fp16:-dotprod; do
     program="dist/outpost-${build%%:*}"
-    if [ -x "$program" ]; then
-        check_glibc "$program"
-        pack "$program" aarch64-unknown-linux-gnu "outpost_${release}_arm64${build##*:}" \
-            --variant arm64
-    else
-        say "no $program, so no package of it: make cross builds it"
-    fi
+    check_glibc "$program"
+    pack "$program" aarch64-unknown-linux-gnu "outpost_${release}_arm64${build##*:}" \
+        --variant arm64
 done

@@ -2,9 +2,12 @@
 # `make test-arm`: the aarch64 program itself, on emulated cores. Emulation is 20 to 40 times slower
 # than a processor, so this takes about an hour; CASES=n and FILE=path choose other cases.
 #
+# Probabilities are compared as `outpost decide` prints them, so with the temperature that the
+# catalogue has for the model; how far apart they are without it is said beside that.
+#
 # Under qemu-user a program cannot start itself again unless binfmt_misc knows aarch64; `decide`
 # runs the model in its own process and needs no child.
-set -eu
+set -euo pipefail
 cd "$(dirname "$0")/.."
 self=test-arm
 . cross/toolchain.sh
@@ -15,7 +18,11 @@ file="${FILE:-../shared/bench/decisions.jsonl}"
 [ -f "$file" ] || file=tests/fixtures/decisions.jsonl
 plain=dist/outpost-armv8-a
 dotprod=dist/outpost-armv8.2-a-dotprod-fp16
+outpost="$build_folder/release/outpost"
 work="$build_folder/test-arm"
+
+# The programs load glibc; libc6-arm64-cross puts one for Arm there.
+export QEMU_LD_PREFIX=/usr/aarch64-linux-gnu
 
 on() { # CORE PROGRAM ARGUMENTS
     local core="$1"
@@ -43,33 +50,57 @@ kernels_said() { # CORE PROGRAM WANTED?
     esac
 }
 
-unit_tests() {
-    say "unit tests of the parts that differ on Arm"
-    local program
-    program=$(OUTPOST_CPU=armv8-a cargo zigbuild --locked --tests --lib \
-        --target "$target.$glibc" --message-format json -p outpost |
+# Parts whose arithmetic, layout in memory or system calls are another processor's: the library's
+# boundary, file formats, scores, clocks, what is read of the board.
+rooms="mind::ggml mind::gguf mind::score journal::block journal::record clock:: expr:: \
+link::wire board::"
+
+# As the release profile has it, so that the dependencies are those of the program.
+test_programs() {
+    OUTPOST_CPU=armv8-a cargo-zigbuild test --no-run --locked --release --lib \
+        --target "$target.$glibc" --message-format json -p outpost -p ggml-sys |
         python3 -c '
 import json, sys
 for line in sys.stdin:
     line = json.loads(line)
-    if line.get("executable") and line["target"]["kind"] == ["lib"]:
-        print(line["executable"])')
-    on cortex-a53 "$program" mind::ggml mind::gguf mind::score journal::record clock:: expr:: \
-        link::wire
+    if line.get("executable") and line["profile"]["test"]:
+        print(line["target"]["name"].replace("-", "_"), line["executable"])'
 }
 
+unit_tests() {
+    say "unit tests of the parts that differ on Arm"
+    local name program room filters tried=0
+    test_programs >"$work/programs"
+    while read -r name program; do
+        filters=""
+        if [ "$name" = outpost ]; then
+            filters="$rooms"
+            for room in $rooms; do
+                [ "$(on cortex-a53 "$program" --list "$room" | grep -c ': test$')" -gt 0 ] ||
+                    fail "no test is named $room"
+            done
+        fi
+        # shellcheck disable=SC2086
+        on cortex-a53 "$program" $filters
+        tried=$((tried + 1))
+    done <"$work/programs"
+    [ "$tried" -eq 2 ] || fail "$tried programs of tests were built, not those of two packages"
+}
+
+# Every prefix is read by the program that is tested, none comes from a disk.
 decide() { # PROGRAM... MODEL, to standard output
     local model="${*: -1}"
-    "${@:1:$#-1}" decide --json --no-memory --threads 2 --model "$model" --cases "$work/cases"
+    "${@:1:$#-1}" decide --json --no-memory --no-prefix-cache --threads 2 --model "$model" \
+        --cases "$work/cases"
 }
 
-compare() { # NAME MODEL
-    local name="$1" model="$2" core program
-    decide "$build_folder/release/outpost" "$model" >"$work/$name-x86"
+compare() { # NAME MODEL TEMPERATURE
+    local name="$1" model="$2" temperature="$3" core program
+    decide "$outpost" "$model" >"$work/$name-x86"
     while read -r core program; do
         say "$name, $cases cases on a $core"
-        decide env QEMU_CPU="$core" qemu-aarch64-static "$program" "$model" >"$work/$name-$core"
-        python3 cross/compare_decisions.py "$work/$name-x86" "$work/$name-$core"
+        decide on "$core" "$program" "$model" >"$work/$name-$core"
+        python3 cross/compare_decisions.py "$work/$name-x86" "$work/$name-$core" "$temperature"
     done <<END
 cortex-a53 $plain
 cortex-a72 $plain
@@ -79,6 +110,7 @@ END
 
 cross/setup.sh release
 command -v qemu-aarch64-static >/dev/null || debian_packages qemu-user-static
+[ -e "$QEMU_LD_PREFIX/lib/ld-linux-aarch64.so.1" ] || debian_packages libc6-arm64-cross
 cross/cross.sh
 install_zig
 install_std
@@ -94,12 +126,14 @@ kernels_said cortex-a76 "$dotprod" yes
 cross/kernels.sh check
 unit_tests
 
-outpost="$build_folder/release/outpost"
-default=$("$outpost" model info --json | python3 -c '
+default=$(sed -n 's/^default = "\(.*\)"/\1/p' models/catalog.toml)
+temperature=$(awk -v id="\"$default\"" '/^id = / { here = ($3 == id) }
+    here && /^temperature_percent = / { print $3 / 100 }' models/catalog.toml)
+file_of_default=$("$outpost" model info --json "$default" | python3 -c '
 import json, sys
-print([json.loads(line)["path"] for line in sys.stdin][-1])')
-python3 cross/random_model.py "$default" "$work/random-f16.gguf"
+print(json.loads(sys.stdin.readlines()[-1])["path"])')
+python3 cross/random_model.py "$file_of_default" "$work/random-f16.gguf"
 "$outpost" model quantize "$work/random-f16.gguf" Q2_K --output "$work/random-q2_k.gguf"
-compare q2_k "$work/random-q2_k.gguf"
-compare q4_0 "$default"
+compare q4_0 "$default" "${temperature:-1}"
+compare q2_k "$work/random-q2_k.gguf" 1
 say "all right"

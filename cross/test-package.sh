@@ -31,10 +31,12 @@ root() {
         rm -rf "$folder"
         say "making a Debian root for $1"
         local mirror
-        mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
-            grep -oE 'https?://[^ ]+' | grep -v security | grep '/debian$' | head -n 1)
+        # The mirror of this machine, wherever its apt has it written; none is debootstrap's own.
+        mirror=$(grep -rhoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list* 2>/dev/null |
+            sed -n '1p' || true)
         debootstrap --arch="$1" --variant=minbase --include=adduser,systemd,init-system-helpers \
-            bookworm "$folder" ${mirror:+"$mirror"} > "$target/debootstrap-$1.log"
+            bookworm "$folder" ${mirror:+"${mirror% }"} > "$target/debootstrap-$1.log" ||
+            fail "debootstrap ended badly: $(tail -n 3 "$target/debootstrap-$1.log")"
         touch "$folder/done"
     fi
 }
