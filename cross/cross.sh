@@ -32,8 +32,10 @@ describe() {
 # test-arm` do not build again what `make cross` has built. A new compiler is not noticed: `rm -r
 # dist` then. Cargo knows as much, but forgets the one build when it makes the other.
 is_fresh() {
-    [ -x "$1" ] && [ -z "$(find Cargo.toml Cargo.lock build.rs src vendor models boards \
-        cross/cross.sh cross/toolchain.sh cross/requirements.txt -type f -newer "$1" -print -quit)" ]
+    local of="Cargo.toml Cargo.lock build.rs src vendor models boards cross/cross.sh"
+    of="$of cross/toolchain.sh cross/requirements.txt"
+    # shellcheck disable=SC2086
+    [ -x "$1" ] && [ -z "$(find $of -type f -newer "$1" -print -quit)" ]
 }
 
 build() {
