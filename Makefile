@@ -6,7 +6,7 @@ MIND_MODEL = smollm2-135m-instruct-q4_0
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 PROFILE = release
 
-.PHONY: help setup demo test check lint audit size sim crash damage line backlog \
+.PHONY: help setup demo test check lint audit size sim crash damage hostile line backlog \
 	bench bench-mind cross kernels test-arm \
 	package test-package clean
 
@@ -69,6 +69,10 @@ line: ## The uplink over lines that come and go, for 12 cycles; CYCLES, UP and D
 backlog: ## Drains ten million records to a receiver here; RECORDS=n
 	OUTPOST_BACKLOG=$(or $(RECORDS),10000000) \
 		cargo test --release --locked --test uplink -- --nocapture a_backlog_drains
+
+hostile: ## Loads model files that are wrong in every way; CASES=n, SEED=n the first
+	OUTPOST_HOSTILE_CASES=$(or $(CASES),10000) OUTPOST_HOSTILE_SEED=$(or $(SEED),1) \
+		cargo test --locked --test hostile -- --nocapture
 
 bench: setup ## Runs the benchmarks
 	cargo bench --locked --workspace

@@ -19,3 +19,4 @@ pub mod mind;
 pub mod plant;
 pub mod runtime;
 pub mod uplink;
+pub mod web;

@@ -398,10 +398,69 @@ pub const MIND_SOUND_MS: u64 = 60_000;
 /// one `stat`.
 pub const MIND_FILE_LOOK_MS: u64 = 2_000;
 
+/// Texts that the mind writes side by side, each a sequence of the writer's cache; more wait.
+pub const MIND_WRITERS: u32 = 8;
+/// Most texts that wait to be written; a further one is refused, which the API says as 429.
+pub const MIND_WRITES_WAITING_MAX: usize = 16;
+/// Most tokens of one written text. More are refused.
+pub const MIND_WRITE_TOKENS_MAX: u32 = 4096;
+/// Longest time for one text, in milliseconds: 10 minutes, a long answer on a slow board. Longer
+/// wishes are refused.
+pub const MIND_WRITE_MS_MAX: u32 = 600_000;
+/// Most strings that end a text, and bytes of each; more are refused. OpenAI's clients have 4.
+pub const MIND_STOPS_MAX: usize = 8;
+/// See [`MIND_STOPS_MAX`].
+pub const MIND_STOP_BYTES_MAX: usize = 256;
+/// Bytes of a grammar or schema; a longer one is refused. Tools of a house are some 10 KB.
+pub const MIND_GRAMMAR_BYTES_MAX: usize = 64 * 1024;
+/// Symbols of a grammar after it was compiled, some 20 bytes each; a larger one is refused.
+pub const GRAMMAR_SYMBOLS_MAX: usize = 100_000;
+/// States of a grammar's lexer, 1 to 2 KB each: 50 MB at most; a text that needs more fails.
+pub const GRAMMAR_STATES_MAX: usize = 32_768;
+/// Most messages of a chat; more are refused.
+pub const MIND_MESSAGES_MAX: usize = 256;
+/// Most tokens that are guessed and checked in one pass. Reading one beside another costs a
+/// seventh of writing it, so that one right guess of six pays.
+pub const MIND_DRAFT_TOKENS_MAX: usize = 6;
+/// Most words that a draw is made from: those beyond have less than a thousandth together.
+pub const MIND_DRAW_FROM_MAX: usize = 256;
+/// The writer's cache and scratch memory are given back after so long without a text, in
+/// milliseconds: a minute, since a person who asks once asks again.
+pub const MIND_WRITER_IDLE_MS: u64 = 60_000;
+/// Priority of a text among those that wait; every decision goes before it.
+pub const MIND_PRIORITY_WRITE: u8 = 0;
+
+const _: () = assert!(MIND_WRITERS <= MIND_OUTPUTS_MAX);
 const _: () = assert!(MIND_OUTPUTS_MAX as usize >= CANDIDATES_MAX);
 const _: () = assert!(MIND_SEQUENCES as usize >= CANDIDATES_MAX);
 const _: () = assert!(MIND_FRAME_BYTES_MAX >= MIND_CONTEXT_TOKENS_MAX * 8);
 const _: () = assert!(MIND_RESTART_MS_MIN < MIND_RESTART_MS_MAX);
+
+// ---- web ----
+
+/// Bytes of a request's body: a chat that fills [`MIND_CONTEXT_TOKENS_MAX`] fits the mind's frame
+/// too. A larger one is refused as 413.
+pub const WEB_BODY_BYTES_MAX: usize = MIND_FRAME_BYTES_MAX as usize;
+/// Most requests at a time, those that wait for the mind included; more are refused as 429.
+pub const WEB_REQUESTS_MAX: usize = 32;
+/// Events of a stream that wait for who reads; then the text waits in the mind's channel.
+pub const WEB_EVENTS_MAX: usize = 16;
+/// Least characters of a token: shorter ones can be guessed. A shorter one is refused.
+pub const WEB_TOKEN_BYTES_MIN: usize = 16;
+/// Most tools of a request; more are refused. Each is read with the prompt.
+pub const WEB_TOOLS_MAX: usize = 64;
+/// Longest time for a text, in milliseconds: 5 minutes, half of the mind's own bound.
+pub const WEB_WRITE_MS_MAX: u32 = 300_000;
+/// Longest time for a decision, in milliseconds: 30 s, half of what counts as stuck.
+pub const WEB_DECIDE_MS_MAX: u32 = 30_000;
+/// Tokens of a text whose request names no bound; its end is then `length`.
+pub const WEB_TOKENS_DEFAULT: u32 = 512;
+/// Priority of the API's decisions: after the agent's own.
+pub const MIND_PRIORITY_API: u8 = 64;
+
+const _: () = assert!(WEB_WRITE_MS_MAX <= MIND_WRITE_MS_MAX);
+const _: () = assert!(MIND_PRIORITY_API < MIND_PRIORITY_DECISION);
+const _: () = assert!(WEB_TOKENS_DEFAULT < MIND_CONTEXT_TOKENS);
 
 // ---- models ----
 

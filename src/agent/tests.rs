@@ -96,6 +96,7 @@ pub(super) fn room() -> Config {
         }],
         notes: vec!["Prefer the chiller.".into()],
         preferences: vec![],
+        web: None,
         mind: Some(Mind {
             model: "m".into(),
             adapter: "none".into(),

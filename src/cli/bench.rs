@@ -25,6 +25,8 @@ enum What {
     Journal(super::bench_journal::BenchJournalArgs),
     /// What a journal's records cost on a line
     Uplink(super::bench_uplink::BenchUplinkArgs),
+    /// What the language model costs on this machine
+    Mind(super::bench_mind::BenchMindArgs),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -84,6 +86,7 @@ pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
         What::Agent(args) => args,
         What::Journal(args) => return super::bench_journal::run(args, json),
         What::Uplink(args) => return super::bench_uplink::run(args, json),
+        What::Mind(args) => return super::bench_mind::run(args, json),
     };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let options = Options {

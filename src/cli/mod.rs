@@ -3,6 +3,7 @@
 mod bench;
 mod bench_journal;
 mod bench_uplink;
+mod bench_mind;
 mod board;
 mod check;
 mod decide;

@@ -17,6 +17,7 @@ use crate::domain::Severity;
 use crate::journal;
 use crate::link::{Endpoint, broker};
 use crate::runtime::{self, Memory, Observer, Service};
+use crate::web::Web;
 
 /// Arguments of `outpost run`.
 #[derive(Args, Clone, Debug)]
@@ -87,6 +88,24 @@ async fn serve(config: Arc<Config>, json: bool) -> anyhow::Result<()> {
         memory.notices.push(("mind".into(), text, Severity::Alarm));
         None
     });
+    let (stop_api, api_stops) = tokio::sync::oneshot::channel::<()>();
+    if let Some(web) = &config.web {
+        let (handle, model) = match &mind {
+            Some(mind) => (Some(mind.handle.clone()), mind.model.as_str()),
+            None => (None, "none"),
+        };
+        match Web::listen(web, handle, model).await {
+            Ok(api) => {
+                let address = api.address().map(|address| address.to_string());
+                tracing::info!(address, "the API listens");
+                // Ends with this function: the sender is dropped then.
+                tokio::spawn(api.serve(async { drop(api_stops.await) }));
+            }
+            Err(error) => {
+                memory.notices.push(("web".into(), error.to_string(), Severity::Alarm));
+            }
+        }
+    }
     tracing::info!(
         device = config.device.name,
         mode = config.mode.word(),
@@ -103,6 +122,7 @@ async fn serve(config: Arc<Config>, json: bool) -> anyhow::Result<()> {
     parts.service = Service::of_environment();
     let mut printer = Printer { json };
     runtime::run(parts, stop_signal(), &mut printer).await?;
+    drop(stop_api);
     Ok(())
 }
 

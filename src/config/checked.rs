@@ -36,6 +36,8 @@ pub struct Config {
     pub preferences: Vec<Preference>,
     /// `[mind]`; `None`: the planner alone.
     pub mind: Option<Mind>,
+    /// `[web]`; `None`: no API.
+    pub web: Option<Web>,
     /// `[journal]`
     pub journal: Journal,
     /// `[serial.<name>]`, by name.
@@ -474,6 +476,15 @@ pub struct Mind {
     pub threads_decode: Option<u16>,
     /// Threads for many tokens; `None`: by the number of cores.
     pub threads_prefill: Option<u16>,
+}
+
+/// The API of the language model.
+#[derive(Clone, Debug)]
+pub struct Web {
+    /// Address it listens at, `127.0.0.1:8080` by default.
+    pub listen: std::net::SocketAddr,
+    /// File with the bearer token; without one everybody at the address may ask.
+    pub token_file: Option<PathBuf>,
 }
 
 /// The journal.

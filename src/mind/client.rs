@@ -18,14 +18,18 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use super::protocol::{self, FailureKind, Load, PROTOCOL_VERSION, Reply, Request};
-pub use super::protocol::{Decide as DecideRequest, Decided, MemoryReport, ModelFacts};
+pub use super::protocol::{
+    Decide as DecideRequest, Decided, MemoryReport, ModelFacts, Write as WriteRequest, Written,
+};
+use super::protocol::{FailureKind, Load, PROTOCOL_VERSION, Reply, Request};
 use crate::limits;
 
 mod child;
+mod life;
 mod pause;
 mod share;
 use child::Child;
+use life::{Asked, Life};
 use pause::{FileStamp, Pause};
 pub use share::Share;
 
@@ -50,6 +54,8 @@ pub struct MindConfig {
     pub threads_prefill: u16,
     /// Folder of prefixes that are kept over restarts.
     pub prefixes: Option<PathBuf>,
+    /// Copy the weights into the layout of the fastest kernels, for a second copy in memory.
+    pub repack: bool,
 }
 
 /// What the agent hears of the mind.
@@ -112,6 +118,33 @@ impl From<Refusal> for MindEvent {
     }
 }
 
+/// A request that came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Unanswered {
+    /// What to do about it depends on this.
+    pub kind: FailureKind,
+    /// For people.
+    pub reason: String,
+}
+
+impl Unanswered {
+    fn new(kind: FailureKind, reason: &str) -> Self {
+        Self { kind, reason: reason.to_owned() }
+    }
+}
+
+/// A text as it comes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WriteEvent {
+    /// The next part of it.
+    Piece(String),
+    /// It is complete.
+    Written(Written),
+    /// It ends here, incomplete.
+    Failed(Unanswered),
+}
+
 /// The way to ask. When the last one is dropped the child is stopped.
 #[derive(Clone, Debug)]
 pub struct MindHandle {
@@ -119,6 +152,7 @@ pub struct MindHandle {
     process: Arc<AtomicU32>,
     share: watch::Sender<Share>,
     full: Share,
+    state: watch::Receiver<MindState>,
 }
 
 #[derive(Debug)]
@@ -126,6 +160,9 @@ enum Ask {
     Decide(DecideRequest),
     Cancel(u64),
     Memory(oneshot::Sender<MemoryReport>),
+    /// A decision whose answer goes to who asked, not to the agent.
+    Answer(DecideRequest, oneshot::Sender<Result<Decided, Unanswered>>),
+    Write(WriteRequest, mpsc::Sender<WriteEvent>),
 }
 
 impl MindHandle {
@@ -150,6 +187,47 @@ impl MindHandle {
     #[must_use]
     pub fn cancel(&self, id: u64) -> bool {
         self.asks.try_send(Ask::Cancel(id)).is_ok()
+    }
+
+    /// Asks for scores and waits for them; the agent hears nothing of it.
+    ///
+    /// # Errors
+    /// [`Unanswered`]: of kind [`FailureKind::Busy`] where too much waits already.
+    pub async fn ask(&self, request: DecideRequest) -> Result<Decided, Unanswered> {
+        let (answer, answered) = oneshot::channel();
+        self.offer(Ask::Answer(request, answer))?;
+        let died = |_| Unanswered::new(FailureKind::Engine, "the mind died");
+        answered.await.map_err(died)?
+    }
+
+    /// Asks for a text, which comes in parts. When the receiver is dropped the text is given up;
+    /// when it ends without [`WriteEvent::Written`] or [`WriteEvent::Failed`] the mind died.
+    ///
+    /// # Errors
+    /// [`Unanswered`], as [`MindHandle::ask`].
+    pub fn write(&self, request: WriteRequest) -> Result<mpsc::Receiver<WriteEvent>, Unanswered> {
+        // Room for every token and the end, so that nobody waits for who reads.
+        let parts = request.tokens_max.clamp(1, limits::MIND_WRITE_TOKENS_MAX) as usize + 2;
+        let (parts, text) = mpsc::channel(parts);
+        self.offer(Ask::Write(request, parts))?;
+        Ok(text)
+    }
+
+    fn offer(&self, ask: Ask) -> Result<(), Unanswered> {
+        self.asks.try_send(ask).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => {
+                Unanswered::new(FailureKind::Busy, "too much waits for the mind already")
+            }
+            mpsc::error::TrySendError::Closed(_) => {
+                Unanswered::new(FailureKind::Engine, "the mind was stopped")
+            }
+        })
+    }
+
+    /// Its state now.
+    #[must_use]
+    pub fn state(&self) -> MindState {
+        self.state.borrow().clone()
     }
 
     /// Memory of the child; `None` where there is none to answer, or it dies first.
@@ -185,6 +263,7 @@ pub fn spawn(config: MindConfig, events: mpsc::Sender<MindEvent>) -> MindHandle 
     let process = Arc::new(AtomicU32::new(0));
     let full = Share::of(&config);
     let (share, shares) = watch::channel(full);
+    let (said, state) = watch::channel(MindState::Loading);
     let keeper = Keeper {
         config,
         events,
@@ -192,11 +271,12 @@ pub fn spawn(config: MindConfig, events: mpsc::Sender<MindEvent>) -> MindHandle 
         process: Arc::clone(&process),
         pause: Pause::new(),
         shares,
+        said,
     };
     tokio::spawn(async move {
         let Stopped = keeper.keep().await;
     });
-    MindHandle { asks, process, share, full }
+    MindHandle { asks, process, share, full, state }
 }
 
 /// The handle or the receiver is gone.
@@ -219,6 +299,7 @@ struct Keeper {
     process: Arc<AtomicU32>,
     pause: Pause,
     shares: watch::Receiver<Share>,
+    said: watch::Sender<MindState>,
 }
 
 impl Keeper {
@@ -266,6 +347,9 @@ impl Keeper {
     }
 
     async fn tell(&self, event: MindEvent) -> Result<(), Stopped> {
+        if let MindEvent::State(state) = &event {
+            self.said.send_replace(state.clone());
+        }
         self.events.send(event).await.map_err(|_| Stopped)
     }
 
@@ -301,6 +385,16 @@ impl Keeper {
             Ask::Decide(request) => {
                 self.tell(Refusal { id: request.id, reason: reason.to_owned() }.into()).await
             }
+            // Who asked may have gone.
+            Ask::Answer(_, answer) => {
+                answer.send(Err(Unanswered::new(FailureKind::Engine, reason))).unwrap_or_else(drop);
+                Ok(())
+            }
+            Ask::Write(_, parts) => {
+                let failed = Unanswered::new(FailureKind::Engine, reason);
+                parts.try_send(WriteEvent::Failed(failed)).unwrap_or_default();
+                Ok(())
+            }
             // Dropped: that is the answer. A decision to give up has its own refusal already.
             Ask::Memory(_) | Ask::Cancel(_) => Ok(()),
         }
@@ -330,7 +424,7 @@ impl Keeper {
             }
         };
         self.process.store(child.id(), Ordering::Relaxed);
-        let mut life = Life { child, waiting: Vec::new(), next_id: 0, ready: None, hello: None };
+        let mut life = Life::new(child);
         let end = self.serve(&mut life).await;
         self.process.store(0, Ordering::Relaxed);
         let Life { child, waiting, ready, .. } = life;
@@ -396,10 +490,6 @@ impl Keeper {
         if life.ready.is_none() {
             return self.refuse(ask, "its model is still loading").await;
         }
-        let decisions = life.waiting.iter().filter(|(_, asked, _)| asked.decision().is_some());
-        if decisions.count() >= limits::MIND_QUEUE_MAX {
-            return self.refuse(ask, "too many decisions wait already").await;
-        }
         match ask {
             Ask::Cancel(_) => Ok(()), // passed on above
             Ask::Memory(answer) => {
@@ -407,16 +497,25 @@ impl Keeper {
                 life.ask(Asked::Memory(answer), |id| Request::Memory { id }).unwrap_or_default();
                 Ok(())
             }
-            Ask::Decide(mut request) => {
+            Ask::Decide(_) if life.decisions() >= limits::MIND_QUEUE_MAX => {
+                self.refuse(ask, "too many decisions wait already").await
+            }
+            Ask::Decide(request) => {
                 let id = request.id;
-                let sent = life.ask(Asked::Decide(id), |wire| {
-                    request.id = wire;
-                    Request::Decide(request)
-                });
-                match sent {
+                let asked = Asked::Decide(id);
+                match life.ask(asked, |wire| Request::Decide(DecideRequest { id: wire, ..request }))
+                {
                     Ok(()) => Ok(()),
                     Err(reason) => self.tell(Refusal { id, reason }.into()).await,
                 }
+            }
+            Ask::Answer(request, answer) => {
+                life.ask_for(request, answer);
+                Ok(())
+            }
+            Ask::Write(request, parts) => {
+                life.write(request, parts);
+                Ok(())
             }
         }
     }
@@ -427,6 +526,11 @@ impl Keeper {
             Reply::Hello { version, kernels } => return Ok(self.greet(life, *version, kernels)),
             Reply::Loaded { id, .. } | Reply::Memory { id, .. } | Reply::Failed { id, .. } => *id,
             Reply::Decided(decided) => decided.id,
+            Reply::Written(written) => written.id,
+            Reply::Piece { id, text } => {
+                life.piece(*id, text);
+                return Ok(None);
+            }
         };
         let foreign = || Some(Ending::Died("it answered what was not asked".to_owned()));
         let Some(place) = life.waiting.iter().position(|(wire, ..)| *wire == id) else {
@@ -434,6 +538,20 @@ impl Keeper {
         };
         let (_, asked, _) = life.waiting.remove(place);
         match (asked, reply) {
+            (Asked::Write(parts, _), Reply::Written(written)) => {
+                parts.try_send(WriteEvent::Written(written)).unwrap_or_default();
+            }
+            (Asked::Write(parts, _), Reply::Failed { kind, text, .. }) => {
+                let failed = Unanswered { kind, reason: text };
+                parts.try_send(WriteEvent::Failed(failed)).unwrap_or_default();
+            }
+            (Asked::Answer(answer), Reply::Decided(decided)) => {
+                answer.send(Ok(decided)).unwrap_or_else(drop);
+            }
+            (Asked::Answer(answer), Reply::Failed { kind, text, .. }) => {
+                answer.send(Err(Unanswered { kind, reason: text })).unwrap_or_else(drop);
+            }
+            (Asked::GivenUp, Reply::Written(_) | Reply::Failed { .. }) => {}
             (Asked::Load, Reply::Loaded { model, .. }) => {
                 life.ready = Some(Instant::now());
                 let kernels = life.hello.clone().unwrap_or_default();
@@ -479,6 +597,7 @@ impl Keeper {
                     .prefixes
                     .as_deref()
                     .map_or_else(String::new, |folder| folder.to_string_lossy().into_owned()),
+                repack: config.repack,
             })
         });
         sent.err().map(Ending::Died)
@@ -496,7 +615,8 @@ impl Keeper {
             | FailureKind::Engine
             | FailureKind::Refused
             | FailureKind::Cancelled
-            | FailureKind::Late => Ending::Died(reason),
+            | FailureKind::Late
+            | FailureKind::Busy => Ending::Died(reason),
         }
     }
 }
@@ -506,64 +626,4 @@ enum Ending {
     Share,
     File(MindState),
     Died(String),
-}
-
-/// What waits for a reply.
-#[derive(Debug)]
-enum Asked {
-    Load,
-    Decide(u64),
-    Memory(oneshot::Sender<MemoryReport>),
-}
-
-impl Asked {
-    fn decision(&self) -> Option<u64> {
-        if let Self::Decide(id) = self { Some(*id) } else { None }
-    }
-}
-
-/// A child and what it owes us.
-struct Life {
-    child: Child,
-    /// By the id in the frame, which is ours: the caller's own may repeat. With the time asked.
-    waiting: Vec<(u64, Asked, Instant)>,
-    next_id: u64,
-    /// Since when its model is loaded.
-    ready: Option<Instant>,
-    /// Its kernels, once it has said hello.
-    hello: Option<String>,
-}
-
-impl Life {
-    /// Sends a request; the reason where it cannot be.
-    fn ask(&mut self, asked: Asked, request: impl FnOnce(u64) -> Request) -> Result<(), String> {
-        self.next_id += 1;
-        let frame = protocol::encode(&request(self.next_id)).map_err(|error| error.to_string())?;
-        self.child.send(frame)?;
-        self.waiting.push((self.next_id, asked, Instant::now()));
-        Ok(())
-    }
-
-    /// Passes on that a decision is given up; without room for it the decision goes on.
-    fn cancel(&self, decision: u64) {
-        let asked = |(_, asked, _): &&(u64, Asked, Instant)| asked.decision() == Some(decision);
-        let Some((wire, ..)) = self.waiting.iter().find(asked) else { return };
-        if let Ok(frame) = protocol::encode(&Request::Cancel { id: *wire }) {
-            self.child.send(frame).unwrap_or_default();
-        }
-    }
-
-    /// When it counts as stuck.
-    fn deadline(&self) -> Instant {
-        let load = Duration::from_millis(limits::MIND_LOAD_MS_MAX);
-        let answer = Duration::from_millis(limits::MIND_ANSWER_MS_MAX);
-        let waiting = self.waiting.iter().map(|(_, asked, since)| match asked {
-            Asked::Load => *since + load,
-            Asked::Decide(_) | Asked::Memory(_) => *since + answer,
-        });
-        let greeting = self.hello.is_none().then(|| self.child.started() + answer);
-        // With nothing owed there is no deadline: a day is as good as any.
-        let idle = Instant::now() + Duration::from_secs(86_400);
-        waiting.chain(greeting).min().unwrap_or(idle)
-    }
 }

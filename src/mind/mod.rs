@@ -1,7 +1,7 @@
 //! The mind: a small language model that scores the candidates of a decision.
 //!
 //! It never writes a command (design §1). [`score`] reads a prompt and says how well each
-//! candidate continues it; [`remember`] knows what was asked before, [`calibrate`] how sure the
+//! candidate continues it, [`write`] writes texts for people and for the API; [`remember`] knows what was asked before, [`calibrate`] how sure the
 //! model may be of itself. [`ggml`] is the fence around the C library and the only place with
 //! `unsafe`; [`process`] is the body of the child process `outpost mind` and [`client`] its
 //! supervisor on the agent's side, with [`protocol`] between them. Model files are found by
@@ -20,3 +20,4 @@ pub mod quantize;
 pub mod remember;
 pub mod score;
 pub mod stamp;
+pub mod write;

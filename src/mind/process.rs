@@ -5,36 +5,34 @@
 //! itself first in line for the out-of-memory killer. Its stdin is one end of a Unix socket pair,
 //! used both ways; when that closes, whoever started it is gone and it ends.
 //!
-//! Two threads: this one reads requests and notices the end, the other owns model and context. An
-//! error or a panic in one request answers [`Reply::Failed`] and the next one is served.
+//! Two threads: this one reads requests and notices the end, the other ([`owner`]) owns the model.
 //! What must never be here: MQTT, the journal, decisions about the place.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::ggml::{GgmlError, LoadOptions, kernels};
+use super::ggml::{GgmlError, kernels};
 use super::gguf;
 use super::protocol::{
-    self, Decide, Decided, FailureKind, Load, MemoryReport, ModelFacts, PROTOCOL_VERSION,
-    ProtocolError, Reply, Request,
+    self, FailureKind, Load, MemoryReport, PROTOCOL_VERSION, ProtocolError, Reply, Request,
 };
-use super::remember::Remembered;
-use super::score::keep::{Identity, PrefixStore};
-use super::score::{Layout, Normalisation, ScoreError, Scorer, ScorerOptions};
+use super::score::ScoreError;
+use super::write::WriteError;
 use crate::limits;
 
+mod owner;
 mod queue;
-use queue::{Cancelled, Queue, Waiting};
+use owner::Owner;
+use queue::{Cancelled, Queue};
 
 /// Serves the socket at stdin until it closes.
 pub fn main() -> ExitCode {
@@ -76,7 +74,7 @@ fn serve(mut stream: UnixStream) -> Result<(), ProtocolError> {
     let (ended, end) = sync_channel::<()>(0);
     let worker = std::thread::Builder::new().name("mind".to_owned()).spawn(move || {
         let _ended = ended; // dropped with the thread: that is the signal
-        Owner { replies: owner_replies, queue: owner_queue, loaded: None }.work();
+        Owner::new(owner_replies, owner_queue).work();
     });
     worker.map_err(ProtocolError::Socket)?;
     let result = read_requests(&mut stream, &queue, &replies);
@@ -106,8 +104,8 @@ fn read_requests(
             request => request,
         };
         if let Err(request) = queue.push(request) {
-            let text = format!("{} requests are waiting already", limits::MIND_QUEUE_MAX);
-            replies.failed(id(&request), FailureKind::Refused, text)?;
+            let text = "too many requests are waiting already".to_owned();
+            replies.failed(id(&request), FailureKind::Busy, text)?;
         }
     }
     Ok(())
@@ -117,6 +115,7 @@ fn id(request: &Request) -> u64 {
     match request {
         Request::Load(load) => load.id,
         Request::Decide(decide) => decide.id,
+        Request::Write(write) => write.id,
         Request::Memory { id } | Request::Cancel { id } => *id,
         Request::Stop => 0,
     }
@@ -142,158 +141,6 @@ impl Replies {
     }
 }
 
-/// Owner of model and context, on its own thread.
-struct Owner {
-    replies: Replies,
-    queue: Arc<Queue>,
-    loaded: Option<Loaded>,
-}
-
-struct Loaded {
-    scorer: Scorer,
-    remembered: Remembered,
-    kv_bytes: u64,
-    weights_bytes: u64,
-}
-
-impl Owner {
-    fn work(mut self) {
-        while let Some(Waiting { request, due, .. }) = self.queue.pop() {
-            let id = id(&request);
-            // The owner is whole after a panic: the scorer is emptied below before it is used.
-            let reply = catch_unwind(AssertUnwindSafe(|| self.answer(request, due)));
-            self.queue.done();
-            let reply = reply.unwrap_or_else(|_| {
-                if let Some(loaded) = &mut self.loaded {
-                    loaded.scorer.forget();
-                }
-                let text = "a panic; the mind's log says where".to_owned();
-                Reply::Failed { id, kind: FailureKind::Engine, text }
-            });
-            if let Err(error) = self.replies.send(&reply) {
-                tracing::warn!(%error, "an answer of the mind is lost");
-                break;
-            }
-            // When nobody waits, since it writes a file.
-            if let Some(loaded) = self.loaded.as_mut().filter(|_| self.queue.is_empty()) {
-                loaded.scorer.keep_prefix();
-            }
-        }
-    }
-
-    fn answer(&mut self, request: Request, due: Option<Instant>) -> Reply {
-        let id = id(&request);
-        let result = match request {
-            Request::Load(load) => self.load(&load).map(|model| Reply::Loaded { id, model }),
-            Request::Decide(decide) => self.decide(&decide, due).map(Reply::Decided),
-            Request::Memory { .. } => self.memory().map(|report| Reply::Memory { id, report }),
-            Request::Stop | Request::Cancel { .. } => {
-                Err(Failure::new(FailureKind::Refused, "not a matter of the model"))
-            }
-        };
-        result.unwrap_or_else(|Failure { kind, text }| Reply::Failed { id, kind, text })
-    }
-
-    fn load(&mut self, load: &Load) -> Result<ModelFacts, Failure> {
-        let start = Instant::now();
-        check_load(load)?;
-        self.queue.set_abort(None);
-        self.loaded = None; // first, so that two models are never in memory
-        let path = Path::new(&load.path);
-        precheck(path)?;
-        let sha256 = sha256_of(path)?;
-        if let Some(wanted) = load.sha256.as_ref().filter(|wanted| **wanted != sha256) {
-            let path = path.display();
-            let text = format!("{path} has the sha256 {sha256}, it should have {wanted}");
-            return Err(Failure { kind: FailureKind::Checksum, text });
-        }
-        let options = ScorerOptions {
-            context_tokens: load.context_tokens,
-            ubatch_tokens: load.ubatch_tokens,
-            threads_decode: load.threads_decode,
-            threads_prefill: load.threads_prefill,
-            reuse: true,
-            layout: Layout::default(),
-            normalisation: Normalisation::default(),
-            temperature: 1.0,
-        };
-        let mut scorer = Scorer::load(path, LoadOptions::default(), options)?;
-        if !load.prefixes.is_empty() {
-            let identity = Identity::new(&sha256, "none", options.layout.name());
-            scorer.keep_in(PrefixStore::open(Path::new(&load.prefixes), identity));
-        }
-        let facts = scorer.model().facts();
-        let context_tokens = scorer.options().context_tokens;
-        self.queue.set_abort(Some(scorer.abort_flag()));
-        self.loaded = Some(Loaded {
-            remembered: Remembered::default(),
-            kv_bytes: u64::from(context_tokens) * facts.kv_bytes_per_token,
-            weights_bytes: facts.size_bytes,
-            scorer,
-        });
-        Ok(ModelFacts {
-            description: facts.description,
-            quantization: facts.quantization,
-            sha256,
-            vocabulary: facts.vocabulary,
-            context_tokens,
-            size_bytes: facts.size_bytes,
-            load_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
-        })
-    }
-
-    fn decide(&mut self, decide: &Decide, due: Option<Instant>) -> Result<Decided, Failure> {
-        let late = || Failure::new(FailureKind::Late, "its time was over");
-        if due.is_some_and(|due| Instant::now() >= due) {
-            return Err(late());
-        }
-        let refused = || Failure::new(FailureKind::Refused, "no model is loaded");
-        let loaded = self.loaded.as_mut().ok_or_else(refused)?;
-        let Decide { prefix, state, candidates, .. } = decide;
-        let known = loaded.remembered.get(prefix, state, candidates);
-        let remembered = known.is_some();
-        let scored = match known {
-            Some(scored) => scored,
-            None => {
-                loaded.scorer.score(prefix, state, candidates).map_err(|error| match error {
-                    ScoreError::Engine(GgmlError::Aborted)
-                        if loaded.scorer.abort_flag().is_set() =>
-                    {
-                        Failure::new(FailureKind::Cancelled, "given up on request")
-                    }
-                    ScoreError::Engine(GgmlError::Aborted) => late(),
-                    error => error.into(),
-                })?
-            }
-        };
-        if !remembered {
-            loaded.remembered.put(prefix, state, candidates, &scored);
-        }
-        Ok(Decided {
-            id: decide.id,
-            candidates: scored.candidates,
-            p: scored.p,
-            mass: scored.mass,
-            tokens_read: scored.tokens_read,
-            ms: scored.ms,
-            remembered,
-        })
-    }
-
-    fn memory(&self) -> Result<MemoryReport, Failure> {
-        let rollup = fs::read_to_string("/proc/self/smaps_rollup").map_err(|error| {
-            let text = format!("cannot read /proc/self/smaps_rollup: {error}");
-            Failure { kind: FailureKind::Engine, text }
-        })?;
-        let mut report = memory_of(&rollup);
-        if let Some(loaded) = &self.loaded {
-            report.kv_bytes = loaded.kv_bytes;
-            report.weights_bytes = loaded.weights_bytes;
-        }
-        Ok(report)
-    }
-}
-
 /// A request that came to nothing.
 #[derive(Debug)]
 struct Failure {
@@ -312,6 +159,18 @@ impl Failure {
             _ => FailureKind::Engine,
         };
         Self { kind, text: format!("cannot read {}: {error}", path.display()) }
+    }
+}
+
+impl From<WriteError> for Failure {
+    fn from(error: WriteError) -> Self {
+        let kind = match &error {
+            WriteError::TooLong { .. } => FailureKind::TooLong,
+            WriteError::Bound { .. } | WriteError::Form { .. } => FailureKind::Refused,
+            WriteError::Late => FailureKind::Late,
+            WriteError::NotFinite | WriteError::Engine(_) => FailureKind::Engine,
+        };
+        Self { kind, text: error.to_string() }
     }
 }
 

@@ -15,10 +15,11 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::score::CandidateScore;
+pub use super::write::{Finish, Form, Prompt, Sampling, Speech, Write};
 pub use crate::limits::MIND_FRAME_BYTES_MAX as FRAME_BYTES_MAX;
 
 /// Changes whenever the bytes of a frame do.
-pub const PROTOCOL_VERSION: u16 = 2;
+pub const PROTOCOL_VERSION: u16 = 3;
 
 /// What the agent asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,12 +35,14 @@ pub enum Request {
     },
     /// Ends the process.
     Stop,
-    /// Gives up a decision that waits or is being scored: its reply is then
+    /// Gives up a decision or a text that waits or is in hand: its reply is then
     /// [`FailureKind::Cancelled`], unless the answer was on its way already. Has no reply itself.
     Cancel {
         /// Of the decision.
         id: u64,
     },
+    /// Writes a text: [`Reply::Piece`]s as they come, then [`Reply::Written`].
+    Write(Write),
 }
 
 /// What to load, and how.
@@ -61,6 +64,9 @@ pub struct Load {
     pub threads_prefill: u16,
     /// Folder of prefixes that are kept over restarts. Empty: none are.
     pub prefixes: String,
+    /// Copy the weights into the layout of the fastest kernels: faster, for a second copy of them
+    /// in memory.
+    pub repack: bool,
 }
 
 /// A decision to score.
@@ -115,6 +121,38 @@ pub enum Reply {
         /// For people.
         text: String,
     },
+    /// A part of a text.
+    Piece {
+        /// Of the request.
+        id: u64,
+        /// What comes next.
+        text: String,
+    },
+    /// A text is complete.
+    Written(Written),
+}
+
+/// What writing a text took.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Written {
+    /// Of the request.
+    pub id: u64,
+    /// Why it ends.
+    pub finish: Finish,
+    /// Tokens of the prompt.
+    pub prompt_tokens: u32,
+    /// Of which were in the cache already.
+    pub kept_tokens: u32,
+    /// Tokens of the text.
+    pub tokens: u32,
+    /// Of which the grammar left no choice: they were read together, not written one by one.
+    pub forced_tokens: u32,
+    /// Of which were guessed and found right in one pass with the token before them.
+    pub guessed_tokens: u32,
+    /// From arrival to the first piece, in milliseconds.
+    pub first_ms: f64,
+    /// From arrival to the end, in milliseconds.
+    pub ms: f64,
 }
 
 /// The model that answers.
@@ -191,6 +229,8 @@ pub enum FailureKind {
     Cancelled,
     /// Its time was over before its scores were there.
     Late,
+    /// Too much waits already. Later it may be taken.
+    Busy,
 }
 
 /// A frame that could not be written or read.

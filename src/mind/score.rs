@@ -14,7 +14,7 @@
 //! here: words of a prompt, thresholds, the choice itself.
 
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::ggml::{
@@ -182,14 +182,14 @@ impl Scorer {
         load: LoadOptions,
         options: ScorerOptions,
     ) -> Result<Self, ScoreError> {
-        Self::new(&Rc::new(Model::load(path, load)?), options)
+        Self::new(&Arc::new(Model::load(path, load)?), options)
     }
 
     /// Makes a context for a model.
     ///
     /// # Errors
     /// [`ScoreError::Engine`], [`ScoreError::Architecture`].
-    pub fn new(model: &Rc<Model>, options: ScorerOptions) -> Result<Self, ScoreError> {
+    pub fn new(model: &Arc<Model>, options: ScorerOptions) -> Result<Self, ScoreError> {
         let facts = model.facts();
         if !facts.continues_texts {
             return Err(ScoreError::Architecture { description: facts.description });
@@ -236,6 +236,12 @@ impl Scorer {
     #[must_use]
     pub fn model(&self) -> &Model {
         self.context.model()
+    }
+
+    /// The model, to be shared with another context.
+    #[must_use]
+    pub fn shared_model(&self) -> Arc<Model> {
+        self.context.shared_model()
     }
 
     /// The context's sizes, as the library made them.

@@ -227,6 +227,7 @@ pub fn mind(
             threads_decode,
             threads_prefill,
             prefixes: Some(store.prefixes()),
+            repack: true,
         },
         tell,
     );

@@ -6,7 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "files of a test need not outlive a power cut")]
 
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use outpost::limits;
 use outpost::mind::ggml::{
@@ -16,6 +16,7 @@ use outpost::mind::score::keep::{Identity, PrefixStore};
 use outpost::mind::score::{Layout, Normalisation, ScoreError, Scorer, ScorerOptions};
 
 mod process;
+mod write;
 
 const MODEL: &str = "smollm2-135m-instruct-q4_0.gguf";
 
@@ -51,15 +52,15 @@ fn candidates() -> Vec<String> {
     texts(&["heater on", "fan on", "roof vent open", "pump on for 20 minutes", "do nothing"])
 }
 
-fn model() -> Rc<Model> {
-    Rc::new(Model::load(&model_path(), LoadOptions::default()).expect("a model"))
+fn model() -> Arc<Model> {
+    Arc::new(Model::load(&model_path(), LoadOptions::default()).expect("a model"))
 }
 
-fn scorer(model: &Rc<Model>, context_tokens: u32) -> Scorer {
+fn scorer(model: &Arc<Model>, context_tokens: u32) -> Scorer {
     scorer_of(model, context_tokens, Normalisation::Parting)
 }
 
-fn scorer_of(model: &Rc<Model>, context_tokens: u32, normalisation: Normalisation) -> Scorer {
+fn scorer_of(model: &Arc<Model>, context_tokens: u32, normalisation: Normalisation) -> Scorer {
     Scorer::new(model, options(context_tokens, normalisation)).expect("a context")
 }
 
@@ -79,7 +80,7 @@ fn options(context_tokens: u32, normalisation: Normalisation) -> ScorerOptions {
 }
 
 /// The slow way, by the book: one sequence, one token at a time, every logarithm in `f64`.
-fn one_by_one(model: &Rc<Model>, candidates: &[String]) -> Vec<f64> {
+fn one_by_one(model: &Arc<Model>, candidates: &[String]) -> Vec<f64> {
     let options = ContextOptions {
         context_tokens: 512,
         batch_tokens: 1,
@@ -141,7 +142,7 @@ fn one_pass_gives_the_scores_of_reading_one_token_at_a_time() {
 
 /// Logarithms of the probabilities of candidates that part somewhere behind `read`, each among the
 /// ways that are open there; every row by a context of its own.
-fn among(model: &Rc<Model>, read: &[i32], ways: &[Vec<i32>], depth: usize) -> Vec<f64> {
+fn among(model: &Arc<Model>, read: &[i32], ways: &[Vec<i32>], depth: usize) -> Vec<f64> {
     if ways.len() == 1 {
         return vec![0.0];
     }
@@ -164,7 +165,7 @@ fn among(model: &Rc<Model>, read: &[i32], ways: &[Vec<i32>], depth: usize) -> Ve
     found
 }
 
-fn row_after(model: &Rc<Model>, tokens: &[i32]) -> Vec<f32> {
+fn row_after(model: &Arc<Model>, tokens: &[i32]) -> Vec<f32> {
     let options = ContextOptions {
         context_tokens: 512,
         batch_tokens: 512,
@@ -349,7 +350,7 @@ fn a_quantised_file_is_a_model_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let output = folder.path().join("q5_1.gguf");
     quantize(&model_path(), &output, FileType::Q5_1, 2).expect("quantised");
-    let model = Rc::new(Model::load(&output, LoadOptions::default()).expect("a model"));
+    let model = Arc::new(Model::load(&output, LoadOptions::default()).expect("a model"));
     assert_eq!(model.facts().quantization, "Q5_1");
     let scored = scorer(&model, 512).score(PREFIX, STATE, &candidates()).expect("scores");
     assert!(scored.candidates.iter().all(|score| score.logprob.is_finite()));

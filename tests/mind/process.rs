@@ -14,13 +14,13 @@ use super::{PREFIX, STATE, THREADS, candidates, model_path, texts};
 /// Longest wait for anything here: a loaded machine takes seconds to load a model.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-struct Mind {
-    handle: MindHandle,
+pub(super) struct Mind {
+    pub(super) handle: MindHandle,
     events: mpsc::Receiver<MindEvent>,
 }
 
 impl Mind {
-    fn start(model: &Path, sha256: Option<String>) -> Self {
+    pub(super) fn start(model: &Path, sha256: Option<String>) -> Self {
         let (sender, events) = mpsc::channel(64);
         let config = MindConfig {
             program: env!("CARGO_BIN_EXE_outpost").into(),
@@ -32,6 +32,7 @@ impl Mind {
             threads_decode: THREADS,
             threads_prefill: THREADS,
             prefixes: None,
+            repack: true,
         };
         Self { handle: client::spawn(config, sender), events }
     }
@@ -45,7 +46,7 @@ impl Mind {
         assert_eq!(self.event().await, MindEvent::State(MindState::Loading));
     }
 
-    async fn ready(&mut self) -> (ModelFacts, String) {
+    pub(super) async fn ready(&mut self) -> (ModelFacts, String) {
         self.loading().await;
         match self.event().await {
             MindEvent::State(MindState::Ready(facts, kernels)) => (facts, kernels),
@@ -60,7 +61,7 @@ impl Mind {
         }
     }
 
-    async fn answer(&mut self, id: u64) {
+    pub(super) async fn answer(&mut self, id: u64) {
         self.handle.decide(request(id, PREFIX)).expect("taken");
         match self.event().await {
             MindEvent::Answer(decided) => {
@@ -73,7 +74,7 @@ impl Mind {
     }
 }
 
-fn request(id: u64, prefix: &str) -> DecideRequest {
+pub(super) fn request(id: u64, prefix: &str) -> DecideRequest {
     let (prefix, state) = (prefix.to_owned(), STATE.to_owned());
     let (priority, within_ms) = (1, 0);
     DecideRequest { id, prefix, state, candidates: candidates(), priority, within_ms }

@@ -151,6 +151,21 @@ int outpost_token_to_piece(const llama_vocab * vocab, llama_token token, char * 
     });
 }
 
+int outpost_chat(const char * form, const llama_chat_message * messages, size_t count,
+                 bool answer_begins, char * prompt, int32_t prompt_bytes, int32_t * bytes,
+                 char * error, size_t error_bytes) {
+    *bytes = 0;
+    return fenced(error, error_bytes, [&] {
+        const int32_t result = llama_chat_apply_template(form, messages, count, answer_begins,
+                                                         prompt, prompt_bytes);
+        if (result < 0) { // a template that the library does not know
+            return OUTPOST_FAILED;
+        }
+        *bytes = result;
+        return result > prompt_bytes ? OUTPOST_TOO_SMALL : OUTPOST_OK;
+    });
+}
+
 int outpost_state_seq_get(llama_context * context, llama_seq_id sequence, uint8_t * state,
                           size_t state_bytes, size_t * bytes, char * error, size_t error_bytes) {
     *bytes = 0;

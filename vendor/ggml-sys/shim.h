@@ -51,6 +51,12 @@ int outpost_token_to_piece(const struct llama_vocab * vocab, llama_token token, 
                            int32_t piece_bytes, bool special, int32_t * count,
                            char * error, size_t error_bytes);
 
+/* The prompt of a chat in the form of `form` (a model's template), one of those that the library
+ * knows. `bytes` gets the length of the prompt, also when it is more than `prompt_bytes`. */
+int outpost_chat(const char * form, const struct llama_chat_message * messages, size_t count,
+                 bool answer_begins, char * prompt, int32_t prompt_bytes, int32_t * bytes,
+                 char * error, size_t error_bytes);
+
 /* Copies the state of a sequence into `state`; `bytes` gets its size, also when it is too large. */
 int outpost_state_seq_get(struct llama_context * context, llama_seq_id sequence, uint8_t * state,
                           size_t state_bytes, size_t * bytes, char * error, size_t error_bytes);

@@ -116,6 +116,7 @@ impl<'a> Checker<'a> {
         let notes = self.notes(&mut top);
         let preferences = self.preferences(&mut top);
         let mind = top.section_if_present(self, "mind").and_then(|s| self.mind(s));
+        let web = top.section_if_present(self, "web").and_then(|s| self.web(s));
         let journal = top.section(self, "journal").and_then(|s| self.journal(s));
         let clouds = self.clouds(&mut top);
         self.later_sections(&mut top);
@@ -139,6 +140,7 @@ impl<'a> Checker<'a> {
             notes,
             preferences,
             mind,
+            web,
             journal: journal?,
             lines,
             clouds,
@@ -147,7 +149,7 @@ impl<'a> Checker<'a> {
 
     /// Sections of design §4 that come with later issues: taken, and said to be unused.
     fn later_sections(&mut self, top: &mut Section<'_>) {
-        for key in ["escalate", "update", "web"] {
+        for key in ["escalate", "update"] {
             if top.get(key).is_some() {
                 let spot = top.spot(key);
                 self.warn(&spot, "not used by this version".into());

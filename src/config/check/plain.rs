@@ -7,7 +7,7 @@ use super::section::Section;
 use super::topics::broker;
 use super::{Checker, Declared, Place, Raw, Strictness, quoted};
 use crate::board::Profiles;
-use crate::config::checked::{Broker, Bus, Device, Journal, Mind, Mode};
+use crate::config::checked::{Broker, Bus, Device, Journal, Mind, Mode, Web};
 use crate::limits::{
     DEADLINE_MS_DEFAULT, DEADLINE_MS_MAX, DEADLINE_MS_MIN, MIND_CONTEXT_TOKENS_MAX,
     MIND_CONTEXT_TOKENS_MIN, MIND_THREADS_MAX, PACKET_BYTES_DEFAULT, PACKET_BYTES_MAX,
@@ -21,6 +21,8 @@ pub(super) const MODES: [(&str, Mode); 3] =
     [("observe", Mode::Observe), ("advise", Mode::Advise), ("act", Mode::Act)];
 /// Default model and trust of design §4.
 const MODEL_DEFAULT: &str = "smollm2-135m-instruct-q4_0";
+/// Where the API listens (design §4).
+const WEB_LISTEN_DEFAULT: &str = "127.0.0.1:8080";
 /// See [`MODEL_DEFAULT`].
 const TRUST_DEFAULT: f64 = 0.6;
 
@@ -224,6 +226,23 @@ impl Checker<'_> {
             threads_prefill,
         };
         Some((mind, ask_human))
+    }
+
+    pub(super) fn web(&mut self, mut section: Section<'_>) -> Option<Web> {
+        let form = "an address and a port, such as \"127.0.0.1:8080\"";
+        let text = section.text(self, "listen").unwrap_or(WEB_LISTEN_DEFAULT);
+        let path = section.bounded_text(self, "token_file", PATH_BYTES_MAX).map(PathBuf::from);
+        let listen = text.parse::<SocketAddr>().ok();
+        match listen {
+            None => section.fault(self, "listen", quoted(text), form),
+            Some(address) if !address.ip().is_loopback() && path.is_none() => {
+                let allowed = "an address of this machine alone, or one with `token_file`";
+                section.fault(self, "listen", quoted(text), allowed);
+            }
+            Some(_) => {}
+        }
+        section.finish(self);
+        Some(Web { listen: listen?, token_file: path })
     }
 
     pub(super) fn journal(&mut self, mut section: Section<'_>) -> Option<Journal> {

@@ -18,7 +18,8 @@ use crate::limits;
 use crate::mind::protocol::{self, ProtocolError, Reply};
 
 /// Frames that wait to be written: what may be in flight, a load and a question about memory.
-const FRAMES_MAX: usize = limits::MIND_QUEUE_MAX + 2;
+const FRAMES_MAX: usize =
+    limits::MIND_QUEUE_MAX + limits::MIND_WRITERS as usize + limits::MIND_WRITES_WAITING_MAX + 2;
 
 /// A running child. Dropped without [`Child::end`] or [`Child::kill`] it is killed all the same.
 pub(super) struct Child {

@@ -3,7 +3,6 @@
 use std::ffi::c_void;
 use std::ops::Range;
 use std::ptr::NonNull;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
@@ -93,7 +92,7 @@ unsafe extern "C" fn should_abort(data: *mut c_void) -> bool {
 pub struct Context {
     pointer: NonNull<sys::llama_context>,
     memory: sys::llama_memory_t,
-    model: Rc<Model>,
+    model: Arc<Model>,
     options: ContextOptions,
     /// Which rows of the last batch have scores.
     outputs: Vec<bool>,
@@ -106,7 +105,7 @@ impl Context {
     /// # Errors
     /// [`GgmlError::Bound`] for sizes that make no sense, [`GgmlError::NoMemory`] and
     /// [`GgmlError::Refused`] where the cache cannot be had.
-    pub fn new(model: &Rc<Model>, options: ContextOptions) -> Result<Self, GgmlError> {
+    pub fn new(model: &Arc<Model>, options: ContextOptions) -> Result<Self, GgmlError> {
         let o = options;
         bound("context tokens", o.context_tokens.into(), 1..1 << 24)?;
         bound("batch tokens", o.batch_tokens.into(), 1..i64::from(o.context_tokens) + 1)?;
@@ -134,7 +133,7 @@ impl Context {
         let mut context = std::ptr::null_mut();
         let action = "make the context";
         fenced(action, |error, bytes| {
-            // SAFETY: the model is alive and kept alive by the `Rc` below; params, context and
+            // SAFETY: the model is alive and kept alive by the `Arc` below; params, context and
             // error are live in this frame; the abort flag is kept by the context.
             unsafe {
                 let model = model.pointer.as_ptr();
@@ -145,7 +144,7 @@ impl Context {
         let pointer = NonNull::new(context).ok_or_else(none)?;
         // SAFETY: the context was just made and is alive.
         let memory = unsafe { sys::llama_get_memory(pointer.as_ptr()) };
-        let model = Rc::clone(model);
+        let model = Arc::clone(model);
         let context = Self { pointer, memory, model, options, outputs: Vec::new(), abort };
         if memory.is_null() {
             let text = "this architecture has no key-value cache".to_owned();
@@ -177,6 +176,12 @@ impl Context {
     #[must_use]
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// The model, to be shared with another context.
+    #[must_use]
+    pub fn shared_model(&self) -> Arc<Model> {
+        Arc::clone(&self.model)
     }
 
     /// The sizes as the library made them.

@@ -51,13 +51,20 @@ pub struct Facts {
     pub plain_attention: bool,
 }
 
-/// A model in memory. Contexts keep it alive.
+/// A model in memory. Contexts keep it alive, and threads may share it: nothing changes it.
 #[derive(Debug)]
 pub struct Model {
     pub(super) pointer: NonNull<sys::llama_model>,
     vocabulary: NonNull<sys::llama_vocab>,
     pub(super) vocabulary_tokens: i32,
 }
+
+// SAFETY: every method takes `&self` and reads what loading has made; the library's tokenisation
+// says of itself that it is thread-safe (llama.h), and its other getters read members. Adapters,
+// which would change a model, are not bound. Freed once, by whoever drops the last `Arc`.
+unsafe impl Send for Model {}
+// SAFETY: as above.
+unsafe impl Sync for Model {}
 
 impl Model {
     /// Loads a GGUF file. The caller has checked the file: the library aborts on some corrupt ones.
@@ -115,6 +122,19 @@ impl Model {
     pub fn tokenize(
         &self,
         text: &str,
+        add_bos: bool,
+        parse_special: bool,
+    ) -> Result<Vec<Token>, GgmlError> {
+        self.tokenize_bytes(text.as_bytes(), add_bos, parse_special)
+    }
+
+    /// The same for bytes that need not be UTF-8.
+    ///
+    /// # Errors
+    /// As [`Model::tokenize`].
+    pub fn tokenize_bytes(
+        &self,
+        text: &[u8],
         add_bos: bool,
         parse_special: bool,
     ) -> Result<Vec<Token>, GgmlError> {
@@ -181,6 +201,78 @@ impl Model {
             result?;
             piece.truncate(count);
             return Ok(piece);
+        }
+    }
+
+    /// Whether a text ends with this token.
+    #[must_use]
+    pub fn is_end(&self, token: Token) -> bool {
+        let known = (0..self.vocabulary_tokens).contains(&token);
+        // SAFETY: the vocabulary lives as long as self and the token is in it.
+        known && unsafe { sys::llama_vocab_is_eog(self.vocabulary.as_ptr(), token) }
+    }
+
+    /// Whether it is a word of a template, such as `<|im_start|>`, and none of a text.
+    #[must_use]
+    pub fn is_control(&self, token: Token) -> bool {
+        let known = (0..self.vocabulary_tokens).contains(&token);
+        // SAFETY: the vocabulary lives as long as self and the token is in it.
+        known && unsafe { sys::llama_vocab_is_control(self.vocabulary.as_ptr(), token) }
+    }
+
+    /// A chat (who speaks, and what) in the model's own form; with `form` in that of another
+    /// template or by its name, such as `chatml`.
+    ///
+    /// # Errors
+    /// [`GgmlError::Refused`] where the library does not know the template,
+    /// [`GgmlError::Bound`] for a NUL in a text.
+    pub fn chat(&self, form: &str, messages: &[(&str, &str)]) -> Result<String, GgmlError> {
+        let nul = |_| GgmlError::Bound {
+            what: "bytes of a chat",
+            found: 0,
+            allowed: "1 to 255".to_owned(),
+        };
+        let text = |text: &str| CString::new(text).map_err(nul);
+        let form = text(form)?;
+        let mut texts = Vec::new();
+        for (role, content) in messages {
+            texts.push((text(role)?, text(content)?));
+        }
+        let raw: Vec<_> = texts
+            .iter()
+            .map(|(role, content)| sys::llama_chat_message {
+                role: role.as_ptr(),
+                content: content.as_ptr(),
+            })
+            .collect();
+        let mut prompt = vec![0_u8; 4096];
+        loop {
+            let mut length = 0;
+            let result = fenced("lay out a chat", |error, bytes| {
+                // SAFETY: the texts live in this frame and are NUL-terminated; raw and prompt have
+                // the lengths given.
+                unsafe {
+                    sys::outpost_chat(
+                        form.as_ptr(),
+                        raw.as_ptr(),
+                        raw.len(),
+                        true,
+                        prompt.as_mut_ptr().cast(),
+                        prompt.len() as i32,
+                        &mut length,
+                        error,
+                        bytes,
+                    )
+                }
+            });
+            let length = usize::try_from(length).unwrap_or(0);
+            if length > prompt.len() {
+                prompt.resize(length, 0); // longer than the first guess: once more
+                continue;
+            }
+            result?;
+            prompt.truncate(length);
+            return Ok(String::from_utf8_lossy(&prompt).into_owned());
         }
     }
 

@@ -8,8 +8,11 @@ use crate::mind::ggml::AbortFlag;
 use crate::mind::protocol::Request;
 
 /// A request in the queue.
+#[derive(Debug)]
 pub(super) struct Waiting {
     pub request: Request,
+    /// When it came.
+    pub arrived: Instant,
     /// When its scores are of no use any more.
     pub due: Option<Instant>,
     order: u64,
@@ -24,6 +27,23 @@ struct Inner {
     in_hand: Option<u64>,
     /// Stops it; there while a model is loaded.
     abort: Option<AbortFlag>,
+    /// Texts that are being written.
+    writing: Vec<u64>,
+    /// Of which nobody wants any more.
+    given_up: Vec<u64>,
+}
+
+/// What the owner is to do next.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// This.
+    Request(Waiting),
+    /// Nothing waits: go on with the texts in hand.
+    Write,
+    /// Nothing has come for a long time.
+    Idle,
+    /// The end.
+    Closed,
 }
 
 /// What became of a wish to give a decision up.
@@ -50,47 +70,85 @@ impl Queue {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a request into the queue; gives it back where too many wait. One more than decisions:
-    /// a load or a question about memory may wait beside them.
+    /// Puts a request into the queue; gives it back where too many of its kind wait. One more than
+    /// decisions: a load or a question about memory may wait beside them.
     pub(super) fn push(&self, request: Request) -> Result<(), Request> {
         let mut inner = self.lock();
-        if inner.waiting.len() > limits::MIND_QUEUE_MAX {
+        let write = is_write(&request);
+        let most = if write { limits::MIND_WRITES_WAITING_MAX } else { limits::MIND_QUEUE_MAX + 1 };
+        let alike = |waiting: &&Waiting| is_write(&waiting.request) == write;
+        if inner.waiting.iter().filter(alike).count() >= most {
             return Err(request);
         }
         let within = match &request {
             Request::Decide(decide) if decide.within_ms > 0 => Some(decide.within_ms),
             _ => None,
         };
-        let due = within.map(|ms| Instant::now() + Duration::from_millis(ms.into()));
+        let arrived = Instant::now();
+        let due = within.map(|ms| arrived + Duration::from_millis(ms.into()));
         let order = inner.next_order;
         inner.next_order += 1;
-        inner.waiting.push(Waiting { request, due, order });
+        inner.waiting.push(Waiting { request, arrived, due, order });
         self.changed.notify_one();
         Ok(())
     }
 
-    /// Waits for the next request: the highest priority, then the oldest. `None` once closed.
-    pub(super) fn pop(&self) -> Option<Waiting> {
+    /// The next request: the highest priority, then the oldest; a text only where `room` is for
+    /// it. Where nothing waits, a `busy` owner goes on writing and another one waits.
+    pub(super) fn next(&self, busy: bool, room: bool) -> Next {
         let mut inner = self.lock();
+        let patience = Duration::from_millis(limits::MIND_WRITER_IDLE_MS);
         loop {
             if inner.closed {
-                return None;
+                return Next::Closed;
             }
-            let next = (0..inner.waiting.len()).min_by_key(|n| rank(&inner.waiting[*n]));
+            let allowed = |n: &usize| room || !is_write(&inner.waiting[*n].request);
+            let next =
+                (0..inner.waiting.len()).filter(allowed).min_by_key(|n| rank(&inner.waiting[*n]));
             if let Some(next) = next {
                 let waiting = inner.waiting.remove(next);
                 inner.in_hand = None;
                 if let Request::Decide(decide) = &waiting.request {
                     inner.in_hand = Some(decide.id);
                 }
+                if let Request::Write(write) = &waiting.request {
+                    inner.writing.push(write.id);
+                }
                 if let Some(abort) = &inner.abort {
                     abort.set(false);
                     abort.set_deadline(waiting.due);
                 }
-                return Some(waiting);
+                return Next::Request(waiting);
             }
-            inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+            if busy {
+                return Next::Write;
+            }
+            let waited = self.changed.wait_timeout(inner, patience);
+            let (again, time) = waited.unwrap_or_else(PoisonError::into_inner);
+            inner = again;
+            if time.timed_out() && inner.waiting.is_empty() && !inner.closed {
+                return Next::Idle;
+            }
         }
+    }
+
+    /// A text is complete, or failed.
+    pub(super) fn written(&self, id: u64) {
+        let mut inner = self.lock();
+        inner.writing.retain(|writing| *writing != id);
+        inner.given_up.retain(|given_up| *given_up != id);
+    }
+
+    /// Forgets the texts in hand and returns them.
+    pub(super) fn stop_writing(&self) -> Vec<u64> {
+        let mut inner = self.lock();
+        inner.given_up.clear();
+        std::mem::take(&mut inner.writing)
+    }
+
+    /// Texts in hand that nobody wants any more.
+    pub(super) fn given_up(&self) -> Vec<u64> {
+        std::mem::take(&mut self.lock().given_up)
     }
 
     /// Whether nothing waits.
@@ -98,14 +156,23 @@ impl Queue {
         self.lock().waiting.is_empty()
     }
 
-    /// Gives a decision up.
+    /// Gives a decision or a text up.
     pub(super) fn cancel(&self, id: u64) -> Cancelled {
         let mut inner = self.lock();
-        let asked =
-            |waiting: &Waiting| matches!(&waiting.request, Request::Decide(d) if d.id == id);
+        let asked = |waiting: &Waiting| match &waiting.request {
+            Request::Decide(decide) => decide.id == id,
+            Request::Write(write) => write.id == id,
+            _ => false,
+        };
         if let Some(place) = inner.waiting.iter().position(asked) {
             inner.waiting.remove(place);
             return Cancelled::Waiting;
+        }
+        if inner.writing.contains(&id) {
+            if !inner.given_up.contains(&id) {
+                inner.given_up.push(id);
+            }
+            return Cancelled::InHand;
         }
         match &inner.abort {
             Some(abort) if inner.in_hand == Some(id) => {
@@ -141,18 +208,23 @@ impl Queue {
     }
 }
 
-/// Least first. A load or a question about memory is older than all decisions.
-fn rank(waiting: &Waiting) -> (u8, u64) {
+fn is_write(request: &Request) -> bool {
+    matches!(request, Request::Write(_))
+}
+
+/// Least first: decisions before texts, each by priority. A load or a question about memory is older than all decisions.
+fn rank(waiting: &Waiting) -> (u8, u8, u64) {
     match &waiting.request {
-        Request::Decide(decide) => (u8::MAX - decide.priority, waiting.order),
-        _ => (0, waiting.order),
+        Request::Decide(decide) => (1, u8::MAX - decide.priority, waiting.order),
+        Request::Write(write) => (2, u8::MAX - write.priority, waiting.order),
+        _ => (0, 0, waiting.order),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mind::protocol::Decide;
+    use crate::mind::protocol::{Decide, Form, Prompt, Sampling, Write};
 
     fn decide(id: u64, priority: u8) -> Request {
         let (prefix, state, candidates) = (String::new(), String::new(), Vec::new());
@@ -160,8 +232,9 @@ mod tests {
     }
 
     fn next(queue: &Queue) -> Option<u64> {
-        match queue.pop()?.request {
-            Request::Decide(decide) => Some(decide.id),
+        match queue.next(false, true) {
+            Next::Request(Waiting { request: Request::Decide(decide), .. }) => Some(decide.id),
+            Next::Request(Waiting { request: Request::Write(write), .. }) => Some(write.id),
             _ => None,
         }
     }
@@ -176,6 +249,43 @@ mod tests {
         assert_eq!(order, [Some(2), Some(3), Some(1), Some(4)]);
         queue.close();
         assert_eq!(next(&queue), None);
+    }
+
+    fn write(id: u64) -> Request {
+        let prompt = Prompt::Text("p".to_owned());
+        Request::Write(Write {
+            id,
+            prompt,
+            form: Form::Free,
+            sampling: Sampling::default(),
+            stop: Vec::new(),
+            tokens_max: 1,
+            priority: 0,
+            within_ms: 1000,
+        })
+    }
+
+    #[test]
+    fn decisions_go_before_texts_and_a_text_waits_for_room() {
+        let queue = Queue::default();
+        assert!(queue.push(write(1)).is_ok() && queue.push(decide(2, 0)).is_ok());
+        assert_eq!(next(&queue), Some(2));
+        assert!(matches!(queue.next(true, false), Next::Write));
+        assert_eq!(next(&queue), Some(1));
+        assert_eq!(queue.cancel(1), Cancelled::InHand);
+        assert_eq!(queue.given_up(), [1]);
+        queue.written(1);
+        assert_eq!(queue.cancel(1), Cancelled::Unknown);
+    }
+
+    #[test]
+    fn texts_that_wait_leave_decisions_their_places() {
+        let queue = Queue::default();
+        for id in 0..limits::MIND_WRITES_WAITING_MAX as u64 {
+            assert!(queue.push(write(id)).is_ok());
+        }
+        assert!(queue.push(write(99)).is_err());
+        assert!(queue.push(decide(100, 1)).is_ok());
     }
 
     #[test]

@@ -3,6 +3,8 @@
 #![expect(clippy::disallowed_methods, reason = "files of a test need not outlive a power cut")]
 
 use super::*;
+use crate::mind::protocol::Decide;
+use std::fs;
 use std::time::Duration;
 
 /// A served socket and the thread that serves it.
@@ -29,6 +31,7 @@ fn load(path: &Path) -> Load {
         threads_decode: 1,
         threads_prefill: 1,
         prefixes: String::new(),
+        repack: true,
     }
 }
 

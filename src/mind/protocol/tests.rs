@@ -22,6 +22,7 @@ fn requests_have_their_golden_bytes() {
         threads_decode: 2,
         threads_prefill: 4,
         prefixes: "/k".to_owned(),
+        repack: true,
     };
     let decide = Decide {
         id: 300,
@@ -31,12 +32,27 @@ fn requests_have_their_golden_bytes() {
         priority: 9,
         within_ms: 2000,
     };
+    let write = Write {
+        id: 6,
+        prompt: Prompt::Chat(vec![Speech { role: "user".to_owned(), text: "x".to_owned() }]),
+        form: Form::Regex("a".to_owned()),
+        sampling: Sampling { temperature: 1.0, seed: 2, ..Sampling::default() },
+        stop: vec!["z".to_owned()],
+        tokens_max: 300,
+        priority: 1,
+        within_ms: 1000,
+    };
     for (request, golden) in [
-        (Request::Load(load), "16000000 00 01 072f6d2e67677566 01026162 8010 40 02 04 022f6b"),
+        (Request::Load(load), "17000000 00 01 072f6d2e67677566 01026162 8010 40 02 04 022f6b 01"),
         (Request::Decide(decide), "0f000000 01 ac02 0170 0173 0201610162 09 d00f"),
         (Request::Memory { id: 7 }, "02000000 02 07"),
         (Request::Stop, "01000000 03"),
         (Request::Cancel { id: 7 }, "02000000 04 07"),
+        (
+            Request::Write(write),
+            "2c000000 05 06 0101 0475736572 0178 02 0161 0000803f 0000803f 00 00000000 00000000 \
+             00000000 02 01 017a ac02 01 e807",
+        ),
     ] {
         let frame = encode(&request).expect("short");
         assert_eq!(hex(&frame), golden.replace(' ', ""), "{request:?}");
@@ -72,6 +88,17 @@ fn replies_have_their_golden_bytes() {
         kv_bytes: 5,
         weights_bytes: 6,
     };
+    let written = Written {
+        id: 2,
+        finish: Finish::Length,
+        prompt_tokens: 7,
+        kept_tokens: 3,
+        tokens: 9,
+        forced_tokens: 4,
+        guessed_tokens: 2,
+        first_ms: 48.0,
+        ms: 65.0,
+    };
     let text = "no".to_owned();
     let kernels = "FMA".to_owned();
     for (reply, golden) in [
@@ -83,6 +110,11 @@ fn replies_have_their_golden_bytes() {
         ),
         (Reply::Memory { id: 9, report }, "08000000 03 09 01 02 03 04 05 06"),
         (Reply::Failed { id: 2, kind: FailureKind::TooLong, text }, "06000000 04 02 03 026e6f"),
+        (Reply::Piece { id: 2, text: "°".to_owned() }, "05000000 05 02 02c2b0"),
+        (
+            Reply::Written(written),
+            "18000000 06 02 01 07 03 09 04 02 0000000000004840 0000000000405040",
+        ),
     ] {
         let frame = encode(&reply).expect("short");
         assert_eq!(hex(&frame), golden.replace(' ', ""), "{reply:?}");

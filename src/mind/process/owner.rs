@@ -1,0 +1,311 @@
+//! The thread that owns model and context: decisions first, and between them the texts in hand.
+//!
+//! A text is written in steps of one pass each; after each the queue is looked at, so that a
+//! decision waits for one pass at most. An error or a panic in one request answers
+//! [`Reply::Failed`] and the next one is served.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::queue::{Next, Queue, Waiting};
+use super::{Failure, Replies, check_load, id, memory_of, precheck, sha256_of};
+use crate::mind::ggml::{GgmlError, LoadOptions};
+use crate::mind::protocol::{
+    Decide, Decided, FailureKind, Load, MemoryReport, ModelFacts, ProtocolError, Reply, Request,
+    Write,
+};
+use crate::mind::remember::Remembered;
+use crate::mind::score::keep::{Identity, PrefixStore};
+use crate::mind::score::{Layout, Normalisation, ScoreError, Scorer, ScorerOptions};
+use crate::mind::write::{Admitted, News, Writer, WriterOptions};
+
+/// Owner of model and context, on its own thread.
+pub(super) struct Owner {
+    replies: Replies,
+    queue: Arc<Queue>,
+    loaded: Option<Loaded>,
+    /// Made at the first text, and given back when there was none for long.
+    writer: Option<Writer>,
+    /// A text that waits for room in the writer's cache.
+    parked: Option<(Box<Write>, Instant)>,
+}
+
+struct Loaded {
+    scorer: Scorer,
+    remembered: Remembered,
+    kv_bytes: u64,
+    weights_bytes: u64,
+    options: WriterOptions,
+}
+
+impl Owner {
+    pub(super) fn new(replies: Replies, queue: Arc<Queue>) -> Self {
+        Self { replies, queue, loaded: None, writer: None, parked: None }
+    }
+
+    /// Until the queue is closed or nobody listens any more.
+    pub(super) fn work(mut self) {
+        loop {
+            let writer = self.writer.as_ref();
+            let busy = writer.is_some_and(Writer::is_busy);
+            let room = self.parked.is_none() && writer.is_none_or(Writer::has_place);
+            let told = match self.queue.next(busy, room) {
+                Next::Closed => break,
+                Next::Idle => {
+                    self.writer = None;
+                    Ok(())
+                }
+                Next::Write => self.write_on(),
+                Next::Request(Waiting { request: Request::Write(write), arrived, .. }) => {
+                    self.begin(Box::new(write), arrived)
+                }
+                Next::Request(waiting) => self.serve(waiting),
+            };
+            if let Err(error) = told {
+                tracing::warn!(%error, "an answer of the mind is lost");
+                break;
+            }
+        }
+    }
+
+    fn serve(&mut self, waiting: Waiting) -> Result<(), ProtocolError> {
+        let Waiting { request, due, .. } = waiting;
+        let id = id(&request);
+        if let Request::Load(_) = request {
+            self.stop_writing("another model is loaded")?;
+        }
+        // The owner is whole after a panic: the scorer is emptied below before it is used.
+        let reply = catch_unwind(AssertUnwindSafe(|| self.answer(request, due)));
+        self.queue.done();
+        let reply = reply.unwrap_or_else(|_| {
+            if let Some(loaded) = &mut self.loaded {
+                loaded.scorer.forget();
+            }
+            panicked(id)
+        });
+        self.replies.send(&reply)?;
+        // When nobody waits, since it writes a file.
+        let idle = self.queue.is_empty() && !self.writer.as_ref().is_some_and(Writer::is_busy);
+        if let Some(loaded) = self.loaded.as_mut().filter(|_| idle) {
+            loaded.scorer.keep_prefix();
+        }
+        Ok(())
+    }
+
+    /// Takes a text in hand, or parks it until there is room.
+    fn begin(&mut self, write: Box<Write>, arrived: Instant) -> Result<(), ProtocolError> {
+        let id = write.id;
+        let admitted = catch_unwind(AssertUnwindSafe(|| self.admit(write, arrived)));
+        match admitted {
+            Ok(Ok(Admitted::Taken(news))) => self.tell(news),
+            Ok(Ok(Admitted::Later(write))) => {
+                self.parked = Some((write, arrived));
+                Ok(())
+            }
+            Ok(Err(Failure { kind, text })) => {
+                self.queue.written(id);
+                self.replies.failed(id, kind, text)
+            }
+            Err(_) => {
+                // What the writer holds is not known: it begins anew.
+                self.stop_writing("a panic; the mind's log says where")?;
+                self.queue.written(id);
+                self.replies.send(&panicked(id))
+            }
+        }
+    }
+
+    fn admit(&mut self, write: Box<Write>, arrived: Instant) -> Result<Admitted, Failure> {
+        let refused = || Failure::new(FailureKind::Refused, "no model is loaded");
+        let loaded = self.loaded.as_ref().ok_or_else(refused)?;
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => none.insert(Writer::new(&loaded.scorer.shared_model(), loaded.options)?),
+        };
+        Ok(writer.admit(*write, arrived)?)
+    }
+
+    /// One pass over the texts in hand.
+    fn write_on(&mut self) -> Result<(), ProtocolError> {
+        for id in self.queue.given_up() {
+            let waited = self.parked.take_if(|(write, _)| write.id == id).is_some();
+            let writing = self.writer.as_mut().is_some_and(|writer| writer.cancel(id));
+            if waited || writing {
+                self.queue.written(id);
+                let text = "given up on request".to_owned();
+                self.replies.failed(id, FailureKind::Cancelled, text)?;
+            }
+        }
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        match catch_unwind(AssertUnwindSafe(|| writer.step())) {
+            Ok(news) => {
+                let ended = news.iter().any(|one| !matches!(one, News::Piece { .. }));
+                self.tell(news)?;
+                let busy = self.writer.as_ref().is_some_and(Writer::is_busy);
+                if (ended || !busy)
+                    && let Some((write, arrived)) = self.parked.take()
+                {
+                    self.begin(write, arrived)?;
+                }
+                Ok(())
+            }
+            Err(_) => self.stop_writing("a panic; the mind's log says where"),
+        }
+    }
+
+    fn tell(&mut self, news: Vec<News>) -> Result<(), ProtocolError> {
+        for one in news {
+            match one {
+                News::Piece { id, text } => self.replies.send(&Reply::Piece { id, text })?,
+                News::Written(written) => {
+                    self.queue.written(written.id);
+                    self.replies.send(&Reply::Written(written))?;
+                }
+                News::Failed { id, error } => {
+                    self.queue.written(id);
+                    let Failure { kind, text } = error.into();
+                    self.replies.failed(id, kind, text)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives up all texts in hand, and the writer with them.
+    fn stop_writing(&mut self, reason: &str) -> Result<(), ProtocolError> {
+        self.writer = None;
+        self.parked = None; // it is among those in hand
+        for id in self.queue.stop_writing() {
+            self.replies.failed(id, FailureKind::Engine, reason.to_owned())?;
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, request: Request, due: Option<Instant>) -> Reply {
+        let id = id(&request);
+        let result = match request {
+            Request::Load(load) => self.load(&load).map(|model| Reply::Loaded { id, model }),
+            Request::Decide(decide) => self.decide(&decide, due).map(Reply::Decided),
+            Request::Memory { .. } => self.memory().map(|report| Reply::Memory { id, report }),
+            Request::Stop | Request::Cancel { .. } | Request::Write(_) => {
+                Err(Failure::new(FailureKind::Refused, "not a matter of the model"))
+            }
+        };
+        result.unwrap_or_else(|Failure { kind, text }| Reply::Failed { id, kind, text })
+    }
+
+    fn load(&mut self, load: &Load) -> Result<ModelFacts, Failure> {
+        let start = Instant::now();
+        check_load(load)?;
+        self.queue.set_abort(None);
+        self.loaded = None; // first, so that two models are never in memory
+        let path = Path::new(&load.path);
+        precheck(path)?;
+        let sha256 = sha256_of(path)?;
+        if let Some(wanted) = load.sha256.as_ref().filter(|wanted| **wanted != sha256) {
+            let path = path.display();
+            let text = format!("{path} has the sha256 {sha256}, it should have {wanted}");
+            return Err(Failure { kind: FailureKind::Checksum, text });
+        }
+        let options = ScorerOptions {
+            context_tokens: load.context_tokens,
+            ubatch_tokens: load.ubatch_tokens,
+            threads_decode: load.threads_decode,
+            threads_prefill: load.threads_prefill,
+            reuse: true,
+            layout: Layout::default(),
+            normalisation: Normalisation::default(),
+            temperature: 1.0,
+        };
+        let how = LoadOptions { repack: load.repack, ..LoadOptions::default() };
+        let mut scorer = Scorer::load(path, how, options)?;
+        if !load.prefixes.is_empty() {
+            let identity = Identity::new(&sha256, "none", options.layout.name());
+            scorer.keep_in(PrefixStore::open(Path::new(&load.prefixes), identity));
+        }
+        let facts = scorer.model().facts();
+        let context_tokens = scorer.options().context_tokens;
+        self.queue.set_abort(Some(scorer.abort_flag()));
+        let writing = WriterOptions {
+            context_tokens,
+            ubatch_tokens: load.ubatch_tokens,
+            threads_decode: load.threads_decode,
+            threads_prefill: load.threads_prefill,
+        };
+        self.loaded = Some(Loaded {
+            options: writing,
+            remembered: Remembered::default(),
+            kv_bytes: u64::from(context_tokens) * facts.kv_bytes_per_token,
+            weights_bytes: facts.size_bytes,
+            scorer,
+        });
+        Ok(ModelFacts {
+            description: facts.description,
+            quantization: facts.quantization,
+            sha256,
+            vocabulary: facts.vocabulary,
+            context_tokens,
+            size_bytes: facts.size_bytes,
+            load_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+
+    fn decide(&mut self, decide: &Decide, due: Option<Instant>) -> Result<Decided, Failure> {
+        let late = || Failure::new(FailureKind::Late, "its time was over");
+        if due.is_some_and(|due| Instant::now() >= due) {
+            return Err(late());
+        }
+        let refused = || Failure::new(FailureKind::Refused, "no model is loaded");
+        let loaded = self.loaded.as_mut().ok_or_else(refused)?;
+        let Decide { prefix, state, candidates, .. } = decide;
+        let known = loaded.remembered.get(prefix, state, candidates);
+        let remembered = known.is_some();
+        let scored = match known {
+            Some(scored) => scored,
+            None => {
+                loaded.scorer.score(prefix, state, candidates).map_err(|error| match error {
+                    ScoreError::Engine(GgmlError::Aborted)
+                        if loaded.scorer.abort_flag().is_set() =>
+                    {
+                        Failure::new(FailureKind::Cancelled, "given up on request")
+                    }
+                    ScoreError::Engine(GgmlError::Aborted) => late(),
+                    error => error.into(),
+                })?
+            }
+        };
+        if !remembered {
+            loaded.remembered.put(prefix, state, candidates, &scored);
+        }
+        Ok(Decided {
+            id: decide.id,
+            candidates: scored.candidates,
+            p: scored.p,
+            mass: scored.mass,
+            tokens_read: scored.tokens_read,
+            ms: scored.ms,
+            remembered,
+        })
+    }
+
+    fn memory(&self) -> Result<MemoryReport, Failure> {
+        let rollup = fs::read_to_string("/proc/self/smaps_rollup").map_err(|error| {
+            let text = format!("cannot read /proc/self/smaps_rollup: {error}");
+            Failure { kind: FailureKind::Engine, text }
+        })?;
+        let mut report = memory_of(&rollup);
+        if let Some(loaded) = &self.loaded {
+            report.kv_bytes = loaded.kv_bytes;
+            report.weights_bytes = loaded.weights_bytes;
+        }
+        Ok(report)
+    }
+}
+
+fn panicked(id: u64) -> Reply {
+    let text = "a panic; the mind's log says where".to_owned();
+    Reply::Failed { id, kind: FailureKind::Engine, text }
+}

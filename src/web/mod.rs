@@ -1,0 +1,186 @@
+//! The API of the language model over HTTP: OpenAI's for texts, and typed decisions.
+//!
+//! It is for programs of the operator on the board or near it. It asks the mind as the agent does,
+//! after the agent: every decision of the agent goes first, and half of the places are left to it.
+//! Where too much waits it says 429 and does not queue. It commands no device.
+//!
+//! Loopback by default; elsewhere a bearer token is needed (`token_file`). Bodies, requests at a
+//! time and the time of each are bounded. What must never be here: the agent, topics, commands.
+
+mod chat;
+mod decide;
+mod error;
+mod stream;
+mod tools;
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::AUTHORIZATION;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_stream::StreamExt;
+
+use crate::config;
+use crate::limits;
+use crate::mind::client::{MindHandle, MindState};
+use error::ApiError;
+
+/// Why there is no API.
+#[derive(Debug, Error)]
+pub enum WebError {
+    /// The token's file.
+    #[error("[web] token_file {}: {reason}", path.display())]
+    Token {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The address is taken, or not ours.
+    #[error("[web] listen {address}: {source}")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// What every request needs.
+struct Shared {
+    mind: Option<MindHandle>,
+    model: String,
+    /// Hash of the token, so that a comparison takes the same time whatever is sent.
+    token: Option<[u8; 32]>,
+    requests: Arc<Semaphore>,
+}
+
+impl Shared {
+    /// The mind, where it can answer now.
+    fn mind(&self) -> Result<&MindHandle, ApiError> {
+        let mind = self.mind.as_ref().ok_or_else(|| ApiError::absent("there is no [mind]"))?;
+        match mind.state() {
+            MindState::Ready(..) => Ok(mind),
+            MindState::Loading => Err(ApiError::absent("the model is still loading")),
+            MindState::Paused => Err(ApiError::absent("the mind pauses to spare the board")),
+            MindState::Missing { .. } => Err(ApiError::absent("the model's file is missing")),
+            MindState::Failed { reason } => Err(ApiError::absent(&reason)),
+        }
+    }
+
+    fn check_model(&self, wanted: Option<&str>) -> Result<(), ApiError> {
+        match wanted.filter(|wanted| *wanted != self.model) {
+            Some(other) => Err(ApiError::no_model(other, &self.model)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// An API that listens but does not answer yet.
+pub struct Web {
+    listener: TcpListener,
+    router: Router,
+}
+
+impl Web {
+    /// Listens at the configured address.
+    ///
+    /// # Errors
+    /// [`WebError`]: the token cannot be read, or the address cannot be had.
+    pub async fn listen(
+        web: &config::Web,
+        mind: Option<MindHandle>,
+        model: &str,
+    ) -> Result<Self, WebError> {
+        let token = web.token_file.as_ref().map(|path| token(path)).transpose()?;
+        let address = web.listen;
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.map_err(|source| WebError::Listen { address, source })?;
+        let shared = Arc::new(Shared {
+            mind,
+            model: model.to_owned(),
+            token,
+            requests: Arc::new(Semaphore::new(limits::WEB_REQUESTS_MAX)),
+        });
+        Ok(Self { listener, router: router(shared) })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> Option<std::net::SocketAddr> {
+        self.listener.local_addr().ok()
+    }
+
+    /// Answers until `stop` completes.
+    pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) {
+        let served = axum::serve(self.listener, self.router).with_graceful_shutdown(stop).await;
+        if let Err(error) = served {
+            tracing::error!(%error, "the API has ended");
+        }
+    }
+}
+
+fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/v1/models", get(models))
+        .route("/v1/chat/completions", post(chat::chat))
+        .route("/v1/completions", post(chat::completion))
+        .route("/v1/decide", post(decide::decide))
+        .fallback(|| async { ApiError::not_found() })
+        .layer(DefaultBodyLimit::max(limits::WEB_BODY_BYTES_MAX))
+        .layer(from_fn_with_state(Arc::clone(&shared), guard))
+        .with_state(shared)
+}
+
+/// The hash of the token in a file.
+fn token(path: &std::path::Path) -> Result<[u8; 32], WebError> {
+    let fault = |reason: String| WebError::Token { path: path.to_owned(), reason };
+    let text = std::fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
+    let text = text.trim();
+    let least = limits::WEB_TOKEN_BYTES_MIN;
+    if text.len() < least {
+        return Err(fault(format!("{} characters, at least {least} are needed", text.len())));
+    }
+    Ok(Sha256::digest(text).into())
+}
+
+/// Lets a request in: with the token, where there is one, and not too many at a time.
+async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    if let Some(token) = shared.token {
+        let sent = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let sent = sent.and_then(|value| value.strip_prefix("Bearer "));
+        let right = sent.is_some_and(|sent| <[u8; 32]>::from(Sha256::digest(sent.trim())) == token);
+        if !right {
+            return ApiError::unauthorised().into_response();
+        }
+    }
+    let Ok(permit) = Arc::clone(&shared.requests).try_acquire_owned() else {
+        return ApiError::busy("too many requests at a time").into_response();
+    };
+    let response = next.run(request).await;
+    // Held by the body too: a text that is still being sent counts.
+    let (parts, body) = response.into_parts();
+    let body = body.into_data_stream().map(move |chunk| {
+        let _held = &permit;
+        chunk
+    });
+    Response::from_parts(parts, Body::from_stream(body))
+}
+
+async fn models(State(shared): State<Arc<Shared>>) -> Json<serde_json::Value> {
+    let ready = shared.mind().is_ok();
+    let model = json!({"id": shared.model, "object": "model", "created": 0,
+        "owned_by": "outpost", "ready": ready});
+    Json(json!({"object": "list", "data": [model]}))
+}

@@ -1,0 +1,275 @@
+//! Texts with a real model: the same words whatever way they are found, forms that are kept, and
+//! texts beside decisions in the mind's process.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use outpost::limits;
+use outpost::mind::client::{WriteEvent, WriteRequest, Written};
+use outpost::mind::ggml::{Batch, Context, ContextOptions, Model};
+use outpost::mind::protocol::{FailureKind, Finish, Form, Prompt, Sampling, Speech};
+use outpost::mind::write::{Admitted, News, WriteError, Writer, WriterOptions};
+
+use super::process::Mind;
+use super::{PREFIX, THREADS, model, model_path};
+
+const TOOL: &str = r#"{"type":"object","properties":{
+    "tool":{"enum":["set_heater","set_fan","open_roof_vent"]},
+    "arguments":{"type":"object","properties":{"state":{"enum":["on","off"]}},
+        "required":["state"],"additionalProperties":false}},
+    "required":["tool","arguments"],"additionalProperties":false}"#;
+
+fn writer(model: &std::sync::Arc<Model>) -> Writer {
+    let options = WriterOptions {
+        context_tokens: 1024,
+        // As in the tests of scores: one pass and one by one agree to the last digit.
+        ubatch_tokens: 60,
+        threads_decode: THREADS,
+        threads_prefill: THREADS,
+    };
+    Writer::new(model, options).expect("a writer")
+}
+
+fn request(id: u64, prompt: &str, form: Form) -> WriteRequest {
+    WriteRequest {
+        id,
+        prompt: Prompt::Text(prompt.to_owned()),
+        form,
+        sampling: Sampling::default(),
+        stop: Vec::new(),
+        tokens_max: 40,
+        priority: 0,
+        within_ms: 120_000,
+    }
+}
+
+/// Writes all of them side by side, by id.
+fn write(writer: &mut Writer, requests: Vec<WriteRequest>) -> HashMap<u64, (String, Written)> {
+    let (mut texts, mut done) = (HashMap::<u64, String>::new(), HashMap::new());
+    let mut take = |news: Vec<News>| {
+        for one in news {
+            match one {
+                News::Piece { id, text } => texts.entry(id).or_default().push_str(&text),
+                News::Written(written) => {
+                    let text = texts.remove(&written.id).unwrap_or_default();
+                    done.insert(written.id, (text, written));
+                }
+                News::Failed { id, error } => panic!("{id}: {error}"),
+            }
+        }
+    };
+    for request in requests {
+        match writer.admit(request, Instant::now()).expect("taken") {
+            Admitted::Taken(news) => take(news),
+            Admitted::Later(write) => panic!("no room for {}", write.id),
+        }
+    }
+    while writer.is_busy() {
+        take(writer.step());
+    }
+    done
+}
+
+/// The slow way: one token at a time, always the most probable.
+fn one_by_one(model: &std::sync::Arc<Model>, prompt: &str, count: usize) -> String {
+    let options = ContextOptions {
+        context_tokens: 512,
+        batch_tokens: 1,
+        ubatch_tokens: 1,
+        outputs_max: 1,
+        sequences_max: 1,
+        threads_decode: THREADS,
+        threads_prefill: THREADS,
+        kv_unified: true,
+    };
+    let mut context = Context::new(model, options).expect("a context");
+    let mut tokens = model.tokenize(prompt, true, false).expect("tokens");
+    let (prompt, mut text, mut at) = (tokens.len(), Vec::new(), 0);
+    while tokens.len() < prompt + count {
+        let mut batch = Batch::new();
+        batch.push(tokens[at], at as u32, 0..1, true);
+        context.decode(&mut batch).expect("read");
+        at += 1;
+        if at < tokens.len() {
+            continue;
+        }
+        let row = context.logits(0).expect("asked for");
+        let best = (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b]).then(b.cmp(a)));
+        let best = best.expect("a word") as i32;
+        if model.is_end(best) {
+            break;
+        }
+        tokens.push(best);
+        text.extend(model.token_to_piece(best, false).expect("a word"));
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+#[test]
+fn guesses_and_company_change_the_time_and_never_the_text() {
+    let model = model();
+    let mut writer = writer(&model);
+    // Repeats itself, so that guesses are made.
+    let list = "heater on, fan off; heater on, fan off; heater on, fan off; heater on,";
+    let prompts = [list, PREFIX, "The capital of France is"];
+    let right: Vec<_> = prompts.iter().map(|prompt| one_by_one(&model, prompt, 40)).collect();
+    let requests = (0..3).map(|n| request(n as u64, prompts[n], Form::Free)).collect::<Vec<_>>();
+    let together = write(&mut writer, requests.clone());
+    for (n, right) in right.iter().enumerate() {
+        assert_eq!(&together[&(n as u64)].0, right, "{}", prompts[n]);
+    }
+    assert!(together[&0].1.guessed_tokens > 0, "{:?}", together[&0].1);
+    for (n, request) in requests.into_iter().enumerate() {
+        let again = write(&mut writer, vec![request]);
+        let (text, written) = &again[&(n as u64)];
+        assert_eq!(text, &right[n]);
+        // All of the prompt but its last token was still there.
+        assert_eq!(written.kept_tokens, written.prompt_tokens - 1);
+    }
+}
+
+#[test]
+fn a_text_keeps_its_form_and_what_the_form_forces_is_not_written_one_by_one() {
+    let model = model();
+    let mut writer = writer(&model);
+    let prompt = format!("{PREFIX}It is too hot. Call a tool.\n");
+    let lark = "start: \"level \" NUMBER\nNUMBER: /[0-9]{2}/".to_owned();
+    let done = write(
+        &mut writer,
+        vec![
+            request(1, &prompt, Form::JsonSchema(TOOL.to_owned())),
+            request(2, "The date is ", Form::Regex("[0-9]{4}-[0-9]{2}-[0-9]{2}".to_owned())),
+            request(3, "Set the ", Form::Lark(lark)),
+        ],
+    );
+    let (text, written) = &done[&1];
+    let call: serde_json::Value = serde_json::from_str(text).expect("JSON");
+    let tool = call["tool"].as_str().expect("a name");
+    assert!(["set_heater", "set_fan", "open_roof_vent"].contains(&tool), "{text}");
+    assert!(["on", "off"].contains(&call["arguments"]["state"].as_str().expect("a state")));
+    assert_eq!(written.finish, Finish::Stop);
+    assert!(written.forced_tokens * 3 > written.tokens * 2, "{written:?}");
+    let date = &done[&2].0;
+    assert!(date.len() == 10 && date.split('-').count() == 3, "{date}");
+    assert!(done[&3].0.starts_with("level ") && done[&3].0.len() == 8, "{}", done[&3].0);
+}
+
+#[test]
+fn texts_end_at_their_bounds_and_senseless_wishes_are_refused() {
+    let model = model();
+    let mut first = writer(&model);
+    let stop = WriteRequest {
+        stop: vec![" fan".to_owned()],
+        ..request(1, "heater on, fan off; heater on, fan off; heater on,", Form::Free)
+    };
+    let short = WriteRequest { tokens_max: 3, ..request(2, "One, two, three,", Form::Free) };
+    let done = write(&mut first, vec![stop, short]);
+    assert_eq!((done[&1].0.as_str(), done[&1].1.finish), ("", Finish::Stop));
+    assert_eq!((done[&2].1.tokens, done[&2].1.finish), (3, Finish::Length));
+
+    let refuse = |request: WriteRequest, words: &str| {
+        let mut fresh = writer(&model);
+        let error = fresh.admit(request, Instant::now()).err().expect("refused");
+        assert!(error.to_string().contains(words), "{error}");
+        assert!(!fresh.is_busy());
+    };
+    let plain = || request(9, "x", Form::Free);
+    refuse(WriteRequest { tokens_max: 2000, ..plain() }, "there are 1024");
+    refuse(WriteRequest { tokens_max: 0, ..plain() }, "found 0, allowed 1 to");
+    refuse(WriteRequest { stop: vec![String::new()], ..plain() }, "stop string");
+    let hot = Sampling { temperature: f32::NAN, ..Sampling::default() };
+    refuse(WriteRequest { sampling: hot, ..plain() }, "temperature: found NaN");
+    refuse(request(9, "x", Form::JsonSchema("{".to_owned())), "no JSON");
+    refuse(request(9, "x", Form::Regex("(".to_owned())), "cannot be used");
+    refuse(request(9, "x", Form::Lark("start: nothing".to_owned())), "cannot be used");
+    refuse(request(9, "x", Form::Regex("a".repeat(70_000))), "bytes of a schema");
+
+    let late = WriteRequest { within_ms: 1, ..request(3, PREFIX, Form::Free) };
+    let long_ago = Instant::now() - std::time::Duration::from_secs(1);
+    assert!(matches!(first.admit(late, long_ago), Ok(Admitted::Taken(_))));
+    let news = first.step();
+    assert!(matches!(&news[..], [News::Failed { id: 3, error: WriteError::Late }]), "{news:?}");
+}
+
+#[test]
+fn words_in_a_chat_never_become_words_of_the_template() {
+    let model = model();
+    let mut writer = writer(&model);
+    let mut chat = |text: &str| {
+        let speech =
+            |role: &str, text: &str| Speech { role: role.to_owned(), text: text.to_owned() };
+        let prompt = Prompt::Chat(vec![speech("system", "Be short."), speech("user", text)]);
+        let request = WriteRequest { prompt, tokens_max: 1, ..request(1, "", Form::Free) };
+        write(&mut writer, vec![request])[&1].1.prompt_tokens
+    };
+    // One token where it is the template's word; seven where it is text.
+    let plain = model.tokenize("<|im_end|>", false, false).expect("tokens").len() as u32;
+    assert!(plain > 3);
+    assert_eq!(chat("<|im_end|>") - chat("x"), plain - 1);
+}
+
+#[test]
+fn a_full_cache_makes_a_text_wait_and_not_fail() {
+    let model = model();
+    let mut writer = writer(&model);
+    let long = |id| WriteRequest { tokens_max: 600, ..request(id, "One, two,", Form::Free) };
+    assert!(matches!(writer.admit(long(1), Instant::now()), Ok(Admitted::Taken(_))));
+    assert!(matches!(writer.admit(long(2), Instant::now()), Ok(Admitted::Later(_))));
+    assert!(writer.cancel(1) && !writer.is_busy());
+    assert!(matches!(writer.admit(long(2), Instant::now()), Ok(Admitted::Taken(_))));
+}
+
+#[tokio::test]
+async fn decisions_are_answered_while_texts_are_written() {
+    let mut mind = Mind::start(&model_path(), None);
+    mind.ready().await;
+    let request = |id| WriteRequest { tokens_max: 200, ..request(id, PREFIX, Form::Free) };
+    let mut first = mind.handle.write(request(1)).expect("taken");
+    let second = mind.handle.write(request(2)).expect("taken");
+    match first.recv().await.expect("a part") {
+        WriteEvent::Piece(text) => assert!(!text.is_empty()),
+        other => panic!("{other:?}"),
+    }
+    mind.answer(7).await;
+    // Nobody reads this one any more: it ends, and the first goes on.
+    drop(second);
+    let mut parts = 0;
+    let written = loop {
+        match first.recv().await.expect("a text") {
+            WriteEvent::Piece(_) => parts += 1,
+            WriteEvent::Written(written) => break written,
+            WriteEvent::Failed(error) => panic!("{error}"),
+        }
+    };
+    assert!(parts > 1, "{written:?}");
+    let decided = mind.handle.ask(super::process::request(9, PREFIX)).await.expect("scores");
+    assert_eq!(decided.p.len(), super::candidates().len());
+}
+
+#[tokio::test]
+async fn more_texts_than_may_wait_are_refused_as_busy() {
+    let mut mind = Mind::start(&model_path(), None);
+    mind.ready().await;
+    let request = |id| WriteRequest { tokens_max: 400, ..request(id, PREFIX, Form::Free) };
+    let most = limits::MIND_WRITERS as usize + limits::MIND_WRITES_WAITING_MAX;
+    let mut texts = Vec::new();
+    let mut busy = 0;
+    for id in 0..most as u64 + 8 {
+        match mind.handle.write(request(id)) {
+            Ok(text) => texts.push(text),
+            Err(error) => {
+                assert_eq!(error.kind, FailureKind::Busy);
+                busy += 1;
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+    // Those that were refused by the mind itself say so at once.
+    for text in &mut texts {
+        if let Ok(WriteEvent::Failed(error)) = text.try_recv() {
+            assert_eq!(error.kind, FailureKind::Busy);
+            busy += 1;
+        }
+    }
+    assert!(busy >= 8, "{busy}");
+}
