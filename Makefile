@@ -7,7 +7,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 PROFILE = release
 
 .PHONY: help setup demo test check lint audit size sim crash damage hostile line backlog \
-	bench bench-mind cross kernels test-arm \
+	bench bench-mind bench-write cross kernels test-arm \
 	package test-package clean
 
 help: ## Lists these commands
@@ -79,6 +79,11 @@ bench: setup ## Runs the benchmarks
 
 bench-mind: setup ## Decisions against llama-server: SERVER=its program CASES=file [MODEL=file]
 	@benches/mind.py --outpost $(TARGET)/release/outpost --server "$(SERVER)" --cases "$(CASES)" \
+		--model "$(or $(MODEL),$$($(TARGET)/release/outpost model info --json $(MIND_MODEL) | \
+		sed -n 's/.*"path": *"\([^"]*\)".*/\1/p'))"
+
+bench-write: setup ## Tool calls and eight clients against llama-server; as bench-mind
+	@benches/write.py --outpost $(TARGET)/release/outpost --server "$(SERVER)" --cases "$(CASES)" \
 		--model "$(or $(MODEL),$$($(TARGET)/release/outpost model info --json $(MIND_MODEL) | \
 		sed -n 's/.*"path": *"\([^"]*\)".*/\1/p'))"
 

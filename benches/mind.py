@@ -8,6 +8,9 @@ so that what else the machine does meets both. Times are taken here, from the li
 to the answer. Both start with empty caches in each round and use the same file and threads; the
 server keeps its prompt cache on, and is asked by /v1/chat/completions with a schema whose enum are
 the candidates (`json`), or with that of a tool call (`tool`). Remembered decisions are off.
+Beside the time there is the processor's time of each answer, of all threads of the program: on a
+machine that does other work too it is the figure that stays, with one thread, since the library's
+threads wait for each other by spinning.
 Prints a line for each round and one with medians and ratios last; JSON lines, all of them.
 """
 import argparse
@@ -36,6 +39,18 @@ def arguments():
     parser.add_argument("--limit", type=int, default=0, help="only so many cases; 0: all")
     parser.add_argument("--modes", default="json,tool")
     return parser.parse_args()
+
+
+def processor_ms(process):
+    """What the threads of a program have run so far; those that have ended are not in it."""
+    folder, total = f"/proc/{process.pid}/task", 0
+    for thread in os.listdir(folder):
+        try:
+            with open(f"{folder}/{thread}/schedstat", encoding="utf-8") as file:
+                total += int(file.read().split()[0])
+        except FileNotFoundError:
+            pass
+    return total / 1e6
 
 
 class Outpost:
@@ -137,6 +152,7 @@ def one_round(args, cases, modes):
         parties = {"outpost": Outpost(args, folder)}
         parties.update((mode, Server(args, mode)) for mode in modes)
         ms = {name: [] for name in parties}
+        cpu = {name: [] for name in parties}
         right = dict.fromkeys(parties, 0)
         try:
             for turn, (_, group) in enumerate(itertools.groupby(cases, lambda c: c["prefix"])):
@@ -145,19 +161,24 @@ def one_round(args, cases, modes):
                 order = order[turn % len(order):] + order[:turn % len(order)]
                 for name in order:
                     for case in group:
+                        before = processor_ms(parties[name].process)
                         took, chosen = parties[name].ask(case)
+                        cpu[name].append(processor_ms(parties[name].process) - before)
                         ms[name].append(took)
                         right[name] += chosen == case.get("want")
         finally:
             for party in parties.values():
                 party.end()
-    found = {name: dict(figures(ms[name]), accuracy=round(right[name] / len(cases), 3))
-             for name in parties}
+    found = {name: dict(figures(ms[name]), accuracy=round(right[name] / len(cases), 3),
+                        processor=figures(cpu[name])) for name in parties}
     ours = found["outpost"]
     ratios = {}
     for mode in modes:
         ratios[f"median_of_{mode}"] = round(ours["median"] / found[mode]["median"], 3)
         ratios[f"p90_of_{mode}"] = round(ours["p90"] / found[mode]["p90"], 3)
+        for figure in ("median", "p90"):
+            ratio = ours["processor"][figure] / found[mode]["processor"][figure]
+            ratios[f"processor_{figure}_of_{mode}"] = round(ratio, 3)
     return found, ratios
 
 

@@ -44,6 +44,7 @@ list_missing() {
     command -v python3 >/dev/null || need python3
     has_pip || need python3-venv
     if [ "$1" != release ]; then
+        python3 -c 'import ensurepip' 2>/dev/null || need python3-venv
         [ -x /usr/sbin/mosquitto ] || command -v mosquitto >/dev/null || need mosquitto
     fi
 }
@@ -95,6 +96,16 @@ build_and_pull() {
     "${CARGO_TARGET_DIR:-target}/$folder/outpost" model pull
 }
 
+# OpenAI's Python client, which the tests ask the API with, in an environment of its own.
+install_clients() {
+    local list="tests/api/requirements.txt" folder="${CARGO_TARGET_DIR:-target}/clients"
+    cmp -s "$list" "$folder/requirements.txt" && return 0
+    say "installing the API's clients for the tests"
+    python3 -m venv "$folder"
+    "$folder/bin/pip" install --quiet --disable-pip-version-check -r "$list"
+    cp "$list" "$folder/requirements.txt"
+}
+
 case "${1:-}" in
     release | dev | packages) ;;
     *) fail "usage: cross/setup.sh release|dev|packages" ;;
@@ -105,5 +116,8 @@ install_missing
 check_rust
 case "$1" in
     release) build_and_pull release --release ;;
-    dev) build_and_pull debug ;;
+    dev)
+        build_and_pull debug
+        install_clients
+        ;;
 esac

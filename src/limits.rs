@@ -1,5 +1,8 @@
 //! Every bound of the house: number, unit in the name, reason, and what happens at the bound.
-//! Nothing else lives here, and no other file has a bound of its own.
+//! Nothing else lives here and in `limits/`, and no other file has a bound of its own.
+
+mod mind;
+pub use mind::*;
 
 mod uplink;
 
@@ -331,136 +334,6 @@ pub const SERIAL_UNKNOWN_SAID_MAX: usize = 8;
 
 const _: () = assert!(SERIAL_BACKOFF_MS_MIN < SERIAL_BACKOFF_MS_MAX);
 const _: () = assert!(2 * SERIAL_BACKOFF_MS_MAX <= SERIAL_STABLE_MS);
-
-// ---- mind ----
-
-/// Largest frame between the agent and the mind's process, in bytes, its length word not counted.
-/// 256 KiB holds the longest prompt that fits [`MIND_CONTEXT_TOKENS_MAX`] at 8 bytes a token.
-/// A longer request is refused; a longer length word means that the peer is not ours: it is left.
-pub const MIND_FRAME_BYTES_MAX: u32 = 256 * 1024;
-/// Least context of the mind, in tokens: a prefix, a state and eight candidates, all of them short.
-/// A request to load with less is refused.
-pub const MIND_CONTEXT_TOKENS_MIN: u32 = 256;
-/// Largest context of the mind, in tokens: 32,768 of SmolLM2-135M are 740 MB of key-value cache.
-/// A request to load with more is refused.
-pub const MIND_CONTEXT_TOKENS_MAX: u32 = 32_768;
-/// Largest batch that the processor works on at once, in tokens. At 64 the activations of a
-/// 49,152-word vocabulary cost 12 MB; 512 would cost 100 MB and save a few per cent of reading.
-pub const MIND_UBATCH_TOKENS_MAX: u32 = 512;
-/// Most rows of scores that one call keeps, each vocabulary * 4 bytes: 32 of them are 6 MB. A
-/// decision that needs more takes several calls.
-pub const MIND_OUTPUTS_MAX: u32 = 32;
-/// Sequences of the mind's context: candidates that are read side by side. Sixteen hold twice
-/// [`CANDIDATES_MAX`]; more candidates are scored in rounds.
-pub const MIND_SEQUENCES: u32 = 16;
-/// Most candidates of one request to the mind; more are refused.
-pub const MIND_CANDIDATES_MAX: usize = 256;
-/// Most tokens of one candidate; a longer one is refused. A candidate is a line of words, and the
-/// tree of them is walked by recursion.
-pub const MIND_CANDIDATE_TOKENS_MAX: usize = 256;
-/// Shortest prefix that is kept on disk, in tokens: shorter ones are read as fast as they are
-/// loaded.
-pub const MIND_PREFIX_KEPT_TOKENS_MIN: usize = 64;
-/// A kept prefix is loaded where it saves the reading of so many tokens; 32 take a processor of
-/// 300 tokens/s a tenth of a second, and loading a megabyte takes less.
-pub const MIND_PREFIX_GAIN_TOKENS: usize = 32;
-/// Bytes of all kept prefixes together: 7 of 400 tokens of the default model (22.5 KB a token).
-/// The one that was used longest ago goes.
-pub const MIND_PREFIX_BYTES_MAX: u64 = 64 << 20;
-/// Most files of kept prefixes, so that opening the store stays short. As above.
-pub const MIND_PREFIX_FILES_MAX: usize = 64;
-/// Most decisions that are remembered, each some 200 bytes. The oldest is forgotten.
-pub const MIND_REMEMBERED_MAX: usize = 1024;
-/// Most threads that the mind may ask for, each of them a stack and a core; more are refused.
-pub const MIND_THREADS_MAX: u16 = 64;
-/// Most decisions that wait for the mind or are being scored; a further one is refused at once,
-/// since it would be older than its deadline when its turn came.
-pub const MIND_QUEUE_MAX: usize = 8;
-/// Priority of the agent's own decisions, of 255: before an operator's questions, below an alarm's.
-pub const MIND_PRIORITY_DECISION: u8 = 128;
-/// Longest load of a model, in milliseconds: 5 minutes, for 2 GB from a slow card with its
-/// checksum. The process is ended then, and started again after the back-off.
-pub const MIND_LOAD_MS_MAX: u64 = 300_000;
-/// Longest silence while a decision is in flight, in milliseconds: 60 s, far beyond any deadline.
-/// The process is ended then as stuck.
-pub const MIND_ANSWER_MS_MAX: u64 = 60_000;
-/// How long the process may take to end after its socket was closed, in milliseconds; then it is
-/// killed.
-pub const MIND_END_MS_MAX: u64 = 500;
-/// First pause before the process is started again, in milliseconds; doubles with each failure.
-pub const MIND_RESTART_MS_MIN: u64 = 250;
-/// Longest pause before the process is started again, in milliseconds: one try in 30 s costs a
-/// board little, and a person sees the state meanwhile.
-pub const MIND_RESTART_MS_MAX: u64 = 30_000;
-/// A process that served this long was sound: the pause begins at its least again.
-pub const MIND_SOUND_MS: u64 = 60_000;
-/// Time between two looks at a model file that is missing or was refused, in milliseconds. It is
-/// one `stat`.
-pub const MIND_FILE_LOOK_MS: u64 = 2_000;
-
-/// Texts that the mind writes side by side, each a sequence of the writer's cache; more wait.
-pub const MIND_WRITERS: u32 = 8;
-/// Most texts that wait to be written; a further one is refused, which the API says as 429.
-pub const MIND_WRITES_WAITING_MAX: usize = 16;
-/// Most tokens of one written text. More are refused.
-pub const MIND_WRITE_TOKENS_MAX: u32 = 4096;
-/// Longest time for one text, in milliseconds: 10 minutes, a long answer on a slow board. Longer
-/// wishes are refused.
-pub const MIND_WRITE_MS_MAX: u32 = 600_000;
-/// Most strings that end a text, and bytes of each; more are refused. OpenAI's clients have 4.
-pub const MIND_STOPS_MAX: usize = 8;
-/// See [`MIND_STOPS_MAX`].
-pub const MIND_STOP_BYTES_MAX: usize = 256;
-/// Bytes of a grammar or schema; a longer one is refused. Tools of a house are some 10 KB.
-pub const MIND_GRAMMAR_BYTES_MAX: usize = 64 * 1024;
-/// Symbols of a grammar after it was compiled, some 20 bytes each; a larger one is refused.
-pub const GRAMMAR_SYMBOLS_MAX: usize = 100_000;
-/// States of a grammar's lexer, 1 to 2 KB each: 50 MB at most; a text that needs more fails.
-pub const GRAMMAR_STATES_MAX: usize = 32_768;
-/// Most messages of a chat; more are refused.
-pub const MIND_MESSAGES_MAX: usize = 256;
-/// Most tokens that are guessed and checked in one pass. Reading one beside another costs a
-/// seventh of writing it, so that one right guess of six pays.
-pub const MIND_DRAFT_TOKENS_MAX: usize = 6;
-/// Most words that a draw is made from: those beyond have less than a thousandth together.
-pub const MIND_DRAW_FROM_MAX: usize = 256;
-/// The writer's cache and scratch memory are given back after so long without a text, in
-/// milliseconds: a minute, since a person who asks once asks again.
-pub const MIND_WRITER_IDLE_MS: u64 = 60_000;
-/// Priority of a text among those that wait; every decision goes before it.
-pub const MIND_PRIORITY_WRITE: u8 = 0;
-
-const _: () = assert!(MIND_WRITERS <= MIND_OUTPUTS_MAX);
-const _: () = assert!(MIND_OUTPUTS_MAX as usize >= CANDIDATES_MAX);
-const _: () = assert!(MIND_SEQUENCES as usize >= CANDIDATES_MAX);
-const _: () = assert!(MIND_FRAME_BYTES_MAX >= MIND_CONTEXT_TOKENS_MAX * 8);
-const _: () = assert!(MIND_RESTART_MS_MIN < MIND_RESTART_MS_MAX);
-
-// ---- web ----
-
-/// Bytes of a request's body: a chat that fills [`MIND_CONTEXT_TOKENS_MAX`] fits the mind's frame
-/// too. A larger one is refused as 413.
-pub const WEB_BODY_BYTES_MAX: usize = MIND_FRAME_BYTES_MAX as usize;
-/// Most requests at a time, those that wait for the mind included; more are refused as 429.
-pub const WEB_REQUESTS_MAX: usize = 32;
-/// Events of a stream that wait for who reads; then the text waits in the mind's channel.
-pub const WEB_EVENTS_MAX: usize = 16;
-/// Least characters of a token: shorter ones can be guessed. A shorter one is refused.
-pub const WEB_TOKEN_BYTES_MIN: usize = 16;
-/// Most tools of a request; more are refused. Each is read with the prompt.
-pub const WEB_TOOLS_MAX: usize = 64;
-/// Longest time for a text, in milliseconds: 5 minutes, half of the mind's own bound.
-pub const WEB_WRITE_MS_MAX: u32 = 300_000;
-/// Longest time for a decision, in milliseconds: 30 s, half of what counts as stuck.
-pub const WEB_DECIDE_MS_MAX: u32 = 30_000;
-/// Tokens of a text whose request names no bound; its end is then `length`.
-pub const WEB_TOKENS_DEFAULT: u32 = 512;
-/// Priority of the API's decisions: after the agent's own.
-pub const MIND_PRIORITY_API: u8 = 64;
-
-const _: () = assert!(WEB_WRITE_MS_MAX <= MIND_WRITE_MS_MAX);
-const _: () = assert!(MIND_PRIORITY_API < MIND_PRIORITY_DECISION);
-const _: () = assert!(WEB_TOKENS_DEFAULT < MIND_CONTEXT_TOKENS);
 
 // ---- models ----
 

@@ -2,8 +2,8 @@
 
 mod bench;
 mod bench_journal;
-mod bench_uplink;
 mod bench_mind;
+mod bench_uplink;
 mod board;
 mod check;
 mod decide;

@@ -5,7 +5,7 @@
 //! itself first in line for the out-of-memory killer. Its stdin is one end of a Unix socket pair,
 //! used both ways; when that closes, whoever started it is gone and it ends.
 //!
-//! Two threads: this one reads requests and notices the end, the other ([`owner`]) owns the model.
+//! Two threads: this one reads requests and notices the end, the other (`owner`) owns the model.
 //! What must never be here: MQTT, the journal, decisions about the place.
 
 use std::fs::{File, OpenOptions};

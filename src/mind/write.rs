@@ -1,9 +1,9 @@
 //! Writes texts, for people and for the API: several side by side, token by token.
 //!
 //! A decision never comes here. A text may be bound by a JSON schema, a regular expression or a
-//! Lark grammar ([`grammar`]): tokens that such a form leaves no choice for are read together with
+//! Lark grammar (`grammar`): tokens that such a form leaves no choice for are read together with
 //! the next ones, not written one by one. Words that followed the same words before are guessed
-//! ([`draft`]) and checked in the same pass. All of it changes the time, never the text.
+//! (`draft`) and checked in the same pass. All of it changes the time, never the text.
 //!
 //! The writer has a context of its own, so that a long text takes nothing of the decisions' cache.
 //! [`Writer::step`] does one pass over all texts in hand and returns; whoever owns it looks for

@@ -14,6 +14,51 @@ const WIDTH: u64 = 64;
 const LAYERS: u64 = 2;
 const FEED_FORWARD: u64 = 128;
 const WORDS: u64 = 261;
+/// Numbers at which something ends: of layers, heads, words, types, and of their registers.
+const NUMBERS: [u32; 24] = [
+    0,
+    1,
+    2,
+    3,
+    5,
+    8,
+    15,
+    17,
+    31,
+    63,
+    64,
+    65,
+    100,
+    128,
+    255,
+    256,
+    257,
+    260,
+    261,
+    262,
+    65_536,
+    0x7fff_ffff,
+    0x8000_0000,
+    u32::MAX,
+];
+/// Words that stand in such files somewhere.
+const TEXTS: [&str; 15] = [
+    "",
+    "llama",
+    "yarn",
+    "longrope",
+    "none",
+    "bert",
+    "t5",
+    "rwkv",
+    "plamo2",
+    "llama-bpe",
+    "qwen2",
+    "gemma",
+    "spm",
+    "\u{1}",
+    "a very long word of no meaning",
+];
 /// (type, values of a block, bytes of a block) of the tensors that are written.
 const KINDS: [(u32, u64, u64); 3] = [(0, 1, 4), (2, 32, 18), (8, 32, 34)];
 
@@ -39,6 +84,17 @@ struct Tensor {
     /// Added to where it lies.
     moved: u64,
     bytes: u64,
+}
+
+impl Tensor {
+    /// Room for what it says, so that the file is not merely cut off. Not for absurd sizes: the
+    /// test itself would need the memory.
+    fn make_room(&mut self) {
+        let values = self.shape.iter().fold(1_u64, |all, side| all.saturating_mul(*side));
+        if values < 1 << 18 {
+            self.bytes = self.bytes.max(values * 8);
+        }
+    }
 }
 
 fn text(value: &str) -> Vec<u8> {
@@ -78,78 +134,85 @@ fn byte_words() -> Vec<String> {
         .collect()
 }
 
+/// The keys of a small model with nothing wrong.
+fn keys() -> Vec<(String, Vec<u8>)> {
+    let mut words = byte_words();
+    words.extend(["<s>", "</s>", "ab", "on", "fan"].map(str::to_owned));
+    assert_eq!(words.len() as u64, WORDS);
+    let types: Vec<u8> = (0..WORDS as i32)
+        .flat_map(|word| if word == 256 || word == 257 { 3 } else { 1_i32 }.to_le_bytes())
+        .collect();
+    let keys = [
+        ("general.architecture", of_text("llama")),
+        ("general.name", of_text("small")),
+        ("general.file_type", of_u32(2)),
+        ("llama.block_count", of_u32(LAYERS as u32)),
+        ("llama.context_length", of_u32(512)),
+        ("llama.embedding_length", of_u32(WIDTH as u32)),
+        ("llama.feed_forward_length", of_u32(FEED_FORWARD as u32)),
+        ("llama.attention.head_count", of_u32(4)),
+        ("llama.attention.head_count_kv", of_u32(2)),
+        ("llama.attention.key_length", of_u32(16)),
+        ("llama.attention.value_length", of_u32(16)),
+        ("llama.attention.layer_norm_rms_epsilon", of_f32(1e-5)),
+        ("llama.rope.dimension_count", of_u32(16)),
+        ("llama.rope.freq_base", of_f32(10_000.0)),
+        ("llama.rope.scaling.type", of_text("linear")),
+        ("llama.rope.scaling.factor", of_f32(1.0)),
+        ("llama.vocab_size", of_u32(WORDS as u32)),
+        ("llama.expert_count", of_u32(0)),
+        ("tokenizer.ggml.model", of_text("gpt2")),
+        ("tokenizer.ggml.pre", of_text("default")),
+        ("tokenizer.ggml.bos_token_id", of_u32(256)),
+        ("tokenizer.ggml.eos_token_id", of_u32(257)),
+        ("tokenizer.ggml.unknown_token_id", of_u32(0)),
+        ("tokenizer.ggml.padding_token_id", of_u32(257)),
+        ("tokenizer.ggml.tokens", list(TEXT, WORDS, words.iter().flat_map(|w| text(w)).collect())),
+        ("tokenizer.ggml.token_type", list(I32, WORDS, types)),
+        (
+            "tokenizer.ggml.merges",
+            list(TEXT, 3, ["a b", "o n", "f a"].iter().flat_map(|m| text(m)).collect()),
+        ),
+        ("tokenizer.ggml.add_bos_token", vec![7, 0, 0, 0, 1]),
+        ("tokenizer.chat_template", of_text("{% for m in messages %}<|im_start|>{% endfor %}")),
+    ];
+    keys.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// Its tensors: name, shape, type.
+fn tensors() -> Vec<(String, Vec<u64>, u32)> {
+    let mut tensors = vec![
+        ("token_embd.weight".to_owned(), vec![WIDTH, WORDS], 8),
+        ("output_norm.weight".to_owned(), vec![WIDTH], 0),
+    ];
+    for layer in 0..LAYERS {
+        for (part, shape, kind) in [
+            ("attn_norm", vec![WIDTH], 0),
+            ("attn_q", vec![WIDTH, WIDTH], 2),
+            ("attn_k", vec![WIDTH, WIDTH / 2], 2),
+            ("attn_v", vec![WIDTH, WIDTH / 2], 8),
+            ("attn_output", vec![WIDTH, WIDTH], 2),
+            ("ffn_norm", vec![WIDTH], 0),
+            ("ffn_gate", vec![WIDTH, FEED_FORWARD], 2),
+            ("ffn_up", vec![WIDTH, FEED_FORWARD], 2),
+            ("ffn_down", vec![FEED_FORWARD, WIDTH], 0),
+        ] {
+            tensors.push((format!("blk.{layer}.{part}.weight"), shape, kind));
+        }
+    }
+    tensors
+}
+
 impl File {
     /// With nothing wrong.
     pub fn right() -> Self {
-        let mut words = byte_words();
-        words.extend(["<s>", "</s>", "ab", "on", "fan"].map(str::to_owned));
-        assert_eq!(words.len() as u64, WORDS);
-        let types: Vec<u8> = (0..WORDS as i32)
-            .flat_map(|word| if word == 256 || word == 257 { 3 } else { 1_i32 }.to_le_bytes())
-            .collect();
-        let keys = [
-            ("general.architecture", of_text("llama")),
-            ("general.name", of_text("small")),
-            ("general.file_type", of_u32(2)),
-            ("llama.block_count", of_u32(LAYERS as u32)),
-            ("llama.context_length", of_u32(512)),
-            ("llama.embedding_length", of_u32(WIDTH as u32)),
-            ("llama.feed_forward_length", of_u32(FEED_FORWARD as u32)),
-            ("llama.attention.head_count", of_u32(4)),
-            ("llama.attention.head_count_kv", of_u32(2)),
-            ("llama.attention.key_length", of_u32(16)),
-            ("llama.attention.value_length", of_u32(16)),
-            ("llama.attention.layer_norm_rms_epsilon", of_f32(1e-5)),
-            ("llama.rope.dimension_count", of_u32(16)),
-            ("llama.rope.freq_base", of_f32(10_000.0)),
-            ("llama.rope.scaling.type", of_text("linear")),
-            ("llama.rope.scaling.factor", of_f32(1.0)),
-            ("llama.vocab_size", of_u32(WORDS as u32)),
-            ("llama.expert_count", of_u32(0)),
-            ("tokenizer.ggml.model", of_text("gpt2")),
-            ("tokenizer.ggml.pre", of_text("default")),
-            ("tokenizer.ggml.bos_token_id", of_u32(256)),
-            ("tokenizer.ggml.eos_token_id", of_u32(257)),
-            ("tokenizer.ggml.unknown_token_id", of_u32(0)),
-            ("tokenizer.ggml.padding_token_id", of_u32(257)),
-            (
-                "tokenizer.ggml.tokens",
-                list(TEXT, WORDS, words.iter().flat_map(|w| text(w)).collect()),
-            ),
-            ("tokenizer.ggml.token_type", list(I32, WORDS, types)),
-            (
-                "tokenizer.ggml.merges",
-                list(TEXT, 3, ["a b", "o n", "f a"].iter().flat_map(|m| text(m)).collect()),
-            ),
-            ("tokenizer.ggml.add_bos_token", vec![7, 0, 0, 0, 1]),
-            ("tokenizer.chat_template", of_text("{% for m in messages %}<|im_start|>{% endfor %}")),
-        ];
-        let mut tensors = vec![
-            ("token_embd.weight".to_owned(), vec![WIDTH, WORDS], 8),
-            ("output_norm.weight".to_owned(), vec![WIDTH], 0),
-        ];
-        for layer in 0..LAYERS {
-            for (part, shape, kind) in [
-                ("attn_norm", vec![WIDTH], 0),
-                ("attn_q", vec![WIDTH, WIDTH], 2),
-                ("attn_k", vec![WIDTH, WIDTH / 2], 2),
-                ("attn_v", vec![WIDTH, WIDTH / 2], 8),
-                ("attn_output", vec![WIDTH, WIDTH], 2),
-                ("ffn_norm", vec![WIDTH], 0),
-                ("ffn_gate", vec![WIDTH, FEED_FORWARD], 2),
-                ("ffn_up", vec![WIDTH, FEED_FORWARD], 2),
-                ("ffn_down", vec![FEED_FORWARD, WIDTH], 0),
-            ] {
-                tensors.push((format!("blk.{layer}.{part}.weight"), shape, kind));
-            }
-        }
-        let tensors = tensors.into_iter().map(|(name, shape, kind)| {
+        let tensors = tensors().into_iter().map(|(name, shape, kind)| {
             let (_, values, bytes) = KINDS.iter().find(|one| one.0 == kind).unwrap();
             let bytes = shape.iter().product::<u64>() / values * bytes;
             Tensor { name, shape, kind, moved: 0, bytes }
         });
         Self {
-            keys: keys.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+            keys: keys(),
             tensors: tensors.collect(),
             seed: 1,
             noise: false,
@@ -211,57 +274,10 @@ impl File {
     fn change_key(&mut self, random: &mut StdRng) -> String {
         let at = random.random_range(0..self.keys.len());
         let (key, value) = &mut self.keys[at];
-        let numbers = [
-            0,
-            1,
-            2,
-            3,
-            5,
-            7,
-            8,
-            15,
-            17,
-            31,
-            63,
-            64,
-            65,
-            100,
-            128,
-            129,
-            255,
-            256,
-            257,
-            260,
-            261,
-            262,
-            1000,
-            65_535,
-            65_536,
-            0x7fff_ffff,
-            0x8000_0000,
-            u32::MAX,
-        ];
-        let number = *numbers.choose(random).unwrap();
+        let number = *NUMBERS.choose(random).unwrap();
         let floats = [0.0, -1.0, 1e-30, 1e30, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0];
         let float = *floats.choose(random).unwrap();
-        let texts = [
-            "",
-            "llama",
-            "yarn",
-            "longrope",
-            "none",
-            "bert",
-            "t5",
-            "rwkv",
-            "plamo2",
-            "llama-bpe",
-            "qwen2",
-            "gemma",
-            "spm",
-            "\u{1}",
-            "a very long word of no meaning",
-        ];
-        let word = *texts.choose(random).unwrap();
+        let word = *TEXTS.choose(random).unwrap();
         let as_it_is = u32::from_le_bytes(value[..4].try_into().unwrap());
         *value = match (random.random_range(0..10), as_it_is) {
             (0, _) => of_text(word),
@@ -319,11 +335,7 @@ impl File {
                 tensor.shape[side] = *lengths.choose(random).unwrap();
             }
         }
-        // Room for what it says, so that the file is not merely cut off, where that can be.
-        let values = tensor.shape.iter().fold(1_u64, |all, side| all.saturating_mul(*side));
-        if values < 1 << 20 {
-            tensor.bytes = tensor.bytes.max(values * 4);
-        }
+        tensor.make_room();
         format!("tensor {} as {:?}", tensor.name, tensor.shape)
     }
 
@@ -331,7 +343,7 @@ impl File {
         let at = random.random_range(0..self.tensors.len());
         let tensor = &mut self.tensors[at];
         tensor.kind = random.random_range(0..45);
-        tensor.bytes = tensor.bytes.max(tensor.shape.iter().product::<u64>() * 8);
+        tensor.make_room();
         format!("tensor {} of type {}", tensor.name, tensor.kind)
     }
 

@@ -97,8 +97,11 @@ pub(super) fn facts(header: Header, file_bytes: u64) -> Result<GgufFacts, Fault>
     let embedding_length = keys.needed("embedding_length", 1, limits::MODEL_LENGTH_MAX)?;
     let context_length = keys.needed("context_length", 1, limits::MODEL_LENGTH_MAX)?;
     let kv_bytes_per_token = attention(&keys, layers, embedding_length)?;
+    keyless_layers(&keys, layers, &header.tensors)?;
     experts(&keys, layers)?;
     rope(&keys)?;
+    norms(&keys)?;
+    weights(&header.tensors)?;
     let vocabulary = vocabulary(&keys)?;
     embedding_shape(&header.tensors, embedding_length, vocabulary)?;
     every_layer_has_tensors(&header.tensors, layers)?;
@@ -248,6 +251,48 @@ fn rope(keys: &Keys<'_>) -> Result<(), Fault> {
         }
         _ => Ok(()),
     }
+}
+
+/// `GGML_ASSERT(eps >= 0.0f)` of the norms, which no number that is none passes.
+fn norms(keys: &Keys<'_>) -> Result<(), Fault> {
+    for suffix in ["layer_norm_rms_epsilon", "layer_norm_epsilon", "group_norm_epsilon"] {
+        let key = format!("{}.attention.{suffix}", keys.architecture);
+        match keys.keys.get(&key) {
+            Some(Value::Float(found)) if !(0.0..=1.0).contains(found) => {
+                return Err(Keys::corrupt(&key, found, "a number from 0 to 1"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whole numbers and doubles have no kernels: ggml ends the process, or reads from nowhere.
+fn weights(tensors: &[Tensor]) -> Result<(), Fault> {
+    let Some(tensor) = tensors.iter().find(|tensor| !tensor.kind.is_weight()) else {
+        return Ok(());
+    };
+    Err(Fault::Unsupported {
+        place: format!("tensor {}", tensor.name),
+        found: format!("of type {}", tensor.kind),
+        allowed: "floats of 16 or 32 bits, or a quantised type".into(),
+    })
+}
+
+/// A layer without keys has no queries either: the graph would multiply what does not fit
+/// (`GGML_ASSERT(a->ne[0] == b->ne[0])`).
+fn keyless_layers(keys: &Keys<'_>, layers: u64, tensors: &[Tensor]) -> Result<(), Fault> {
+    let suffix = "attention.head_count_kv";
+    let heads = keys.per_layer(suffix, layers, limits::MODEL_HEADS_MAX)?.unwrap_or_default();
+    for (layer, _) in heads.iter().enumerate().filter(|(_, heads)| **heads == 0) {
+        let name = format!("blk.{layer}.attn_q.weight");
+        if tensors.iter().any(|tensor| tensor.name == name) {
+            let key = format!("{}.{suffix}", keys.architecture);
+            let found = format!("0 in layer {layer}, which has the tensor {name}");
+            return Err(Keys::corrupt(&key, found, "1 or more"));
+        }
+    }
+    Ok(())
 }
 
 /// Tokens, and that everything which is kept for each token has their number.

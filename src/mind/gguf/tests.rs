@@ -30,6 +30,10 @@ pub(crate) fn number(value: u32) -> Vec<u8> {
     [4_u32.to_le_bytes(), value.to_le_bytes()].concat()
 }
 
+fn float(value: f32) -> Vec<u8> {
+    [6_u32.to_le_bytes(), value.to_le_bytes()].concat()
+}
+
 fn array(element: u32, count: u64, content: &[u8]) -> Vec<u8> {
     let mut bytes = 9_u32.to_le_bytes().to_vec();
     bytes.extend(element.to_le_bytes());
@@ -180,6 +184,14 @@ fn every_fault_names_its_place_and_what_is_allowed() {
         (small().with(heads, array(4, 1, &4_u32.to_le_bytes())), "array of 1", "2 whole numbers"),
         (small().with("llama.expert_used_count", number(2)), "2", "no experts"),
         (small().with("llama.rope.scaling.type", text("odd")), "\"odd\"", "linear"),
+        (small().with("llama.attention.layer_norm_rms_epsilon", float(-1.0)), "-1", "0 to 1"),
+        (small().with("llama.attention.layer_norm_rms_epsilon", float(f32::NAN)), "NaN", "0 to 1"),
+        (small().tensor("blk.0.attn_q.weight", &[64, 64], 28, None), "of type F64", "quantised"),
+        (
+            small().with(&format!("{heads}_kv"), array(4, 2, &[0, 0, 0, 0, 4, 0, 0, 0])),
+            "0 in layer 0, which has the tensor blk.0.attn_q.weight",
+            "1 or more",
+        ),
         (small().with("general.type", text("adapter")), "\"adapter\"", "\"model\""),
         (small().with("split.count", number(2)), "split.count is 2", "one file"),
         (small().with("general.alignment", number(3)), "general.alignment", "power of two"),

@@ -68,6 +68,11 @@ impl TensorType {
         TENSOR_TYPES[self.0].1
     }
 
+    /// Whether ggml multiplies by tensors of this type: not by whole numbers and doubles.
+    pub fn is_weight(self) -> bool {
+        !matches!(self.name(), "I8" | "I16" | "I32" | "I64" | "F64")
+    }
+
     /// Values that are stored together; a row must be a multiple of it.
     pub fn block_values(self) -> u64 {
         TENSOR_TYPES[self.0].2

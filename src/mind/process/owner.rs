@@ -98,7 +98,7 @@ impl Owner {
     /// Takes a text in hand, or parks it until there is room.
     fn begin(&mut self, write: Box<Write>, arrived: Instant) -> Result<(), ProtocolError> {
         let id = write.id;
-        let admitted = catch_unwind(AssertUnwindSafe(|| self.admit(write, arrived)));
+        let admitted = catch_unwind(AssertUnwindSafe(|| self.admit(*write, arrived)));
         match admitted {
             Ok(Ok(Admitted::Taken(news))) => self.tell(news),
             Ok(Ok(Admitted::Later(write))) => {
@@ -118,14 +118,14 @@ impl Owner {
         }
     }
 
-    fn admit(&mut self, write: Box<Write>, arrived: Instant) -> Result<Admitted, Failure> {
+    fn admit(&mut self, write: Write, arrived: Instant) -> Result<Admitted, Failure> {
         let refused = || Failure::new(FailureKind::Refused, "no model is loaded");
         let loaded = self.loaded.as_ref().ok_or_else(refused)?;
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => none.insert(Writer::new(&loaded.scorer.shared_model(), loaded.options)?),
         };
-        Ok(writer.admit(*write, arrived)?)
+        Ok(writer.admit(write, arrived)?)
     }
 
     /// One pass over the texts in hand.

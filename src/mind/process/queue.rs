@@ -212,7 +212,8 @@ fn is_write(request: &Request) -> bool {
     matches!(request, Request::Write(_))
 }
 
-/// Least first: decisions before texts, each by priority. A load or a question about memory is older than all decisions.
+/// Least first: decisions before texts, each by priority. A load or a question about memory is
+/// older than all of them.
 fn rank(waiting: &Waiting) -> (u8, u8, u64) {
     match &waiting.request {
         Request::Decide(decide) => (1, u8::MAX - decide.priority, waiting.order),

@@ -1,0 +1,156 @@
+"""Asks the API as OpenAI's own client does. `client.py URL TOKEN`; a line for each thing that holds."""
+
+import concurrent.futures
+import json
+import sys
+import urllib.request
+
+import openai
+
+URL, TOKEN = sys.argv[1:]
+client = openai.OpenAI(base_url=URL + "/v1", api_key=TOKEN, max_retries=0)
+FAN = {"type": "function", "function": {
+    "name": "set_fan", "description": "Turns the fan on or off.",
+    "parameters": {"type": "object", "properties": {"state": {"enum": ["on", "off"]}},
+                   "required": ["state"], "additionalProperties": False}}}
+HEATER = {"type": "function", "function": {
+    "name": "set_heater", "parameters": {"type": "object", "properties": {}}}}
+ASK = [{"role": "system", "content": "You look after a greenhouse. Be short."},
+       {"role": "user", "content": "It is too hot. What helps?"}]
+
+
+def holds(what):
+    print("holds:", what, flush=True)
+
+
+model = client.models.list().data[0].id
+assert model.startswith("smollm2"), model
+holds("the list of models")
+
+answer = client.chat.completions.create(model=model, messages=ASK, max_tokens=20, temperature=0)
+text = answer.choices[0].message.content
+assert text and answer.choices[0].finish_reason in ("stop", "length"), answer
+assert answer.usage.completion_tokens <= 20 and answer.usage.prompt_tokens > 20, answer
+holds("a chat")
+
+parts = list(client.chat.completions.create(model=model, messages=ASK, max_tokens=20, temperature=0,
+                                            stream=True, stream_options={"include_usage": True}))
+assert "".join(p.choices[0].delta.content or "" for p in parts if p.choices) == text, parts
+assert len(parts) > 5 and parts[-1].usage.completion_tokens == answer.usage.completion_tokens, parts
+assert parts[-2].choices[0].finish_reason == answer.choices[0].finish_reason, parts
+holds("the same chat as a stream")
+
+again = [client.chat.completions.create(model=model, messages=ASK, max_tokens=12, temperature=1.5, seed=s)
+         .choices[0].message.content for s in (1, 1, 2)]
+assert again[0] == again[1] != again[2], again
+holds("a seed")
+
+schema = {"type": "object", "properties": {"device": {"enum": ["fan", "heater"]},
+                                           "minutes": {"type": "integer", "minimum": 1, "maximum": 60}},
+          "required": ["device", "minutes"], "additionalProperties": False}
+answer = client.chat.completions.create(
+    model=model, messages=ASK, temperature=0,
+    response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": schema}})
+found = json.loads(answer.choices[0].message.content)
+assert found["device"] in ("fan", "heater") and 1 <= found["minutes"] <= 60, found
+holds("a schema")
+
+answer = client.chat.completions.create(model=model, messages=ASK, temperature=0, max_tokens=200,
+                                        response_format={"type": "json_object"}, seed=1)
+if answer.choices[0].finish_reason == "stop":
+    assert isinstance(json.loads(answer.choices[0].message.content), dict), answer
+holds("any JSON object")
+
+answer = client.chat.completions.create(model=model, messages=ASK, extra_body={"regex": "[a-z]{3}-[0-9]{2}"})
+assert len(answer.choices[0].message.content) == 6, answer
+holds("a regular expression")
+
+for stream in (False, True):
+    made = client.chat.completions.create(model=model, messages=ASK, tools=[FAN, HEATER], temperature=0,
+                                          tool_choice="required", stream=stream)
+    if stream:
+        chunks = [c for c in made if c.choices]
+        call = [c.choices[0].delta.tool_calls for c in chunks if c.choices[0].delta.tool_calls][0][0]
+        finish = chunks[-1].choices[0].finish_reason
+    else:
+        call, finish = made.choices[0].message.tool_calls[0], made.choices[0].finish_reason
+        assert made.choices[0].message.content is None, made
+    assert finish == "tool_calls" and call.function.name in ("set_fan", "set_heater"), made
+    json.loads(call.function.arguments)
+named = client.chat.completions.create(model=model, messages=ASK, tools=[FAN, HEATER],
+                                       tool_choice={"type": "function", "function": {"name": "set_fan"}})
+call = named.choices[0].message.tool_calls[0]
+assert call.function.name == "set_fan" and json.loads(call.function.arguments)["state"] in ("on", "off"), named
+talk = ASK + [{"role": "assistant", "content": None, "tool_calls": [call.model_dump()]},
+              {"role": "tool", "tool_call_id": call.id, "content": "done"}]
+assert client.chat.completions.create(model=model, messages=talk, tools=[FAN], max_tokens=10).choices
+holds("tools, whole and as a stream, and what they answer")
+
+answer = client.completions.create(model=model, prompt="One, two, three,", max_tokens=8, temperature=0, stop=[" six"])
+assert " four" in answer.choices[0].text and "six" not in answer.choices[0].text, answer
+parts = client.completions.create(model=model, prompt="One, two, three,", max_tokens=8, temperature=0,
+                                  stop=" six", stream=True)
+assert "".join(p.choices[0].text for p in parts) == answer.choices[0].text
+holds("a bare completion, and its stop")
+
+with concurrent.futures.ThreadPoolExecutor(8) as pool:
+    one = lambda n: client.completions.create(model=model, prompt=f"{n}, {n + 1},", max_tokens=16, temperature=0)
+    texts = [answer.choices[0].text for answer in pool.map(one, range(8))]
+assert all(texts) and len(set(texts)) > 1, texts
+holds("eight at a time")
+
+for error, wish in (
+        (openai.NotFoundError, {"model": "gpt-4"}),
+        (openai.BadRequestError, {"max_tokens": 100_000}),
+        (openai.BadRequestError, {"messages": [{"role": "user", "content": "word " * 3000}]}),
+        (openai.BadRequestError, {"n": 2}),
+        (openai.BadRequestError, {"temperature": -1}),
+        (openai.BadRequestError, {"response_format": {"type": "json_schema", "json_schema": {
+            "name": "x", "schema": {"type": "nothing"}}}}),
+        (openai.APIStatusError, {"messages": [{"role": "user", "content": "x" * 300_000}]})):
+    try:
+        client.chat.completions.create(**({"model": model, "messages": ASK} | wish))
+        raise AssertionError(f"{wish} was taken")
+    except error as refused:
+        assert refused.body["message"], refused
+try:
+    openai.OpenAI(base_url=URL + "/v1", api_key="wrong", max_retries=0).models.list()
+    raise AssertionError("a wrong token was taken")
+except openai.AuthenticationError:
+    pass
+holds("refusals")
+
+
+def decide(body):
+    request = urllib.request.Request(URL + "/v1/decide", json.dumps(body).encode(),
+                                     {"Content-Type": "application/json", "Authorization": "Bearer " + TOKEN})
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return json.load(response)
+
+
+CASE = {"prefix": "You look after a greenhouse.\n", "state": "It is 40 °C.\nDo:",
+        "candidates": ["heater on", "fan on", "do nothing"]}
+first, second = decide(CASE), decide(CASE)
+assert abs(sum(first["p"]) - 1) < 1e-5 and first["chosen"] == first["p"].index(max(first["p"])), first
+assert second["remembered"] and second["p"] == first["p"], second
+holds("a decision, and that it is remembered")
+
+# A client that goes away in the middle of its text leaves the mind free.
+stream = client.completions.create(model=model, prompt="Once", max_tokens=1500, stream=True)
+next(iter(stream))
+stream.close()
+assert client.completions.create(model=model, prompt="One,", max_tokens=400).choices
+holds("a client that goes away")
+
+busy = 0
+with concurrent.futures.ThreadPoolExecutor(48) as pool:
+    def one(n):
+        try:
+            client.completions.create(model=model, prompt=f"{n}", max_tokens=24)
+            return 0
+        except openai.RateLimitError:
+            return 1
+    busy = sum(pool.map(one, range(48)))
+assert 0 < busy < 48, busy
+assert client.completions.create(model=model, prompt="One,", max_tokens=4).choices
+holds("too many at a time are told so, and the rest is answered")
