@@ -28,6 +28,8 @@ use child::Child;
 /// Tokens of the plain measurements: long enough that starting threads is noise.
 const READ_TOKENS: u32 = 512;
 const WRITE_TOKENS: u32 = 64;
+/// Questions after a decision until its prefix is on the disk; each takes milliseconds.
+const QUESTIONS_MAX: u32 = 10_000;
 /// Decisions that are made before memory is looked at.
 const DECISIONS: usize = 50;
 
@@ -219,8 +221,12 @@ impl Bench<'_> {
                     other => bail!("no decision: {other:?}"),
                 }
                 *took = start.elapsed().as_secs_f64() * 1e3;
-                // Answered after the prefix was written.
-                child.memory()?;
+                // The prefix is written when nobody waits: a question or two later it is there.
+                let mut questions = 0;
+                while !kept(Path::new(&folder)) && questions < QUESTIONS_MAX {
+                    child.memory()?;
+                    questions += 1;
+                }
                 child.end()?;
             }
             self.print(&json!({"part": "prefix", "round": round + 1,
@@ -307,6 +313,13 @@ fn decide(id: u64, prefix: &str, degrees: usize) -> Decide {
         priority: limits::MIND_PRIORITY_DECISION,
         within_ms: 0,
     }
+}
+
+/// Whether a prefix is in the folder.
+fn kept(folder: &Path) -> bool {
+    let ending = |path: &Path| path.extension().is_some_and(|ending| ending == "prefix");
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    files.map(|file| file.path()).any(|path| ending(&path))
 }
 
 /// Tokens of no meaning, as `llama-bench` reads them.
