@@ -9,6 +9,7 @@ pub mod board;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod discover;
 pub mod disk;
 pub mod domain;
 pub mod expr;

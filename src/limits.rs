@@ -4,8 +4,10 @@
 mod mind;
 pub use mind::*;
 
+mod discover;
 mod uplink;
 
+pub use discover::*;
 pub use uplink::*;
 
 // ---- bus ----

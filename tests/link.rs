@@ -22,6 +22,7 @@ fn config(addr: SocketAddr, client_id: &str, filters: &[&str]) -> LinkConfig {
     LinkConfig {
         endpoint: Endpoint::at(addr),
         client_id: client_id.into(),
+        is_lasting: true,
         will: None,
         subscriptions: filters.iter().map(|filter| (*filter).to_owned()).collect(),
         receipts: vec!["receipt/#".into()],

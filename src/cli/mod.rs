@@ -8,6 +8,7 @@ mod board;
 mod check;
 mod decide;
 mod demo;
+mod discover;
 mod fleet;
 mod init;
 mod log;
@@ -54,6 +55,8 @@ enum Command {
     Init(init::InitArgs),
     /// The board: what was recognised, which kernels fit, how fast a model can be at most
     Board(board::BoardArgs),
+    /// Devices that announce themselves on the bus, as a proposal for the configuration
+    Discover(discover::DiscoverArgs),
     /// Models: list, pull, quantize, info
     Model(model::ModelArgs),
     /// The journal: tail, query, stats, export, verify
@@ -84,6 +87,7 @@ pub fn main() -> ExitCode {
         Command::Decide(args) => decide::run(&args),
         Command::Init(args) => init::run(&args, json),
         Command::Board(args) => board::run(&args, json),
+        Command::Discover(args) => discover::run(&args, json),
         Command::Model(args) => model::run(args, json),
         Command::Log(args) => log::run(args, json, run::journal_path),
         Command::Fleet(args) => fleet::run(args, json),

@@ -116,6 +116,8 @@ pub struct LinkConfig {
     pub endpoint: Endpoint,
     /// The same at every start, since the session belongs to it; unique at the broker.
     pub client_id: String,
+    /// The broker keeps our session while we are away. A client that only looks leaves none behind.
+    pub is_lasting: bool,
     /// Last will.
     pub will: Option<Will>,
     /// Filters; messages of an old session that match none of them are dropped.

@@ -35,6 +35,7 @@ impl Fake {
         LinkConfig {
             endpoint: Endpoint::at(self.listener.local_addr().unwrap()),
             client_id: "board".into(),
+            is_lasting: true,
             will: None,
             subscriptions: filters.iter().map(|filter| (*filter).to_owned()).collect(),
             receipts: Vec::new(),
@@ -360,6 +361,7 @@ fn a_configuration_that_can_never_work_is_refused() {
     let good = LinkConfig {
         endpoint: Endpoint::at((Ipv4Addr::LOCALHOST, 1).into()),
         client_id: "board".into(),
+        is_lasting: true,
         will: Some(Will { topic: "t".into(), payload: vec![] }),
         subscriptions: vec!["a/+".into()],
         receipts: Vec::new(),

@@ -264,7 +264,7 @@ async fn introduce(config: &LinkConfig, mut stream: Stream) -> Result<Accepted, 
 fn connect_packet(config: &LinkConfig) -> Result<Connect, ConnectError> {
     let Endpoint { username, password_file, .. } = &config.endpoint;
     let mut connect = Connect::new(&config.client_id);
-    connect.clean_session = false;
+    connect.clean_session = !config.is_lasting;
     connect.keep_alive = u16::try_from(config.keep_alive.as_secs()).unwrap_or(u16::MAX);
     connect.last_will = config.will.as_ref().map(|will| LastWill {
         topic: will.topic.clone(),

@@ -23,7 +23,7 @@ pub use config::greenhouse_config;
 pub use greenhouse::Greenhouse;
 pub use kinds::Kind;
 pub(crate) use noise::{between, stream};
-pub use runner::{Command, Options, RunnerError, Wire, pump, run};
+pub use runner::{Command, Options, RunnerError, Wire, host_and_port, pump, run};
 
 /// A message that a place sends.
 #[derive(Clone, Debug, PartialEq, Eq)]

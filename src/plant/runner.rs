@@ -191,7 +191,7 @@ async fn listen(
 }
 
 /// `mqtt://host:port` or `mqtt://host`; the port is 1883 where it is left out.
-fn host_and_port(url: &str) -> Result<(String, u16), RunnerError> {
+pub fn host_and_port(url: &str) -> Result<(String, u16), RunnerError> {
     let wrong = || RunnerError::Url { found: url.to_owned() };
     let address = url.strip_prefix("mqtt://").ok_or_else(wrong)?.trim_end_matches('/');
     let (host, port) = match address.rsplit_once(':') {

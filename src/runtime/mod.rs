@@ -326,6 +326,7 @@ fn link_config(parts: &Parts, device: &DeviceName, inbox: &Inbox) -> LinkConfig 
     LinkConfig {
         endpoint: parts.endpoint.clone(),
         client_id: device.client_id(),
+        is_lasting: true,
         will: Some(Will { topic: will.topic, payload: will.payload }),
         subscriptions,
         receipts,

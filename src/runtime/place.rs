@@ -38,6 +38,7 @@ impl PlaceOnBus {
         let config = LinkConfig {
             endpoint,
             client_id: format!("plant-{}", place.name()),
+            is_lasting: true,
             will: None,
             subscriptions: place.command_topics(),
             receipts: Vec::new(),

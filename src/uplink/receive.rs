@@ -72,6 +72,7 @@ pub async fn run(
         LinkConfig {
             endpoint: setup.endpoint,
             client_id: setup.client_id,
+            is_lasting: true,
             will: None,
             subscriptions: vec![DeviceTopic::logs()],
             receipts: vec![DeviceTopic::logs()],

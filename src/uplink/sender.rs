@@ -129,6 +129,7 @@ impl Sender {
                 ..Endpoint::of(&self.cloud.bus)
             },
             client_id: self.cloud.client_id.clone().unwrap_or_else(own),
+            is_lasting: true,
             will: None,
             subscriptions: if listens { vec![ack] } else { Vec::new() },
             receipts: Vec::new(),

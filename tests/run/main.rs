@@ -21,6 +21,7 @@ mod place;
 mod absence;
 mod board;
 mod commands;
+mod discover;
 mod ends;
 mod goals;
 mod mind;

@@ -84,6 +84,7 @@ fn backlog(addr: std::net::SocketAddr) -> Option<u64> {
         let config = LinkConfig {
             endpoint: Endpoint::at(addr),
             client_id: "looks".into(),
+            is_lasting: true,
             will: None,
             subscriptions: vec!["outpost/board/status".into()],
             receipts: Vec::new(),

@@ -28,6 +28,7 @@ impl Cloud {
         let config = LinkConfig {
             endpoint: Endpoint::at(addr),
             client_id: "cloud".into(),
+            is_lasting: true,
             will: None,
             subscriptions: vec!["outpost/board/log".into()],
             receipts: Vec::new(),

@@ -1,0 +1,153 @@
+//! Devices that say what they are: their announcements on the bus become proposals for the
+//! configuration. A proposal is text for a person; nothing here subscribes a sensor, sends a
+//! command or changes a configuration.
+//!
+//! Everything in an announcement is a stranger's word: lengths are bounded, names are reduced to
+//! the configuration's own alphabet, and texts lose their control characters before they are shown.
+
+mod entity;
+mod homeassistant;
+mod print;
+mod template;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::collections::BTreeMap;
+
+use crate::limits::DISCOVER_MESSAGES_MAX;
+
+pub use homeassistant::DEFAULT_PREFIX;
+
+/// A sensor that a device offers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SensorOffer {
+    /// Where it speaks.
+    pub topic: String,
+    /// JSON pointer into its payload; none: the payload is the value.
+    pub field: Option<String>,
+    /// `number`, `bool` or `text`.
+    pub kind: &'static str,
+    /// Words of the payload that stand for yes and no, where they are not the usual ones.
+    pub map: Vec<(String, bool)>,
+    /// Factor and addend, where the announcement calculates.
+    pub scale: f64,
+    /// See `scale`.
+    pub offset: f64,
+    /// Unit as the device says it.
+    pub unit: Option<String>,
+    /// What can be believed, by the kind of quantity.
+    pub range: Option<(f64, f64)>,
+    /// Seconds after which the device itself counts as silent.
+    pub expire_s: Option<u64>,
+}
+
+/// How an actuator is set.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Control {
+    /// Two payloads.
+    Switch {
+        /// Payload for on.
+        on: String,
+        /// Payload for off.
+        off: String,
+    },
+    /// A number.
+    Level {
+        /// Least.
+        min: f64,
+        /// Most.
+        max: f64,
+        /// Steps of it.
+        step: f64,
+    },
+    /// One of some words.
+    Choice(Vec<String>),
+}
+
+/// An actuator that a device offers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActuatorOffer {
+    /// Where commands go.
+    pub topic: String,
+    /// How it is set.
+    pub control: Control,
+    /// Text around a value, with `{value}` in it.
+    pub payload: Option<String>,
+    /// Where it answers.
+    pub state_topic: Option<String>,
+    /// JSON pointer into its answer.
+    pub state_field: Option<String>,
+    /// Words of its answer, where they are not the payloads.
+    pub state_words: Option<(String, String)>,
+}
+
+/// What a part of a device offers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Offer {
+    /// A sensor.
+    Sensor(SensorOffer),
+    /// An actuator.
+    Actuator(ActuatorOffer),
+    /// Nothing that this program can use, and why.
+    Nothing(String),
+}
+
+/// A proposal: what one announced part could be here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proposal {
+    /// The device, for people.
+    pub device: String,
+    /// A name for the configuration, once among all proposals.
+    pub name: String,
+    /// The announcement's topic.
+    pub source: String,
+    /// What it offers.
+    pub offer: Offer,
+}
+
+/// Announcements as they came in; the newest of a topic counts.
+#[derive(Debug, Default)]
+pub struct Announcements {
+    messages: BTreeMap<String, Vec<u8>>,
+    /// Left out because there were too many.
+    left: u64,
+}
+
+impl Announcements {
+    /// Takes a message of the bus. An empty one takes the announcement back.
+    pub fn take(&mut self, topic: &str, payload: &[u8]) {
+        if payload.is_empty() {
+            self.messages.remove(topic);
+        } else if self.messages.contains_key(topic) || self.messages.len() < DISCOVER_MESSAGES_MAX {
+            self.messages.insert(topic.to_owned(), payload.to_owned());
+        } else {
+            self.left += 1;
+        }
+    }
+
+    /// How many there are, and how many were left out.
+    #[must_use]
+    pub fn count(&self) -> (usize, u64) {
+        (self.messages.len(), self.left)
+    }
+
+    /// What all of it offers, in the order of the topics. Below `prefix` Home Assistant's form is
+    /// read; other topics are not looked at.
+    #[must_use]
+    pub fn proposals(&self, prefix: &str) -> Vec<Proposal> {
+        let mut names = words::Names::default();
+        let mut found = Vec::new();
+        for (topic, payload) in &self.messages {
+            for part in homeassistant::parts(prefix, topic, payload) {
+                let offer = entity::offer(&part);
+                let name = names.unique(&part.device, &part.name);
+                let device = words::shown(&part.device);
+                found.push(Proposal { device, name, source: words::shown(topic), offer });
+            }
+        }
+        found
+    }
+}
+
+pub use print::{as_json, as_toml};

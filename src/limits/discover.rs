@@ -1,0 +1,15 @@
+//! Bounds of what is believed of devices that announce themselves.
+
+/// Bytes of one announcement. The bundles of real devices have up to 20 KB.
+pub const DISCOVER_PAYLOAD_BYTES_MAX: usize = 64 * 1024;
+/// Announcements that are kept: a large house has some hundreds. Beyond, they are counted and left.
+pub const DISCOVER_MESSAGES_MAX: usize = 4096;
+/// Parts of one announced device; more is no device.
+pub const DISCOVER_PARTS_MAX: usize = 256;
+/// Characters of a name or another word that is shown.
+pub const DISCOVER_WORDS_MAX: usize = 64;
+/// Milliseconds without another announcement after which all retained ones are here: a broker sends
+/// them in one go.
+pub const DISCOVER_QUIET_MS: u64 = 1000;
+/// The longest search, in seconds.
+pub const DISCOVER_S_MAX: u64 = 600;
