@@ -185,7 +185,16 @@ impl Drop for Agent<'_> {
 
 /// Proportional share of memory in KB, as the kernel counts it.
 pub fn pss_kb(process: u32) -> Option<u64> {
+    memory_kb(process, "Pss:")
+}
+
+/// Of that, what is in no file: the kernel cannot take it back.
+pub fn own_kb(process: u32) -> Option<u64> {
+    memory_kb(process, "Pss_Anon:")
+}
+
+fn memory_kb(process: u32, what: &str) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
-    let line = text.lines().find(|line| line.starts_with("Pss:"))?;
+    let line = text.lines().find(|line| line.starts_with(what))?;
     line.split_whitespace().nth(1)?.parse().ok()
 }

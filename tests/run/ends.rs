@@ -2,15 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use crate::agent::{Agent, SOON, Site, pss_kb};
+use crate::agent::{Agent, SOON, Site, own_kb, pss_kb};
 use crate::bus::Bus;
 use crate::common::{Broker, eventually};
 use crate::place::Place;
 
 /// What a debug build may take on a loaded machine; the promise for a release build is 300 ms.
 const START_MAX: Duration = Duration::from_secs(3);
-/// The promise for a release build is 15 MB; a debug build's code is larger.
-const PSS_KB_MAX: u64 = 20 * 1000;
+/// Own memory: measured 3.6 MB. The promise is 15 MB of PSS for a release build; how much of a debug
+/// build's code of 30 MB counts there is the kernel's choice (since Linux 6.18 it maps whole folios
+/// of the page cache), so that a test cannot hold it to a number.
+const OWN_KB_MAX: u64 = 6 * 1000;
 
 #[test]
 fn sigterm_hands_everything_over_to_safe_and_says_goodbye() {
@@ -110,8 +112,8 @@ fn it_starts_quickly_and_takes_little_memory() {
     println!("start to first subscription {subscribed:?}, to status online {online:?}");
     assert!(subscribed < START_MAX, "{subscribed:?}");
     eventually("some work", SOON + SOON, || (place.room().commands.len() > 8).then_some(()));
-    let pss = pss_kb(agent.id()).unwrap();
-    println!("PSS of the agent without a mind: {pss} KB");
-    assert!(pss < PSS_KB_MAX, "PSS {pss} KB");
+    let (own, pss) = (own_kb(agent.id()).unwrap(), pss_kb(agent.id()).unwrap());
+    println!("memory of the agent without a mind: own {own} KB, PSS {pss} KB");
+    assert!(own < OWN_KB_MAX, "own {own} KB");
     assert!(agent.stop().success());
 }
