@@ -450,3 +450,22 @@ async fn a_message_that_needs_a_receipt_comes_again_until_it_is_settled() {
     operator.publish(3, Class::Log, "plain", "third");
     assert_eq!(board.wait("the third", wanted).await.0, b"third");
 }
+
+/// Whoever knows that there is a line again need not wait for the end of the pause.
+#[tokio::test]
+async fn a_pause_ends_when_the_owner_hurries() {
+    let mut broker = Broker::start();
+    let pace = Pace {
+        backoff_min: Duration::from_secs(600),
+        backoff_max: Duration::from_secs(600),
+        ..Pace::default()
+    };
+    let config = LinkConfig { pace, ..config(broker.addr(), "board", &[]) };
+    let mut board = Peer::start_up(config).await;
+    board.link.hurry();
+    broker.stop();
+    board.down().await;
+    broker.restart();
+    board.link.hurry();
+    board.up().await;
+}

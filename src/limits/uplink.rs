@@ -83,6 +83,9 @@ pub const UPLINK_BUDGET_LOOK_MS: u64 = 60_000;
 pub const UPLINK_BATCH_RECORDS_LEAST: usize = 50;
 /// Wait before a journal that could not be read is read again, in milliseconds.
 pub const UPLINK_RETRY_MS: u64 = 5_000;
+/// Time between two looks at the kernel's routes while a destination has no line, in milliseconds:
+/// two small files of `/proc`. A new route ends the link's pause.
+pub const UPLINK_ROUTES_MS: u64 = 1_000;
 /// Notices of all destinations that wait for the agent; more are only logged.
 pub const UPLINK_NOTICES_MAX: usize = 16;
 /// Longest wait for the end of all destinations, in milliseconds: their farewells, and one read.

@@ -339,6 +339,8 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// Something was put in, or closing was asked.
     pub(super) changed: Notify,
+    /// There may be a line again.
+    hurry: Notify,
 }
 
 #[derive(Default)]
@@ -388,6 +390,12 @@ impl LinkHandle {
     pub fn settle(&self, receipt: u64) {
         self.shared.lock().receipts.settle(receipt);
         self.shared.changed.notify_one();
+    }
+
+    /// There may be a line again: a pause between two attempts ends now. Without one, nothing
+    /// happens.
+    pub fn hurry(&self) {
+        self.shared.hurry.notify_waiters();
     }
 
     /// Counts since the start.
@@ -539,6 +547,7 @@ impl Link {
         let until = Instant::now() + next.wait;
         tokio::select! {
             () = sleep_until(until) => Ok(()),
+            () = self.shared.hurry.notified() => Ok(()),
             over = attend(&self.shared, &self.events, &mut self.waiting) => Err(over),
         }
     }

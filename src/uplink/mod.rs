@@ -19,6 +19,7 @@ pub mod source;
 pub mod suspect;
 
 mod alarms;
+mod routes;
 mod sender;
 mod thread;
 mod word;

@@ -15,6 +15,7 @@ use super::batch::{self, AuditHead, Head, Packer};
 use super::budget::Budget;
 use super::flow::{Flow, Place, Said, Sent};
 use super::notes::Notes;
+use super::routes::Routes;
 use super::source::{Chunk, Source, Wanted};
 use super::suspect::Suspect;
 use super::thread::{Common, Notice, Wakers};
@@ -50,6 +51,7 @@ pub(super) struct Sender {
     /// Another record that is tried in the place of the suspected one: its token and sequence.
     trial: Option<(u64, u64)>,
     link: Option<LinkHandle>,
+    routes: Routes,
     next_token: u64,
     /// The last sequence that is stored.
     stored: u64,
@@ -95,6 +97,7 @@ impl Sender {
             probe: None,
             trial: None,
             link: None,
+            routes: Routes::new(),
             next_token: 0,
             stored: common.stored_before.max(cursor),
             seen_to: common.stored_before,
@@ -207,6 +210,9 @@ impl Sender {
         let mut due = now + ms(UPLINK_CURSOR_MS_MAX);
         let mut or = |other: Instant| due = due.min(other);
         self.flow.due().into_iter().for_each(&mut or);
+        if !self.flow.is_up() {
+            or(self.routes.due());
+        }
         if self.flow.room().is_some() && self.trial.is_none() {
             // Both at once: nothing is read before the later.
             let waits = [self.gathered, self.not_before];
@@ -228,6 +234,12 @@ impl Sender {
 
     fn turn(&mut self, now: Instant) {
         self.flow.wait_is_over(now);
+        if !self.flow.is_up()
+            && self.routes.have_changed(now)
+            && let Some(link) = &self.link
+        {
+            link.hurry();
+        }
         if self.not_before.is_some_and(|at| at <= now) {
             self.not_before = None;
         }
