@@ -153,7 +153,7 @@ impl Agent {
         let mind = if config.mind.is_some() { MindWord::Loading } else { MindWord::Off };
         let aims = Agent::resumed_goals(&config.goals, resumed.goals);
         let mut agent = Agent {
-            world: World::new(&config, now.tick),
+            world: World::new(&config, &Agent::scales(&aims, &config.sensors), now.tick),
             local: LocalTime::at(now, &zone),
             mode: config.mode,
             modes: config.actuators.iter().map(|actuator| actuator.mode).collect(),

@@ -48,6 +48,7 @@ impl Agent {
         self.forecast_gaps();
         self.blind();
         self.unneeded();
+        self.end_avoided();
         let Some(plan) = self.plan() else { return };
         if let Some(goal) = plan.helpless {
             self.call_for_help(goal, plan);
@@ -190,7 +191,8 @@ impl Agent {
         };
         let cause = format!("decision {id}");
         let candidates = plan.moves.into_iter().map(|one| one.candidate).collect();
-        let notes = self.config.notes.clone();
+        let mut notes = self.config.notes.clone();
+        notes.extend(plan.heeded);
         self.decision(Decision {
             id,
             cause: plan.cause,

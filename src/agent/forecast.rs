@@ -7,19 +7,6 @@ use super::goals::band_at;
 use super::steps::level;
 use crate::domain::{ActuatorId, SensorId};
 
-/// One level of an actuator for some of the coming intervals; as it is now afterwards.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Drive {
-    /// Which.
-    pub actuator: ActuatorId,
-    /// 0 to 1.
-    pub level: f64,
-    /// How many intervals from now.
-    pub intervals: usize,
-    /// The level after that.
-    pub after: f64,
-}
-
 /// A model with what is expected of everything that no plan changes.
 pub struct Course<'a> {
     model: &'a Model,
@@ -32,17 +19,12 @@ pub struct Course<'a> {
 }
 
 impl Course<'_> {
-    /// The values at the end of each of the coming intervals, if these are driven.
+    /// The values at the end of each of the coming intervals, with one actuator at another level.
     #[must_use]
-    pub fn ahead(&self, drives: &[Drive]) -> [f64; AHEAD] {
-        let levels = |id: ActuatorId, interval: usize| match drives
-            .iter()
-            .rev()
-            .find(|drive| drive.actuator == id)
-        {
-            Some(drive) if interval < drive.intervals => drive.level,
-            Some(drive) => drive.after,
-            None => self.now[usize::from(id.0)],
+    pub fn ahead(&self, driven: Option<(ActuatorId, f64)>) -> [f64; AHEAD] {
+        let levels = |id: ActuatorId, _: usize| match driven {
+            Some((other, level)) if other == id => level,
+            _ => self.now[usize::from(id.0)],
         };
         self.model.ahead(self.value, &self.outlook, &self.before, &levels)
     }
@@ -85,10 +67,7 @@ impl Agent {
     /// an hour, in its unit; `None`: not known.
     pub(super) fn moved_an_hour(&self, id: SensorId) -> Option<f64> {
         let course = self.course(id)?;
-        let of = |actuator, level| {
-            let drive = Drive { actuator, level, intervals: AHEAD, after: level };
-            course.ahead(&[drive])[AHEAD - 1]
-        };
+        let of = |actuator, level| course.ahead(Some((actuator, level)))[AHEAD - 1];
         let declared = (0u16..)
             .zip(&self.config.actuators)
             .filter(|(_, actuator)| actuator.effects.iter().any(|(sensor, _)| *sensor == id));
@@ -103,7 +82,7 @@ impl Agent {
         let sensor = self.aims[index].aim.sensor()?;
         self.goals[index].gap?;
         let (value, seconds) = match self.course(sensor) {
-            Some(course) => (course.ahead(&[])[AHEAD - 1], AHEAD as u64 * INTERVAL.as_secs()),
+            Some(course) => (course.ahead(None)[AHEAD - 1], AHEAD as u64 * INTERVAL.as_secs()),
             None => {
                 let estimate = self.estimate(sensor)?;
                 let every = self.config.sensors[usize::from(sensor.0)].every;

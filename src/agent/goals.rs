@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::core::Agent;
 use super::effect::{GoalReport, Report};
+use super::filter::Estimate;
 use super::share::Share;
-use super::world::Estimate;
 use crate::clock::{ClockTrust, Tick};
 use crate::config::{Aim, Goal};
-use crate::domain::{Entry, SensorId, Value};
+use crate::domain::{ActuatorId, Entry, SensorId, Value};
 use crate::expr::Truth;
 use crate::limits;
 
@@ -226,11 +226,12 @@ impl Agent {
             let minutes = gap / most * 60.0 * LEARNED_RESERVE + LEARNED_LEAST_MINUTES;
             return minutes.min(f64::from(DAY_MINUTES) / 2.0);
         }
-        let every = self.config.sensors[usize::from(sensor.0)].every;
-        let push = super::planner::expected_push(self.scale_of(sensor), every);
-        let minutes = super::world::horizon(every).as_secs_f64() / 60.0;
-        (gap / push * minutes * REACH_RESERVE + REACH_LEAST_MINUTES)
-            .min(f64::from(DAY_MINUTES) / 2.0)
+        let filter = self.world.sensor(sensor).filter();
+        let works = |one: &crate::config::Actuator| one.effects.iter().any(|(id, _)| *id == sensor);
+        let all = (0u16..).zip(&self.config.actuators).filter(|(_, one)| works(one));
+        let push = all.filter_map(|(id, _)| Some(filter?.effect(ActuatorId(id)).abs()));
+        let push = push.fold(0.0, f64::max);
+        (gap / push / 60.0 * REACH_RESERVE + REACH_LEAST_MINUTES).min(f64::from(DAY_MINUTES) / 2.0)
     }
 
     /// The goal's condition holds. An unknown condition does not.
@@ -244,8 +245,7 @@ impl Agent {
     /// The filtered value and trend of a sensor.
     pub(super) fn estimate(&self, id: SensorId) -> Option<Estimate> {
         let every = self.config.sensors[usize::from(id.0)].every;
-        let std = super::planner::slope_std(self.scale_of(id), every);
-        self.world.sensor(id).estimate(every, self.now.tick, std)
+        self.world.sensor(id).estimate(every, self.now.tick)
     }
 
     /// What counts as a large change of a sensor, in its unit: the width of the goal on it; of a

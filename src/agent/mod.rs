@@ -12,6 +12,7 @@ mod decide;
 mod dynamics;
 mod effect;
 mod event;
+mod filter;
 mod forecast;
 mod goals;
 mod guard;
@@ -24,6 +25,8 @@ mod rules;
 mod senses;
 mod share;
 mod steps;
+mod weigh;
+mod wishes;
 mod world;
 
 #[cfg(test)]
@@ -38,6 +41,8 @@ mod tests_faults;
 mod tests_goals;
 #[cfg(test)]
 mod tests_greenhouse;
+#[cfg(test)]
+mod tests_wishes;
 
 pub use self::core::{Agent, Counters, Resumed, ResumedStep};
 pub use dynamics::{Effect as LearnedEffect, INTERVAL, effects, time_constant};

@@ -2,7 +2,7 @@
 //! a payload never comes here (design §8.5).
 
 use super::core::Agent;
-use super::world::Estimate;
+use super::filter::Estimate;
 use crate::config::{Actuator, ActuatorKind, Aim, Config, Goal, Least};
 use crate::domain::{SensorId, Setting};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::core::{Agent, due_fault};
 use super::effect::Effect;
-use super::world::{Pending, fault_index, horizon};
+use super::world::{Pending, fault_index};
 use crate::clock::Tick;
 use crate::config::{Actuator, ActuatorKind, Mode};
 use crate::domain::{
@@ -185,12 +185,11 @@ impl Agent {
         };
         if moved_at_all {
             state.changed = before.as_ref().map(|_| now).or(state.changed);
-            let moved = level(actuator, &setting)
-                - before.as_ref().map_or(0.0, |before| level(actuator, before));
-            if before.is_some() {
-                self.new_regimes(actuator, moved);
-            }
             self.plan_wanted = true;
+        }
+        for (sensor, _) in &actuator.effects {
+            let sensor = &mut self.world.sensors[usize::from(sensor.0)];
+            sensor.level(id, level(actuator, &setting), now);
         }
         if before.is_none() {
             self.first_word(id, &setting);
@@ -243,20 +242,6 @@ impl Agent {
         // A pulse never runs longer than its `max`, even where the record of its begin was lost.
         if let (ActuatorKind::Pulse { max }, Setting::On) = (&actuator.kind, setting) {
             state.off_due = state.off_due.or(Some(now.after(*max)));
-        }
-    }
-
-    /// An actuator moved: what works on its sensors has changed, so their trends begin anew.
-    fn new_regimes(&mut self, actuator: &Actuator, moved: f64) {
-        for (sensor, direction) in &actuator.effects {
-            let index = usize::from(sensor.0);
-            let every = self.config.sensors[index].every;
-            let scale = self.scale_of(*sensor);
-            let std = super::planner::slope_std(scale, every);
-            let before = self.world.sensors[index].estimate(every, self.now.tick, std);
-            let push = direction * moved * super::planner::expected_push(scale, every);
-            let slope = before.map_or(0.0, |estimate| estimate.slope);
-            self.world.sensors[index].new_regime(slope + push / horizon(every).as_secs_f64());
         }
     }
 

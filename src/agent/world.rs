@@ -4,9 +4,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::filter::{Estimate, Filter};
 use super::senses::Senses;
 use crate::clock::{Now, Tick};
-use crate::config::Config;
+use crate::config::{Config, SensorKind};
 use crate::domain::{ActuatorId, Decider, FaultKind, SensorId, Setting, Value};
 use crate::expr::Environment;
 use crate::limits;
@@ -17,15 +18,6 @@ use crate::limits;
 #[must_use]
 pub fn horizon(every: Duration) -> Duration {
     (every * 20).clamp(Duration::from_secs(20), Duration::from_secs(600))
-}
-
-/// A filtered look at a numeric sensor.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Estimate {
-    /// Value now, noise smoothed, in the sensor's unit.
-    pub value: f64,
-    /// Trend, in the sensor's unit per second.
-    pub slope: f64,
 }
 
 /// Counts of one kind of fault of one source.
@@ -59,11 +51,8 @@ pub fn fault_index(kind: FaultKind) -> usize {
 pub struct SensorState {
     value: Option<Value>,
     at: Option<Tick>,
-    samples: VecDeque<(Tick, f64)>,
-    /// Variance of one reading's noise, from successive differences.
-    noise: Option<f64>,
-    /// Expected slope when the present regime began, per second.
-    prior_slope: f64,
+    /// What is known of a number: value, drift, and what actuators add to it.
+    filter: Option<Filter>,
     /// A faulty reading came after the last good one.
     doubted: bool,
     /// Whether it can be right at all.
@@ -75,15 +64,8 @@ pub struct SensorState {
 impl SensorState {
     /// Takes a believed reading.
     pub fn take(&mut self, value: Value, now: Tick) {
-        if let Value::Number(number) = value {
-            if let Some((_, last)) = self.samples.back() {
-                let step = (number - last).powi(2) / 2.0;
-                self.noise = Some(self.noise.map_or(step, |noise| noise + 0.1 * (step - noise)));
-            }
-            if self.samples.len() == limits::TREND_SAMPLES_MAX {
-                self.samples.pop_front();
-            }
-            self.samples.push_back((now, number));
+        if let (Value::Number(number), Some(filter)) = (&value, &mut self.filter) {
+            filter.take(*number, now);
         }
         self.value = Some(value);
         self.at = Some(now);
@@ -115,44 +97,24 @@ impl SensorState {
         Some(self.at?.after(every * limits::STALE_PERIODS + Duration::from_millis(1)))
     }
 
-    /// An actuator changed what works on this sensor: the trend is measured anew, and until then
-    /// the expected one counts.
-    pub fn new_regime(&mut self, expected_slope: f64) {
-        self.prior_slope = expected_slope;
-        let keep = self.samples.pop_back();
-        self.samples.clear();
-        self.samples.extend(keep);
+    /// An actuator's level from now on, 0 to 1.
+    pub fn level(&mut self, id: ActuatorId, level: f64, now: Tick) {
+        if let Some(filter) = &mut self.filter {
+            filter.level(id, level, now);
+        }
     }
 
-    /// Value and trend of a numeric sensor: a straight line through the samples of the last
-    /// `horizon(every)`, drawn towards the expected slope by `slope_std` (per second), the
-    /// usual Bayesian linear regression with known noise.
+    /// Value and trend of a numeric sensor, while it is known.
     #[must_use]
-    pub fn estimate(&self, every: Duration, now: Tick, slope_std: f64) -> Option<Estimate> {
-        let Some(Value::Number(last)) = self.known(every, now) else { return None };
-        let window = horizon(every);
-        let recent = || {
-            let all = self.samples.iter().filter(|(at, _)| now.since(*at) <= window);
-            all.map(|(at, value)| (-now.since(*at).as_secs_f64(), *value))
-        };
-        let count = recent().count() as f64;
-        if count < 2.0 {
-            return Some(Estimate { value: *last, slope: self.prior_slope });
-        }
-        let (time, value) = recent().fold((0.0, 0.0), |sum, at| (sum.0 + at.0, sum.1 + at.1));
-        let (time, value) = (time / count, value / count);
-        let (spread, joint) = recent().fold((0.0, 0.0), |sum, at| {
-            (sum.0 + (at.0 - time).powi(2), sum.1 + (at.0 - time) * (at.1 - value))
-        });
-        // The patience with a new regime: a place answers late, so the first samples after a
-        // change count as if the noise were a tenth of what full effect moves in the horizon.
-        let least = (0.1 * slope_std * window.as_secs_f64()).powi(2);
-        let noise = self.noise.unwrap_or(0.0).max(least).max(1e-12);
-        let weight = 1.0 / slope_std.max(1e-12).powi(2);
-        let slope = (joint / noise + self.prior_slope * weight) / (spread / noise + weight);
-        let estimate = Estimate { value: value - slope * time, slope };
-        // A sensor without a range may say 1e308 twice.
-        (estimate.value.is_finite() && slope.is_finite()).then_some(estimate)
+    pub fn estimate(&self, every: Duration, now: Tick) -> Option<Estimate> {
+        let Some(Value::Number(_)) = self.known(every, now) else { return None };
+        self.filter.as_ref()?.estimate(now)
+    }
+
+    /// What is known of a number.
+    #[must_use]
+    pub fn filter(&self) -> Option<&Filter> {
+        self.filter.as_ref()
     }
 }
 
@@ -239,11 +201,21 @@ pub struct World {
 }
 
 impl World {
-    /// Nothing known yet.
+    /// Nothing known yet. `scales` says what counts as a large change, by sensor.
     #[must_use]
-    pub fn new(config: &Config, started: Tick) -> World {
+    pub fn new(config: &Config, scales: &[f64], started: Tick) -> World {
+        let sensors = (0u16..).zip(&config.sensors).zip(scales).map(|((id, sensor), scale)| {
+            let works = |(number, actuator): (u16, &crate::config::Actuator)| {
+                let declared = actuator.effects.iter().find(|(one, _)| one.0 == id);
+                declared.map(|(_, direction)| (ActuatorId(number), *direction))
+            };
+            let effects: Vec<_> = (0u16..).zip(&config.actuators).filter_map(works).collect();
+            let number = sensor.kind == SensorKind::Number;
+            let filter = number.then(|| Filter::new(sensor.every, *scale, &effects));
+            SensorState { filter, ..SensorState::default() }
+        });
         World {
-            sensors: vec![SensorState::default(); config.sensors.len()],
+            sensors: sensors.collect(),
             actuators: vec![ActuatorState::default(); config.actuators.len()],
             started,
         }

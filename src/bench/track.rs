@@ -1,6 +1,7 @@
 //! What happened in one run, minute by minute, for the report: readings, settings and who decided.
 //! It listens like everybody else; it judges nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::agent::{Event, Inbox, level};
@@ -42,6 +43,22 @@ impl Track {
             config,
             now,
         }
+    }
+
+    /// Mean reading of each sensor and mean level of each actuator, by name.
+    #[must_use]
+    pub fn means(&self) -> (BTreeMap<String, f64>, BTreeMap<String, f64>) {
+        let mean = |points: &[Vec<f32>], place: usize| {
+            let known = points.iter().map(|point| f64::from(point[place]));
+            let known: Vec<f64> = known.filter(|value| value.is_finite()).collect();
+            known.iter().sum::<f64>() / known.len().max(1) as f64
+        };
+        let sensors = self.config.sensors.iter().enumerate();
+        let actuators = self.config.actuators.iter().enumerate();
+        (
+            sensors.map(|(at, one)| (one.name.clone(), mean(&self.readings, at))).collect(),
+            actuators.map(|(at, one)| (one.name.clone(), mean(&self.levels, at))).collect(),
+        )
     }
 
     /// Listens.

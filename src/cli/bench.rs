@@ -125,6 +125,18 @@ pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
 }
 
 fn print(result: &PlantResult, json: bool) {
+    if json {
+        for track in &result.tracks {
+            let (means, levels) = track.means();
+            println!(
+                "{}",
+                json!({
+                    "plant": result.kind.word(), "run": track.controller, "seed": 1,
+                    "mean_readings": means, "mean_levels": levels,
+                })
+            );
+        }
+    }
     for row in &result.rows {
         let score = &row.score;
         let days = score.samples as f64 / 8640.0;

@@ -114,7 +114,7 @@ impl<'a> Checker<'a> {
         let rules = self.rules(&mut top);
         let interlocks = self.interlocks(&mut top, &actuators);
         let notes = self.notes(&mut top);
-        let preferences = self.preferences(&mut top);
+        let preferences = self.preferences(&mut top, &actuators);
         let mind = top.section_if_present(self, "mind").and_then(|s| self.mind(s));
         let web = top.section_if_present(self, "web").and_then(|s| self.web(s));
         let journal = top.section(self, "journal").and_then(|s| self.journal(s));

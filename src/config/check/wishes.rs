@@ -90,10 +90,24 @@ impl Checker<'_> {
         all(notes)
     }
 
-    pub(super) fn preferences(&mut self, top: &mut Section<'_>) -> Vec<Preference> {
+    pub(super) fn preferences(
+        &mut self,
+        top: &mut Section<'_>,
+        actuators: &[Actuator],
+    ) -> Vec<Preference> {
         let mut preferences = Vec::new();
         for section in top.elements(self, "preference", NOTES_MAX) {
-            preferences.push(self.preference(section));
+            let spot = section.own_spot();
+            let preference = self.preference(section);
+            // Where something is faulty, places in the list may be others.
+            if let (Some(one), 0) = (&preference, self.count())
+                && one.prefer.is_some_and(|better| !does_the_same(actuators, better, one.over))
+            {
+                let text = "`prefer` and `over` have no declared effect in common: the first \
+                            cannot stand in for the second";
+                self.warn(&spot, text.into());
+            }
+            preferences.push(preference);
         }
         all(preferences)
     }
@@ -135,6 +149,13 @@ impl Checker<'_> {
         let (prefer, over) = preference?;
         when_good.then_some(Preference { prefer, over, when })
     }
+}
+
+/// Both push a sensor the same way.
+fn does_the_same(actuators: &[Actuator], one: ActuatorId, other: ActuatorId) -> bool {
+    let effects = |id: ActuatorId| actuators.get(usize::from(id.0)).map(|one| &one.effects);
+    let (Some(one), Some(other)) = (effects(one), effects(other)) else { return true };
+    one.iter().any(|effect| other.contains(effect))
 }
 
 /// Every actuator at `safe`, everything else unknown.

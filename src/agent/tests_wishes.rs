@@ -1,0 +1,86 @@
+//! Tests of preferences: what they forbid is no candidate, for nobody who plans.
+
+use super::tests::{Bench, reading, room, sends};
+use super::*;
+use crate::config::{Config, Preference};
+use crate::domain::{ActuatorId, Decider, Decision, Setting};
+use crate::expr::{Names, compile};
+
+const FAN: ActuatorId = ActuatorId(0);
+const CHILLER: ActuatorId = ActuatorId(1);
+
+fn with(prefer: Option<ActuatorId>, over: ActuatorId, when: Option<&str>) -> Config {
+    let mut config = room();
+    let names = Names::of(&config.sensors, &config.actuators);
+    let when = when.map(|when| compile(when, &names).expect("a good expression"));
+    config.preferences = vec![Preference { prefer, over, when }];
+    config
+}
+
+fn decisions(effects: &[Effect]) -> Vec<Decision> {
+    let decisions = effects.iter().filter_map(|effect| match effect {
+        Effect::Report { report: Report::Decision { decision, .. }, .. } => {
+            Some((**decision).clone())
+        }
+        _ => None,
+    });
+    decisions.filter(|one: &Decision| one.by == Decider::Planner).collect()
+}
+
+fn raises(decision: &Decision, name: &str) -> bool {
+    decision.candidates.iter().any(|one| one.set == [(name.to_owned(), Setting::On)])
+}
+
+#[test]
+fn the_preferred_one_goes_first_and_the_other_when_it_gives_all_it_has() {
+    let mut bench = Bench::new(with(Some(CHILLER), FAN, None)).up();
+    let effects = bench.steady(27.0, 60);
+    assert_eq!(sends(&effects).first(), Some(&(1, "ON".into())));
+    let first = &decisions(&effects)[0];
+    assert!(!raises(first, "fan") && raises(first, "chiller"), "{first:?}");
+    assert!(first.notes.contains(&"preference: chiller over fan".into()), "{:?}", first.notes);
+    // It runs, and the room stays hot: now the other one is free.
+    let mut sent = sends(&effects);
+    sent.extend(sends(&bench.steady(28.0, 900)));
+    assert!(sent.contains(&(0, "ON".into())), "{sent:?}");
+}
+
+#[test]
+fn while_the_preferred_one_is_on_its_way_the_other_waits() {
+    let mut bench = Bench::new(with(Some(CHILLER), FAN, None)).up();
+    bench.steady(22.0, 60);
+    bench.echo = false;
+    let mut sent = Vec::new();
+    for _ in 0..5 {
+        bench.pass(3);
+        sent.extend(sends(&bench.on(reading(1, 0.0))));
+        sent.extend(sends(&bench.on(reading(0, 28.0))));
+    }
+    // Sent once more for lack of an answer; nothing else is.
+    let ours = |(id, payload): &(u16, String)| *id == 1 && payload == "ON";
+    assert!(!sent.is_empty() && sent.iter().all(ours), "{sent:?}");
+}
+
+#[test]
+fn what_is_avoided_is_never_raised_and_what_runs_goes_to_safe() {
+    // The bench begins at 08:00 UTC.
+    let mut bench = Bench::new(with(None, FAN, Some("hour >= 9"))).up();
+    let sent = sends(&bench.steady(27.0, 600));
+    assert!(sent.contains(&(0, "ON".into())), "before nine it is free: {sent:?}");
+    let effects = bench.steady(27.0, 3000);
+    assert!(sends(&effects).contains(&(0, "OFF".into())), "at nine it ends");
+    let effects = bench.steady(28.0, 1800);
+    assert!(decisions(&effects).iter().all(|one| !raises(one, "fan")));
+    assert!(!sends(&effects).contains(&(0, "ON".into())));
+}
+
+#[test]
+fn a_condition_that_is_unknown_does_not_hold() {
+    let mut bench = Bench::new(with(None, FAN, Some("smoke > 0.1"))).up();
+    let mut sent = Vec::new();
+    for _ in 0..20 {
+        bench.pass(10);
+        sent.extend(sends(&bench.on(reading(0, 28.0))));
+    }
+    assert!(sent.contains(&(0, "ON".into())), "{sent:?}");
+}

@@ -1,0 +1,317 @@
+//! What a change is worth: how far each goal will be from kept with it and without it, by the
+//! filter's trends within the near horizon, and what it costs (ADR 13). No choice is made here.
+//!
+//! Waiting costs nothing as long as what is needed can still be begun later. So something is begun
+//! when without it a goal would be left within the time that it takes to react, and it is ended as
+//! soon as its end keeps every goal for as long as it should rest.
+
+use super::core::Agent;
+use super::steps::level;
+use super::world::horizon;
+use crate::config::{Actuator, Aim, Least};
+use crate::domain::{ActuatorId, SensorId, Setting};
+
+/// Periods of a sensor within which something can be begun and felt: a reading, a decision, a
+/// device, and a reading that shows it.
+const REACT_PERIODS: u32 = 4;
+/// Share of the horizon after which a change is looked at for the first time; the second time is
+/// the horizon's end.
+const SOON: f64 = 0.25;
+/// The near horizon is at least as long as the strongest actuator needs for so many margins, and at
+/// most this long: what works slowly is planned further ahead, or its effect would drown in costs.
+const HORIZON_MARGINS: f64 = 3.0;
+const HORIZON_MOST_S: f64 = 7200.0;
+/// Where something else that does the same costs so many times as much for the same effect, the
+/// cheaper one is begun this early, as a share of the goal's width: then the dearer one is seldom
+/// needed.
+const DEARER: f64 = 1.6;
+const EARLY: f64 = 0.2;
+/// Margin inside a goal's bounds, in standard deviations of what is foreseen for the time to react,
+/// and its least and greatest size as a share of the goal's width.
+const MARGIN_STDS: f64 = 1.5;
+const MARGIN_LEAST: f64 = 0.02;
+const MARGIN_MOST: f64 = 0.12;
+/// What it weighs to have used up the margin, and twice the margin at most; and each width outside
+/// the bounds. The first alone outweighs every cost below.
+const MARGIN_WEIGHT: f64 = 0.4;
+const OUTSIDE_WEIGHT: f64 = 4.0;
+/// What running something at full level costs in utility, beside the operator's own `cost`; or, of
+/// one that costs nothing, being away from `safe`.
+const USE_COST: f64 = 0.03;
+/// What the operator's dearest actuator costs in addition; others in proportion.
+const MONEY_COST: f64 = 0.05;
+/// So near to a bound, as a share of the goal's width, a sensor is held there by something.
+const LEANS: f64 = 0.15;
+/// What a switching costs.
+const SWITCH_COST: f64 = 0.01;
+/// A goal in force with what is expected of its sensor.
+pub(super) struct Watched {
+    pub goal: usize,
+    pub sensor: SensorId,
+    bounds: (Option<f64>, Option<f64>),
+    scale: f64,
+    margin: f64,
+    weight: f64,
+    /// Actuators that are cheap among those that do the same: they keep a larger margin.
+    early: Vec<(ActuatorId, f64)>,
+    value: f64,
+    /// Trend a second, what is on its way to devices included.
+    slope: f64,
+    react_s: f64,
+    horizon_s: f64,
+    /// Broken, and by its trend still so at the horizon's end.
+    pub stays_broken: bool,
+}
+
+impl Watched {
+    /// How bad it is to be at `value`, seen by one actuator or by nobody.
+    fn pain(&self, by: Option<ActuatorId>, value: f64) -> f64 {
+        self.pain_of(self.bounds, self.margin_of(by), value)
+    }
+
+    fn margin_of(&self, by: Option<ActuatorId>) -> f64 {
+        let early = self.early.iter().find(|(id, _)| Some(*id) == by);
+        early.map_or(self.margin, |(_, margin)| margin.max(self.margin))
+    }
+
+    fn pain_of(&self, (min, max): (Option<f64>, Option<f64>), margin: f64, value: f64) -> f64 {
+        let over = |by: f64| {
+            let used = ((by + margin) / margin).clamp(0.0, 2.0);
+            MARGIN_WEIGHT * used + OUTSIDE_WEIGHT * (by / self.scale).max(0.0)
+        };
+        let low = min.map_or(0.0, |min| over(min - value));
+        let high = max.map_or(0.0, |max| over(value - max));
+        self.weight * low.max(high)
+    }
+
+    /// Where it is after `seconds` if the trend changes by `push` for the first `driven` of them.
+    fn at(&self, seconds: f64, push: f64, driven: f64) -> f64 {
+        self.value + self.slope * seconds + push * driven.min(seconds)
+    }
+
+    /// How bad the near horizon is, soon and at its end, if the trend changes by `push` for the
+    /// first `driven` seconds.
+    fn near(&self, by: Option<ActuatorId>, push: f64, driven: f64) -> f64 {
+        let soon = self.at(SOON * self.horizon_s, push, driven);
+        let end = self.at(self.horizon_s, push, driven);
+        (self.pain(by, soon) + self.pain(by, end)) / 2.0
+    }
+
+    /// How bad it is before anything could be felt that is begun later.
+    fn urgency(&self, by: ActuatorId) -> f64 {
+        self.pain(Some(by), self.at(self.react_s, 0.0, 0.0))
+    }
+
+    /// How bad the near horizon is if nothing is done.
+    pub fn idle(&self) -> f64 {
+        self.near(None, 0.0, 0.0)
+    }
+
+    /// The bound that is near: above 0 the upper one, below 0 the lower one.
+    fn leans(&self) -> Option<f64> {
+        let near = LEANS * self.scale;
+        let (min, max) = self.bounds;
+        if min.is_some_and(|min| self.value < min + near) {
+            return Some(-1.0);
+        }
+        max.is_some_and(|max| self.value > max - near).then_some(1.0)
+    }
+
+    /// Where it is at the horizon's end if nothing is done.
+    pub fn end(&self) -> f64 {
+        self.at(self.horizon_s, 0.0, 0.0)
+    }
+}
+
+/// What a change is worth.
+pub(super) struct Worth {
+    /// By how much the goals are better off than without it.
+    pub gain: f64,
+    /// By how much it costs more than what runs now.
+    pub cost: f64,
+    /// What the watched sensors will be at the horizon's end, by their place in the list.
+    pub predicted: Vec<f64>,
+}
+
+impl Agent {
+    /// The goals in force with what is expected of their sensors.
+    pub(super) fn watched(&self) -> Vec<Watched> {
+        let goals = self.aims.iter().enumerate().filter_map(|(index, goal)| {
+            let sensor = goal.aim.sensor()?;
+            if !self.in_force(index) {
+                return None;
+            }
+            let band = self.wanted(index)?;
+            let estimate = self.estimate(sensor)?;
+            let (min, max) = band.bounds(estimate.value);
+            let every = self.config.sensors[usize::from(sensor.0)].every;
+            let broken = self.goals[index].gap.is_some_and(|gap| gap > 0.0);
+            let margin = self.margin(sensor)?;
+            let horizon_s = self.horizon_of(sensor, margin)?;
+            let end = estimate.value + estimate.slope * horizon_s;
+            let above = max.is_some_and(|max| estimate.value > max && end > max);
+            let below = min.is_some_and(|min| estimate.value < min && end < min);
+            let react = every * REACT_PERIODS;
+            let scale = self.scale_of(sensor);
+            Some(Watched {
+                goal: index,
+                sensor,
+                bounds: (min, max),
+                scale,
+                margin,
+                early: self.cheap_ones(sensor, EARLY * scale),
+                weight: goal.weight,
+                value: estimate.value,
+                slope: estimate.slope + self.on_its_way(sensor),
+                react_s: react.as_secs_f64(),
+                horizon_s,
+                stays_broken: broken && (above || below),
+            })
+        });
+        goals.collect()
+    }
+
+    /// What is kept inside a goal's bounds against noise and what may come before one can react.
+    fn margin(&self, sensor: SensorId) -> Option<f64> {
+        let every = self.config.sensors[usize::from(sensor.0)].every;
+        let doubt = self.world.sensor(sensor).filter()?.doubt(every * REACT_PERIODS);
+        let scale = self.scale_of(sensor);
+        Some((MARGIN_STDS * doubt).clamp(MARGIN_LEAST * scale, MARGIN_MOST * scale))
+    }
+
+    fn horizon_of(&self, sensor: SensorId, margin: f64) -> Option<f64> {
+        let filter = self.world.sensor(sensor).filter()?;
+        let all = (0u16..).zip(&self.config.actuators);
+        let most = all.map(|(id, _)| filter.effect(ActuatorId(id)).abs()).fold(0.0, f64::max);
+        let least = horizon(self.config.sensors[usize::from(sensor.0)].every).as_secs_f64();
+        let slow = if most > 0.0 { HORIZON_MARGINS * margin / most } else { 0.0 };
+        Some(slow.clamp(least, HORIZON_MOST_S.max(least)))
+    }
+
+    /// The actuators of which another does the same to a sensor at a much higher price.
+    fn cheap_ones(&self, sensor: SensorId, margin: f64) -> Vec<(ActuatorId, f64)> {
+        let Some(filter) = self.world.sensor(sensor).filter() else { return Vec::new() };
+        let price = |(id, actuator): (u16, &Actuator)| {
+            let effect = filter.effect(ActuatorId(id));
+            (effect != 0.0).then_some((ActuatorId(id), effect, actuator.cost / effect.abs()))
+        };
+        let all: Vec<_> = (0u16..).zip(&self.config.actuators).filter_map(price).collect();
+        let cheap = |one: &&(ActuatorId, f64, f64)| {
+            all.iter()
+                .any(|other| other.1 * one.1 > 0.0 && other.2 > 0.0 && other.2 >= DEARER * one.2)
+        };
+        all.iter().filter(cheap).map(|one| (one.0, margin)).collect()
+    }
+
+    /// What commands in flight will add to a sensor's trend, a second.
+    fn on_its_way(&self, sensor: SensorId) -> f64 {
+        let Some(filter) = self.world.sensor(sensor).filter() else { return 0.0 };
+        let all = (0u16..).zip(self.config.actuators.iter().zip(&self.world.actuators));
+        let moving = all.filter_map(|(number, (actuator, state))| {
+            let to = &state.pending.as_ref()?.setting;
+            let from = state.confirmed.as_ref()?;
+            let moved = level(actuator, to) - level(actuator, from);
+            Some(filter.effect(ActuatorId(number)) * moved)
+        });
+        moving.sum()
+    }
+
+    /// A change against waiting.
+    pub(super) fn worth(&self, watched: &[Watched], id: ActuatorId, setting: &Setting) -> Worth {
+        let actuator = &self.config.actuators[usize::from(id.0)];
+        let before = self.world.actuator(id).confirmed.as_ref();
+        let moved = level(actuator, setting) - before.map_or(0.0, |b| level(actuator, b));
+        let pushes: Vec<f64> = watched
+            .iter()
+            .map(|one| {
+                let filter = self.world.sensor(one.sensor).filter();
+                filter.map_or(0.0, |filter| filter.effect(id) * moved)
+            })
+            .collect();
+        let by = Some(id);
+        let all = |look: &dyn Fn(&Watched, f64) -> f64| -> f64 {
+            watched.iter().zip(&pushes).map(|(one, push)| look(one, *push)).sum()
+        };
+        let touched = watched.iter().zip(&pushes).filter(|(_, push)| **push != 0.0);
+        let longest = touched.map(|(one, _)| one.horizon_s).fold(0.0, f64::max);
+        let (mut gain, mut driven) = (0.0, longest);
+        if moved > 0.0 {
+            let urgent = watched.iter().zip(&pushes);
+            if urgent.into_iter().any(|(one, push)| *push != 0.0 && one.urgency(id) > 0.0) {
+                let idle = all(&|one, _| one.near(by, 0.0, 0.0));
+                // As long as is best, but not shorter than it must be.
+                let least = actuator.min_on.as_secs_f64().min(longest);
+                let spans = [0.1, 0.3, 0.6, 1.0].map(|share| least.max(share * longest));
+                let of = |span: f64| (span, all(&|one, push| one.near(by, push, span)));
+                let best = spans.into_iter().map(of).min_by(|a, b| a.1.total_cmp(&b.1));
+                let best = best.unwrap_or((longest, idle));
+                (driven, gain) = (best.0, idle - best.1);
+            }
+        } else {
+            // Ended now, or a little later.
+            let rest = |one: &Watched| one.horizon_s.max(actuator.min_off.as_secs_f64());
+            let now = all(&|one, push| one.pain(by, one.at(rest(one), push, rest(one))));
+            let later = all(&|one, push| {
+                let rest = rest(one);
+                one.pain(by, one.at(rest, push, rest - one.react_s))
+            });
+            let never = all(&|one, _| one.pain(by, one.at(rest(one), 0.0, 0.0)));
+            gain = later.min(never) - now;
+        }
+        let predicted =
+            watched.iter().zip(&pushes).map(|(one, push)| one.at(one.horizon_s, *push, driven));
+        let (cost_now, _) = self.cost_after(None);
+        let (cost_then, _) = self.cost_after(Some(&(id, setting.clone())));
+        let undone = self.undone(watched, &pushes, id);
+        let cost =
+            cost_then - cost_now + undone + SWITCH_COST * self.disliked_more(Least::Switching);
+        Worth { gain, cost, predicted: predicted.collect() }
+    }
+
+    /// What it costs that a change pushes a sensor which something else holds at its bound, since
+    /// that must then do more; less than nothing where it helps.
+    fn undone(&self, watched: &[Watched], pushes: &[f64], id: ActuatorId) -> f64 {
+        let dearest = self.config.actuators.iter().map(|one| one.cost).fold(0.0, f64::max);
+        let mut sum = 0.0;
+        for (one, push) in watched.iter().zip(pushes) {
+            let Some(filter) = self.world.sensor(one.sensor).filter() else { continue };
+            let Some(towards) = one.leans() else { continue };
+            let holds = (0u16..).zip(&self.config.actuators).filter_map(|(number, actuator)| {
+                let effect = filter.effect(ActuatorId(number)) * towards;
+                let other = ActuatorId(number) != id;
+                (other && effect < 0.0 && actuator.cost > 0.0).then(|| actuator.cost / -effect)
+            });
+            if let Some(price) = holds.min_by(f64::total_cmp) {
+                sum += push * towards * price;
+            }
+        }
+        if dearest > 0.0 { MONEY_COST * (sum / dearest).clamp(-1.0, 1.0) } else { 0.0 }
+    }
+
+    /// How much more than usual a goal of its own makes cost or switching count.
+    fn disliked_more(&self, what: Least) -> f64 {
+        let goals = self.aims.iter().enumerate();
+        let wanted =
+            goals.filter(|(index, goal)| goal.aim == Aim::Minimise(what) && self.in_force(*index));
+        1.0 + wanted.map(|(_, goal)| goal.weight).sum::<f64>()
+    }
+
+    /// What everything that runs afterwards costs: in utility, and in the operator's own unit.
+    pub(super) fn cost_after(&self, change: Option<&(ActuatorId, Setting)>) -> (f64, f64) {
+        let dearest = self.config.actuators.iter().map(|one| one.cost).fold(0.0, f64::max);
+        let (mut disliked, mut money) = (0.0, 0.0);
+        for (index, actuator) in self.config.actuators.iter().enumerate() {
+            let changed = change.filter(|(id, _)| usize::from(id.0) == index);
+            let heading = self.world.actuators[index].heading();
+            let Some(setting) = changed.map(|(_, setting)| setting).or(heading) else { continue };
+            let level_there = level(actuator, setting);
+            if actuator.cost > 0.0 {
+                disliked += (USE_COST + MONEY_COST * actuator.cost / dearest) * level_there;
+                money += actuator.cost * level_there;
+            } else {
+                disliked += USE_COST * (level_there - level(actuator, &actuator.safe)).abs();
+            }
+        }
+        (disliked * self.disliked_more(Least::Cost), money)
+    }
+}

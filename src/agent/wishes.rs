@@ -1,0 +1,87 @@
+//! `[[preference]]`: what an operator wants done in one way and not another. The planner honours it
+//! exactly: what it forbids is no candidate, so that nobody can choose it. Rules, interlocks and an
+//! operator's own commands do not ask it; a condition that is unknown does not hold.
+
+use super::core::Agent;
+use super::planner::Move;
+use super::steps::level;
+use crate::config::Preference;
+use crate::domain::{ActuatorId, Decider, Setting};
+use crate::expr::Truth;
+
+impl Agent {
+    /// Takes away what preferences forbid now, and gives the words of those that did.
+    ///
+    /// `avoid`: the actuator is not raised. `prefer` over `over`: the second is not raised as long
+    /// as the first may be raised further or is on its way; once it gives all it has, or may not
+    /// move, the second is free.
+    pub(super) fn honour_preferences(&self, moves: &mut Vec<Move>) -> Vec<String> {
+        let mut heeded = Vec::new();
+        for preference in self.config.preferences.iter().filter(|one| self.holds(one)) {
+            let raises = |one: &Move, wanted: ActuatorId| {
+                let change = one.change.as_ref().filter(|(id, _)| *id == wanted);
+                change.is_some_and(|(id, setting)| self.rises(*id, setting))
+            };
+            let binds = match preference.prefer {
+                None => true,
+                Some(better) => {
+                    let rising = self.world.actuator(better).pending.as_ref();
+                    let rising = rising.is_some_and(|one| self.rises(better, &one.setting));
+                    rising || moves.iter().any(|one| raises(one, better))
+                }
+            };
+            let before = moves.len();
+            if binds {
+                moves.retain(|one| !raises(one, preference.over));
+            }
+            if moves.len() < before {
+                heeded.push(self.preference_words(preference));
+            }
+        }
+        heeded
+    }
+
+    /// What the planner had raised and is to be avoided from now on goes to `safe`, as soon as its
+    /// least time allows.
+    pub(super) fn end_avoided(&mut self) {
+        let config = self.config.clone();
+        for preference in config.preferences.iter().filter(|one| one.prefer.is_none()) {
+            let id = preference.over;
+            let actuator = &config.actuators[usize::from(id.0)];
+            let state = self.world.actuator(id);
+            let planned = matches!(state.owner, Some(Decider::Planner | Decider::Mind));
+            let at = state.confirmed.as_ref().map(|at| level(actuator, at));
+            let raised = at.is_some_and(|at| at > level(actuator, &actuator.safe));
+            if !planned || !raised || state.pending.is_some() || !self.holds(preference) {
+                continue;
+            }
+            if self.guard(id, &actuator.safe, Decider::Planner).is_ok() {
+                let cause = self.preference_words(preference);
+                self.issue(id, actuator.safe.clone(), Decider::Planner, &cause, None, false);
+            }
+        }
+    }
+
+    fn holds(&self, preference: &Preference) -> bool {
+        let when = preference.when.as_ref();
+        when.is_none_or(|when| when.truth(&self.view(&[])) == Truth::True)
+    }
+
+    /// The setting is more than the actuator gives now.
+    pub(super) fn rises(&self, id: ActuatorId, setting: &Setting) -> bool {
+        let actuator = &self.config.actuators[usize::from(id.0)];
+        let now = self.world.actuator(id).confirmed.as_ref();
+        level(actuator, setting) > now.map_or(0.0, |now| level(actuator, now))
+    }
+
+    /// As a note of the decision record says it: `preference: vent over fan when hour >= 22`.
+    fn preference_words(&self, preference: &Preference) -> String {
+        let name = |id: ActuatorId| &self.config.actuators[usize::from(id.0)].name;
+        let what = match preference.prefer {
+            Some(better) => format!("{} over {}", name(better), name(preference.over)),
+            None => format!("avoid {}", name(preference.over)),
+        };
+        let when = preference.when.as_ref().map(|when| format!(" when {}", when.source()));
+        format!("preference: {what}{}", when.unwrap_or_default())
+    }
+}
