@@ -42,6 +42,8 @@ mod tests_goals;
 #[cfg(test)]
 mod tests_greenhouse;
 #[cfg(test)]
+mod tests_hidden;
+#[cfg(test)]
 mod tests_wishes;
 
 pub use self::core::{Agent, Counters, Resumed, ResumedStep};
