@@ -65,6 +65,7 @@ impl Agent {
             Body::RemoveGoal { name } => self.change_goals(&key, None, &name),
             Body::Approve { approval } => self.settle_approval(&key, &approval, true),
             Body::Deny { approval } => self.settle_approval(&key, &approval, false),
+            Body::Rate { decision, good } => self.rate(&key, &decision, good),
         }
     }
 
@@ -148,6 +149,36 @@ impl Agent {
             None => self.remove_goal(remove),
         }
         self.set_command(key, CommandState::Succeeded, "");
+    }
+
+    /// A person's word on a decision is written down; `log query --decision` has it beside it. One
+    /// of this start is known to exist or not; of an earlier start only the form can be judged.
+    fn rate(&mut self, key: &(String, String), decision: &str, good: bool) {
+        let refused = match decision.split_once('-') {
+            Some((boot, number)) if is_boot(boot) => match number.parse::<u64>() {
+                Ok(number) if boot != self.boot_word() => (number == 0).then(|| "0".to_owned()),
+                Ok(number) if (1..self.next_decision).contains(&number) => None,
+                Ok(number) => Some(format!("{number} of {}", self.next_decision - 1)),
+                Err(_) => Some("no number".into()),
+            },
+            _ => Some("another form".into()),
+        };
+        if let Some(found) = refused {
+            let form = "eight hexadecimal digits, a dash and the decision's number";
+            let reason = format!("no decision of this id ({found}): it is {form}");
+            self.set_command(key, CommandState::Rejected, &reason);
+            return;
+        }
+        self.set_command(key, CommandState::Accepted, "");
+        self.set_command(key, CommandState::Executing, "");
+        let word = if good { "good" } else { "bad" };
+        self.say("rating", format!("{decision} {word}"), Severity::Info);
+        self.set_command(key, CommandState::Succeeded, "");
+    }
+
+    /// The first part of this start's decision ids.
+    pub(super) fn boot_word(&self) -> String {
+        format!("{:08x}", self.boot >> 32)
     }
 
     /// Puts a choice before a person. One at a time for an actuator.
@@ -340,4 +371,9 @@ impl Agent {
         self.commands
             .retain(|_, memory| now.since(memory.changed) < kept || !memory.state.is_terminal());
     }
+}
+
+/// Eight hexadecimal digits, as a start is named in ids.
+fn is_boot(word: &str) -> bool {
+    word.len() == 8 && word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

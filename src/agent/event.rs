@@ -142,6 +142,13 @@ pub enum Body {
         /// Id of what waits.
         approval: String,
     },
+    /// A person says whether a decision was good, for those who teach models.
+    Rate {
+        /// The decision's id.
+        decision: String,
+        /// It was.
+        good: bool,
+    },
 }
 
 /// State of the mind, the word of the status topic.

@@ -233,7 +233,14 @@ impl Inbox {
             "approve" => Ok(Body::Approve { approval: text(object, "approval")?.into() }),
             "deny" => Ok(Body::Deny { approval: text(object, "approval")?.into() }),
             "goal" => self.goal(object),
-            "ask" | "rate" | "model" | "update" | "restart" => {
+            "rate" => match object.get("good") {
+                Some(Json::Bool(good)) => {
+                    Ok(Body::Rate { decision: text(object, "decision")?.into(), good: *good })
+                }
+                Some(_) => Err("`good` is neither true nor false".into()),
+                None => Err("`good` is missing".into()),
+            },
+            "ask" | "model" | "update" | "restart" => {
                 Err(format!("kind {kind} is not carried out by this version"))
             }
             other => Err(format!("unknown kind {}", shown(other))),

@@ -1,9 +1,10 @@
-//! Tests of preferences: what they forbid is no candidate, for nobody who plans.
+//! Tests of what operators wish and think: preferences, which forbid candidates to everybody who
+//! plans, and ratings.
 
-use super::tests::{Bench, reading, room, sends};
+use super::tests::{Bench, reading, room, sends, states};
 use super::*;
 use crate::config::{Config, Preference};
-use crate::domain::{ActuatorId, Decider, Decision, Setting};
+use crate::domain::{ActuatorId, CommandState, Decider, Decision, Entry, Setting};
 use crate::expr::{Names, compile};
 
 const FAN: ActuatorId = ActuatorId(0);
@@ -83,4 +84,39 @@ fn a_condition_that_is_unknown_does_not_hold() {
         sent.extend(sends(&bench.on(reading(0, 28.0))));
     }
     assert!(sent.contains(&(0, "ON".into())), "{sent:?}");
+}
+
+fn rate(id: &str, decision: &str, good: bool) -> Event {
+    let inbox = Inbox::new(std::sync::Arc::new(room()));
+    let payload = format!(r#"{{"decision":"{decision}","good":{good}}}"#);
+    inbox.command("rate", id, payload.as_bytes(), false).expect("a command")
+}
+
+#[test]
+fn a_rating_is_written_down_once_and_one_of_no_decision_is_refused() {
+    let mut bench = Bench::new(room()).up();
+    let made = decisions(&bench.steady(27.0, 60))[0].id.clone();
+    let ratings = |effects: &[Effect]| -> Vec<String> {
+        let said = effects.iter().filter_map(|effect| match effect {
+            Effect::Record { entry: Entry::Event { kind, text, .. }, .. } if kind == "rating" => {
+                Some(text.clone())
+            }
+            _ => None,
+        });
+        said.collect()
+    };
+    let effects = bench.on(rate("a", &made, false));
+    assert_eq!(states(&effects, "a").last(), Some(&CommandState::Succeeded));
+    assert_eq!(ratings(&effects), [format!("{made} bad")]);
+    assert!(ratings(&bench.on(rate("a", &made, false))).is_empty(), "an id is carried out once");
+    // Of an earlier start nobody knows here.
+    let effects = bench.on(rate("b", "0badcafe-7", true));
+    assert_eq!(states(&effects, "b").last(), Some(&CommandState::Succeeded));
+    for (id, decision) in
+        [("c", "00000007-999"), ("d", "7"), ("e", "0badcafe-x"), ("f", "0badcafe-0")]
+    {
+        let effects = bench.on(rate(id, decision, true));
+        assert_eq!(states(&effects, id), [CommandState::Rejected], "{decision}");
+        assert!(ratings(&effects).is_empty());
+    }
 }

@@ -86,6 +86,10 @@ impl Filter {
         let decision = self.decision.as_ref().is_none_or(|id| match &entry {
             Some(Entry::Decision(decision)) => decision.id == *id,
             Some(Entry::Step { cause, .. }) => cause.contains(id),
+            // What a person thought of it.
+            Some(Entry::Event { kind, text, .. }) if kind == "rating" => {
+                text.split_once(' ').is_some_and(|(rated, _)| rated == id)
+            }
             _ => false,
         });
         sensor && decision
@@ -527,5 +531,27 @@ fn unreadable(seq: u64) -> Record {
         trust: ClockTrust::Unset,
         kind: Kind::Dropped,
         payload: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::Stamp;
+    use super::*;
+    use crate::clock::{Now, Tick};
+    use crate::domain::Severity;
+
+    #[test]
+    fn a_decision_is_found_with_what_a_person_thought_of_it() {
+        let record = |kind: &str, text: &str| {
+            let now = Now { tick: Tick(5), unix_ms: 5, trust: ClockTrust::Synced };
+            let stamp = Stamp { seq: 1, boot: 7, now };
+            let (kind, text) = (kind.into(), text.into());
+            Record::new(stamp, &Entry::Event { kind, text, severity: Severity::Info })
+        };
+        let filter = Filter { decision: Some("0badcafe-7".into()), ..Filter::default() };
+        assert!(filter.takes(&record("rating", "0badcafe-7 good")));
+        assert!(!filter.takes(&record("rating", "0badcafe-71 good")));
+        assert!(!filter.takes(&record("sensor", "0badcafe-7 good")));
     }
 }
