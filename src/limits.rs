@@ -104,8 +104,8 @@ pub const JSON_DEPTH_MAX: usize = 32;
 pub const TEXT_VALUE_BYTES_MAX: usize = 256;
 /// A sensor is stale after this many of its periods (design §4).
 pub const STALE_PERIODS: u32 = 3;
-/// Declared effects on one sensor that its filter tells apart, the first of the file; the others are
-/// part of its drift. Eight make a filter of 900 bytes and a reading of 2 µs.
+/// Declared effects on one sensor that its filter tells apart, the first of the file; the others
+/// are part of its drift. Eight make a filter of 900 bytes and a reading of 2 µs.
 pub const FILTER_EFFECTS_MAX: usize = 8;
 /// Least time between two reports of the same fault of the same sensor: 10 minutes.
 /// Those between are counted and the count is in the next report.

@@ -22,8 +22,8 @@ const DRIFT_STD: f64 = 0.5;
 const RESTLESS_FIRST: f64 = 0.05;
 const RESTLESS_LEAST: f64 = 0.001;
 const RESTLESS_MOST: f64 = 0.5;
-/// What an actuator does changes within an hour by this share of the first belief: a vent cools less
-/// when it is warm outside.
+/// What an actuator does changes within an hour by this share of the first belief: a vent cools
+/// less when it is warm outside.
 const EFFECT_CHANGES: f64 = 0.1;
 /// Never believed to do less than this share of the first belief, or the other way round.
 const EFFECT_LEAST: f64 = 0.002;

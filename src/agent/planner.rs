@@ -1,5 +1,5 @@
 //! The planner: candidates that each change one actuator for some time, and which of them are
-//! alternatives to each other. `weigh` says what each is worth; `decide` chooses and `guard` allows.
+//! alternatives to each other. `weigh` says what each is worth; `decide` chooses, `guard` allows.
 
 use super::core::Agent;
 use super::prompt;

@@ -37,8 +37,12 @@ pub(super) fn offer(part: &Part) -> Offer {
 
 fn need(part: &Part, key: &str) -> Result<String, Refusal> {
     let topic = part.text(key).ok_or_else(|| format!("it names no {key}"))?;
-    let valid = crate::link::topics::valid_topic_name(&topic) && !topic.starts_with("outpost/");
-    if valid { Ok(topic) } else { Err(format!("its {key} is no topic that a device may have")) }
+    let valid = crate::link::topics::valid_topic_name(&topic);
+    if valid && !crate::link::topics::is_ours(&topic) {
+        Ok(topic)
+    } else {
+        Err(format!("its {key} is no topic that a device may have"))
+    }
 }
 
 fn pick(part: &Part, key: &str) -> Result<template::Picked, Refusal> {

@@ -330,6 +330,12 @@ pub fn valid_topic_name(topic: &str) -> bool {
     (1..=TOPIC_BYTES_MAX).contains(&topic.len()) && !topic.contains(['+', '#', '\0'])
 }
 
+/// Whether a topic is below the devices' own, where nothing else may speak.
+#[must_use]
+pub fn is_ours(topic: &str) -> bool {
+    topic.split('/').next() == Some(ROOT)
+}
+
 /// Whether `filter` can be subscribed to: wildcards fill a whole level, `#` the last one only.
 #[must_use]
 pub fn valid_filter(filter: &str) -> bool {

@@ -9,9 +9,9 @@ use crate::place::Place;
 
 /// What a debug build may take on a loaded machine; the promise for a release build is 300 ms.
 const START_MAX: Duration = Duration::from_secs(3);
-/// Own memory: measured 3.6 MB. The promise is 15 MB of PSS for a release build; how much of a debug
-/// build's code of 30 MB counts there is the kernel's choice (since Linux 6.18 it maps whole folios
-/// of the page cache), so that a test cannot hold it to a number.
+/// Own memory: measured 3.6 MB. The promise is 15 MB of PSS for a release build; how much of a
+/// debug build's code of 30 MB counts there is the kernel's choice (since Linux 6.18 it maps whole
+/// folios of the page cache), so that a test cannot hold it to a number.
 const OWN_KB_MAX: u64 = 6 * 1000;
 
 #[test]
