@@ -248,8 +248,9 @@ mod tests {
             "pump":{"p":"switch","cmd_t":"well/pump/set"},"gone":{"p":"sensor","stat_t":""},
             "odd":3}}"#;
         let parts = parts("homeassistant", "homeassistant/device/well/config", payload);
-        let seen: Vec<_> =
+        let mut seen: Vec<_> =
             parts.iter().map(|it| (it.component.as_str(), it.name.as_str())).collect();
+        seen.sort_unstable();
         assert_eq!(seen, [("sensor", "gone"), ("sensor", "level"), ("switch", "pump")]);
         assert!(parts.iter().all(|part| part.device == "Well"));
     }
