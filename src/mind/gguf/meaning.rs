@@ -97,7 +97,7 @@ pub(super) fn facts(header: Header, file_bytes: u64) -> Result<GgufFacts, Fault>
     let embedding_length = keys.needed("embedding_length", 1, limits::MODEL_LENGTH_MAX)?;
     let context_length = keys.needed("context_length", 1, limits::MODEL_LENGTH_MAX)?;
     let kv_bytes_per_token = attention(&keys, layers, embedding_length)?;
-    keyless_layers(&keys, layers, &header.tensors)?;
+    key_shapes(&keys, layers, embedding_length, &header.tensors)?;
     experts(&keys, layers)?;
     rope(&keys)?;
     norms(&keys)?;
@@ -279,17 +279,40 @@ fn weights(tensors: &[Tensor]) -> Result<(), Fault> {
     })
 }
 
-/// A layer without keys has no queries either: the graph would multiply what does not fit
-/// (`GGML_ASSERT(a->ne[0] == b->ne[0])`).
-fn keyless_layers(keys: &Keys<'_>, layers: u64, tensors: &[Tensor]) -> Result<(), Fault> {
+/// Where layers differ in their heads: a layer without keys has no queries either, and the keys of
+/// the others have the rows of their own heads. llama.cpp sizes all by the first layer, and its
+/// graph then multiplies what does not fit (`GGML_ASSERT(a->ne[0] == b->ne[0])`).
+fn key_shapes(
+    keys: &Keys<'_>,
+    layers: u64,
+    embedding: u64,
+    tensors: &[Tensor],
+) -> Result<(), Fault> {
+    let most = limits::MODEL_HEADS_MAX;
     let suffix = "attention.head_count_kv";
-    let heads = keys.per_layer(suffix, layers, limits::MODEL_HEADS_MAX)?.unwrap_or_default();
-    for (layer, _) in heads.iter().enumerate().filter(|(_, heads)| **heads == 0) {
-        let name = format!("blk.{layer}.attn_q.weight");
-        if tensors.iter().any(|tensor| tensor.name == name) {
+    let heads_kv = keys.per_layer(suffix, layers, most)?.unwrap_or_default();
+    let heads = keys.per_layer("attention.head_count", layers, most)?.unwrap_or_default();
+    // Layers with a window may have keys of another length.
+    let other = format!("{}.attention.key_length_swa", keys.architecture);
+    if heads_kv.windows(2).all(|two| two[0] == two[1]) || keys.keys.contains_key(&other) {
+        return Ok(());
+    }
+    let length = keys.number("attention.key_length", 1, most)?;
+    for (layer, (kv, all)) in heads_kv.iter().zip(&heads).enumerate() {
+        let named = |part: &str| {
+            let name = format!("blk.{layer}.{part}.weight");
+            tensors.iter().find(|tensor| tensor.name == name)
+        };
+        let rows = kv * length.unwrap_or(embedding / (*all).max(1));
+        let fits = |key: &Tensor| key.shape.get(1) == Some(&rows);
+        let right = match *kv {
+            0 => named("attn_q").is_none(),
+            _ => named("attn_k").is_none_or(fits),
+        };
+        if !right {
             let key = format!("{}.{suffix}", keys.architecture);
-            let found = format!("0 in layer {layer}, which has the tensor {name}");
-            return Err(Keys::corrupt(&key, found, "1 or more"));
+            let found = format!("{kv} in layer {layer}, whose tensors are of another number");
+            return Err(Keys::corrupt(&key, found, "the heads of the layer's own tensors"));
         }
     }
     Ok(())

@@ -189,8 +189,8 @@ fn every_fault_names_its_place_and_what_is_allowed() {
         (small().tensor("blk.0.attn_q.weight", &[64, 64], 28, None), "of type F64", "quantised"),
         (
             small().with(&format!("{heads}_kv"), array(4, 2, &[0, 0, 0, 0, 4, 0, 0, 0])),
-            "0 in layer 0, which has the tensor blk.0.attn_q.weight",
-            "1 or more",
+            "0 in layer 0, whose tensors are of another number",
+            "the layer's own tensors",
         ),
         (small().with("general.type", text("adapter")), "\"adapter\"", "\"model\""),
         (small().with("split.count", number(2)), "split.count is 2", "one file"),
