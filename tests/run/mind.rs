@@ -68,7 +68,7 @@ fn wait_voice(bus: &Bus, site: &Site, place: &Place) -> serde_json::Value {
     let mark = bus.mark();
     let voices = [3.0, 9.0, 3.0, 9.0, 3.0, 9.0].into_iter().filter_map(|celsius| {
         place.room().celsius = celsius;
-        bus.find(mark, SOON / 2, |message| {
+        bus.find(mark, SOON, |message| {
             let decision = (message.topic == topic).then(|| message.json())?;
             (!decision["model"].is_null()).then_some(decision)
         })
