@@ -105,7 +105,7 @@ pub const TEXT_VALUE_BYTES_MAX: usize = 256;
 /// A sensor is stale after this many of its periods (design §4).
 pub const STALE_PERIODS: u32 = 3;
 /// Declared effects on one sensor that its filter tells apart, the first of the file; the others
-/// are part of its drift. Eight make a filter of 900 bytes and a reading of 2 µs.
+/// are part of its drift. Eight make a state of ten numbers and a covariance of 800 bytes.
 pub const FILTER_EFFECTS_MAX: usize = 8;
 /// Least time between two reports of the same fault of the same sensor: 10 minutes.
 /// Those between are counted and the count is in the next report.
