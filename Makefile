@@ -8,7 +8,7 @@ PROFILE = release
 
 .PHONY: help setup demo test check lint audit size sim crash damage hostile line backlog \
 	bench bench-mind bench-write cross kernels test-arm \
-	package test-package clean
+	package test-package specialist clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +86,14 @@ bench-write: setup ## Tool calls and eight clients against llama-server; as benc
 	@benches/write.py --outpost $(TARGET)/release/outpost --server "$(SERVER)" --cases "$(CASES)" \
 		--model "$(or $(MODEL),$$($(TARGET)/release/outpost model info --json $(MIND_MODEL) | \
 		sed -n 's/.*"path": *"\([^"]*\)".*/\1/p'))"
+
+specialist: setup ## Teaches the model to read notes: MINUTES=n [MORE="…"]; see models/train
+	@python3 -m venv $(TARGET)/specialist/venv
+	@$(TARGET)/specialist/venv/bin/pip install --quiet -r models/train/requirements.txt
+	@$(TARGET)/specialist/venv/bin/python models/train/train.py --out $(TARGET)/specialist \
+		--minutes $(or $(MINUTES),60) $(MORE) \
+		--model "$$($(TARGET)/release/outpost model info --json $(MIND_MODEL) | \
+		sed -n 's/.*"path": *"\([^"]*\)".*/\1/p')"
 
 package: ## Makes a Debian package of each build into dist/
 	@cross/setup.sh packages
