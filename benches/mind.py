@@ -42,15 +42,9 @@ def arguments():
 
 
 def processor_ms(process):
-    """What the threads of a program have run so far; those that have ended are not in it."""
-    folder, total = f"/proc/{process.pid}/task", 0
-    for thread in os.listdir(folder):
-        try:
-            with open(f"{folder}/{thread}/schedstat", encoding="utf-8") as file:
-                total += int(file.read().split()[0])
-        except FileNotFoundError:
-            pass
-    return total / 1e6
+    """What a program's threads have run so far, those that have ended included: ggml begins new ones
+    for each graph. The clock of another process is named by its id (clock_getcpuclockid, Linux)."""
+    return time.clock_gettime((~process.pid << 3) | 2) * 1e3
 
 
 class Outpost:

@@ -134,18 +134,18 @@ def main():
         print(json.dumps(line), flush=True)
         print(json.dumps(line), file=log, flush=True)
 
+    def write_down():
+        held_out = evaluate()
+        seconds = round(facts["seconds"])
+        say(step=facts["step"], decisions=facts["decisions"], seconds=seconds, held_out=held_out)
+        lm.keep(checkpoint, adapters, state, facts)
+        lm.save(args.out / "adapter.gguf", base, adapters, scale)
+
     began, before = time.monotonic(), facts["seconds"]
     recent = []
     while (passed := (time.monotonic() - began) / 60 / args.minutes) < 1:
         if facts["step"] % args.every == 0:
-            say(
-                step=facts["step"],
-                decisions=facts["decisions"],
-                seconds=round(facts["seconds"]),
-                held_out=evaluate(),
-            )
-            lm.keep(checkpoint, adapters, state, facts)
-            lm.save(args.out / "adapter.gguf", base, adapters, scale)
+            write_down()
         rate = args.rate * min(1.0, (facts["step"] + 1) / WARM_STEPS, 4 * (1 - passed))
         adapters, state, value, right = step(
             adapters, state, rate, base.frozen, *batch(base, maker, SEQUENCES)
@@ -162,14 +162,7 @@ def main():
                 right=round(float(mean[1]), 4),
                 seconds=round(facts["seconds"]),
             )
-    say(
-        step=facts["step"],
-        decisions=facts["decisions"],
-        seconds=round(facts["seconds"]),
-        held_out=evaluate(),
-    )
-    lm.keep(checkpoint, adapters, state, facts)
-    lm.save(args.out / "adapter.gguf", base, adapters, scale)
+    write_down()
 
 
 if __name__ == "__main__":

@@ -202,19 +202,13 @@ fn fan(part: &Part) -> Result<Offer, Refusal> {
     if !part.keys.contains_key("percentage_command_topic") {
         return switch(part);
     }
-    let (state_topic, state_field) =
-        answer(part, "percentage_state_topic", "percentage_value_template")?;
+    let said = answer(part, "percentage_state_topic", "percentage_value_template")?;
     let max = part.number("speed_range_max").unwrap_or(100.0);
     level(
+        part,
         Control::Level { min: 0.0, max, step: 1.0 },
-        ActuatorOffer {
-            topic: need(part, "percentage_command_topic")?,
-            control: Control::Choice(Vec::new()),
-            payload: command(part, "percentage_command_template")?,
-            state_topic,
-            state_field,
-            state_words: None,
-        },
+        ("percentage_command_topic", "percentage_command_template"),
+        said,
     )
 }
 
@@ -222,48 +216,48 @@ fn humidifier(part: &Part) -> Result<Offer, Refusal> {
     if part.keys.contains_key("command_topic") {
         return switch(part);
     }
-    let (state_topic, state_field) =
-        answer(part, "target_humidity_state_topic", "target_humidity_state_template")?;
+    let said = answer(part, "target_humidity_state_topic", "target_humidity_state_template")?;
     let bound = |key: &str, usual: f64| part.number(key).unwrap_or(usual);
     let (min, max) = (bound("min_humidity", 0.0), bound("max_humidity", 100.0));
     level(
+        part,
         Control::Level { min, max, step: 1.0 },
-        ActuatorOffer {
-            topic: need(part, "target_humidity_command_topic")?,
-            control: Control::Choice(Vec::new()),
-            payload: command(part, "target_humidity_command_template")?,
-            state_topic,
-            state_field,
-            state_words: None,
-        },
+        ("target_humidity_command_topic", "target_humidity_command_template"),
+        said,
     )
 }
 
-/// An offer with a level that makes sense.
-fn level(control: Control, offer: ActuatorOffer) -> Result<Offer, Refusal> {
-    let Control::Level { min, max, step } = control else { return Ok(Offer::Actuator(offer)) };
-    if min >= max || step <= 0.0 || step > max - min {
+/// A level that makes sense: its bounds, the keys of its command and of that one's template, and
+/// where it answers.
+fn level(
+    part: &Part,
+    control: Control,
+    (topic, template): (&str, &str),
+    (state_topic, state_field): (Option<String>, Option<String>),
+) -> Result<Offer, Refusal> {
+    if let Control::Level { min, max, step } = control
+        && (min >= max || step <= 0.0 || step > max - min)
+    {
         return Err(format!("its levels from {min} to {max} in steps of {step} make no sense"));
     }
-    Ok(Offer::Actuator(ActuatorOffer { control, ..offer }))
+    let (topic, payload) = (need(part, topic)?, command(part, template)?);
+    let state_words = None;
+    Ok(Offer::Actuator(ActuatorOffer {
+        topic,
+        control,
+        payload,
+        state_topic,
+        state_field,
+        state_words,
+    }))
 }
 
 fn number(part: &Part) -> Result<Offer, Refusal> {
-    let (state_topic, state_field) = answer(part, "state_topic", "value_template")?;
+    let said = answer(part, "state_topic", "value_template")?;
     // Home Assistant's own where the device names none.
     let bound = |key: &str, usual: f64| part.number(key).unwrap_or(usual);
     let (min, max, step) = (bound("min", 1.0), bound("max", 100.0), bound("step", 1.0));
-    level(
-        Control::Level { min, max, step },
-        ActuatorOffer {
-            topic: need(part, "command_topic")?,
-            control: Control::Choice(Vec::new()),
-            payload: command(part, "command_template")?,
-            state_topic,
-            state_field,
-            state_words: None,
-        },
-    )
+    level(part, Control::Level { min, max, step }, ("command_topic", "command_template"), said)
 }
 
 /// One of some words; with fewer than two there is nothing to choose.
@@ -292,31 +286,21 @@ fn cover(part: &Part) -> Result<Offer, Refusal> {
     let (closed, open) = (bound("position_closed", 0.0), bound("position_open", 100.0));
     let (min, max) = (closed.min(open), closed.max(open));
     if part.keys.contains_key("set_position_topic") {
-        let (state_topic, state_field) = answer(part, "position_topic", "position_template")?;
+        let said = answer(part, "position_topic", "position_template")?;
         return level(
+            part,
             Control::Level { min, max, step: 1.0 },
-            ActuatorOffer {
-                topic: need(part, "set_position_topic")?,
-                control: Control::Choice(Vec::new()),
-                payload: command(part, "set_position_template")?,
-                state_topic,
-                state_field,
-                state_words: None,
-            },
+            ("set_position_topic", "set_position_template"),
+            said,
         );
     }
     if part.component == "valve" && part.is("reports_position") {
-        let (state_topic, state_field) = answer(part, "state_topic", "value_template")?;
+        let said = answer(part, "state_topic", "value_template")?;
         return level(
+            part,
             Control::Level { min, max, step: 1.0 },
-            ActuatorOffer {
-                topic: need(part, "command_topic")?,
-                control: Control::Choice(Vec::new()),
-                payload: command(part, "command_template")?,
-                state_topic,
-                state_field,
-                state_words: None,
-            },
+            ("command_topic", "command_template"),
+            said,
         );
     }
     let word = |key: &str, usual: &str| part.text(key).unwrap_or_else(|| usual.to_owned());
@@ -355,20 +339,14 @@ fn lock(part: &Part) -> Result<Offer, Refusal> {
 
 /// The set point of a thermostat, which keeps the temperature by itself.
 fn climate(part: &Part) -> Result<Offer, Refusal> {
-    let (state_topic, state_field) =
-        answer(part, "temperature_state_topic", "temperature_state_template")?;
+    let said = answer(part, "temperature_state_topic", "temperature_state_template")?;
     let bound = |key: &str, usual: f64| part.number(key).unwrap_or(usual);
     let (min, max, step) =
         (bound("min_temp", 7.0), bound("max_temp", 35.0), bound("temp_step", 1.0));
     level(
+        part,
         Control::Level { min, max, step },
-        ActuatorOffer {
-            topic: need(part, "temperature_command_topic")?,
-            control: Control::Choice(Vec::new()),
-            payload: command(part, "temperature_command_template")?,
-            state_topic,
-            state_field,
-            state_words: None,
-        },
+        ("temperature_command_topic", "temperature_command_template"),
+        said,
     )
 }
