@@ -177,6 +177,7 @@ impl Bench<'_> {
             threads_prefill: self.threads,
             prefixes: prefixes.to_owned(),
             repack,
+            temperature_percent: 100,
         }
     }
 

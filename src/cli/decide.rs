@@ -139,7 +139,8 @@ impl Asker {
         let model = store.resolve(&args.model)?;
         gguf::check(&model.path)?;
         let threads = args.threads.unwrap_or_else(threads_default);
-        let known = f64::from(store.locate(&args.model)?.temperature_percent) / 100.0;
+        let known = store.temperature_percent(&model.path, model.sha256.as_deref());
+        let known = f64::from(known) / 100.0;
         let temperature = args.temperature.unwrap_or(known);
         if !(calibrate::TEMPERATURE_MIN..=calibrate::TEMPERATURE_MAX).contains(&temperature) {
             let (least, most) = (calibrate::TEMPERATURE_MIN, calibrate::TEMPERATURE_MAX);

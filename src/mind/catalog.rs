@@ -402,8 +402,9 @@ impl Store {
         if id_or_path.contains('/') || id_or_path.ends_with(".gguf") {
             let path = PathBuf::from(id_or_path);
             let id = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            let temperature_percent = TEMPERATURE_PERCENT;
-            return Ok(Located { sha256: recorded_sum(&path), path, id, temperature_percent });
+            let sha256 = recorded_sum(&path);
+            let temperature_percent = self.temperature_percent(&path, sha256.as_deref());
+            return Ok(Located { sha256, path, id, temperature_percent });
         }
         let entry = self.catalog.find(id_or_path);
         let id = ModelId::try_from(id_or_path.to_owned()).ok().map(|id| self.path_of(&id));
@@ -423,6 +424,21 @@ impl Store {
                 allowed: self.catalog.names(),
             }),
         }
+    }
+
+    /// The temperature that was fitted for the model in a file, in hundredths: that of the entry
+    /// whose file it is, or of which it is a copy by its recorded sum.
+    #[must_use]
+    pub fn temperature_percent(&self, path: &Path, sha256: Option<&str>) -> u16 {
+        let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.into());
+        let wanted = whole(path);
+        let same = |entry: &&Entry| {
+            let known = self.path_of(&entry.id);
+            let sum = || entry.sha256.clone().or_else(|| recorded_sum(&known));
+            whole(&known) == wanted || sha256.is_some_and(|found| sum().as_deref() == Some(found))
+        };
+        let entry = self.catalog.entries.iter().find(same);
+        entry.and_then(|entry| entry.temperature_percent).unwrap_or(TEMPERATURE_PERCENT)
     }
 
     /// Finds a model by a name of the catalogue, by the name of a file that was quantised into
@@ -498,7 +514,9 @@ impl Store {
             path.metadata().map_err(|source| CatalogError::Read { path: path.into(), source })?;
         let recorded = stamp::read(path, &facts);
         let mut sha256 = recorded.as_ref().filter(|s| s.fresh).map(|s| s.sha256.clone());
-        if verify {
+        // A file as long as one of the catalogue's may be a copy of it, with what was fitted for it.
+        let perhaps = |entry: &Entry| entry.bytes == Some(facts.len());
+        if verify || (sha256.is_none() && self.catalog.entries.iter().any(perhaps)) {
             let found = self.sum(path)?;
             match recorded {
                 Some(stamp) if stamp.sha256 != found => {
@@ -510,7 +528,10 @@ impl Store {
                         wanted,
                     });
                 }
-                _ => sha256 = Some(found),
+                _ => {
+                    record(path, &found);
+                    sha256 = Some(found);
+                }
             }
         }
         Ok(ModelFile { path: path.into(), sha256, id, quantization: header.quantization })

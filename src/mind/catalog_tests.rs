@@ -43,6 +43,21 @@ fn a_model_comes_with_the_temperature_that_was_fitted_for_it_a_foreign_one_with_
     assert_eq!(percent("smollm2-135m-instruct-q4_0"), 610);
     assert_eq!(percent("smollm2-135m-instruct-q4_1"), 100);
     assert_eq!(percent("./some.gguf"), 100);
+
+    // The same file by its path, and a copy of it elsewhere by the sum that is recorded with both.
+    let path = folder.path().join("smollm2-135m-instruct-q4_0.gguf");
+    let copy = folder.path().join("copy.gguf");
+    for file in [&path, &copy] {
+        disk::replace(file, b"the model").unwrap();
+    }
+    assert_eq!(percent(path.to_str().unwrap()), 610);
+    assert_eq!(percent(copy.to_str().unwrap()), 100);
+    for file in [&path, &copy] {
+        record(file, &"ab".repeat(32));
+    }
+    assert_eq!(percent(copy.to_str().unwrap()), 610);
+    record(&copy, &"cd".repeat(32));
+    assert_eq!(percent(copy.to_str().unwrap()), 100);
 }
 
 #[test]

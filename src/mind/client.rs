@@ -59,6 +59,8 @@ pub struct MindConfig {
     pub prefixes: Option<PathBuf>,
     /// Copy the weights into the layout of the fastest kernels, for a second copy in memory.
     pub repack: bool,
+    /// Temperature of the probabilities, in hundredths: the one that was fitted for this model.
+    pub temperature_percent: u16,
 }
 
 /// What the agent hears of the mind.
@@ -490,6 +492,7 @@ impl Keeper {
                     .as_deref()
                     .map_or_else(String::new, |folder| folder.to_string_lossy().into_owned()),
                 repack: config.repack,
+                temperature_percent: config.temperature_percent,
             })
         });
         sent.err().map(Ending::Died)

@@ -10,6 +10,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -199,6 +200,7 @@ fn check_load(load: &Load) -> Result<(), Failure> {
         ("ubatch_tokens", load.ubatch_tokens, 1..=limits::MIND_UBATCH_TOKENS_MAX),
         ("threads_decode", load.threads_decode.into(), threads.clone()),
         ("threads_prefill", load.threads_prefill.into(), threads),
+        ("temperature_percent", load.temperature_percent.into(), TEMPERATURES_PERCENT),
     ] {
         if !allowed.contains(&found) {
             let (least, most) = allowed.into_inner();
@@ -208,6 +210,12 @@ fn check_load(load: &Load) -> Result<(), Failure> {
     }
     Ok(())
 }
+
+/// [`TEMPERATURE_MIN`] to [`TEMPERATURE_MAX`], in hundredths.
+///
+/// [`TEMPERATURE_MIN`]: super::calibrate::TEMPERATURE_MIN
+/// [`TEMPERATURE_MAX`]: super::calibrate::TEMPERATURE_MAX
+const TEMPERATURES_PERCENT: RangeInclusive<u32> = 10..=10_000;
 
 /// Checks the file's header before ggml sees it, which would abort on some corrupt ones.
 fn precheck(path: &Path) -> Result<(), Failure> {

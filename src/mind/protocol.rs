@@ -19,7 +19,7 @@ pub use super::write::{Finish, Form, Prompt, Sampling, Speech, Write};
 pub use crate::limits::MIND_FRAME_BYTES_MAX as FRAME_BYTES_MAX;
 
 /// Changes whenever the bytes of a frame do.
-pub const PROTOCOL_VERSION: u16 = 3;
+pub const PROTOCOL_VERSION: u16 = 4;
 
 /// What the agent asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,6 +67,8 @@ pub struct Load {
     /// Copy the weights into the layout of the fastest kernels: faster, for a second copy of them
     /// in memory.
     pub repack: bool,
+    /// Temperature of the probabilities, in hundredths: the one that was fitted for this model.
+    pub temperature_percent: u16,
 }
 
 /// A decision to score.

@@ -228,6 +228,7 @@ pub fn mind(
             threads_prefill,
             prefixes: Some(store.prefixes()),
             repack: true,
+            temperature_percent: located.temperature_percent,
         },
         tell,
     );

@@ -21,6 +21,10 @@ pub(super) struct Mind {
 
 impl Mind {
     pub(super) fn start(model: &Path, sha256: Option<String>) -> Self {
+        Self::start_at(model, sha256, 100)
+    }
+
+    fn start_at(model: &Path, sha256: Option<String>, temperature_percent: u16) -> Self {
         let (sender, events) = mpsc::channel(64);
         let config = MindConfig {
             program: env!("CARGO_BIN_EXE_outpost").into(),
@@ -33,6 +37,7 @@ impl Mind {
             threads_prefill: THREADS,
             prefixes: None,
             repack: true,
+            temperature_percent,
         };
         Self { handle: client::spawn(config, sender), events }
     }
@@ -126,6 +131,26 @@ async fn kill_minus_nine_costs_the_decision_in_flight_and_it_comes_back() {
     mind.ready().await;
     assert_ne!(mind.handle.process_id().expect("it runs"), first);
     mind.answer(3).await;
+}
+
+#[tokio::test]
+async fn probabilities_are_those_of_the_temperature_that_was_fitted() {
+    let mut said = Vec::new();
+    for percent in [100, 610] {
+        let mut mind = Mind::start_at(&model_path(), None, percent);
+        mind.ready().await;
+        mind.handle.decide(request(1, PREFIX)).expect("taken");
+        match mind.event().await {
+            MindEvent::Answer(decided) => said.push(decided.p),
+            other => panic!("no answer: {other:?}"),
+        }
+    }
+    let flattened: Vec<f32> = said[0].iter().map(|p| p.powf(1.0 / 6.1)).collect();
+    let total: f32 = flattened.iter().sum();
+    for (found, wanted) in said[1].iter().zip(flattened.iter().map(|p| p / total)) {
+        assert!((found - wanted).abs() < 1e-4, "found {found}, should be {wanted}");
+    }
+    assert!(said[0].iter().zip(&said[1]).any(|(one, other)| (one - other).abs() > 0.01));
 }
 
 #[tokio::test]

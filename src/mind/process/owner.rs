@@ -218,7 +218,7 @@ impl Owner {
             reuse: true,
             layout: Layout::default(),
             normalisation: Normalisation::default(),
-            temperature: 1.0,
+            temperature: f64::from(load.temperature_percent) / 100.0,
         };
         let how = LoadOptions { repack: load.repack, ..LoadOptions::default() };
         let mut scorer = Scorer::load(path, how, options)?;

@@ -32,6 +32,7 @@ fn load(path: &Path) -> Load {
         threads_prefill: 1,
         prefixes: String::new(),
         repack: true,
+        temperature_percent: 100,
     }
 }
 

@@ -23,6 +23,7 @@ fn requests_have_their_golden_bytes() {
         threads_prefill: 4,
         prefixes: "/k".to_owned(),
         repack: true,
+        temperature_percent: 610,
     };
     let decide = Decide {
         id: 300,
@@ -43,7 +44,10 @@ fn requests_have_their_golden_bytes() {
         within_ms: 1000,
     };
     for (request, golden) in [
-        (Request::Load(load), "17000000 00 01 072f6d2e67677566 01026162 8010 40 02 04 022f6b 01"),
+        (
+            Request::Load(load),
+            "19000000 00 01 072f6d2e67677566 01026162 8010 40 02 04 022f6b 01 e204",
+        ),
         (Request::Decide(decide), "0f000000 01 ac02 0170 0173 0201610162 09 d00f"),
         (Request::Memory { id: 7 }, "02000000 02 07"),
         (Request::Stop, "01000000 03"),
