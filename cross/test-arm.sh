@@ -94,11 +94,11 @@ unit_tests() {
     [ "$tried" -eq 2 ] || fail "$tried programs of tests were built, not those of two packages"
 }
 
-# Every prefix is read by the program that is tested, none comes from a disk.
+# Every case and prefix is read whole by the program that is tested; none comes from a disk.
 decide() { # PROGRAM... MODEL, to standard output
     local model="${*: -1}"
-    "${@:1:$#-1}" decide --json --no-memory --no-prefix-cache --threads 2 --model "$model" \
-        --temperature "$temperature" --cases "$work/cases"
+    "${@:1:$#-1}" decide --json --no-memory --no-prefix-cache --ask whole --threads 2 \
+        --model "$model" --temperature "$temperature" --cases "$work/cases"
 }
 
 compare() { # NAME MODEL

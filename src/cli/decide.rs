@@ -17,6 +17,7 @@ use crate::mind::calibrate::{self, Bins, Judged};
 use crate::mind::catalog::Store;
 use crate::mind::ggml::LoadOptions;
 use crate::mind::gguf;
+use crate::mind::notes::{self, Device, Left, Parts};
 use crate::mind::remember::Remembered;
 use crate::mind::score::keep::{Identity, PrefixStore};
 use crate::mind::score::{Layout, Normalisation, Scored, Scorer, ScorerOptions};
@@ -51,6 +52,10 @@ pub struct DecideArgs {
     /// Temperature of the probabilities [default: what the catalogue knows of the model, else 1]
     #[arg(long)]
     temperature: Option<f64>,
+    /// What the model is asked: `parts` only what arithmetic leaves open, where a case comes in
+    /// parts; `whole` the text of the case
+    #[arg(long, default_value = "parts", value_parser = ["parts", "whole"])]
+    ask: String,
     /// Add to the summary the temperature that fits these cases best
     #[arg(long)]
     fit: bool,
@@ -70,7 +75,7 @@ fn normalisation(name: &str) -> Result<Normalisation, String> {
     })
 }
 
-/// One line of the cases; the parts that say the same as the text are not needed here.
+/// One line of the cases. The parts say the same as the text; where there are none, it is read whole.
 #[derive(Deserialize)]
 struct Case {
     id: serde_json::Value,
@@ -79,6 +84,14 @@ struct Case {
     candidates: Vec<String>,
     want: Option<usize>,
     kind: Option<String>,
+    #[serde(default)]
+    notes: Vec<String>,
+    #[serde(default)]
+    facts: Vec<String>,
+    #[serde(default)]
+    world: Vec<String>,
+    #[serde(default)]
+    devices: Vec<Device>,
 }
 
 /// Answers every case at once, then prints the summary.
@@ -128,6 +141,7 @@ struct Asker {
     scorer: Scorer,
     remembered: Option<Remembered>,
     temperature: f64,
+    in_parts: bool,
 }
 
 impl Asker {
@@ -163,12 +177,48 @@ impl Asker {
             scorer.keep_in(PrefixStore::open(&store.prefixes(), identity));
         }
         let remembered = (!args.no_memory).then(Remembered::default);
-        Ok(Self { scorer, remembered, temperature })
+        let in_parts = args.ask == "parts";
+        Ok(Self { scorer, remembered, temperature, in_parts })
     }
 
     /// Scores of a case, and whether they were remembered.
     fn ask(&mut self, case: &Case) -> anyhow::Result<(Scored, bool)> {
-        let Case { prefix, state, candidates, .. } = case;
+        let left = if self.in_parts { notes::narrow(&case.parts()) } else { case.whole() };
+        let count = case.candidates.len();
+        match left {
+            Left::Settled(only) => {
+                let p = notes::joined(count, &[only], &[]);
+                Ok((scored(p, &[]), false))
+            }
+            Left::Whole { among } => {
+                let candidates = among.iter().map(|index| case.candidates[*index].clone());
+                let (prefix, state) = (&case.prefix, &case.state);
+                let (one, known) = self.score(prefix, state, &candidates.collect::<Vec<_>>())?;
+                let p = notes::joined(count, &among, &[one.p.clone()]);
+                Ok((scored(p, &[one]), known))
+            }
+            Left::Notes { among, questions } => {
+                let mut answers = Vec::new();
+                let mut all_known = true;
+                for asked in &questions {
+                    let (answer, known) =
+                        self.score(&asked.prefix, &asked.state, &asked.candidates)?;
+                    all_known &= known;
+                    answers.push(answer);
+                }
+                let p: Vec<_> = answers.iter().map(|answer| answer.p.clone()).collect();
+                Ok((scored(notes::joined(count, &among, &p), &answers), all_known))
+            }
+        }
+    }
+
+    /// Scores of one question, and whether they were remembered.
+    fn score(
+        &mut self,
+        prefix: &str,
+        state: &str,
+        candidates: &[String],
+    ) -> anyhow::Result<(Scored, bool)> {
         let known = self.remembered.as_ref().and_then(|known| known.get(prefix, state, candidates));
         if let Some(scored) = known {
             return Ok((scored, true));
@@ -178,6 +228,29 @@ impl Asker {
             remembered.put(prefix, state, candidates, &scored);
         }
         Ok((scored, false))
+    }
+}
+
+impl Case {
+    fn parts(&self) -> Parts<'_> {
+        let Self { facts, world, notes, devices, candidates, .. } = self;
+        Parts { facts, world, notes, devices, candidates }
+    }
+
+    fn whole(&self) -> Left {
+        Left::Whole { among: (0..self.candidates.len()).collect() }
+    }
+}
+
+/// Probabilities of a case out of the answers to its questions. Its mass is the least of theirs;
+/// one where nothing was asked, since nothing else could be said.
+fn scored(p: Vec<f32>, answers: &[Scored]) -> Scored {
+    Scored {
+        p,
+        candidates: answers.iter().flat_map(|answer| answer.candidates.clone()).collect(),
+        mass: answers.iter().map(|answer| answer.mass).fold(1.0, f32::min),
+        tokens_read: answers.iter().map(|answer| answer.tokens_read).sum(),
+        ms: answers.iter().map(|answer| answer.ms).sum(),
     }
 }
 
@@ -285,6 +358,10 @@ mod tests {
             candidates: vec!["a".into(), "b".into()],
             want: Some(want),
             kind: Some("gap".into()),
+            notes: Vec::new(),
+            facts: Vec::new(),
+            world: Vec::new(),
+            devices: Vec::new(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The mind: a small language model that scores the candidates of a decision.
 //!
 //! It never writes a command (design §1). [`score`] reads a prompt and says how well each
-//! candidate continues it, [`mod@write`] writes texts for people and for the API; [`remember`]
+//! candidate continues it, [`notes`] asks it only what arithmetic leaves open, [`mod@write`] writes texts for people and for the API; [`remember`]
 //! knows what was asked before, [`calibrate`] how sure the model may be of itself. [`ggml`] is the
 //! fence around the C library and the only place with `unsafe`; [`process`] is the body of the
 //! child process `outpost mind` and [`client`] its supervisor on the agent's side, with
@@ -14,6 +14,7 @@ pub mod catalog;
 pub mod client;
 pub mod ggml;
 pub mod gguf;
+pub mod notes;
 pub mod process;
 pub mod protocol;
 pub mod pull;

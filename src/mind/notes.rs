@@ -1,0 +1,289 @@
+//! Asks the model less at a time: where a decision comes in parts (facts, devices with their
+//! effects, notes), code does what is arithmetic and logic, and the model is left with one small
+//! question for each note that names devices which would do equally well.
+//!
+//! What is out of its band and which devices mend it is in the words of the facts (`low`, `high`)
+//! and of the effects (`raises`, `lowers`). Nothing out of its band: nothing to do. One device
+//! mends it: that one. None: a person. Several: each note that names one of them is put to the
+//! model as below, and the likelier name wins; the notes' probabilities are multiplied.
+//!
+//! ```text
+//! Note: At night prefer the vent to the fan, it is quiet.
+//! Now: it is night; tariff low.
+//! Use the
+//! ```
+//!
+//! `models/train` teaches this very text. What must never be here: the model itself, I/O.
+
+/// A device and what it is known to do: `raises tank level`.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+pub struct Device {
+    /// Its name, as notes and candidates say it.
+    pub name: String,
+    /// `raises` or `lowers`, and the quantity.
+    pub effect: String,
+}
+
+/// A decision in parts.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts<'a> {
+    /// Quantities with their state: `tank level 30 % low, rising`.
+    pub facts: &'a [String],
+    /// What else is so: `it is night`.
+    pub world: &'a [String],
+    /// The operator's notes.
+    pub notes: &'a [String],
+    /// The devices.
+    pub devices: &'a [Device],
+    /// What could be done: `river pump on`, `do nothing`, `call the keeper`.
+    pub candidates: &'a [String],
+}
+
+/// What is left of a decision after arithmetic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing: this candidate.
+    Settled(usize),
+    /// Which of these candidates, by what the notes say; none of the questions may be empty.
+    Notes {
+        /// Indices of candidates.
+        among: Vec<usize>,
+        /// One for each note that names one of their devices.
+        questions: Vec<Question>,
+    },
+    /// Which of these candidates, no note says: the decision as a whole is put to the model.
+    Whole {
+        /// Indices of candidates: all of them where the parts say nothing.
+        among: Vec<usize>,
+    },
+}
+
+/// A question about a note.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The note, which changes seldom.
+    pub prefix: String,
+    /// What is so now.
+    pub state: String,
+    /// The devices' names, in the order of [`Left::Notes::among`].
+    pub candidates: Vec<String>,
+}
+
+/// Probability that is left to the candidates that arithmetic rules out, all together: facts may
+/// be wrong where words cannot tell.
+pub const RULED_OUT: f32 = 0.02;
+
+/// Does the arithmetic.
+#[must_use]
+pub fn narrow(parts: &Parts<'_>) -> Left {
+    let whole = || Left::Whole { among: (0..parts.candidates.len()).collect() };
+    let gaps: Vec<_> = parts.facts.iter().filter_map(|fact| gap(fact)).collect();
+    let known = |fact: &String| gap(fact).is_some() || word_of_state(fact) == Some("ok");
+    if parts.facts.is_empty() || !parts.facts.iter().all(known) {
+        return whole();
+    }
+    if gaps.is_empty() {
+        return starting(parts.candidates, "do nothing").map_or_else(whole, Left::Settled);
+    }
+    let mends = |device: &&Device| gaps.iter().any(|gap| gap.mended_by(&device.effect));
+    let devices: Vec<_> = parts.devices.iter().filter(mends).collect();
+    let mut found: Vec<(usize, &str)> = Vec::new();
+    for (index, candidate) in parts.candidates.iter().enumerate() {
+        let named = longest_named(candidate, parts.devices);
+        if let Some(device) = named.filter(|name| devices.iter().any(|d| d.name == *name)) {
+            found.push((index, device));
+        }
+    }
+    match found.as_slice() {
+        [] => starting(parts.candidates, "call ").map_or_else(whole, Left::Settled),
+        [(only, _)] => Left::Settled(*only),
+        several => among(parts, several),
+    }
+}
+
+/// Which of several candidates that mend the same.
+fn among(parts: &Parts<'_>, several: &[(usize, &str)]) -> Left {
+    let names: Vec<_> = several.iter().map(|(_, name)| *name).collect();
+    let among: Vec<_> = several.iter().map(|(index, _)| *index).collect();
+    // Two candidates of one device are told apart by more than its name.
+    let alike = names.iter().enumerate().any(|(n, name)| names[..n].contains(name));
+    let about = |note: &&String| names.iter().any(|name| says(note, name));
+    let questions =
+        parts.notes.iter().filter(about).map(|note| question(note, parts.world, &names));
+    let questions: Vec<_> = questions.collect();
+    if alike || questions.is_empty() {
+        return Left::Whole { among };
+    }
+    Left::Notes { among, questions }
+}
+
+/// The text that `models/train/notes.py` teaches, to the letter.
+fn question(note: &str, world: &[String], names: &[&str]) -> Question {
+    Question {
+        prefix: format!("Note: {note}\n"),
+        state: format!("Now: {}.\nUse the", world.join("; ")),
+        candidates: names.iter().map(|name| (*name).to_owned()).collect(),
+    }
+}
+
+/// The probabilities of all candidates, out of each question's probabilities of those `among`:
+/// multiplied, since each note is one more voice, and the rest for what is ruled out.
+///
+/// # Panics
+/// Where an answer has not as many probabilities as there are candidates `among`.
+#[must_use]
+pub fn joined(candidates: usize, among: &[usize], answers: &[Vec<f32>]) -> Vec<f32> {
+    let log = |p: f32| p.max(f32::MIN_POSITIVE).ln();
+    let sums: Vec<f32> =
+        (0..among.len()).map(|n| answers.iter().map(|p| log(p[n])).sum()).collect();
+    let most = sums.iter().copied().fold(f32::MIN, f32::max);
+    let total: f32 = sums.iter().map(|sum| (sum - most).exp()).sum();
+    let ruled_out = candidates - among.len();
+    let held = if ruled_out == 0 { 1.0 } else { 1.0 - RULED_OUT };
+    let mut p = vec![RULED_OUT / ruled_out.max(1) as f32; candidates];
+    for (index, sum) in among.iter().zip(&sums) {
+        p[*index] = held * (sum - most).exp() / total;
+    }
+    p
+}
+
+/// A quantity out of its band.
+struct Gap<'a> {
+    fact: &'a str,
+    verb: &'static str,
+}
+
+impl Gap<'_> {
+    fn mended_by(&self, effect: &str) -> bool {
+        let quantity = effect.strip_prefix(self.verb).map(str::trim);
+        quantity.is_some_and(|quantity| !quantity.is_empty() && begins_with(self.fact, quantity))
+    }
+}
+
+fn gap(fact: &str) -> Option<Gap<'_>> {
+    let verb = match word_of_state(fact)? {
+        "low" => "raises ",
+        "high" => "lowers ",
+        _ => return None,
+    };
+    Some(Gap { fact, verb })
+}
+
+/// The last word before the first comma that follows it: `low` of `tank level 30 % low, rising`.
+fn word_of_state(fact: &str) -> Option<&str> {
+    let known = |word: &&str| ["low", "high", "ok"].contains(word);
+    fact.split(", ").find_map(|part| part.split(' ').next_back().filter(known))
+}
+
+/// The device that a candidate begins with: of two names where one begins with the other, the
+/// longer one.
+fn longest_named<'a>(candidate: &str, devices: &'a [Device]) -> Option<&'a str> {
+    let names = devices.iter().map(|device| device.name.as_str());
+    names.filter(|name| begins_with(candidate, name)).max_by_key(|name| name.len())
+}
+
+fn starting(candidates: &[String], with: &str) -> Option<usize> {
+    candidates.iter().position(|candidate| candidate.to_lowercase().starts_with(with))
+}
+
+/// Whether a text begins with these whole words, in whatever case.
+fn begins_with(text: &str, words: &str) -> bool {
+    let rest = text.get(words.len()..).filter(|_| text.is_char_boundary(words.len()));
+    let same = || text[..words.len()].to_lowercase() == words.to_lowercase();
+    rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric) && same())
+}
+
+/// Whether a note says this name in whole words, in whatever case.
+fn says(note: &str, name: &str) -> bool {
+    let (note, name) = (note.to_lowercase(), name.to_lowercase());
+    let apart = |before: &str, after: &str| {
+        !before.ends_with(char::is_alphanumeric) && !after.starts_with(char::is_alphanumeric)
+    };
+    !name.is_empty()
+        && note.match_indices(&name).any(|(at, _)| apart(&note[..at], &note[at + name.len()..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(list: &[&str]) -> Vec<String> {
+        list.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    struct Place {
+        facts: Vec<String>,
+        notes: Vec<String>,
+    }
+
+    impl Place {
+        fn new(facts: &[&str], notes: &[&str]) -> Self {
+            Self { facts: texts(facts), notes: texts(notes) }
+        }
+
+        fn left(&self) -> Left {
+            let device =
+                |name: &str, effect: &str| Device { name: name.into(), effect: effect.into() };
+            let devices = [
+                device("fan", "lowers air temperature"),
+                device("roof vent", "lowers air temperature"),
+                device("roof", "lowers light"),
+                device("heater", "raises air temperature"),
+            ];
+            let candidates = texts(&[
+                "roof vent on",
+                "roof on",
+                "do nothing",
+                "fan on",
+                "heater on",
+                "call Ann",
+            ]);
+            narrow(&Parts {
+                facts: &self.facts,
+                world: &texts(&["it is night", "rain"]),
+                notes: &self.notes,
+                devices: &devices,
+                candidates: &candidates,
+            })
+        }
+    }
+
+    #[test]
+    fn arithmetic_settles_what_needs_no_reading() {
+        let left = |facts: &[&str]| Place::new(facts, &["The fan is loud."]).left();
+        let ok = "air temperature 21 °C ok, rising";
+        assert_eq!(left(&[ok]), Left::Settled(2));
+        assert_eq!(left(&["air temperature 12 °C low, rising"]), Left::Settled(4));
+        assert_eq!(left(&[ok, "light 900 lx high, steady"]), Left::Settled(1));
+        assert_eq!(left(&["light 9 lx low, steady"]), Left::Settled(5), "nothing raises it");
+        assert_eq!(left(&[]), Left::Whole { among: vec![0, 1, 2, 3, 4, 5] });
+        let unknown = "air temperature unknown";
+        assert_eq!(left(&[unknown]), Left::Whole { among: vec![0, 1, 2, 3, 4, 5] });
+    }
+
+    #[test]
+    fn a_note_that_names_one_of_several_is_asked_about_and_no_other() {
+        let hot = ["air temperature 31 °C high, rising"];
+        let note = "At night prefer the roof vent.";
+        let left = Place::new(&hot, &["Keep the doors shut.", note, "Infants sleep here."]).left();
+        let question = Question {
+            prefix: "Note: At night prefer the roof vent.\n".into(),
+            state: "Now: it is night; rain.\nUse the".into(),
+            candidates: texts(&["roof vent", "fan"]),
+        };
+        assert_eq!(left, Left::Notes { among: vec![0, 3], questions: vec![question] });
+        let left = Place::new(&hot, &["Infants sleep here."]).left();
+        assert_eq!(left, Left::Whole { among: vec![0, 3] });
+    }
+
+    #[test]
+    fn answers_multiply_and_what_is_ruled_out_keeps_a_little() {
+        let p = joined(4, &[2, 0], &[vec![0.8, 0.2], vec![0.5, 0.5]]);
+        for (found, wanted) in p.iter().zip([0.196, 0.01, 0.784, 0.01]) {
+            assert!((found - wanted).abs() < 1e-6, "{p:?}");
+        }
+        assert_eq!(joined(2, &[0, 1], &[]), [0.5, 0.5]);
+        let sum: f32 = joined(3, &[1], &[]).iter().sum();
+        assert!((sum - 1.0).abs() < 1e-6);
+    }
+}
