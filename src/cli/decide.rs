@@ -194,7 +194,7 @@ impl Asker {
                 let candidates = among.iter().map(|index| case.candidates[*index].clone());
                 let (prefix, state) = (&case.prefix, &case.state);
                 let (one, known) = self.score(prefix, state, &candidates.collect::<Vec<_>>())?;
-                let p = notes::joined(count, &among, &[one.p.clone()]);
+                let p = notes::joined(count, &among, std::slice::from_ref(&one.p));
                 Ok((scored(p, &[one]), known))
             }
             Left::Notes { among, questions } => {
