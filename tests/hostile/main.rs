@@ -105,6 +105,7 @@ fn try_one(mind: &mut Mind, path: &Path, count: &mut Count) -> Result<(), String
         threads_prefill: 1,
         prefixes: String::new(),
         repack: true,
+        temperature_percent: 100,
     };
     let died = |what: &str| format!("died or hung {what}");
     match mind.ask(&Request::Load(load)).ok_or_else(|| died("loading"))? {
