@@ -75,7 +75,7 @@ fn normalisation(name: &str) -> Result<Normalisation, String> {
     })
 }
 
-/// One line of the cases. The parts say the same as the text; where there are none, it is read whole.
+/// One line of the cases. The parts say the same as the text; without them it is read whole.
 #[derive(Deserialize)]
 struct Case {
     id: serde_json::Value,

@@ -514,7 +514,7 @@ impl Store {
             path.metadata().map_err(|source| CatalogError::Read { path: path.into(), source })?;
         let recorded = stamp::read(path, &facts);
         let mut sha256 = recorded.as_ref().filter(|s| s.fresh).map(|s| s.sha256.clone());
-        // A file as long as one of the catalogue's may be a copy of it, with what was fitted for it.
+        // As long as one of the catalogue's, it may be a copy, with what was fitted for that.
         let perhaps = |entry: &Entry| entry.bytes == Some(facts.len());
         if verify || (sha256.is_none() && self.catalog.entries.iter().any(perhaps)) {
             let found = self.sum(path)?;

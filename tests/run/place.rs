@@ -25,8 +25,8 @@ const BLOWER: f64 = 0.25;
 pub const GOAL: std::ops::RangeInclusive<f64> = 2.0..=8.0;
 
 /// The cold room as an operator writes it down, by design §4. `[device]`, `[bus]`, `[journal]` and
-/// perhaps `[mind]` come from `agent.rs`. Nothing is learned of the room: it jumps at a test's word,
-/// and whoever learned from that would take one device for far stronger than the other.
+/// perhaps `[mind]` come from `agent.rs`. Nothing is learned of the room: it jumps at a test's
+/// word, and whoever learned from that would take one device for far stronger than the other.
 pub const CONFIG: &str = r#"
 [[sensor]]
 name = "room"
