@@ -47,7 +47,7 @@ build() {
     fi
     say "$name: for $arch, $target, glibc $glibc"
     OUTPOST_CPU="$arch" CARGO_PROFILE_RELEASE_STRIP=symbols \
-        cargo zigbuild --locked --release --target "$target.$glibc" --bin outpost
+        zigbuild zigbuild --locked --release --target "$target.$glibc" --bin outpost
     mkdir -p dist
     cp "$build_folder/$target/release/outpost" "dist/outpost-$name"
     describe "dist/outpost-$name"

@@ -62,7 +62,7 @@ link::wire board::"
 # As the release profile has it, so that the dependencies are those of the program.
 test_programs() {
     OUTPOST_CPU=armv8-a CARGO_PROFILE_RELEASE_STRIP=symbols \
-        cargo-zigbuild test --no-run --locked --release --lib \
+        zigbuild test --no-run --locked --release --lib \
         --target "$target.$glibc" --message-format json -p outpost -p ggml-sys |
         python3 -c '
 import json, sys
