@@ -17,7 +17,7 @@ use crate::mind::calibrate::{self, Bins, Judged};
 use crate::mind::catalog::Store;
 use crate::mind::ggml::LoadOptions;
 use crate::mind::gguf;
-use crate::mind::notes::{self, Device, Left, Parts};
+use crate::mind::notes::{self, Device, Left, NoteAsked, Parts, Question};
 use crate::mind::remember::Remembered;
 use crate::mind::score::keep::{Identity, PrefixStore};
 use crate::mind::score::{Layout, Normalisation, Scored, Scorer, ScorerOptions};
@@ -197,19 +197,33 @@ impl Asker {
                 let p = notes::joined(count, &among, std::slice::from_ref(&one.p));
                 Ok((scored(p, &[one]), known))
             }
-            Left::Notes { among, questions } => {
-                let mut answers = Vec::new();
-                let mut all_known = true;
-                for asked in &questions {
-                    let (answer, known) =
-                        self.score(&asked.prefix, &asked.state, &asked.candidates)?;
-                    all_known &= known;
-                    answers.push(answer);
-                }
-                let p: Vec<_> = answers.iter().map(|answer| answer.p.clone()).collect();
+            Left::Notes { among, notes } => {
+                let (mut answers, mut all_known) = (Vec::new(), true);
+                let p = notes.iter().map(|note| self.note(note, &mut answers, &mut all_known));
+                let p = p.collect::<anyhow::Result<Vec<_>>>()?;
                 Ok((scored(notes::joined(count, &among, &p), &answers), all_known))
             }
         }
+    }
+
+    /// Probabilities of the devices by a note; adds what was asked for that to `answers`.
+    fn note(
+        &mut self,
+        note: &NoteAsked,
+        answers: &mut Vec<Scored>,
+        all_known: &mut bool,
+    ) -> anyhow::Result<Vec<f32>> {
+        let mut ask = |question: &Question| {
+            let (answer, known) =
+                self.score(&note.prefix, &question.state, &question.candidates)?;
+            *all_known &= known;
+            let p = answer.p.clone();
+            answers.push(answer);
+            anyhow::Ok(p)
+        };
+        let facts = note.facts.iter().map(&mut ask).collect::<anyhow::Result<Vec<_>>>()?;
+        let [holds, fails] = &note.devices;
+        Ok(note.answered(&facts, &[ask(holds)?, ask(fails)?]))
     }
 
     /// Scores of one question, and whether they were remembered.

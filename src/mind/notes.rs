@@ -5,15 +5,21 @@
 //! What is out of its band and which devices mend it is in the words of the facts (`low`, `high`)
 //! and of the effects (`raises`, `lowers`). Nothing out of its band: nothing to do. One device
 //! mends it: that one. None: a person. Several: each note that names one of them is put to the
-//! model as below, and the likelier name wins; the notes' probabilities are multiplied.
+//! model in pieces, which code puts together again.
 //!
 //! ```text
 //! Note: At night prefer the vent to the fan, it is quiet.
-//! Now: it is night; tariff low.
-//! Use the
+//! Now: it is night.                          yes: this fact says that the condition holds;
+//! The condition holds:                       no: that it does not; other: nothing of it
+//!
+//! If the condition holds, use the            vent
+//! If the condition does not hold, use the    fan
 //! ```
 //!
-//! `models/train` teaches this very text. What must never be here: the model itself, I/O.
+//! A question that needs both (which device now?) is learned from hardly at all: no single word of
+//! it makes either answer likelier. Each of these has words that do, and none depends on all facts
+//! at once, so most of them are remembered. `models/train` teaches these very texts. What must
+//! never be here: the model itself, I/O.
 
 /// A device and what it is known to do: `raises tank level`.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -44,12 +50,12 @@ pub struct Parts<'a> {
 pub enum Left {
     /// Nothing: this candidate.
     Settled(usize),
-    /// Which of these candidates, by what the notes say; none of the questions may be empty.
+    /// Which of these candidates, by what the notes say.
     Notes {
         /// Indices of candidates.
         among: Vec<usize>,
-        /// One for each note that names one of their devices.
-        questions: Vec<Question>,
+        /// One for each note that names one of their devices; at least one.
+        notes: Vec<NoteAsked>,
     },
     /// Which of these candidates, no note says: the decision as a whole is put to the model.
     Whole {
@@ -58,15 +64,44 @@ pub enum Left {
     },
 }
 
-/// A question about a note.
+/// What is asked about a note.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoteAsked {
+    /// Stands before each question: the note, which changes seldom.
+    pub prefix: String,
+    /// One for each fact of now that may speak of the note's condition. Candidates are [`SAYS`].
+    pub facts: Vec<Question>,
+    /// The device that is wanted where the condition holds, and where it does not. Candidates are
+    /// the devices' names, in the order of [`Left::Notes`]' `among`.
+    pub devices: [Question; 2],
+}
+
+/// A question, after the prefix of its note.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// The note, which changes seldom.
-    pub prefix: String,
-    /// What is so now.
+    /// What is so, and the beginning of the answer.
     pub state: String,
-    /// The devices' names, in the order of [`Left::Notes::among`].
+    /// What may follow.
     pub candidates: Vec<String>,
+}
+
+/// What a fact says of a note's condition: that it holds, that it does not, nothing.
+pub const SAYS: [&str; 3] = ["yes", "no", "other"];
+
+/// How far a condition of which no fact speaks is taken to hold and not to hold: notes speak of
+/// what is seldom so.
+const SILENT: [f32; 2] = [0.05, 0.15];
+
+impl NoteAsked {
+    /// Probabilities of the devices' names out of those of all answers, each in the order of its
+    /// question's candidates.
+    #[must_use]
+    pub fn answered(&self, facts: &[Vec<f32>], devices: &[Vec<f32>; 2]) -> Vec<f32> {
+        let sum = |says: usize| facts.iter().map(|p| p[says]).sum::<f32>();
+        let (yes, no) = (sum(0) + SILENT[0], sum(1) + SILENT[1]);
+        let holds = yes / (yes + no);
+        devices[0].iter().zip(&devices[1]).map(|(a, b)| holds * a + (1.0 - holds) * b).collect()
+    }
 }
 
 /// Probability that is left to the candidates that arithmetic rules out, all together: facts may
@@ -108,25 +143,30 @@ fn among(parts: &Parts<'_>, several: &[(usize, &str)]) -> Left {
     // Two candidates of one device are told apart by more than its name.
     let alike = names.iter().enumerate().any(|(n, name)| names[..n].contains(name));
     let about = |note: &&String| names.iter().any(|name| says(note, name));
-    let questions =
-        parts.notes.iter().filter(about).map(|note| question(note, parts.world, &names));
-    let questions: Vec<_> = questions.collect();
-    if alike || questions.is_empty() {
+    let notes = parts.notes.iter().filter(about).map(|note| asked(note, parts.world, &names));
+    let notes: Vec<_> = notes.collect();
+    if alike || notes.is_empty() {
         return Left::Whole { among };
     }
-    Left::Notes { among, questions }
+    Left::Notes { among, notes }
 }
 
-/// The text that `models/train/notes.py` teaches, to the letter.
-fn question(note: &str, world: &[String], names: &[&str]) -> Question {
-    Question {
+/// The texts that `models/train/notes.py` teaches, to the letter.
+fn asked(note: &str, world: &[String], names: &[&str]) -> NoteAsked {
+    let question = |state: String, candidates: &[&str]| Question {
+        state,
+        candidates: candidates.iter().map(|text| (*text).to_owned()).collect(),
+    };
+    let fact = |fact: &String| question(format!("Now: {fact}.\nThe condition holds:"), &SAYS);
+    let device = |holds: &str| question(format!("If the condition {holds}, use the"), names);
+    NoteAsked {
         prefix: format!("Note: {note}\n"),
-        state: format!("Now: {}.\nUse the", world.join("; ")),
-        candidates: names.iter().map(|name| (*name).to_owned()).collect(),
+        facts: world.iter().map(fact).collect(),
+        devices: [device("holds"), device("does not hold")],
     }
 }
 
-/// The probabilities of all candidates, out of each question's probabilities of those `among`:
+/// The probabilities of all candidates, out of each note's probabilities of those `among`:
 /// multiplied, since each note is one more voice, and the rest for what is ruled out.
 ///
 /// # Panics
@@ -266,14 +306,35 @@ mod tests {
         let hot = ["air temperature 31 °C high, rising"];
         let note = "At night prefer the roof vent.";
         let left = Place::new(&hot, &["Keep the doors shut.", note, "Infants sleep here."]).left();
-        let question = Question {
-            prefix: "Note: At night prefer the roof vent.\n".into(),
-            state: "Now: it is night; rain.\nUse the".into(),
-            candidates: texts(&["roof vent", "fan"]),
+        let question = |state: &str, candidates: &[&str]| Question {
+            state: state.into(),
+            candidates: texts(candidates),
         };
-        assert_eq!(left, Left::Notes { among: vec![0, 3], questions: vec![question] });
+        let asked = NoteAsked {
+            prefix: "Note: At night prefer the roof vent.\n".into(),
+            facts: vec![
+                question("Now: it is night.\nThe condition holds:", &SAYS),
+                question("Now: rain.\nThe condition holds:", &SAYS),
+            ],
+            devices: [
+                question("If the condition holds, use the", &["roof vent", "fan"]),
+                question("If the condition does not hold, use the", &["roof vent", "fan"]),
+            ],
+        };
+        assert_eq!(left, Left::Notes { among: vec![0, 3], notes: vec![asked] });
         let left = Place::new(&hot, &["Infants sleep here."]).left();
         assert_eq!(left, Left::Whole { among: vec![0, 3] });
+    }
+
+    #[test]
+    fn the_fact_that_speaks_of_the_condition_decides_which_device_is_taken() {
+        let asked = asked("x", &texts(&["it is night", "rain"]), &["vent", "fan"]);
+        let devices = [vec![0.9, 0.1], vec![0.2, 0.8]];
+        let p =
+            |night: [f32; 3]| asked.answered(&[night.to_vec(), vec![0.0, 0.0, 1.0]], &devices)[0];
+        assert!((p([1.0, 0.0, 0.0]) - 0.7 * 1.05 / 1.2 - 0.2).abs() < 1e-6);
+        assert!((p([0.0, 1.0, 0.0]) - 0.7 * 0.05 / 1.2 - 0.2).abs() < 1e-6);
+        assert!((p([0.0, 0.0, 1.0]) - 0.7 * 0.25 - 0.2).abs() < 1e-6, "nothing speaks of it");
     }
 
     #[test]
