@@ -87,13 +87,15 @@ bench-write: setup ## Tool calls and eight clients against llama-server; as benc
 		--model "$(or $(MODEL),$$($(TARGET)/release/outpost model info --json $(MIND_MODEL) | \
 		sed -n 's/.*"path": *"\([^"]*\)".*/\1/p'))"
 
-specialist: setup ## Teaches the model to read notes: MINUTES=n [MORE="…"]; see models/train
+specialist: setup ## Teaches the model to read notes: MINUTES=n or QUICK=1; see models/train
 	@python3 -m venv $(TARGET)/specialist/venv
 	@$(TARGET)/specialist/venv/bin/pip install --quiet -r models/train/requirements.txt
 	@$(TARGET)/specialist/venv/bin/python models/train/train.py --out $(TARGET)/specialist \
-		--minutes $(or $(MINUTES),60) $(MORE) \
+		$(if $(QUICK),--minutes 2 --evaluate 8 --every 20,--minutes $(or $(MINUTES),60)) $(MORE) \
 		--model "$$($(TARGET)/release/outpost model info --json $(MIND_MODEL) | \
 		sed -n 's/.*"path": *"\([^"]*\)".*/\1/p')"
+	@$(TARGET)/specialist/venv/bin/python models/train/plot.py \
+		--out $(TARGET)/specialist/curves.svg "this run=$(TARGET)/specialist/log.jsonl"
 
 package: ## Makes a Debian package of each build into dist/
 	@cross/setup.sh packages

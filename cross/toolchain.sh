@@ -43,9 +43,9 @@ install_zig() {
     PATH="$tools/bin:$PATH"
 }
 
-# `cargo zigbuild` with zig and Rust as installed here. zig names the folders of its headers relative
-# to the folder that it runs in where they lie below that, and build scripts, which run in another
-# one, then look for them in vain; so it runs in a folder that has no `target` below it.
+# `cargo zigbuild` with zig and Rust as installed here. zig names the folders of its headers
+# relative to the folder that it runs in where they lie below that, and build scripts, which run in
+# another one, then look for them in vain; so it runs in a folder that has no `target` below it.
 zigbuild() { # ARGUMENTS of cargo-zigbuild
     (cd cross && CARGO_TARGET_DIR="$build_folder" cargo-zigbuild "$@")
 }

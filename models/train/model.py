@@ -100,7 +100,7 @@ def forward(base, frozen, adapters, scale, ids, positions, segments):
     batch, length = ids.shape
     inverse = 1.0 / base.theta ** (np.arange(0, base.head, 2) / base.head)
     angle = positions[..., None] * inverse
-    cosine, sine = jnp.cos(angle)[:, :, None, :], jnp.sin(angle)[:, :, None, :]
+    cosine, sine = jnp.cos(angle)[:, None], jnp.sin(angle)[:, None]
     rms = lambda x, w: x * jax.lax.rsqrt(jnp.mean(x * x, -1, keepdims=True) + base.epsilon) * w
 
     def rope(x):  # pairs of neighbours, as the GGUF orders them
@@ -114,40 +114,48 @@ def forward(base, frozen, adapters, scale, ids, positions, segments):
     mask = jnp.where((order[:, None] >= order[None, :])[None] & same, 0.0, -1e9)[:, None]
     group = base.heads // base.kv_heads
 
+    def heads(x, count):  # batch, heads, length, head
+        return x.reshape(batch, length, count, base.head).transpose(0, 2, 1, 3)
+
+    @jax.checkpoint  # reading a layer again is cheaper than keeping all that it computed
     def layer(x, weights):
         frozen, norm, low = weights
         linear = lambda name, x: product(x, frozen[name]) + scale * product(
             product(x, low[name]["a"]), low[name]["b"]
         )
         h = rms(x, norm["attn_norm"])
-        q = rope(linear("attn_q", h).reshape(batch, length, base.heads, base.head))
-        k = rope(linear("attn_k", h).reshape(batch, length, base.kv_heads, base.head))
-        v = linear("attn_v", h).reshape(batch, length, base.kv_heads, base.head)
-        k, v = jnp.repeat(k, group, 2).astype(DTYPE), jnp.repeat(v, group, 2).astype(DTYPE)
-        score = jnp.einsum(
-            "bqhd,bkhd->bhqk", q.astype(DTYPE), k, preferred_element_type=jnp.float32
-        )
-        weight = jax.nn.softmax(score * base.head**-0.5 + mask, -1).astype(DTYPE)
-        seen = jnp.einsum("bhqk,bkhd->bqhd", weight, v, preferred_element_type=jnp.float32)
-        x = x + linear("attn_output", seen.reshape(batch, length, base.width))
+        q = rope(heads(linear("attn_q", h), base.heads)).astype(DTYPE)
+        k = rope(heads(linear("attn_k", h), base.kv_heads)).astype(DTYPE)
+        v = heads(linear("attn_v", h), base.kv_heads).astype(DTYPE)
+        q = q.reshape(batch, base.kv_heads, group * length, base.head)
+        score = jnp.einsum("bhqd,bhkd->bhqk", q, k, preferred_element_type=jnp.float32)
+        score = score.reshape(batch, base.heads, length, length) * base.head**-0.5
+        weight = jax.nn.softmax(score + mask, -1).astype(DTYPE)
+        weight = weight.reshape(batch, base.kv_heads, group * length, length)
+        seen = jnp.einsum("bhqk,bhkd->bhqd", weight, v, preferred_element_type=jnp.float32)
+        seen = seen.reshape(batch, base.heads, length, base.head).transpose(0, 2, 1, 3)
+        x = x + linear("attn_output", seen.reshape(batch * length, base.width))
         h = rms(x, norm["ffn_norm"])
         return (
             x + linear("ffn_down", jax.nn.silu(linear("ffn_gate", h)) * linear("ffn_up", h)),
             None,
         )
 
-    x = embedding[ids].astype(jnp.float32)
+    x = embedding[ids].astype(jnp.float32).reshape(batch * length, base.width)
     x, _ = jax.lax.scan(layer, x, (matrices, norms, adapters))
-    return rms(x, output_norm)
+    return rms(x, output_norm).reshape(batch, length, base.width)
 
 
-def save(path, base, adapters, scale):
-    """Writes the adapters as a GGUF that llama.cpp loads: `a` and `b` as float16, alpha = scale x rank."""
+def save(path, base, adapters, scale, temperature):
+    """Writes the adapters as a GGUF that llama.cpp loads: `a` and `b` as float16, alpha = scale x rank. The
+    temperature of its probabilities goes with it."""
     rank = adapters[MATRICES[0]]["a"].shape[1]
     writer = gguf.GGUFWriter(str(path), "llama")
     writer.add_type("adapter")
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", float(scale * rank))
+    writer.add_string("outpost.questions", "notes-2")
+    writer.add_uint32("outpost.temperature_percent", round(100 * temperature))
     for i in range(base.layers):
         for name in MATRICES:
             for side in ("a", "b"):

@@ -3,7 +3,7 @@
 
 Goes on from the checkpoint in FOLDER where there is one. Writes a line of JSON for every ten steps into
 FOLDER/log.jsonl, and the adapter into FOLDER/adapter.gguf whenever it evaluates. The rate falls to
-nought towards the end of the given minutes.
+nought in the last quarter of the given minutes. `plot.py FOLDER...` draws the logs.
 """
 
 import argparse
@@ -20,12 +20,13 @@ import optax
 import model as lm
 import notes
 
-LENGTH = 192  # tokens a sequence: a note and six situations
-SITUATIONS = 6
+LENGTH = 176  # tokens a sequence: a note and its questions
+QUESTIONS = 8  # six facts and the two ways a condition may stand
 SEQUENCES = 4  # a step: what two cores do in some seconds
 WARM_STEPS = 20  # the rate rises over so many
+NOT_ASKED = -1  # what a question wants that a note does not have
 LANGUAGE = (
-    0.3  # share of the loss over the whole vocabulary: keeps the answer the likely continuation
+    0.1  # share of the loss over the whole vocabulary: keeps the answer the likely continuation
 )
 
 
@@ -45,51 +46,84 @@ def arguments():
 
 
 def lay_out(base, example):
-    """Token ids, positions, segments; and of each situation the place of the answer and its two tokens,
-    the wanted one first. None where it does not fit."""
-    head, _ = notes.prompt(example.note, [])
-    shared = base.encode(head)
+    """Token ids, positions, segments; and of each question the place of its answer, the tokens that may
+    stand there and which of them should. None where it does not fit."""
+    shared = base.encode(notes.head(example.note))
     ids, positions, segments = list(shared), list(range(len(shared))), [0] * len(shared)
-    places, wanted, other = [], [], []
+    places, options, wants = [], [], []
     names = [base.encode(f" {name}") for name in example.devices]
     alike = next((i for i, (x, y) in enumerate(zip(*names)) if x != y), None)
     if alike is None:
         return None
-    for number, (facts, want) in enumerate(zip(example.situations, example.wants)):
-        _, tail = notes.prompt(example.note, facts)
-        tokens = base.encode(tail) + names[want][:alike]
-        ids += tokens
-        positions += range(len(shared), len(shared) + len(tokens))
-        segments += [number + 1] * len(tokens)
+
+    def ask(tokens, allowed, want):
+        ids.extend(tokens)
+        positions.extend(range(len(shared), len(shared) + len(tokens)))
+        segments.extend([len(places) + 1] * len(tokens))
         places.append(len(ids) - 1)
-        wanted.append(names[want][alike])
-        other.append(names[1 - want][alike])
-    return (ids, positions, segments, places, wanted, other) if len(ids) <= LENGTH else None
+        options.append(allowed)
+        wants.append(want)
+
+    answers = [base.encode(answer)[0] for answer in notes.ANSWERS]
+    for fact, says in example.facts:
+        ask(base.encode(notes.ask_fact(fact)), answers, says)
+    for holds, want in zip((True, False), example.wants):
+        ask(
+            base.encode(notes.ask_device(holds)) + names[want][:alike],
+            [names[0][alike], names[1][alike], -1],
+            want,
+        )
+    return (ids, positions, segments, places, options, wants) if len(ids) <= LENGTH else None
 
 
 def batch(base, maker, sequences):
     """Arrays of so many sequences."""
-    whole = lambda fill, width: np.full((sequences, width), fill, np.int32)
+    whole = lambda fill, *width: np.full((sequences, *width), fill, np.int32)
     ids, positions, segments = whole(0, LENGTH), whole(0, LENGTH), whole(99, LENGTH)
-    places, wanted, other = (whole(0, SITUATIONS) for _ in range(3))
+    places, options = whole(0, QUESTIONS), whole(-1, QUESTIONS, 3)
+    wants = whole(NOT_ASKED, QUESTIONS)
     row = 0
     while row < sequences:
-        laid = lay_out(base, maker.example(SITUATIONS))
+        laid = lay_out(base, maker.example())
         if laid is None:
             continue
-        for array, values in zip((ids, positions, segments, places, wanted, other), laid):
+        for array, values in zip((ids, positions, segments), laid):
             array[row, : len(values)] = values
+        last = slice(QUESTIONS - len(laid[3]), QUESTIONS)
+        for array, values in zip((places, options, wants), laid[3:]):
+            array[row, last] = values
         row += 1
-    return ids, positions, segments, places, wanted, other
+    return ids, positions, segments, places, options, wants
 
 
-def margins(base, frozen, adapters, scale, ids, positions, segments, places, wanted, other):
-    """By how much the wanted device is the likelier of the two, and its logarithm among all words."""
+def answers(base, frozen, adapters, scale, ids, positions, segments, places, options, wants):
+    """Logarithms of the options' probabilities among each other, and of the wanted one among all words."""
     hidden = lm.forward(base, frozen, adapters, scale, ids, positions, segments)
     at = jnp.take_along_axis(hidden, places[..., None], 1)
     logits = lm.product(at, frozen[3])
-    pick = lambda token: jnp.take_along_axis(logits, token[..., None], -1)[..., 0]
-    return pick(wanted) - pick(other), pick(wanted) - jax.nn.logsumexp(logits, -1)
+    of = jnp.take_along_axis(logits, jnp.maximum(options, 0), -1)
+    among = jax.nn.log_softmax(jnp.where(options < 0, -1e9, of), -1)
+    either = wants == notes.EITHER
+
+    def pick(table):  # of a question without a wish, both options halfway
+        one = jnp.take_along_axis(table, jnp.maximum(wants, 0)[..., None], -1)[..., 0]
+        return jnp.where(either, jnp.mean(table[..., :2], -1), one)
+
+    return among, pick(among), pick(of) - jax.nn.logsumexp(logits, -1)
+
+
+def fitted_temperature(judged):
+    """The divisor of the logarithms under which the right answers are most probable, of 0.5 to 5."""
+    logs = np.array([log for log, _ in judged])
+    wants = np.array([want for _, want in judged])
+
+    def surprise(temperature):
+        scaled = logs / temperature
+        scaled -= scaled.max(-1, keepdims=True)
+        normal = np.log(np.exp(scaled).sum(-1))
+        return float(np.mean(normal - scaled[np.arange(len(wants)), wants]))
+
+    return round(min(np.geomspace(0.5, 5.0, 93), key=surprise), 2)
 
 
 def main():
@@ -100,17 +134,21 @@ def main():
     adapters = base.adapters(args.rank, args.seed)
     optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.scale_by_adam(b2=0.98))
     state = optimiser.init(adapters)
-    facts = {"step": 0, "decisions": 0, "seconds": 0.0}
+    facts = {"step": 0, "questions": 0, "seconds": 0.0}
     checkpoint = args.out / "checkpoint.npz"
     if checkpoint.exists():
         adapters, state, facts = lm.resume(checkpoint, adapters, state)
 
-    see = jax.jit(functools.partial(margins, base))
+    see = jax.jit(functools.partial(answers, base))
 
     def loss(adapters, frozen, *arrays):
-        margin, language = margins(base, frozen, adapters, scale, *arrays)
-        chosen = jnp.mean(jax.nn.softplus(-margin))
-        return chosen - LANGUAGE * jnp.mean(language), jnp.mean(margin > 0)
+        among, wanted, language = answers(base, frozen, adapters, scale, *arrays)
+        asked, counted = arrays[-1] != NOT_ASKED, arrays[-1] >= 0
+        mean = lambda values: jnp.sum(values * asked) / jnp.sum(asked)
+        right = jnp.argmax(among, -1) == arrays[-1]
+        parts = lambda part: jnp.sum((right & counted)[:, part]) / jnp.maximum(jnp.sum(counted[:, part]), 1)
+        rights = jnp.array([parts(slice(0, 6)), parts(slice(6, 8))])
+        return -mean(wanted) - LANGUAGE * mean(language), rights
 
     @jax.jit
     def step(adapters, state, rate, frozen, *arrays):
@@ -120,12 +158,26 @@ def main():
         return adapters, state, value, right
 
     def evaluate():
+        """Shares right of facts, of devices, and of situations by both together; and the temperature that
+        makes the probabilities of the first two fit."""
         maker = notes.Maker(1000, evaluation=True)
-        right = []
+        facts, devices, both, judged = [], [], [], []
         for _ in range(-(-args.evaluate // SEQUENCES)):
-            margin, _ = see(base.frozen, adapters, scale, *batch(base, maker, SEQUENCES))
-            right.append(np.asarray(margin) > 0)
-        return float(np.mean(np.concatenate(right)))
+            arrays = batch(base, maker, SEQUENCES)
+            among = np.asarray(see(base.frozen, adapters, scale, *arrays)[0])
+            for logs, p, wants in zip(among, np.exp(among), arrays[-1]):
+                counted, right = wants >= 0, p.argmax(-1) == wants
+                facts += list(right[:6][counted[:6]])
+                devices += list(right[6:][counted[6:]])
+                judged += [(log, want) for log, want in zip(logs, wants) if want >= 0]
+                for one, says in zip(p[:4], wants[:4]):
+                    wanted = wants[7 if says == notes.NO else 6]
+                    if wanted >= 0:
+                        holds = one[0] / (one[0] + one[1]) if says >= 0 else 0.5
+                        scores = holds * p[6, :2] + (1 - holds) * p[7, :2]
+                        both.append(scores.argmax() == wanted)
+        shares = [round(float(np.mean(part)), 4) for part in (facts, devices, both)]
+        return dict(zip(("facts", "devices", "both"), shares)), fitted_temperature(judged)
 
     maker = notes.Maker(args.seed * 1_000_003 + facts["step"])
     log = open(args.out / "log.jsonl", "a", encoding="utf-8")
@@ -135,11 +187,16 @@ def main():
         print(json.dumps(line), file=log, flush=True)
 
     def write_down():
-        held_out = evaluate()
-        seconds = round(facts["seconds"])
-        say(step=facts["step"], decisions=facts["decisions"], seconds=seconds, held_out=held_out)
+        held_out, temperature = evaluate()
+        say(
+            step=facts["step"],
+            questions=facts["questions"],
+            seconds=round(facts["seconds"]),
+            held_out=held_out,
+            temperature=temperature,
+        )
         lm.keep(checkpoint, adapters, state, facts)
-        lm.save(args.out / "adapter.gguf", base, adapters, scale)
+        lm.save(args.out / "adapter.gguf", base, adapters, scale, temperature)
 
     began, before = time.monotonic(), facts["seconds"]
     recent = []
@@ -150,16 +207,17 @@ def main():
         adapters, state, value, right = step(
             adapters, state, rate, base.frozen, *batch(base, maker, SEQUENCES)
         )
-        recent = [*recent[-49:], (float(value), float(right))]
+        recent = [*recent[-49:], (float(value), *map(float, right))]
         facts["step"] += 1
-        facts["decisions"] += SEQUENCES * SITUATIONS
+        facts["questions"] += SEQUENCES * QUESTIONS
         facts["seconds"] = before + time.monotonic() - began
         if facts["step"] % 10 == 0:
             mean = np.mean(recent, 0)
             say(
                 step=facts["step"],
                 loss=round(float(mean[0]), 4),
-                right=round(float(mean[1]), 4),
+                right_facts=round(float(mean[1]), 4),
+                right_devices=round(float(mean[2]), 4),
                 seconds=round(facts["seconds"]),
             )
     write_down()
