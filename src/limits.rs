@@ -372,6 +372,14 @@ pub const MODEL_LENGTH_MAX: u64 = 1 << 27;
 /// Bytes of a model file in the catalogue. Beyond: the catalogue is refused. More than the memory
 /// of any board that we run on.
 pub const MODEL_FILE_BYTES_MAX: u64 = 64 << 30;
+/// Facts of now that a note is asked about, the slowest first. Beyond: not asked about; each costs
+/// some twenty tokens of reading the first time.
+pub const NOTE_FACTS_MAX: usize = 12;
+/// Bytes of an adapter's file. Beyond: refused. A hundred times what the largest useful one of a
+/// model for a board takes; it comes into memory beside the model.
+pub const ADAPTER_FILE_BYTES_MAX: u64 = 256 << 20;
+/// Rank of an adapter. Beyond: refused; a wider one costs more than it says.
+pub const ADAPTER_RANK_MAX: u64 = 256;
 /// Characters of a model's id: it becomes a file name and a word in a record.
 pub const MODEL_ID_BYTES_MAX: usize = 64;
 /// Entries of the catalogue. Beyond: the catalogue is refused; it is a list for people.

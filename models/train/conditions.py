@@ -81,6 +81,15 @@ server busy, heavy load -> under heavy load, when the server is busy | server id
 new moon, dark sky -> at new moon, under a dark sky | full moon, bright night sky -> at full moon, under a bright night sky
 the doctor is in, surgery hours -> in surgery hours, while the doctor is in | the doctor is out, the surgery is closed -> while the doctor is out, when the surgery is closed
 children in the garden, the playground is in use -> with children in the garden, while the playground is used | no children, the playground is empty -> without children, while the playground is empty
+it pours, showers all day -> when rain sets in, as long as it rains outside | sunshine and dry air, everything is dry -> when everything is dry, as long as no rain comes
+wet day, rainy spell -> on wet days, in a rainy spell | dry day, dry spell -> on dry days, in a dry spell
+storm outside, wild weather -> in a storm, when the weather is wild | fair weather, mild breeze -> in fair weather, when the weather is kind
+the moon is up, stars are out -> under the stars, when the moon is up | the sun stands high, full daylight -> when the sun stands high, in full daylight
+sundown has passed, evening gloom -> after sundown, in the gloom | early light, sunrise has passed -> after sunrise, in the early light
+everybody is asleep, the house sleeps -> while everybody is asleep, during sleeping hours | everybody is up, the house is awake -> while everybody is up, during waking hours
+rest day, nobody works today -> on rest days, when no work is done | ordinary workday, work as usual -> on ordinary workdays, when work goes on as usual
+peak rate, power is dear -> at the peak rate, while power is dear | low rate, power is cheap now -> at the low rate, while power is cheap
+someone is at home, the family is in -> while the family is in, when someone is at home | all are out, the house is empty -> while all are out, when the house is empty
 """
 
 # Conditions out of a thing and its state: thousands, so that reading is learned and not a list.
@@ -115,12 +124,16 @@ BELOW = ["when the {q} is below {n}{u}", "while the {q} stays under {n}{u}", "if
 TAKE = """
 use the {x}; run the {x}; take the {x}; let the {x} do it; go for the {x}; rely on the {x}; start the {x}; choose the {x}; we want the {x};
 the {x} has priority; the {x} does the work; the {x} is to be used; the {x} should run; it has to be the {x}; turn to the {x};
-the {x} is the right one; pick the {x}; the {x} it is; make use of the {x}; the {x} takes over; I would like the {x}; the {x} comes first
+the {x} is the right one; pick the {x}; the {x} it is; make use of the {x}; the {x} takes over; I would like the {x}; the {x} comes first;
+prefer the {x}; give preference to the {x}; favour the {x}; employ the {x}; switch on the {x}; put the {x} on; the {x} is preferred; the {x} is wanted;
+work with the {x}; operate the {x}; the {x} is best; the {x} goes first
 """
 LEAVE = """
 the {x} must stay off; no {x}; the {x} is forbidden; keep the {x} off; do not start the {x}; the {x} may not run; hands off the {x};
 the {x} has to rest; leave the {x} alone; the {x} is banned; never run the {x}; the {x} is out of the question; do without the {x};
-the {x} disturbs; the {x} is a nuisance; the {x} would do harm; avoid the {x}
+the {x} disturbs; the {x} is a nuisance; the {x} would do harm; avoid the {x};
+the {x} is not permitted; the {x} is not to be used; the {x} must not run; we do not want the {x}; the {x} should stay silent; spare us the {x};
+refrain from using the {x}; the {x} stays out of it; stop the {x}
 """
 USUAL = """
 normally we take the {x}; as a rule the {x} is enough; the {x} is our everyday choice; by default the {x} runs; usually it is the {x};
@@ -166,6 +179,30 @@ LEAVE(a), unless it is a matter of this: {w} TAKE(a). USUAL(b).
 My wish: TAKE(b). One exception, {w}: TAKE(a).
 We bought the {a} for one thing: {w} it spares the {b}. ELSE TAKE(b).
 TAKE(a), but only {w}. ELSE LEAVE(a) and TAKE(b).
+I prefer the {b} over the {a}, {w} however the {a}.
+The {b} is to be preferred to the {a}, with the exception of one thing: {w} it is the reverse.
+TAKE(b) by preference; {w} TAKE(a).
+{w} the {b} is not permitted. ELSE the {b} is preferable to the {a}.
+It is not permitted to run the {b} {w}. ELSE the {b} is better than the {a}.
+The {a} over the {b} {w}, the {b} over the {a} ELSE.
+{w} the {a} replaces the {b}.
+{w} swap the {b} for the {a}.
+Save the {a} for one case: {w} it runs instead of the {b}.
+First the {b}, then the {a}; {w} first the {a}, then the {b}.
+The {b} is our favourite, the {a} its stand-in {w}.
+When in doubt TAKE(b). {w} there is no doubt: TAKE(a).
+{w} it is better to use the {a} than the {b}. ELSE it is better to use the {b} than the {a}.
+TAKE(b), with this exception: {w} TAKE(a).
+TAKE(b). Exception: {w}, then TAKE(a).
+LEAVE(b) {w}. TAKE(b) ELSE, ahead of the {a}.
+The {b} has precedence, but not {w}; the {a} has it then.
+TAKE(b) ahead of the {a}, save {w}.
+We favour the {b} over the {a}, excepting this: {w}.
+Better the {b} than the {a}, though not {w}.
+The {b} outranks the {a}. It is the other way about {w}.
+{w} LEAVE(b). When that has passed, LEAVE(a).
+TAKE(a) {w}. TAKE(b) ELSE.
+{w}, the {a}. ELSE, the {b}.
 """
 # A note that says only what must not run: `a` is wanted where the condition holds, and where it does
 # not the note has no wish.
@@ -199,6 +236,20 @@ The {b} is out of order. TAKE(a) meanwhile.
 The {b} was sent away for inspection; until it is back TAKE(a).
 The {b} is the second choice after the {a}.
 Give the {a} preference over the {b}.
+I prefer the {a} over the {b}.
+The {a} is to be preferred to the {b}.
+The {a} is preferable to the {b}.
+We favour the {a} over the {b}.
+The {a} suits us better than the {b}.
+Better the {a} than the {b}.
+The {b} only where the {a} cannot do it.
+The {a} is the first to be used, the {b} the last.
+Always begin with the {a}, not with the {b}.
+For us the {a} beats the {b}.
+The {a} outranks the {b}.
+Having both, TAKE(a) ahead of the {b}.
+The {b} makes too much noise, TAKE(a).
+The {a} saves money, the {b} does not. TAKE(a).
 """
 
 NOUNS = """
@@ -213,3 +264,48 @@ diesel, steam, oil, inner, outer, front, rear, ceiling, portable, twin, turbo, m
 wooden, copper, rotary, axial, hybrid, booster, auxiliary, central, side, top, bottom, deep, shallow, main, quiet, loud, fast, slow, city
 """
 SYLLABLES = "ka lo mi ren tos vel dan pir sul gor bex nim tra fo wel zan hep dru cal min ost bra ky ul".split()
+
+# Conditions out of lists, as above: something that happens or does not, somebody who is somewhere or
+# not, something that is high or low, days and hours.
+EVENTS = """
+maintenance work, a party, a festival, a wedding, an inspection, a delivery, a strike, a visit, a class, a concert, a match, a fire drill,
+a test run, a power failure, a water shortage, a frost warning, a storm alert, a heat alert, a vacation, a fair, a funeral, a training,
+a meeting, a show, roadworks, a race, a flood, a drought, a hailstorm, a snowstorm, a night market, a harvest festival, an exam,
+an election, a parade, a rehearsal, a tour, a calving, a repair, a fumigation, an audit, a stocktaking, a siesta
+"""
+EVENT_FACTS = ["{e}", "{e} today", "{e} is going on", "there is {e}"], ["no {n}", "no {n} today", "there is no {n}", "the {n} is over"]
+EVENT_WORDS = (
+    ["during {e}", "when there is {e}", "on days with {e}", "in case of {e}", "as long as there is {e}", "while {e} is going on"],
+    ["without {e}", "when there is no {n}", "on days without {e}", "as long as there is no {n}", "when the {n} is over"],
+)
+WHO = """
+visitors, guests, workers, children, customers, students, residents, staff, passengers, patients, tenants, drivers, cleaners, tourists, pupils,
+cows, sheep, hens, horses, dogs, fans, swimmers, players
+"""
+WHERE = """
+in the building, in the hall, on site, in the office, upstairs, in the shop, in the barn, in the room, on board, in the yard, at the desk,
+in the cabin, on the terrace, in the gym, at the pool, indoors, at the gate, in the corridor
+"""
+WHO_FACTS = ["{p} {w}", "{p} are {w}", "there are {p} {w}", "some {p} {w}"], ["nobody {w}", "no {p} {w}", "no one is {w}", "not a soul {w}", "there are no {p} {w}"]
+WHO_WORDS = (
+    ["when {p} are {w}", "while there are {p} {w}", "with {p} {w}", "as long as somebody is {w}", "if any {p} are {w}"],
+    ["when nobody is {w}", "while there are no {p} {w}", "without {p} {w}", "as long as no one is {w}", "if no {p} are {w}"],
+)
+LEVELS = """
+demand, humidity, pressure, noise level, water level, traffic, load, supply, dust, price of gas, feed-in rate, power price, UV index, groundwater,
+flow, turbidity, pollen count, grid frequency, occupancy, sap flow, oil level, salt content, nitrate, river, dew point, radiation
+"""
+LEVEL_FACTS = ["{t} high", "high {t}", "{t} is high now", "{t} up"], ["{t} low", "low {t}", "{t} is low now", "{t} down"]
+LEVEL_WORDS = (
+    ["when {t} is high", "at high {t}", "while {t} stays high", "as long as {t} is up", "with high {t}"],
+    ["when {t} is low", "at low {t}", "while {t} stays low", "as long as {t} is down", "with low {t}"],
+)
+DAYS = """
+on Mondays: Monday; on Tuesdays: Tuesday; on Fridays: Friday; on Saturdays and Sundays: Saturday, Sunday; from Monday to Friday: Monday, Tuesday,
+Wednesday, Thursday, Friday; at the end of the week: Saturday, Sunday; early in the week: Monday, Tuesday; in the middle of the week: Wednesday;
+from Friday to Sunday: Friday, Saturday, Sunday; on market days, which are Tuesday and Saturday: Tuesday, Saturday; on Sundays: Sunday
+"""
+HOURS = """
+before noon: 6-11; after noon: 13-18; in the small hours: 0-4; late in the evening: 21-23; between 8 and 17 o'clock: 9-16; before 7 in the morning: 0-6;
+after 20 o'clock: 21-23; between midnight and 6 o'clock: 1-5; in the morning: 6-10; from 12 to 14 o'clock: 12-13; overnight: 22-23; in daytime: 8-17
+"""

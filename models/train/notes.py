@@ -21,6 +21,7 @@ import conditions as pieces
 # What a fact says of a note's condition, and the word that is read for it.
 YES, NO, OTHER = range(3)
 ANSWERS = [" yes", " no", " other"]
+WEEK = "Monday, Tuesday, Wednesday, Thursday, Friday, Saturday, Sunday".split(", ")
 # Of a device's question: the note has no wish.
 EITHER = -2
 
@@ -93,6 +94,10 @@ class Maker:
         self.conditions = [sides(line) for line in part(lines(pieces.CONDITIONS))]
         self.things = part(listed(pieces.THINGS, ","))
         self.states = [tuple(listed(pair, ",")) for pair in listed(pieces.STATES, ";")]
+        self.events, self.levels = part(listed(pieces.EVENTS, ",")), part(listed(pieces.LEVELS, ","))
+        self.who, self.where = part(listed(pieces.WHO, ",")), part(listed(pieces.WHERE, ","))
+        timed = lambda text: [tuple(listed(line, ":")) for line in listed(text, ";")]
+        self.days, self.hours = timed(pieces.DAYS), timed(pieces.HOURS)
         self.quantities = [line.split(",") for line in listed(pieces.QUANTITIES, ";")]
         self.clauses = {
             name: part(listed(getattr(pieces, name), ";"))
@@ -137,15 +142,62 @@ class Maker:
         below, above = range(least, bound), range(bound + 1, most + 1)
         return [(facts(above), words(pieces.ABOVE)), (facts(below), words(pieces.BELOW))]
 
+    def event(self):
+        """Something that happens, or does not."""
+        event = self.rng.choice(self.events)
+        bare = re.sub("^an? ", "", event)
+        made = lambda forms: [form.format(e=event, n=bare) for form in forms]
+        return [(made(facts), made(words)) for facts, words in zip(pieces.EVENT_FACTS, pieces.EVENT_WORDS)]
+
+    def people(self):
+        """Somebody who is somewhere, or not."""
+        who, where = self.rng.choice(self.who), self.rng.choice(self.where)
+        made = lambda forms: [form.format(p=who, w=where) for form in forms]
+        return [(made(facts), made(words)) for facts, words in zip(pieces.WHO_FACTS, pieces.WHO_WORDS)]
+
+    def level(self):
+        """Something that is high, or low."""
+        name = self.rng.choice(self.levels)
+        made = lambda forms: [form.format(t=name) for form in forms]
+        return [(made(facts), made(words)) for facts, words in zip(pieces.LEVEL_FACTS, pieces.LEVEL_WORDS)]
+
+    def time(self):
+        """A part of the week or of the day. The other side has no words of its own."""
+        rng = self.rng
+        if rng.random() < 0.5:
+            words, days = rng.choice(self.days)
+            inside = listed(days, ",")
+            facts = inside, [day for day in WEEK if day not in inside]
+        else:
+            words, hours = rng.choice(self.hours)
+            first, last = map(int, hours.split("-"))
+            clock = lambda hour: f"{hour}:{rng.randrange(60):02}"
+            inside = range(first, last + 1)
+            # An hour beside the part is left out: where it ends is a matter of taste.
+            near = range(first - 1, last + 2)
+            facts = [clock(hour) for hour in inside], [clock(h) for h in range(24) if h not in near]
+        opposite = [f"not {words}", f"at no time {words}"]
+        return [(facts[0], [words]), (facts[1], opposite)][:2]
+
     def condition(self):
         """Facts and words of a side, and of the other."""
         chance = self.rng.random()
-        if chance < 0.6:
+        if chance < 0.4:
             made = list(self.rng.choice(self.conditions))
-        else:
-            made = self.thing() if chance < 0.93 else self.quantity()
-        self.rng.shuffle(made)
-        return made
+            self.rng.shuffle(made)
+            return made
+        for share, kind in (
+            (0.65, self.thing),
+            (0.75, self.event),
+            (0.83, self.people),
+            (0.9, self.level),
+            (0.95, self.quantity),
+        ):
+            if chance < share:
+                made = kind()
+                self.rng.shuffle(made)
+                return made
+        return self.time()
 
     def three_conditions(self):
         """Three that speak of different things."""

@@ -7,12 +7,14 @@ use super::core::Agent;
 use super::effect::{Effect, Question, Report};
 use super::event::MindWord;
 use super::planner::Plan;
+use super::prompt::words;
 use crate::clock::Tick;
 use crate::config::Mode;
 use crate::domain::{
     ActuatorId, Candidate, Decider, Decision, Effort, Entry, ModelVoice, SensorId, Setting,
     Severity,
 };
+use crate::mind::notes::ByNotes;
 
 /// A question that is out, with the plan that it belongs to.
 #[derive(Clone, Debug)]
@@ -87,8 +89,15 @@ impl Agent {
         self.counters.asked += 1;
         let facts = self.facts();
         let candidates = plan.moves.iter().map(|one| one.candidate.text.clone());
+        let names = plan.alternatives.iter().filter_map(|index| {
+            let (id, _) = plan.moves[*index].change.as_ref()?;
+            Some((*index, words(&self.config.actuators[usize::from(id.0)].name)))
+        });
+        let names: Vec<_> = names.collect();
+        let among: Vec<_> = names.iter().map(|(index, name)| (*index, name.as_str())).collect();
         let question = Question {
             id,
+            by_notes: ByNotes::new(&self.config.notes, &facts, &among),
             candidates: candidates.collect(),
             state: format!("Now: {}.\nDo:", facts.join("; ")),
             prefix: self.prompt_prefix(),

@@ -6,6 +6,7 @@ use super::event::MindWord;
 use crate::clock::Tick;
 use crate::config::Mode;
 use crate::domain::{ActuatorId, CommandState, Decision, Effort, Entry, Severity};
+use crate::mind::notes::ByNotes;
 
 /// One effect. The order of a list of effects is the order in which they are begun.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +59,8 @@ pub struct Question {
     pub state: String,
     /// The words of each candidate.
     pub candidates: Vec<String>,
+    /// What is asked instead where notes name the alternatives.
+    pub by_notes: Option<ByNotes>,
     /// After this no answer is wanted.
     pub deadline: Tick,
 }

@@ -178,6 +178,7 @@ impl Bench<'_> {
             prefixes: prefixes.to_owned(),
             repack,
             temperature_percent: 100,
+            adapter: String::new(),
         }
     }
 
@@ -311,6 +312,7 @@ fn decide(id: u64, prefix: &str, degrees: usize) -> Decide {
         prefix: prefix.to_owned(),
         state: format!("Now: air temperature {degrees}.1 °C; it is night.\nDo:"),
         candidates: candidates.map(str::to_owned).into(),
+        by_notes: None,
         priority: limits::MIND_PRIORITY_DECISION,
         within_ms: 0,
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -13,11 +14,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::limits;
+use crate::mind::adapters;
 use crate::mind::calibrate::{self, Bins, Judged};
 use crate::mind::catalog::Store;
-use crate::mind::ggml::LoadOptions;
+use crate::mind::ggml::{Adapter, LoadOptions};
 use crate::mind::gguf;
-use crate::mind::notes::{self, Device, Left, NoteAsked, Parts, Question};
+use crate::mind::notes::{self, Device, Left, Parts};
 use crate::mind::remember::Remembered;
 use crate::mind::score::keep::{Identity, PrefixStore};
 use crate::mind::score::{Layout, Normalisation, Scored, Scorer, ScorerOptions};
@@ -28,7 +30,7 @@ pub struct DecideArgs {
     /// Model: an id of the catalogue, or a path to a .gguf
     #[arg(long)]
     model: String,
-    /// Adapter; this version knows none but `none`
+    /// Adapter: none, an id of the catalogue, or a path to a .gguf
     #[arg(long, default_value = "none")]
     adapter: String,
     /// Remember no decisions: every line is asked of the model
@@ -146,15 +148,16 @@ struct Asker {
 
 impl Asker {
     fn new(args: &DecideArgs) -> anyhow::Result<Self> {
-        if args.adapter != "none" {
-            bail!("--adapter: found \"{}\", this version allows none", args.adapter);
-        }
         let store = Store::of_environment();
         let model = store.resolve(&args.model)?;
         gguf::check(&model.path)?;
+        let adapter = adapters::locate(&store, &args.adapter)?
+            .map(|path| adapters::check(store.catalog(), &path, &model.path))
+            .transpose()?;
         let threads = args.threads.unwrap_or_else(threads_default);
         let known = store.temperature_percent(&model.path, model.sha256.as_deref());
-        let known = f64::from(known) / 100.0;
+        let known = adapter.as_ref().map_or(Some(known), |one| one.facts.temperature_percent);
+        let known = f64::from(known.unwrap_or(100)) / 100.0;
         let temperature = args.temperature.unwrap_or(known);
         if !(calibrate::TEMPERATURE_MIN..=calibrate::TEMPERATURE_MAX).contains(&temperature) {
             let (least, most) = (calibrate::TEMPERATURE_MIN, calibrate::TEMPERATURE_MAX);
@@ -171,9 +174,14 @@ impl Asker {
             temperature,
         };
         let mut scorer = Scorer::load(&model.path, LoadOptions::default(), options)?;
+        if let Some(adapter) = &adapter {
+            let loaded = Adapter::load(&scorer.shared_model(), &adapter.path)?;
+            scorer.put_on(Some(Arc::new(loaded)), temperature)?;
+        }
         // A file whose checksum nobody knows cannot be told from another one.
+        let adapter = adapter.as_ref().map_or("none", |adapter| adapter.sha256.as_str());
         if let Some(sha256) = model.sha256.filter(|_| !args.no_prefix_cache) {
-            let identity = Identity::new(&sha256, &args.adapter, args.layout.name());
+            let identity = Identity::new(&sha256, adapter, args.layout.name());
             scorer.keep_in(PrefixStore::open(&store.prefixes(), identity));
         }
         let remembered = (!args.no_memory).then(Remembered::default);
@@ -188,42 +196,28 @@ impl Asker {
         match left {
             Left::Settled(only) => {
                 let p = notes::joined(count, &[only], &[]);
-                Ok((scored(p, &[]), false))
+                Ok((Scored::joined(p, &[]), false))
             }
             Left::Whole { among } => {
                 let candidates = among.iter().map(|index| case.candidates[*index].clone());
                 let (prefix, state) = (&case.prefix, &case.state);
                 let (one, known) = self.score(prefix, state, &candidates.collect::<Vec<_>>())?;
                 let p = notes::joined(count, &among, std::slice::from_ref(&one.p));
-                Ok((scored(p, &[one]), known))
+                Ok((Scored::joined(p, &[one]), known))
             }
-            Left::Notes { among, notes } => {
+            Left::Notes(by_notes) => {
                 let (mut answers, mut all_known) = (Vec::new(), true);
-                let p = notes.iter().map(|note| self.note(note, &mut answers, &mut all_known));
-                let p = p.collect::<anyhow::Result<Vec<_>>>()?;
-                Ok((scored(notes::joined(count, &among, &p), &answers), all_known))
+                let p = by_notes.answer(count, |prefix, question| {
+                    let (answer, known) =
+                        self.score(prefix, &question.state, &question.candidates)?;
+                    all_known &= known;
+                    let p = answer.p.clone();
+                    answers.push(answer);
+                    anyhow::Ok(p)
+                })?;
+                Ok((Scored::joined(p, &answers), all_known))
             }
         }
-    }
-
-    /// Probabilities of the devices by a note; adds what was asked for that to `answers`.
-    fn note(
-        &mut self,
-        note: &NoteAsked,
-        answers: &mut Vec<Scored>,
-        all_known: &mut bool,
-    ) -> anyhow::Result<Vec<f32>> {
-        let mut ask = |question: &Question| {
-            let (answer, known) =
-                self.score(&note.prefix, &question.state, &question.candidates)?;
-            *all_known &= known;
-            let p = answer.p.clone();
-            answers.push(answer);
-            anyhow::Ok(p)
-        };
-        let facts = note.facts.iter().map(&mut ask).collect::<anyhow::Result<Vec<_>>>()?;
-        let [holds, fails] = &note.devices;
-        Ok(note.answered(&facts, &[ask(holds)?, ask(fails)?]))
     }
 
     /// Scores of one question, and whether they were remembered.
@@ -253,18 +247,6 @@ impl Case {
 
     fn whole(&self) -> Left {
         Left::Whole { among: (0..self.candidates.len()).collect() }
-    }
-}
-
-/// Probabilities of a case out of the answers to its questions. Its mass is the least of theirs;
-/// one where nothing was asked, since nothing else could be said.
-fn scored(p: Vec<f32>, answers: &[Scored]) -> Scored {
-    Scored {
-        p,
-        candidates: answers.iter().flat_map(|answer| answer.candidates.clone()).collect(),
-        mass: answers.iter().map(|answer| answer.mass).fold(1.0, f32::min),
-        tokens_read: answers.iter().map(|answer| answer.tokens_read).sum(),
-        ms: answers.iter().map(|answer| answer.ms).sum(),
     }
 }
 

@@ -13,6 +13,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::adapters::AdapterEntry;
 use super::gguf::{self, FileType};
 use super::stamp;
 use crate::limits;
@@ -127,6 +128,9 @@ pub struct Catalog {
     /// The models.
     #[serde(rename = "model")]
     pub entries: Vec<Entry>,
+    /// The adapters.
+    #[serde(rename = "adapter", default)]
+    pub adapters: Vec<AdapterEntry>,
 }
 
 /// A model file that is there and is the one it should be.
@@ -257,6 +261,12 @@ impl Catalog {
                 return Err(format!("model {} stands there twice", entry.id));
             }
             self.check_entry(entry).map_err(|what| format!("model {}: {what}", entry.id))?;
+        }
+        for entry in &self.adapters {
+            if self.find(entry.base.as_str()).is_none() || !stamp::is_sha256(&entry.sha256) {
+                let (base, sum) = (&entry.base, &entry.sha256);
+                return Err(format!("adapter {}: base = {base}, sha256 = {sum:?}", entry.id));
+            }
         }
         match self.find(self.default.as_str()) {
             Some(_) => Ok(self),

@@ -10,7 +10,7 @@
 //! the agent's end of the socket is in no other child, since both ends are close-on-exec. What
 //! must never be here: ggml, prompts, what to do with an answer.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -61,6 +61,13 @@ pub struct MindConfig {
     pub repack: bool,
     /// Temperature of the probabilities, in hundredths: the one that was fitted for this model.
     pub temperature_percent: u16,
+    /// The adapter's file.
+    pub adapter: Option<PathBuf>,
+}
+
+/// A path in a frame; empty for none.
+fn text_of(path: Option<&Path>) -> String {
+    path.map_or_else(String::new, |path| path.to_string_lossy().into_owned())
 }
 
 /// What the agent hears of the mind.
@@ -487,12 +494,10 @@ impl Keeper {
                 ubatch_tokens: config.ubatch_tokens,
                 threads_decode: config.threads_decode,
                 threads_prefill: config.threads_prefill,
-                prefixes: config
-                    .prefixes
-                    .as_deref()
-                    .map_or_else(String::new, |folder| folder.to_string_lossy().into_owned()),
+                prefixes: text_of(config.prefixes.as_deref()),
                 repack: config.repack,
                 temperature_percent: config.temperature_percent,
+                adapter: text_of(config.adapter.as_deref()),
             })
         });
         sent.err().map(Ending::Died)

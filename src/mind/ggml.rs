@@ -15,10 +15,12 @@ use std::sync::OnceLock;
 
 use ggml_sys as sys;
 
+mod adapter;
 mod batch;
 mod context;
 mod model;
 mod quantize;
+pub use adapter::Adapter;
 pub use batch::Batch;
 pub use context::{AbortFlag, Context, ContextOptions};
 pub use model::{Facts, LoadOptions, Model};

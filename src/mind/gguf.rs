@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use thiserror::Error;
 
+mod adapter;
 mod header;
 mod meaning;
 mod reader;
@@ -21,6 +22,7 @@ mod reader;
 pub(crate) mod tests;
 mod types;
 
+pub use adapter::AdapterFacts;
 pub use types::{FileType, TensorType};
 
 /// A model file cannot be used, and why.
@@ -178,6 +180,26 @@ impl GgufFacts {
 /// # Errors
 /// The first thing that is wrong, with its key or tensor, what was found and what is allowed.
 pub fn check(path: &Path) -> Result<GgufFacts, GgufError> {
+    with_stream(path, check_stream)
+}
+
+/// Reads and checks the header of an adapter beside the model that it is for.
+///
+/// # Errors
+/// As [`check`]; a file that belongs to another model is [`Fault::Unsupported`] or
+/// [`Fault::Corrupt`] with the key or tensor that does not fit.
+pub fn check_adapter(path: &Path, base: &GgufFacts) -> Result<AdapterFacts, GgufError> {
+    with_stream(path, |stream, bytes| {
+        let mut reader = reader::Reader::new(stream, bytes);
+        adapter::facts(&header::read(&mut reader)?, bytes, base)
+    })
+}
+
+/// Opens a file and reads it with `check`.
+fn with_stream<T>(
+    path: &Path,
+    check: impl FnOnce(BufReader<File>, u64) -> Result<T, Fault>,
+) -> Result<T, GgufError> {
     let open = || {
         let file = File::open(path)?;
         let facts = file.metadata()?;
@@ -188,7 +210,7 @@ pub fn check(path: &Path) -> Result<GgufFacts, GgufError> {
     };
     let (file, bytes) =
         open().map_err(|source| GgufError { path: path.into(), fault: Fault::Open(source) })?;
-    check_stream(BufReader::with_capacity(crate::limits::FILE_CHUNK_BYTES, file), bytes)
+    check(BufReader::with_capacity(crate::limits::FILE_CHUNK_BYTES, file), bytes)
         .map_err(|fault| GgufError { path: path.into(), fault })
 }
 

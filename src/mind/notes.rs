@@ -21,8 +21,12 @@
 //! at once, so most of them are remembered. `models/train` teaches these very texts. What must
 //! never be here: the model itself, I/O.
 
+use serde::{Deserialize, Serialize};
+
+use crate::limits;
+
 /// A device and what it is known to do: `raises tank level`.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Device {
     /// Its name, as notes and candidates say it.
     pub name: String,
@@ -50,13 +54,8 @@ pub struct Parts<'a> {
 pub enum Left {
     /// Nothing: this candidate.
     Settled(usize),
-    /// Which of these candidates, by what the notes say.
-    Notes {
-        /// Indices of candidates.
-        among: Vec<usize>,
-        /// One for each note that names one of their devices; at least one.
-        notes: Vec<NoteAsked>,
-    },
+    /// Which of several candidates, by what the notes say.
+    Notes(ByNotes),
     /// Which of these candidates, no note says: the decision as a whole is put to the model.
     Whole {
         /// Indices of candidates: all of them where the parts say nothing.
@@ -64,20 +63,67 @@ pub enum Left {
     },
 }
 
+/// Several candidates that would do, and the notes that name one of their devices.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ByNotes {
+    /// Indices of candidates.
+    pub among: Vec<usize>,
+    /// One for each note; at least one.
+    pub notes: Vec<NoteAsked>,
+}
+
+impl ByNotes {
+    /// What to ask where candidates `among` (each with its device's name) would all do; `None`
+    /// where no note names one of the devices, or two candidates are of the same device and so
+    /// told apart by more than its name. Facts beyond [`limits::NOTE_FACTS_MAX`] are not asked
+    /// about.
+    #[must_use]
+    pub fn new(notes: &[String], facts: &[String], among: &[(usize, &str)]) -> Option<Self> {
+        let names: Vec<_> = among.iter().map(|(_, name)| *name).collect();
+        let alike = names.iter().enumerate().any(|(n, name)| names[..n].contains(name));
+        let about = |note: &&String| names.iter().any(|name| says(note, name));
+        let facts = &facts[..facts.len().min(limits::NOTE_FACTS_MAX)];
+        let notes: Vec<_> =
+            notes.iter().filter(about).map(|note| asked(note, facts, &names)).collect();
+        let among = among.iter().map(|(index, _)| *index).collect();
+        (!alike && !notes.is_empty()).then_some(Self { among, notes })
+    }
+
+    /// Asks all of it and puts it together: the probabilities of so many candidates. `ask` gets a
+    /// prefix and a question and gives the probabilities of its candidates, in their order.
+    ///
+    /// # Errors
+    /// The first one of `ask`.
+    pub fn answer<E>(
+        &self,
+        candidates: usize,
+        mut ask: impl FnMut(&str, &Question) -> Result<Vec<f32>, E>,
+    ) -> Result<Vec<f32>, E> {
+        let mut by_note = Vec::new();
+        for note in &self.notes {
+            let mut of = |question: &Question| ask(&note.prefix, question);
+            let facts = note.facts.iter().map(&mut of).collect::<Result<Vec<_>, E>>()?;
+            let [holds, fails] = &note.devices;
+            by_note.push(note.answered(&facts, &[of(holds)?, of(fails)?]));
+        }
+        Ok(joined(candidates, &self.among, &by_note))
+    }
+}
+
 /// What is asked about a note.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoteAsked {
     /// Stands before each question: the note, which changes seldom.
     pub prefix: String,
     /// One for each fact of now that may speak of the note's condition. Candidates are [`SAYS`].
     pub facts: Vec<Question>,
     /// The device that is wanted where the condition holds, and where it does not. Candidates are
-    /// the devices' names, in the order of [`Left::Notes`]' `among`.
+    /// the devices' names, in the order of [`ByNotes::among`].
     pub devices: [Question; 2],
 }
 
 /// A question, after the prefix of its note.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
     /// What is so, and the beginning of the answer.
     pub state: String,
@@ -132,23 +178,11 @@ pub fn narrow(parts: &Parts<'_>) -> Left {
     match found.as_slice() {
         [] => starting(parts.candidates, "call ").map_or_else(whole, Left::Settled),
         [(only, _)] => Left::Settled(*only),
-        several => among(parts, several),
+        several => ByNotes::new(parts.notes, parts.world, several).map_or_else(
+            || Left::Whole { among: several.iter().map(|(index, _)| *index).collect() },
+            Left::Notes,
+        ),
     }
-}
-
-/// Which of several candidates that mend the same.
-fn among(parts: &Parts<'_>, several: &[(usize, &str)]) -> Left {
-    let names: Vec<_> = several.iter().map(|(_, name)| *name).collect();
-    let among: Vec<_> = several.iter().map(|(index, _)| *index).collect();
-    // Two candidates of one device are told apart by more than its name.
-    let alike = names.iter().enumerate().any(|(n, name)| names[..n].contains(name));
-    let about = |note: &&String| names.iter().any(|name| says(note, name));
-    let notes = parts.notes.iter().filter(about).map(|note| asked(note, parts.world, &names));
-    let notes: Vec<_> = notes.collect();
-    if alike || notes.is_empty() {
-        return Left::Whole { among };
-    }
-    Left::Notes { among, notes }
 }
 
 /// The texts that `models/train/notes.py` teaches, to the letter.
@@ -321,7 +355,8 @@ mod tests {
                 question("If the condition does not hold, use the", &["roof vent", "fan"]),
             ],
         };
-        assert_eq!(left, Left::Notes { among: vec![0, 3], notes: vec![asked] });
+        let by_notes = ByNotes { among: vec![0, 3], notes: vec![asked] };
+        assert_eq!(left, Left::Notes(by_notes));
         let left = Place::new(&hot, &["Infants sleep here."]).left();
         assert_eq!(left, Left::Whole { among: vec![0, 3] });
     }

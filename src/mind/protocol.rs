@@ -14,12 +14,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use super::notes::ByNotes;
 use super::score::CandidateScore;
 pub use super::write::{Finish, Form, Prompt, Sampling, Speech, Write};
 pub use crate::limits::MIND_FRAME_BYTES_MAX as FRAME_BYTES_MAX;
 
 /// Changes whenever the bytes of a frame do.
-pub const PROTOCOL_VERSION: u16 = 4;
+pub const PROTOCOL_VERSION: u16 = 5;
 
 /// What the agent asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,8 +68,11 @@ pub struct Load {
     /// Copy the weights into the layout of the fastest kernels: faster, for a second copy of them
     /// in memory.
     pub repack: bool,
-    /// Temperature of the probabilities, in hundredths: the one that was fitted for this model.
+    /// Temperature of the probabilities, in hundredths: the one that was fitted for this model. An
+    /// adapter brings its own.
     pub temperature_percent: u16,
+    /// The adapter's file. Empty: none.
+    pub adapter: String,
 }
 
 /// A decision to score.
@@ -82,6 +86,8 @@ pub struct Decide {
     pub state: String,
     /// What could be done, a line each.
     pub candidates: Vec<String>,
+    /// Asked instead of prefix and state where notes decide among some of the candidates.
+    pub by_notes: Option<ByNotes>,
     /// A higher one is taken first, then the one that came first.
     pub priority: u8,
     /// It is given up after so many milliseconds from its arrival; 0: never.

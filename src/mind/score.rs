@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::ggml::{
-    AbortFlag, Batch, Context, ContextOptions, GgmlError, LoadOptions, Model, Token,
+    AbortFlag, Adapter, Batch, Context, ContextOptions, GgmlError, LoadOptions, Model, Token,
 };
 use crate::limits;
 
@@ -145,6 +145,19 @@ pub struct Scored {
 }
 
 impl Scored {
+    /// Of a decision that was put together out of the answers to several questions. Its mass is
+    /// the least of theirs; one where nothing was asked, since nothing else could be said.
+    #[must_use]
+    pub fn joined(p: Vec<f32>, answers: &[Self]) -> Self {
+        Self {
+            p,
+            candidates: answers.iter().flat_map(|answer| answer.candidates.clone()).collect(),
+            mass: answers.iter().map(|answer| answer.mass).fold(1.0, f32::min),
+            tokens_read: answers.iter().map(|answer| answer.tokens_read).sum(),
+            ms: answers.iter().map(|answer| answer.ms).sum(),
+        }
+    }
+
     /// How far the best candidate is before the second, in probability; one where it is alone.
     #[must_use]
     pub fn margin(&self) -> f32 {
@@ -224,6 +237,24 @@ impl Scorer {
             awaited: Vec::new(),
             tokens_read: 0,
         })
+    }
+
+    /// Puts an adapter on, or off, with the temperature of the probabilities that come then. What
+    /// was read is read again; prefixes are kept in no store until [`Scorer::keep_in`] names the
+    /// one of this adapter.
+    ///
+    /// # Errors
+    /// [`ScoreError::Engine`]: the scorer is as it was.
+    pub fn put_on(
+        &mut self,
+        adapter: Option<Arc<Adapter>>,
+        temperature: f64,
+    ) -> Result<(), ScoreError> {
+        self.context.put_on(adapter)?;
+        self.options.temperature = temperature;
+        self.store = None;
+        self.forget();
+        Ok(())
     }
 
     /// Keeps prefixes over restarts in this store. A model whose cache cannot be restored is left

@@ -16,6 +16,7 @@ use crate::domain::{Setting, Severity, StepState};
 use crate::journal::{self, Journal, JournalError, Restored, StoredSend};
 use crate::limits;
 use crate::link::Endpoint;
+use crate::mind::adapters;
 use crate::mind::catalog::Store;
 use crate::mind::client::{MindConfig, MindEvent};
 use crate::uplink::{self, News, Setup, Uplink};
@@ -214,6 +215,8 @@ pub fn mind(
     let Some(mind) = &config.mind else { return Ok(None) };
     let store = Store::of_environment();
     let located = store.locate(&mind.model).map_err(|error| format!("[mind] model: {error}"))?;
+    let adapter =
+        adapters::locate(&store, &mind.adapter).map_err(|error| format!("[mind] {error}"))?;
     let (threads_decode, threads_prefill) = threads(mind);
     let (tell, events) = mpsc::channel::<MindEvent>(limits::MIND_EVENTS_MAX);
     let handle = crate::mind::client::spawn(
@@ -229,6 +232,7 @@ pub fn mind(
             prefixes: Some(store.prefixes()),
             repack: true,
             temperature_percent: located.temperature_percent,
+            adapter,
         },
         tell,
     );

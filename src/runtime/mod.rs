@@ -515,6 +515,7 @@ impl Runtime<'_> {
                 prefix: question.prefix,
                 state: question.state,
                 candidates: question.candidates,
+                by_notes: question.by_notes,
                 priority: limits::MIND_PRIORITY_DECISION,
                 within_ms,
             })

@@ -35,6 +35,7 @@ pub(super) async fn decide(
         prefix: body.prefix,
         state: body.state,
         candidates: body.candidates,
+        by_notes: None,
         priority: limits::MIND_PRIORITY_API,
         within_ms: limits::WEB_DECIDE_MS_MAX,
     };

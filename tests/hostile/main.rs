@@ -106,6 +106,7 @@ fn try_one(mind: &mut Mind, path: &Path, count: &mut Count) -> Result<(), String
         prefixes: String::new(),
         repack: true,
         temperature_percent: 100,
+        adapter: String::new(),
     };
     let died = |what: &str| format!("died or hung {what}");
     match mind.ask(&Request::Load(load)).ok_or_else(|| died("loading"))? {
@@ -119,7 +120,7 @@ fn try_one(mind: &mut Mind, path: &Path, count: &mut Count) -> Result<(), String
     let candidates = ["fan on", "fan off"].map(str::to_owned).into();
     let (prefix, state) = ("Keep it cool.\n".to_owned(), "It is hot. Do:".to_owned());
     let (priority, within_ms) = (1, 0);
-    let decide = Decide { id: 2, prefix, state, candidates, priority, within_ms };
+    let decide = Decide { id: 2, prefix, state, candidates, by_notes: None, priority, within_ms };
     match mind.ask(&Request::Decide(decide)).ok_or_else(|| died("deciding"))? {
         Reply::Decided(decided) => {
             count.decided += 1;

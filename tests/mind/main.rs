@@ -15,6 +15,7 @@ use outpost::mind::ggml::{
 use outpost::mind::score::keep::{Identity, PrefixStore};
 use outpost::mind::score::{Layout, Normalisation, ScoreError, Scorer, ScorerOptions};
 
+mod adapter;
 mod process;
 mod write;
 

@@ -38,6 +38,7 @@ impl Mind {
             prefixes: None,
             repack: true,
             temperature_percent,
+            adapter: None,
         };
         Self { handle: client::spawn(config, sender), events }
     }
@@ -82,7 +83,15 @@ impl Mind {
 pub(super) fn request(id: u64, prefix: &str) -> DecideRequest {
     let (prefix, state) = (prefix.to_owned(), STATE.to_owned());
     let (priority, within_ms) = (1, 0);
-    DecideRequest { id, prefix, state, candidates: candidates(), priority, within_ms }
+    DecideRequest {
+        id,
+        prefix,
+        state,
+        candidates: candidates(),
+        by_notes: None,
+        priority,
+        within_ms,
+    }
 }
 
 /// Waits until the process is gone, a zombie counting as gone.

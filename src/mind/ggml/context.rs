@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use ggml_sys as sys;
 
-use super::{Batch, GgmlError, Model, bound, fenced};
+use super::{Adapter, Batch, GgmlError, Model, bound, fenced};
 
 /// Sizes and threads of a context.
 #[derive(Clone, Copy, Debug)]
@@ -93,6 +93,8 @@ pub struct Context {
     pointer: NonNull<sys::llama_context>,
     memory: sys::llama_memory_t,
     model: Arc<Model>,
+    /// Kept alive as long as the library's context points to it.
+    adapter: Option<Arc<Adapter>>,
     options: ContextOptions,
     /// Which rows of the last batch have scores.
     outputs: Vec<bool>,
@@ -145,7 +147,8 @@ impl Context {
         // SAFETY: the context was just made and is alive.
         let memory = unsafe { sys::llama_get_memory(pointer.as_ptr()) };
         let model = Arc::clone(model);
-        let context = Self { pointer, memory, model, options, outputs: Vec::new(), abort };
+        let context =
+            Self { pointer, memory, model, adapter: None, options, outputs: Vec::new(), abort };
         if memory.is_null() {
             let text = "this architecture has no key-value cache".to_owned();
             return Err(GgmlError::Refused { action, text });
@@ -188,6 +191,37 @@ impl Context {
     #[must_use]
     pub fn options(&self) -> &ContextOptions {
         &self.options
+    }
+
+    /// Puts an adapter on, or the one there is off. The cache is emptied: it was read without.
+    ///
+    /// # Errors
+    /// [`GgmlError::Bound`] for an adapter of another model, [`GgmlError::Refused`],
+    /// [`GgmlError::NoMemory`]; the context is as it was then.
+    pub fn put_on(&mut self, adapter: Option<Arc<Adapter>>) -> Result<(), GgmlError> {
+        if adapter.as_ref().is_some_and(|adapter| !Arc::ptr_eq(&adapter.model, &self.model)) {
+            let allowed = "one that was loaded for this model".to_owned();
+            return Err(GgmlError::Bound { what: "adapter", found: 1, allowed });
+        }
+        let mut pointers: Vec<_> = adapter.iter().map(|adapter| adapter.pointer.as_ptr()).collect();
+        let mut scales = vec![1.0_f32; pointers.len()];
+        fenced("put the adapter on", |error, bytes| {
+            // SAFETY: the context and the adapter are alive, the latter as long as the context
+            // has it, by the `Arc` kept below; both lists have `len` entries and are copied.
+            unsafe {
+                sys::outpost_adapters_set(
+                    self.pointer.as_ptr(),
+                    pointers.as_mut_ptr(),
+                    pointers.len(),
+                    scales.as_mut_ptr(),
+                    error,
+                    bytes,
+                )
+            }
+        })?;
+        self.clear();
+        self.adapter = adapter;
+        Ok(())
     }
 
     /// A handle that stops [`Context::decode`] from another thread.

@@ -30,7 +30,7 @@ pub(crate) fn number(value: u32) -> Vec<u8> {
     [4_u32.to_le_bytes(), value.to_le_bytes()].concat()
 }
 
-fn float(value: f32) -> Vec<u8> {
+pub(crate) fn float(value: f32) -> Vec<u8> {
     [6_u32.to_le_bytes(), value.to_le_bytes()].concat()
 }
 
@@ -80,7 +80,7 @@ impl Writer {
         }
     }
 
-    fn with(mut self, key: &str, value: Vec<u8>) -> Self {
+    pub(crate) fn with(mut self, key: &str, value: Vec<u8>) -> Self {
         self.keys.retain(|(name, _)| name != key);
         self.keys.push((key.into(), value));
         self
@@ -92,7 +92,13 @@ impl Writer {
         self
     }
 
-    fn tensor(mut self, name: &str, shape: &[u64], kind: u32, offset: Option<u64>) -> Self {
+    pub(crate) fn tensor(
+        mut self,
+        name: &str,
+        shape: &[u64],
+        kind: u32,
+        offset: Option<u64>,
+    ) -> Self {
         self.tensors.retain(|tensor| tensor.0 != name);
         self.tensors.push((name.into(), shape.into(), kind, offset));
         self

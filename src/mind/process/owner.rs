@@ -12,14 +12,16 @@ use std::time::Instant;
 
 use super::queue::{Next, Queue, Waiting};
 use super::{Failure, Replies, check_load, id, memory_of, precheck, sha256_of};
-use crate::mind::ggml::{GgmlError, LoadOptions};
+use crate::mind::adapters;
+use crate::mind::catalog::Catalog;
+use crate::mind::ggml::{Adapter, GgmlError, LoadOptions};
 use crate::mind::protocol::{
     Decide, Decided, FailureKind, Load, MemoryReport, ModelFacts, ProtocolError, Reply, Request,
     Write,
 };
 use crate::mind::remember::Remembered;
 use crate::mind::score::keep::{Identity, PrefixStore};
-use crate::mind::score::{Layout, Normalisation, ScoreError, Scorer, ScorerOptions};
+use crate::mind::score::{Layout, Normalisation, ScoreError, Scored, Scorer, ScorerOptions};
 use crate::mind::write::{Admitted, News, Writer, WriterOptions};
 
 /// Owner of model and context, on its own thread.
@@ -222,8 +224,9 @@ impl Owner {
         };
         let how = LoadOptions { repack: load.repack, ..LoadOptions::default() };
         let mut scorer = Scorer::load(path, how, options)?;
+        let adapter = put_on(&mut scorer, path, &load.adapter)?;
         if !load.prefixes.is_empty() {
-            let identity = Identity::new(&sha256, "none", options.layout.name());
+            let identity = Identity::new(&sha256, &adapter, options.layout.name());
             scorer.keep_in(PrefixStore::open(Path::new(&load.prefixes), identity));
         }
         let facts = scorer.model().facts();
@@ -254,41 +257,28 @@ impl Owner {
     }
 
     fn decide(&mut self, decide: &Decide, due: Option<Instant>) -> Result<Decided, Failure> {
-        let late = || Failure::new(FailureKind::Late, "its time was over");
         if due.is_some_and(|due| Instant::now() >= due) {
             return Err(late());
         }
         let refused = || Failure::new(FailureKind::Refused, "no model is loaded");
         let loaded = self.loaded.as_mut().ok_or_else(refused)?;
         let Decide { prefix, state, candidates, .. } = decide;
-        let known = loaded.remembered.get(prefix, state, candidates);
-        let remembered = known.is_some();
-        let scored = match known {
-            Some(scored) => scored,
-            None => {
-                loaded.scorer.score(prefix, state, candidates).map_err(|error| match error {
-                    ScoreError::Engine(GgmlError::Aborted)
-                        if loaded.scorer.abort_flag().is_set() =>
-                    {
-                        Failure::new(FailureKind::Cancelled, "given up on request")
-                    }
-                    ScoreError::Engine(GgmlError::Aborted) => late(),
-                    error => error.into(),
-                })?
-            }
+        let Some(by_notes) = &decide.by_notes else {
+            let (scored, remembered) = loaded.score(prefix, state, candidates)?;
+            return Ok(decided(decide.id, scored, remembered));
         };
-        if !remembered {
-            loaded.remembered.put(prefix, state, candidates, &scored);
+        if by_notes.among.iter().any(|index| *index >= candidates.len()) {
+            return Err(Failure::new(FailureKind::Refused, "by_notes: no such candidate"));
         }
-        Ok(Decided {
-            id: decide.id,
-            candidates: scored.candidates,
-            p: scored.p,
-            mass: scored.mass,
-            tokens_read: scored.tokens_read,
-            ms: scored.ms,
-            remembered,
-        })
+        let (mut answers, mut all_known) = (Vec::new(), true);
+        let p = by_notes.answer(candidates.len(), |prefix, question| {
+            let (scored, known) = loaded.score(prefix, &question.state, &question.candidates)?;
+            all_known &= known;
+            let p = scored.p.clone();
+            answers.push(scored);
+            Ok::<_, Failure>(p)
+        })?;
+        Ok(decided(decide.id, Scored::joined(p, &answers), all_known))
     }
 
     fn memory(&self) -> Result<MemoryReport, Failure> {
@@ -303,6 +293,51 @@ impl Owner {
         }
         Ok(report)
     }
+}
+
+impl Loaded {
+    /// Scores of a question, and whether they were remembered.
+    fn score(
+        &mut self,
+        prefix: &str,
+        state: &str,
+        candidates: &[String],
+    ) -> Result<(Scored, bool), Failure> {
+        if let Some(known) = self.remembered.get(prefix, state, candidates) {
+            return Ok((known, true));
+        }
+        let scored = self.scorer.score(prefix, state, candidates).map_err(|error| match error {
+            ScoreError::Engine(GgmlError::Aborted) if self.scorer.abort_flag().is_set() => {
+                Failure::new(FailureKind::Cancelled, "given up on request")
+            }
+            ScoreError::Engine(GgmlError::Aborted) => late(),
+            error => error.into(),
+        })?;
+        self.remembered.put(prefix, state, candidates, &scored);
+        Ok((scored, false))
+    }
+}
+
+fn late() -> Failure {
+    Failure::new(FailureKind::Late, "its time was over")
+}
+
+fn decided(id: u64, scored: Scored, remembered: bool) -> Decided {
+    let Scored { candidates, p, mass, tokens_read, ms } = scored;
+    Decided { id, candidates, p, mass, tokens_read, ms, remembered }
+}
+
+/// Checks an adapter and puts it on; its sum, or `none` where there is none.
+fn put_on(scorer: &mut Scorer, model: &Path, adapter: &str) -> Result<String, Failure> {
+    if adapter.is_empty() {
+        return Ok("none".to_owned());
+    }
+    let checked = adapters::check(Catalog::embedded(), Path::new(adapter), model)
+        .map_err(|error| Failure { kind: FailureKind::Corrupt, text: error.to_string() })?;
+    let loaded = Adapter::load(&scorer.shared_model(), &checked.path).map_err(ScoreError::from)?;
+    let percent = checked.facts.temperature_percent.unwrap_or(100);
+    scorer.put_on(Some(Arc::new(loaded)), f64::from(percent) / 100.0)?;
+    Ok(checked.sha256)
 }
 
 fn panicked(id: u64) -> Reply {

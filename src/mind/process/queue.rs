@@ -229,7 +229,15 @@ mod tests {
 
     fn decide(id: u64, priority: u8) -> Request {
         let (prefix, state, candidates) = (String::new(), String::new(), Vec::new());
-        Request::Decide(Decide { id, prefix, state, candidates, priority, within_ms: 0 })
+        Request::Decide(Decide {
+            id,
+            prefix,
+            state,
+            candidates,
+            by_notes: None,
+            priority,
+            within_ms: 0,
+        })
     }
 
     fn next(queue: &Queue) -> Option<u64> {

@@ -33,6 +33,7 @@ fn load(path: &Path) -> Load {
         prefixes: String::new(),
         repack: true,
         temperature_percent: 100,
+        adapter: String::new(),
     }
 }
 
@@ -80,6 +81,7 @@ fn a_file_that_cannot_be_a_model_is_refused_by_kind_and_the_next_request_is_serv
         prefix: "p".to_owned(),
         state: "s".to_owned(),
         candidates: vec!["a".to_owned()],
+        by_notes: None,
         priority: 1,
         within_ms: 0,
     };

@@ -24,12 +24,14 @@ fn requests_have_their_golden_bytes() {
         prefixes: "/k".to_owned(),
         repack: true,
         temperature_percent: 610,
+        adapter: "/a".to_owned(),
     };
     let decide = Decide {
         id: 300,
         prefix: "p".to_owned(),
         state: "s".to_owned(),
         candidates: vec!["a".to_owned(), "b".to_owned()],
+        by_notes: None,
         priority: 9,
         within_ms: 2000,
     };
@@ -46,9 +48,9 @@ fn requests_have_their_golden_bytes() {
     for (request, golden) in [
         (
             Request::Load(load),
-            "19000000 00 01 072f6d2e67677566 01026162 8010 40 02 04 022f6b 01 e204",
+            "1c000000 00 01 072f6d2e67677566 01026162 8010 40 02 04 022f6b 01 e204 022f61",
         ),
-        (Request::Decide(decide), "0f000000 01 ac02 0170 0173 0201610162 09 d00f"),
+        (Request::Decide(decide), "10000000 01 ac02 0170 0173 0201610162 00 09 d00f"),
         (Request::Memory { id: 7 }, "02000000 02 07"),
         (Request::Stop, "01000000 03"),
         (Request::Cancel { id: 7 }, "02000000 04 07"),
@@ -140,7 +142,8 @@ fn the_end_between_frames_is_an_end_and_within_one_a_fault() {
 fn a_frame_beyond_the_bound_is_refused_on_both_ends_before_it_takes_memory() {
     let state = "x".repeat(FRAME_BYTES_MAX as usize);
     let (prefix, candidates) = (String::new(), Vec::new());
-    let decide = Decide { id: 1, prefix, state, candidates, priority: 0, within_ms: 0 };
+    let decide =
+        Decide { id: 1, prefix, state, candidates, by_notes: None, priority: 0, within_ms: 0 };
     let error = encode(&Request::Decide(decide)).expect_err("too large");
     assert!(matches!(error, ProtocolError::TooLarge { .. }), "{error}");
     let error = read_one::<Request>(&u32::MAX.to_le_bytes()).expect_err("too large");
@@ -164,7 +167,7 @@ proptest! {
         candidates in prop::collection::vec(".{0,20}", 0..9),
     ) {
         let (priority, within_ms) = (1, 70_000);
-        let decide = Decide { id, prefix, state, candidates, priority, within_ms };
+        let decide = Decide { id, prefix, state, candidates, by_notes: None, priority, within_ms };
         let request = Request::Decide(decide);
         let mut frames = encode(&request).expect("short");
         frames.extend(encode(&Request::Stop).expect("short"));

@@ -1,0 +1,119 @@
+//! Adapters on the real model: put on and off without loading it again, and refused where they are
+//! another model's.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use outpost::limits;
+use outpost::mind::adapters::{self, AdapterError};
+use outpost::mind::catalog::{Catalog, Store};
+use outpost::mind::ggml::{Adapter, GgmlError, Model};
+use outpost::mind::score::{ScoreError, Scored};
+
+use crate::{PREFIX, STATE, candidates, model, model_path, scorer};
+
+/// The model's rows and columns of a query matrix.
+const WIDTH: usize = 576;
+const RANK: usize = 4;
+
+fn string(text: &str) -> Vec<u8> {
+    [(text.len() as u64).to_le_bytes().to_vec(), text.as_bytes().to_vec()].concat()
+}
+
+/// An adapter of the first layer's queries with every number of its second half at `b`.
+fn write(path: &Path, architecture: &str, b: f32) {
+    let mut bytes = b"GGUF".to_vec();
+    bytes.extend(3_u32.to_le_bytes());
+    bytes.extend(2_u64.to_le_bytes()); // tensors
+    bytes.extend(5_u64.to_le_bytes()); // keys
+    for (key, text) in [
+        ("general.type", "adapter"),
+        ("adapter.type", "lora"),
+        ("general.architecture", architecture),
+    ] {
+        bytes.extend([string(key), 8_u32.to_le_bytes().to_vec(), string(text)].concat());
+    }
+    bytes.extend([string("adapter.lora.alpha"), 6_u32.to_le_bytes().to_vec()].concat());
+    bytes.extend(4.0_f32.to_le_bytes());
+    bytes.extend([string("outpost.temperature_percent"), 4_u32.to_le_bytes().to_vec()].concat());
+    bytes.extend(200_u32.to_le_bytes());
+    let numbers = WIDTH * RANK;
+    for (side, shape, offset) in [("a", [WIDTH, RANK], 0), ("b", [RANK, WIDTH], numbers * 4)] {
+        bytes.extend(string(&format!("blk.0.attn_q.weight.lora_{side}")));
+        bytes.extend(2_u32.to_le_bytes()); // dimensions
+        bytes.extend(shape.iter().flat_map(|length| (*length as u64).to_le_bytes()));
+        bytes.extend(0_u32.to_le_bytes()); // F32
+        bytes.extend((offset as u64).to_le_bytes());
+    }
+    bytes.resize(bytes.len().next_multiple_of(32), 0);
+    bytes.extend((0..numbers).flat_map(|n| ((n % 7) as f32 * 0.1 - 0.3).to_le_bytes()));
+    bytes.extend((0..numbers).flat_map(|_| b.to_le_bytes()));
+    std::fs::write(path, bytes).expect("written");
+}
+
+fn load(model: &Arc<Model>, folder: &Path, b: f32) -> Option<Arc<Adapter>> {
+    let path = folder.join(format!("by-{b}.gguf"));
+    write(&path, "llama", b);
+    let checked = adapters::check(Catalog::embedded(), &path, &model_path()).expect("it fits");
+    assert_eq!((checked.facts.rank, checked.facts.temperature_percent), (4, Some(200)));
+    Some(Arc::new(Adapter::load(model, &checked.path).expect("loaded")))
+}
+
+#[test]
+fn an_adapter_changes_the_scores_while_it_is_on_and_not_a_bit_after() {
+    let (folder, model) = (tempfile::tempdir().expect("a folder"), model());
+    let mut scorer = scorer(&model, 512);
+    let mut ask = |adapter: Option<Option<Arc<Adapter>>>| -> Scored {
+        if let Some(adapter) = adapter {
+            scorer.put_on(adapter, 1.0).expect("put on");
+        }
+        scorer.score(PREFIX, STATE, &candidates()).expect("scores")
+    };
+    let bare = ask(None);
+    let nothing = ask(Some(load(&model, folder.path(), 0.0)));
+    let changed = ask(Some(load(&model, folder.path(), 0.05)));
+    let again = ask(None);
+    let off = ask(Some(None));
+    let far = |one: &Scored, other: &Scored| {
+        let pairs = one.candidates.iter().zip(&other.candidates);
+        pairs.map(|(a, b)| (a.logprob - b.logprob).abs()).fold(0.0, f32::max)
+    };
+    assert_eq!(bare.candidates, off.candidates, "to the bit");
+    assert!(far(&bare, &nothing) < 1e-3, "{bare:?} {nothing:?}");
+    assert!(far(&bare, &changed) > 0.1, "{bare:?} {changed:?}");
+    assert!(far(&changed, &again) < 1e-3 && again.tokens_read < changed.tokens_read);
+}
+
+#[test]
+fn an_adapter_of_another_model_is_refused_and_the_scores_stay() {
+    let (folder, one, other) = (tempfile::tempdir().expect("a folder"), model(), model());
+    let mut scorer = scorer(&one, 512);
+    let before = scorer.score(PREFIX, STATE, &candidates()).expect("scores");
+    let foreign = load(&other, folder.path(), 0.05);
+    match scorer.put_on(foreign, 1.0) {
+        Err(ScoreError::Engine(GgmlError::Bound { what: "adapter", .. })) => {}
+        other => panic!("not refused: {other:?}"),
+    }
+    let after = scorer.score(PREFIX, STATE, &candidates()).expect("scores");
+    assert_eq!(before.candidates, after.candidates);
+
+    let path = folder.path().join("foreign.gguf");
+    write(&path, "qwen2", 0.0);
+    let error = adapters::check(Catalog::embedded(), &path, &model_path()).expect_err("foreign");
+    let text = error.to_string();
+    assert!(text.contains("\"qwen2\"") && text.contains("\"llama\""), "{text}");
+    assert!(limits::ADAPTER_RANK_MAX >= 16, "what models/train makes");
+}
+
+#[test]
+fn an_adapter_is_found_by_its_path_and_an_unknown_name_lists_the_known_ones() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::new(folder.path().into(), Catalog::embedded().clone());
+    assert_eq!(adapters::locate(&store, "none").expect("none"), None);
+    let path = adapters::locate(&store, "./mine.gguf").expect("a path");
+    assert_eq!(path, Some(PathBuf::from("./mine.gguf")));
+    match adapters::locate(&store, "mine") {
+        Err(AdapterError::Unknown { found, .. }) => assert_eq!(found, "mine"),
+        other => panic!("not unknown: {other:?}"),
+    }
+}
