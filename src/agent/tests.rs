@@ -389,6 +389,13 @@ fn the_mind_chooses_among_near_moves_and_the_record_says_so() {
     let texts: Vec<_> = asked.candidates.iter().map(String::as_str).collect();
     assert!(texts.contains(&"chiller on") && texts.contains(&"do nothing"), "{texts:?}");
     assert!(asked.prefix.contains("Prefer the chiller."), "{}", asked.prefix);
+    let by_notes = asked.by_notes.as_ref().expect("a note names one of two that would do");
+    assert_eq!(by_notes.notes[0].prefix, "Note: Prefer the chiller.\n");
+    assert_eq!(by_notes.notes[0].devices[0].candidates, ["fan", "chiller"]);
+    assert_eq!(
+        by_notes.among.iter().map(|n| texts[*n]).collect::<Vec<_>>(),
+        ["fan on", "chiller on"]
+    );
     let p = texts.iter().map(|text| if *text == "chiller on" { 0.9 } else { 0.02 }).collect();
     let effects = bench.on(Event::Mind(MindNews::Scores { id: asked.id, p, tokens: 60, ms: 5.0 }));
     assert_eq!(sends(&effects), [(1, "ON".into())]);

@@ -5,10 +5,10 @@
 //! writes texts for people and for the API; [`remember`] knows what was asked before,
 //! [`calibrate`] how sure the model may be of itself. [`ggml`] is the fence around the C library
 //! and the only place with `unsafe`; [`process`] is the body of the child process `outpost mind`
-//! and [`client`] its supervisor on the agent's side, with [`protocol`] between them. Model files
-//! are found by [`catalog`] and [`adapters`], fetched by [`pull`], made smaller by [`quantize`] and checked by
-//! [`gguf`] before the library sees them. What must never be here: decisions about the place,
-//! guards, topics.
+//! and [`client`] its supervisor on the agent's side, with [`protocol`] between them. Files are
+//! found by [`catalog`] and [`adapters`], fetched by [`pull`], made smaller by [`quantize`] and
+//! checked by [`gguf`] before the library sees them. What must never be here: decisions about the
+//! place, guards, topics.
 
 pub mod adapters;
 pub mod calibrate;
