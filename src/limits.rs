@@ -142,6 +142,8 @@ pub const COMMAND_TTL_S_MAX: u64 = 7 * 24 * 3600;
 pub const HOLD_S_DEFAULT: u64 = 1800;
 /// Longest `hold_s`, in seconds: 7 days. Longer ones are rejected.
 pub const HOLD_S_MAX: u64 = 7 * 24 * 3600;
+/// Longest sentence of an `ask` command, in bytes. Beyond: rejected; an order is a line.
+pub const ASK_BYTES_MAX: usize = 500;
 /// Longest payload of a device command, in bytes; longer ones are rejected.
 pub const COMMAND_BYTES_MAX: usize = 64 * 1024;
 /// Longest command id, in bytes; longer ones are rejected.

@@ -27,6 +27,21 @@ pub struct CommandMemory {
     pub ended: Option<Tick>,
 }
 
+/// What an actuator was last set to, and why.
+#[derive(Clone, Debug)]
+pub struct LastMove {
+    /// To what.
+    pub setting: Setting,
+    /// On whose behalf.
+    pub by: Decider,
+    /// Why, as its record says it.
+    pub cause: String,
+    /// The record of its intent.
+    pub seq: u64,
+    /// When, milliseconds since 1970.
+    pub unix_ms: i64,
+}
+
 /// Something that waits for a person.
 #[derive(Clone, Debug)]
 pub struct Approval {
@@ -63,6 +78,7 @@ impl Agent {
             Body::Mode { mode, actuator } => self.set_mode(&key, mode, actuator),
             Body::PutGoal { goal, text } => self.change_goals(&key, Some((*goal, text)), ""),
             Body::RemoveGoal { name } => self.change_goals(&key, None, &name),
+            Body::Ask { text, spoken } => self.asked_to(&key, &text, *spoken),
             Body::Approve { approval } => self.settle_approval(&key, &approval, true),
             Body::Deny { approval } => self.settle_approval(&key, &approval, false),
             Body::Rate { decision, good } => self.rate(&key, &decision, good),
@@ -92,7 +108,13 @@ impl Agent {
         }
     }
 
-    fn set(&mut self, key: &(String, String), id: ActuatorId, setting: Setting, hold: Duration) {
+    pub(super) fn set(
+        &mut self,
+        key: &(String, String),
+        id: ActuatorId,
+        setting: Setting,
+        hold: Duration,
+    ) {
         if let Err(refusal) = self.guard(id, &setting, Decider::Command) {
             let cause = format!("{}/{}", key.0, key.1);
             self.refuse(id, &setting, Decider::Command, &cause, &refusal);
@@ -112,7 +134,12 @@ impl Agent {
         self.issue(id, setting, Decider::Command, &cause, Some(key.clone()), false);
     }
 
-    fn set_mode(&mut self, key: &(String, String), mode: Mode, actuator: Option<ActuatorId>) {
+    pub(super) fn set_mode(
+        &mut self,
+        key: &(String, String),
+        mode: Mode,
+        actuator: Option<ActuatorId>,
+    ) {
         self.set_command(key, CommandState::Accepted, "");
         self.set_command(key, CommandState::Executing, "");
         let name = match actuator {
@@ -132,7 +159,12 @@ impl Agent {
         self.set_command(key, CommandState::Succeeded, "");
     }
 
-    fn change_goals(&mut self, key: &(String, String), put: Option<(Goal, String)>, remove: &str) {
+    pub(super) fn change_goals(
+        &mut self,
+        key: &(String, String),
+        put: Option<(Goal, String)>,
+        remove: &str,
+    ) {
         // What cannot be done is rejected before anything is begun.
         let refused = match &put {
             Some((goal, _)) => self.no_room_for_goal(&goal.name),
@@ -256,7 +288,12 @@ impl Agent {
     }
 
     /// Writes a state down, remembers it, publishes it: in this order.
-    fn set_command(&mut self, key: &(String, String), state: CommandState, reason: &str) {
+    pub(super) fn set_command(
+        &mut self,
+        key: &(String, String),
+        state: CommandState,
+        reason: &str,
+    ) {
         self.record(Entry::Command {
             kind: key.0.clone(),
             id: key.1.clone(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::commands::{Approval, CommandMemory};
+use super::commands::{Approval, CommandMemory, LastMove};
 use super::decide::Asked;
 use super::dynamics::Dynamics;
 use super::effect::{Effect, Report, Status};
@@ -128,6 +128,8 @@ pub struct Agent {
     pub(super) commands_order: u64,
     pub(super) commands_looked: Option<Tick>,
     pub(super) approvals: Vec<Approval>,
+    /// What each actuator was last set to and why, by id, of this start.
+    pub(super) moves: Vec<Option<LastMove>>,
     pub(super) mind: (MindWord, String, String),
     pub(super) effort: Effort,
     pub(super) asked: Option<Asked>,
@@ -180,6 +182,7 @@ impl Agent {
             commands_order: 0,
             commands_looked: None,
             approvals: Vec::new(),
+            moves: vec![None; config.actuators.len()],
             mind: (mind, String::new(), String::new()),
             effort: Effort::Full,
             asked: None,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::spoken::Spoken;
 use crate::config::{Goal, Mode};
 use crate::domain::{ActuatorId, Effort, Fault, SensorId, Setting, Severity, Value};
 
@@ -131,6 +132,13 @@ pub enum Body {
     RemoveGoal {
         /// Its name.
         name: String,
+    },
+    /// Plain words, as far as they were understood.
+    Ask {
+        /// As they came.
+        text: String,
+        /// What they mean.
+        spoken: Box<Spoken>,
     },
     /// A person says yes.
     Approve {

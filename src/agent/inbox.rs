@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::event::{Body, DeviceCommand, Event};
 use super::pointer::{self, Found};
+use super::spoken::hear;
 use crate::config::{
     Actuator, ActuatorKind, Config, Mode, Port, Sensor, SensorKind, goal_from_json,
 };
@@ -240,7 +241,12 @@ impl Inbox {
                 Some(_) => Err("`good` is neither true nor false".into()),
                 None => Err("`good` is missing".into()),
             },
-            "ask" | "model" | "update" | "restart" => {
+            "ask" => {
+                let text = text(object, "text")?;
+                let spoken = Box::new(hear(text, &self.config)?);
+                Ok(Body::Ask { text: text.into(), spoken })
+            }
+            "model" | "update" | "restart" => {
                 Err(format!("kind {kind} is not carried out by this version"))
             }
             other => Err(format!("unknown kind {}", shown(other))),
@@ -431,7 +437,8 @@ fn echo_setting(actuator: &Actuator, payload: &Payload<'_>) -> Result<Setting, F
 }
 
 /// What an operator wants an actuator set to; words as in design §4, or the device's own.
-fn wanted(actuator: &Actuator, value: &Json) -> Result<Setting, String> {
+/// A value as an actuator's kind has it.
+pub(super) fn wanted(actuator: &Actuator, value: &Json) -> Result<Setting, String> {
     let word = match value {
         Json::String(text) => text.trim().to_string(),
         other => other.to_string(),

@@ -6,6 +6,7 @@
 //! mind's voice), `guard` (the last word), `steps` (a command's way to a device and back),
 //! `reach` (the bus and the serial lines come and go), `commands` (what operators ask for).
 
+mod answers;
 mod commands;
 mod core;
 mod decide;
@@ -24,6 +25,7 @@ mod reach;
 mod rules;
 mod senses;
 mod share;
+mod spoken;
 mod steps;
 mod weigh;
 mod wishes;
@@ -31,6 +33,8 @@ mod world;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_asked;
 #[cfg(test)]
 mod tests_commands;
 #[cfg(test)]

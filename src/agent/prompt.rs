@@ -118,7 +118,7 @@ impl Agent {
         facts
     }
 
-    fn fact(&self, id: SensorId) -> String {
+    pub(super) fn fact(&self, id: SensorId) -> String {
         let sensor = &self.config.sensors[usize::from(id.0)];
         let name = words(&sensor.name);
         if let Some(word) = self.word_of(id) {

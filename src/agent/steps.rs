@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::commands::LastMove;
 use super::core::{Agent, due_fault};
 use super::effect::Effect;
 use super::world::{Pending, fault_index};
@@ -50,6 +51,13 @@ impl Agent {
             by,
             cause: cause.into(),
             off_after_ms: pulse.map(|max| u64::try_from(max.as_millis()).unwrap_or(u64::MAX)),
+        });
+        self.moves[usize::from(id.0)] = Some(LastMove {
+            setting: setting.clone(),
+            by,
+            cause: cause.into(),
+            seq,
+            unix_ms: self.now.unix_ms,
         });
         let after = (!at_once).then_some(seq);
         let token = self.send(id, &setting, after);

@@ -1,0 +1,110 @@
+//! Plain words of an operator, carried out or answered: what was understood is written down before
+//! anything acts, and what is not certain waits for a person.
+
+use super::commands::LastMove;
+use super::core::Agent;
+use super::event::Body;
+use super::prompt::{change, words};
+use super::spoken::{Meaning, Spoken};
+use crate::domain::{ActuatorId, CommandState, Decider, Severity};
+
+impl Agent {
+    /// An `ask` command that could be read.
+    pub(super) fn asked_to(&mut self, key: &(String, String), text: &str, spoken: Spoken) {
+        let Spoken { meaning, unsure } = spoken;
+        let answer = match meaning {
+            Meaning::Do(body) => return self.do_as_asked(key, text, *body, &unsure),
+            Meaning::Sensor(id) => self.fact(id),
+            Meaning::Actuator(id) => self.why(id),
+            Meaning::Goals => self.how_goals_are(),
+        };
+        self.set_command(key, CommandState::Accepted, "");
+        self.set_command(key, CommandState::Executing, "");
+        self.set_command(key, CommandState::Succeeded, &answer);
+    }
+
+    fn do_as_asked(&mut self, key: &(String, String), text: &str, body: Body, unsure: &[String]) {
+        let left = unsure.join("`, `");
+        match body {
+            Body::Set { actuator, setting, hold } => {
+                let name = change(&self.config.actuators[usize::from(actuator.0)], &setting);
+                if unsure.is_empty() && !self.needs_person(actuator) {
+                    let s = hold.as_secs();
+                    self.understood(text, &format!("{name}, left alone for {s} s"));
+                    return self.set(key, actuator, setting, hold);
+                }
+                if let Err(refusal) = self.guard(actuator, &setting, Decider::Command) {
+                    let cause = format!("{}/{}", key.0, key.1);
+                    self.refuse(actuator, &setting, Decider::Command, &cause, &refusal);
+                    return self.set_command(key, CommandState::Rejected, &refusal.to_string());
+                }
+                self.set_command(key, CommandState::Accepted, "");
+                self.set_command(key, CommandState::Executing, "");
+                self.understood(text, &format!("{name}, after a person has said yes"));
+                self.ask_person(actuator, &setting, &format!("{}/{}", key.0, key.1));
+                let why = match unsure.is_empty() {
+                    true => "it is one that a person has to approve".to_owned(),
+                    false => format!("nothing was made of `{left}`"),
+                };
+                let reason = format!("understood as {name}; waits for approval, since {why}");
+                self.set_command(key, CommandState::Succeeded, &reason);
+            }
+            _ if !unsure.is_empty() => {
+                let reason = format!("nothing was made of `{left}`: say it without");
+                self.set_command(key, CommandState::Rejected, &reason);
+            }
+            Body::Mode { mode, actuator } => {
+                self.understood(text, &format!("mode {}", mode.word()));
+                self.set_mode(key, mode, actuator);
+            }
+            Body::PutGoal { goal, text: json } => {
+                self.understood(text, &format!("goal {json}"));
+                self.change_goals(key, Some((*goal, json)), "");
+            }
+            Body::RemoveGoal { name } => {
+                self.understood(text, &format!("no more goal {name}"));
+                self.change_goals(key, None, &name);
+            }
+            _ => self.set_command(key, CommandState::Rejected, "no order"),
+        }
+    }
+
+    /// Says what was made of the words, before it is done.
+    fn understood(&mut self, text: &str, meaning: &str) {
+        let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        self.say("asked", format!("\"{plain}\" understood as: {meaning}"), Severity::Info);
+    }
+
+    /// How an actuator is, and which record says why.
+    fn why(&self, id: ActuatorId) -> String {
+        let actuator = &self.config.actuators[usize::from(id.0)];
+        let is = match &self.world.actuator(id).confirmed {
+            Some(setting) => format!("is {setting}"),
+            None => "has not said what it is".into(),
+        };
+        let name = words(&actuator.name);
+        let Some(last) = &self.moves[usize::from(id.0)] else {
+            return format!("{name} {is}; it was not set since this start");
+        };
+        let LastMove { setting, by, cause, seq, unix_ms } = last;
+        let at = jiff::Timestamp::from_millisecond(*unix_ms).unwrap_or_default();
+        let at = at.strftime("%Y-%m-%dT%H:%M:%SZ");
+        format!(
+            "{name} {is}; last set to {setting} at {at} by {}: {cause} (record {seq})",
+            by.word()
+        )
+    }
+
+    fn how_goals_are(&self) -> String {
+        let each = self.aims.iter().zip(&self.goals).map(|(aim, state)| {
+            let how = match state.satisfied {
+                Some(true) => "kept",
+                Some(false) => "not kept",
+                None => "unknown",
+            };
+            format!("{} {how}", aim.name)
+        });
+        let each: Vec<_> = each.collect();
+        if each.is_empty() { "there are no goals".into() } else { each.join("; ") }
+    }
+}
