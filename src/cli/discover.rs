@@ -63,7 +63,8 @@ pub fn run(args: &DiscoverArgs, json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn of_url(url: &str) -> anyhow::Result<Endpoint> {
+/// Where a broker is that is given by its address.
+pub(super) fn of_url(url: &str) -> anyhow::Result<Endpoint> {
     let (host, port) = crate::plant::host_and_port(url)?;
     let mut endpoint = Endpoint::at(([127, 0, 0, 1], port).into());
     endpoint.host = host;

@@ -6,6 +6,7 @@ mod bench_mind;
 mod bench_uplink;
 mod board;
 mod check;
+mod cmd;
 mod decide;
 mod demo;
 mod discover;
@@ -49,6 +50,8 @@ enum Command {
     Plant(plant::PlantArgs),
     /// Measurements: how well the agent looks after each simulated place
     Bench(bench::BenchArgs),
+    /// Send a device command and follow its states
+    Cmd(cmd::CmdArgs),
     /// Typed decisions from a file
     Decide(decide::DecideArgs),
     /// Write a configuration to begin with, for this board
@@ -84,6 +87,7 @@ pub fn main() -> ExitCode {
         Command::Version => version::run(json),
         Command::Plant(args) => plant::run(&args, json),
         Command::Bench(args) => bench::run(&args, json),
+        Command::Cmd(args) => cmd::run(&args, json),
         Command::Decide(args) => decide::run(&args),
         Command::Init(args) => init::run(&args, json),
         Command::Board(args) => board::run(&args, json),

@@ -11,5 +11,8 @@ pub const DISCOVER_WORDS_MAX: usize = 64;
 /// Milliseconds without another announcement after which all retained ones are here: a broker sends
 /// them in one go.
 pub const DISCOVER_QUIET_MS: u64 = 1000;
+/// The longest that `outpost cmd` follows a command, in seconds: a day, as long as its last state
+/// is kept on the bus.
+pub const CMD_FOLLOW_S_MAX: u64 = 86_400;
 /// The longest search, in seconds.
 pub const DISCOVER_S_MAX: u64 = 600;

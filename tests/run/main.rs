@@ -29,3 +29,4 @@ mod names;
 mod outage;
 mod payloads;
 mod serial;
+mod words;
