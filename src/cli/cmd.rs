@@ -91,8 +91,8 @@ fn payload(kind: &str, what: &[String]) -> anyhow::Result<Json> {
         let read: Json = serde_json::from_str(one).with_context(|| format!("{one:?}: no JSON"))?;
         return Ok(read);
     }
-    let all_pairs = what.iter().all(|word| word.contains('='));
-    if kind == "ask" && !(all_pairs && !what.is_empty()) {
+    let words = what.is_empty() || what.iter().any(|word| !word.contains('='));
+    if kind == "ask" && words {
         return Ok(json!({ "text": what.join(" ") }));
     }
     let mut object = Map::new();
