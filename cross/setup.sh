@@ -92,6 +92,10 @@ build_and_pull() {
     shift
     limit_jobs
     cargo build --locked "$@"
+    # Where the program looks for them: share/ beside its own folder, as in a package.
+    local shared="${CARGO_TARGET_DIR:-target}/share/outpost/adapters"
+    mkdir -p "$shared"
+    cp models/adapters/*.gguf "$shared/"
     # Says nothing but one line where the model is here already.
     "${CARGO_TARGET_DIR:-target}/$folder/outpost" model pull
 }

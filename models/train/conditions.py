@@ -203,6 +203,13 @@ The {b} outranks the {a}. It is the other way about {w}.
 {w} LEAVE(b). When that has passed, LEAVE(a).
 TAKE(a) {w}. TAKE(b) ELSE.
 {w}, the {a}. ELSE, the {b}.
+{w} TAKE(a), not the {b}.
+{w} TAKE(a) and not the {b}.
+TAKE(a) instead of the {b} {w}.
+{w} rather the {a} than the {b}.
+{w} the {a} instead of the {b}.
+{w} we want the {a} more than the {b}.
+{w} favour the {a} over the {b}.
 """
 # A note that says only what must not run: `a` is wanted where the condition holds, and where it does
 # not the note has no wish.

@@ -5,6 +5,7 @@ Of each run the share of held-out situations that it is right in, by questions s
 """
 
 import argparse
+import io
 import json
 import pathlib
 
@@ -40,7 +41,10 @@ def main():
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right", frameon=False)
     figure.tight_layout()
-    figure.savefig(args.out, metadata={"Date": None})
+    drawn = io.StringIO()
+    figure.savefig(drawn, metadata={"Date": None})
+    lines = [line.rstrip() for line in drawn.getvalue().splitlines()]
+    args.out.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -40,6 +40,13 @@ def arguments():
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        default=1.0,
+        help="what the adapter says of its probabilities; the held-out pieces are harder than notes are,"
+        " so the one that fits them, in the log, makes it too unsure",
+    )
     parser.add_argument("--evaluate", type=int, default=50, help="notes of an evaluation")
     parser.add_argument("--every", type=int, default=100, help="steps between evaluations")
     return parser.parse_args()
@@ -196,7 +203,7 @@ def main():
             temperature=temperature,
         )
         lm.keep(checkpoint, adapters, state, facts)
-        lm.save(args.out / "adapter.gguf", base, adapters, scale, temperature)
+        lm.save(args.out / "adapter.gguf", base, adapters, scale, args.temperature)
 
     began, before = time.monotonic(), facts["seconds"]
     recent = []

@@ -75,16 +75,18 @@ pub struct ByNotes {
 impl ByNotes {
     /// What to ask where candidates `among` (each with its device's name) would all do; `None`
     /// where no note names one of the devices, or two candidates are of the same device and so
-    /// told apart by more than its name. Facts beyond [`limits::NOTE_FACTS_MAX`] are not asked
-    /// about.
+    /// told apart by more than its name. A quantity with its band (`low`, `ok`, `high`) is a matter
+    /// of arithmetic and not asked about, nor are facts beyond [`limits::NOTE_FACTS_MAX`].
     #[must_use]
     pub fn new(notes: &[String], facts: &[String], among: &[(usize, &str)]) -> Option<Self> {
         let names: Vec<_> = among.iter().map(|(_, name)| *name).collect();
         let alike = names.iter().enumerate().any(|(n, name)| names[..n].contains(name));
         let about = |note: &&String| names.iter().any(|name| says(note, name));
-        let facts = &facts[..facts.len().min(limits::NOTE_FACTS_MAX)];
+        let is_banded = |fact: &&String| word_of_state(fact).is_some() && fact.contains(", ");
+        let facts = facts.iter().filter(|fact| !is_banded(fact));
+        let facts: Vec<_> = facts.take(limits::NOTE_FACTS_MAX).collect();
         let notes: Vec<_> =
-            notes.iter().filter(about).map(|note| asked(note, facts, &names)).collect();
+            notes.iter().filter(about).map(|note| asked(note, &facts, &names)).collect();
         let among = among.iter().map(|(index, _)| *index).collect();
         (!alike && !notes.is_empty()).then_some(Self { among, notes })
     }
@@ -136,7 +138,7 @@ pub const SAYS: [&str; 3] = ["yes", "no", "other"];
 
 /// How far a condition of which no fact speaks is taken to hold and not to hold: notes speak of
 /// what is seldom so.
-const SILENT: [f32; 2] = [0.05, 0.15];
+const SILENT: [f32; 2] = [0.02, 0.06];
 
 impl NoteAsked {
     /// Probabilities of the devices' names out of those of all answers, each in the order of its
@@ -186,16 +188,16 @@ pub fn narrow(parts: &Parts<'_>) -> Left {
 }
 
 /// The texts that `models/train/notes.py` teaches, to the letter.
-fn asked(note: &str, world: &[String], names: &[&str]) -> NoteAsked {
+fn asked(note: &str, facts: &[&String], names: &[&str]) -> NoteAsked {
     let question = |state: String, candidates: &[&str]| Question {
         state,
         candidates: candidates.iter().map(|text| (*text).to_owned()).collect(),
     };
-    let fact = |fact: &String| question(format!("Now: {fact}.\nThe condition holds:"), &SAYS);
+    let fact = |fact: &&String| question(format!("Now: {fact}.\nThe condition holds:"), &SAYS);
     let device = |holds: &str| question(format!("If the condition {holds}, use the"), names);
     NoteAsked {
         prefix: format!("Note: {note}\n"),
-        facts: world.iter().map(fact).collect(),
+        facts: facts.iter().map(fact).collect(),
         devices: [device("holds"), device("does not hold")],
     }
 }
@@ -363,12 +365,16 @@ mod tests {
 
     #[test]
     fn the_fact_that_speaks_of_the_condition_decides_which_device_is_taken() {
-        let asked = asked("x", &texts(&["it is night", "rain"]), &["vent", "fan"]);
+        let now = texts(&["tariff high", "air temperature 27.1 °C high, rising", "rain"]);
+        let both = [(0, "vent"), (1, "fan")];
+        let by_notes = ByNotes::new(&texts(&["The vent."]), &now, &both).expect("a vent");
+        let asked = &by_notes.notes[0];
+        assert_eq!(asked.facts.len(), 2, "what has a band is not asked about");
         let devices = [vec![0.9, 0.1], vec![0.2, 0.8]];
         let p =
             |night: [f32; 3]| asked.answered(&[night.to_vec(), vec![0.0, 0.0, 1.0]], &devices)[0];
-        assert!((p([1.0, 0.0, 0.0]) - 0.7 * 1.05 / 1.2 - 0.2).abs() < 1e-6);
-        assert!((p([0.0, 1.0, 0.0]) - 0.7 * 0.05 / 1.2 - 0.2).abs() < 1e-6);
+        assert!((p([1.0, 0.0, 0.0]) - 0.7 * 1.02 / 1.08 - 0.2).abs() < 1e-6);
+        assert!((p([0.0, 1.0, 0.0]) - 0.7 * 0.02 / 1.08 - 0.2).abs() < 1e-6);
         assert!((p([0.0, 0.0, 1.0]) - 0.7 * 0.25 - 0.2).abs() < 1e-6, "nothing speaks of it");
     }
 

@@ -2,14 +2,18 @@
 //! another model's.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use outpost::mind::adapters::{self, AdapterError};
 use outpost::mind::catalog::{Catalog, Store};
+use outpost::mind::client::{DecideRequest, MindEvent};
 use outpost::mind::ggml::{Adapter, GgmlError, Model};
+use outpost::mind::notes::ByNotes;
 use outpost::mind::score::{ScoreError, Scored};
 
-use crate::{PREFIX, STATE, candidates, model, model_path, scorer};
+use crate::process::Mind;
+use crate::{PREFIX, STATE, candidates, model, model_path, scorer, texts};
 
 /// The model's rows and columns of a query matrix.
 const WIDTH: usize = 576;
@@ -114,4 +118,76 @@ fn an_adapter_is_found_by_its_path_and_an_unknown_name_lists_the_known_ones() {
         Err(AdapterError::Unknown { found, .. }) => assert_eq!(found, "mine"),
         other => panic!("not unknown: {other:?}"),
     }
+}
+
+/// The adapter that comes with the program.
+fn ours() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/adapters/edge-operator.gguf")
+}
+
+/// What `outpost decide` says of our own cases.
+fn accuracy(adapter: &str) -> f64 {
+    let output = Command::new(env!("CARGO_BIN_EXE_outpost"))
+        .args(["decide", "--no-memory", "--no-prefix-cache", "--threads", "1", "--model"])
+        .arg(model_path())
+        .args(["--adapter", adapter, "--cases"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/decisions.jsonl"))
+        .output()
+        .expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("text");
+    let summary = text.lines().last().expect("a summary");
+    let summary: serde_json::Value = serde_json::from_str(summary).expect("JSON");
+    summary["accuracy"].as_f64().expect("judged")
+}
+
+#[test]
+fn the_adapter_that_comes_with_the_program_is_the_catalogues_and_reads_notes() {
+    let checked = adapters::check(Catalog::embedded(), &ours(), &model_path()).expect("it fits");
+    assert_eq!(checked.facts.questions.as_deref(), Some("notes-2"));
+    assert!(checked.facts.file_bytes <= 12_000_000, "issue 7: it goes over thin lines");
+    // The four that arithmetic settles, and of the two by a note at least one.
+    let (with, without) = (accuracy(ours().to_str().expect("text")), accuracy("none"));
+    assert!(with > 0.8 && with >= without, "{with}, without {without}");
+}
+
+#[tokio::test]
+async fn the_minds_process_decides_by_notes_and_says_which_adapter_is_wrong() {
+    let mut mind = Mind::start_as(&model_path(), None, 610, Some(ours()));
+    mind.ready().await;
+    let notes = texts(&["After dark take the roof vent; otherwise the fan."]);
+    let among = [(1, "fan"), (2, "roof vent")];
+    for (id, (now, wanted)) in (1..).zip([("night time", 2), ("daylight", 1)]) {
+        let by_notes = ByNotes::new(&notes, &texts(&[now]), &among);
+        assert!(by_notes.is_some(), "the note names both");
+        let (prefix, state) = (PREFIX.to_owned(), STATE.to_owned());
+        let (priority, within_ms) = (1, 0);
+        mind.handle
+            .decide(DecideRequest {
+                id,
+                prefix,
+                state,
+                candidates: candidates(),
+                by_notes,
+                priority,
+                within_ms,
+            })
+            .expect("taken");
+        match mind.event().await {
+            MindEvent::Answer(decided) => {
+                assert_eq!(decided.id, id);
+                assert!(decided.p[wanted] > 0.8, "{now}: {:?}", decided.p);
+                assert!((decided.p.iter().sum::<f32>() - 1.0).abs() < 1e-4);
+            }
+            other => panic!("no answer: {other:?}"),
+        }
+    }
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("foreign.gguf");
+    write(&path, "qwen2", 0.0);
+    let mut mind = Mind::start_as(&model_path(), None, 610, Some(path));
+    mind.loading().await;
+    let reason = mind.failed().await;
+    assert!(reason.contains("foreign.gguf") && reason.contains("\"qwen2\""), "{reason}");
 }

@@ -1,6 +1,6 @@
 //! The life of the mind's process, and what it does with the requests of its supervisor.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use outpost::limits;
@@ -21,10 +21,16 @@ pub(super) struct Mind {
 
 impl Mind {
     pub(super) fn start(model: &Path, sha256: Option<String>) -> Self {
-        Self::start_at(model, sha256, 100)
+        Self::start_as(model, sha256, 100, None)
     }
 
-    fn start_at(model: &Path, sha256: Option<String>, temperature_percent: u16) -> Self {
+    /// At a temperature, in hundredths, and with an adapter.
+    pub(super) fn start_as(
+        model: &Path,
+        sha256: Option<String>,
+        temperature_percent: u16,
+        adapter: Option<PathBuf>,
+    ) -> Self {
         let (sender, events) = mpsc::channel(64);
         let config = MindConfig {
             program: env!("CARGO_BIN_EXE_outpost").into(),
@@ -38,17 +44,17 @@ impl Mind {
             prefixes: None,
             repack: true,
             temperature_percent,
-            adapter: None,
+            adapter,
         };
         Self { handle: client::spawn(config, sender), events }
     }
 
-    async fn event(&mut self) -> MindEvent {
+    pub(super) async fn event(&mut self) -> MindEvent {
         let event = tokio::time::timeout(PATIENCE, self.events.recv()).await;
         event.expect("an event in time").expect("a mind that runs")
     }
 
-    async fn loading(&mut self) {
+    pub(super) async fn loading(&mut self) {
         assert_eq!(self.event().await, MindEvent::State(MindState::Loading));
     }
 
@@ -60,7 +66,7 @@ impl Mind {
         }
     }
 
-    async fn failed(&mut self) -> String {
+    pub(super) async fn failed(&mut self) -> String {
         match self.event().await {
             MindEvent::State(MindState::Failed { reason }) => reason,
             other => panic!("not failed: {other:?}"),
@@ -146,7 +152,7 @@ async fn kill_minus_nine_costs_the_decision_in_flight_and_it_comes_back() {
 async fn probabilities_are_those_of_the_temperature_that_was_fitted() {
     let mut said = Vec::new();
     for percent in [100, 610] {
-        let mut mind = Mind::start_at(&model_path(), None, percent);
+        let mut mind = Mind::start_as(&model_path(), None, percent, None);
         mind.ready().await;
         mind.handle.decide(request(1, PREFIX)).expect("taken");
         match mind.event().await {
