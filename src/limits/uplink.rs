@@ -88,8 +88,12 @@ pub const UPLINK_RETRY_MS: u64 = 5_000;
 pub const UPLINK_ROUTES_MS: u64 = 1_000;
 /// Notices of all destinations that wait for the agent; more are only logged.
 pub const UPLINK_NOTICES_MAX: usize = 16;
-/// Longest wait for the end of all destinations, in milliseconds: their farewells, and one read.
-pub const UPLINK_CLOSE_MS_MAX: u64 = CLOSE_MS_MAX + 1_000;
+/// Longest wait at a stop for the acknowledgement of what was sent, in milliseconds: some round
+/// trips of a slow line. What is not acknowledged then comes again after the start.
+pub const UPLINK_LAST_ACK_MS_MAX: u64 = 3_000;
+/// Longest wait for the end of all destinations, in milliseconds: the last acknowledgements, their
+/// farewells, and one read.
+pub const UPLINK_CLOSE_MS_MAX: u64 = UPLINK_LAST_ACK_MS_MAX + CLOSE_MS_MAX + 1_000;
 /// Most bytes that a batch unpacks to at a receiver; more is refused.
 pub const UPLINK_UNPACKED_BYTES_MAX: usize = 16 * 1024 * 1024;
 

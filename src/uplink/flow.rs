@@ -134,6 +134,12 @@ impl Flow {
         self.phase != Phase::Down
     }
 
+    /// Something was sent on this line whose acknowledgement may still come.
+    #[must_use]
+    pub fn awaits(&self) -> bool {
+        self.is_up() && !self.sent.is_empty()
+    }
+
     /// Bytes that may be sent now; none: nothing may. One batch may be larger where nothing is on
     /// its way.
     #[must_use]

@@ -73,8 +73,11 @@ fn a_break_sends_from_the_cursor_on_and_an_old_end_is_no_news() {
     flow.up();
     flow.sent(batch(1, 10, now));
     flow.broker_has(1, now);
+    assert!(!flow.awaits(), "all is acknowledged");
     flow.sent(batch(2, 20, now));
+    assert!(flow.awaits());
     flow.down();
+    assert!(!flow.awaits(), "no answer comes on a line that is gone");
     assert_eq!((flow.read_to(), flow.room()), (10, None));
     flow.given_back(2);
     assert!(!flow.is_new(), "there is no line");

@@ -27,7 +27,7 @@ use crate::journal::Record;
 use crate::limits::{
     LINK_EVENTS_MAX, UPLINK_BACKLOG_MS, UPLINK_BATCH_BYTES_MAX, UPLINK_BATCH_RECORDS_LEAST,
     UPLINK_BUDGET_LOOK_MS, UPLINK_CURSOR_MS_MAX, UPLINK_CURSOR_MS_MIN, UPLINK_CURSOR_RECORDS,
-    UPLINK_READ_FAULTS_MAX, UPLINK_RETRY_MS,
+    UPLINK_LAST_ACK_MS_MAX, UPLINK_READ_FAULTS_MAX, UPLINK_RETRY_MS,
 };
 use crate::link::topics::DeviceTopic;
 use crate::link::{Class, Endpoint, LinkConfig, LinkEvent, LinkHandle, Outgoing, Pace};
@@ -175,6 +175,13 @@ impl Sender {
     }
 
     async fn end(mut self, mut events: mpsc::Receiver<LinkEvent>) {
+        // What was sent is acknowledged in a moment where there is a line; else it comes again.
+        let until = Instant::now() + Duration::from_millis(UPLINK_LAST_ACK_MS_MAX);
+        while self.flow.awaits()
+            && let Ok(Some(event)) = tokio::time::timeout_at(until, events.recv()).await
+        {
+            self.take(event);
+        }
         if let Some(link) = self.link.take() {
             link.close(Vec::new()).await;
         }
