@@ -46,6 +46,18 @@ pack() {
     say "dist/$name.deb, $(wc -c < "dist/$name.deb") bytes"
 }
 
+# describe PROGRAM: manual pages and completions, by a program that this machine can start. They are
+# the same for every build.
+describe() {
+    local share=target/share
+    rm -rf "$share/man" "$share/completions"
+    mkdir -p "$share/completions"
+    "$1" man --output "$share/man/man1"
+    "$1" completions bash >"$share/completions/outpost"
+    "$1" completions zsh >"$share/completions/_outpost"
+    "$1" completions fish >"$share/completions/outpost.fish"
+}
+
 host=$(rustc -vV | sed -n 's/^host: //p')
 if [ "$(dpkg --print-architecture)" = amd64 ]; then
     program="${OUTPOST_PACKAGE_PROGRAM:-}"
@@ -54,9 +66,12 @@ if [ "$(dpkg --print-architecture)" = amd64 ]; then
         OUTPOST_CPU=baseline cargo build --release --locked --target "$host"
         program="$target/$host/release/outpost"
     fi
+    describe "$program"
     pack "$program" "$host" "outpost_${release}_amd64"
 fi
 cross/cross.sh
+# An Arm machine has no program for a PC.
+[ -n "${program:-}" ] || describe dist/outpost-armv8-a
 for build in armv8-a: armv8.2-a-dotprod-fp16:-dotprod; do
     program="dist/outpost-${build%%:*}"
     check_glibc "$program"

@@ -16,6 +16,7 @@ mod log;
 mod model;
 mod plant;
 mod run;
+mod shell;
 mod summary;
 mod version;
 mod view;
@@ -23,7 +24,7 @@ mod view;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// The agent that lives on the device: sensors, goals, a small language model, MQTT.
 #[derive(Parser)]
@@ -66,6 +67,10 @@ enum Command {
     Log(log::LogArgs),
     /// What runs beside many boards: receive their records
     Fleet(fleet::FleetArgs),
+    /// Completions for a shell, to standard output
+    Completions(shell::CompletionsArgs),
+    /// Manual pages
+    Man(shell::ManArgs),
     /// The language model's process (internal)
     #[command(hide = true)]
     Mind,
@@ -95,6 +100,8 @@ pub fn main() -> ExitCode {
         Command::Model(args) => model::run(args, json),
         Command::Log(args) => log::run(args, json, run::journal_path),
         Command::Fleet(args) => fleet::run(args, json),
+        Command::Completions(args) => shell::completions(&args, &Cli::command()),
+        Command::Man(args) => shell::man(&args, &Cli::command()),
         Command::Mind => Ok(ExitCode::SUCCESS),
     };
     match end {
