@@ -16,6 +16,7 @@ pub mod expr;
 pub mod journal;
 pub mod limits;
 pub mod link;
+pub mod metrics;
 pub mod mind;
 pub mod plant;
 pub mod runtime;

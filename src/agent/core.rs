@@ -295,6 +295,24 @@ impl Agent {
         self.commands.values().filter(|memory| !memory.state.is_terminal()).count()
     }
 
+    /// Commands that wait for a person.
+    #[must_use]
+    pub fn open_approvals(&self) -> usize {
+        self.approvals.len()
+    }
+
+    /// What the agent may do by itself.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Whether the bus is there.
+    #[must_use]
+    pub fn is_on_bus(&self) -> bool {
+        self.link_since.is_some()
+    }
+
     /// Commands to devices that wait for an answer.
     #[must_use]
     pub fn open_steps(&self) -> usize {

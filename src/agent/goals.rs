@@ -338,6 +338,13 @@ impl Agent {
     }
 
     fn report_goals(&mut self) {
+        let lines = self.goal_reports();
+        self.report(Report::Goals(lines));
+    }
+
+    /// How each goal in force stands.
+    #[must_use]
+    pub fn goal_reports(&self) -> Vec<GoalReport> {
         let lines = self.aims.iter().zip(&self.goals).map(|(goal, state)| GoalReport {
             name: goal.name.clone(),
             satisfied: state.satisfied,
@@ -346,8 +353,7 @@ impl Agent {
             share: state.share.shares(),
             since_unix_ms: state.since_unix_ms,
         });
-        let lines = lines.collect();
-        self.report(Report::Goals(lines));
+        lines.collect()
     }
 
     /// The cause of a decision in words: `goal climate: air_temperature 29.1 above 26`.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
+use tokio::sync::oneshot;
 
 use super::stop_signal;
 use crate::agent::{Agent, Effect, Report};
@@ -14,9 +15,10 @@ use crate::board::{self, Root};
 use crate::clock::{Clock, Now, RealClock};
 use crate::config::{self, Broker, Config, LoadError, Strictness};
 use crate::domain::Severity;
-use crate::journal;
+use crate::journal::{self, Journal};
 use crate::link::{Endpoint, broker};
-use crate::runtime::{self, Memory, Observer, Service};
+use crate::metrics::{Metrics, Sources};
+use crate::runtime::{self, Memory, MindParts, Observer, Service};
 use crate::web::Web;
 
 /// Arguments of `outpost run`.
@@ -88,24 +90,6 @@ async fn serve(config: Arc<Config>, json: bool) -> anyhow::Result<()> {
         memory.notices.push(("mind".into(), text, Severity::Alarm));
         None
     });
-    let (stop_api, api_stops) = tokio::sync::oneshot::channel::<()>();
-    if let Some(web) = &config.web {
-        let (handle, model) = match &mind {
-            Some(mind) => (Some(mind.handle.clone()), mind.model.as_str()),
-            None => (None, "none"),
-        };
-        match Web::listen(web, handle, model).await {
-            Ok(api) => {
-                let address = api.address().map(|address| address.to_string());
-                tracing::info!(address, "the API listens");
-                // Ends with this function: the sender is dropped then.
-                tokio::spawn(api.serve(async { drop(api_stops.await) }));
-            }
-            Err(error) => {
-                memory.notices.push(("web".into(), error.to_string(), Severity::Alarm));
-            }
-        }
-    }
     tracing::info!(
         device = config.device.name,
         mode = config.mode.word(),
@@ -116,23 +100,58 @@ async fn serve(config: Arc<Config>, json: bool) -> anyhow::Result<()> {
     );
     let (board, journal) = (config.device.board, config.journal.path.clone());
     let uplink = runtime::uplink(&config, &mut memory, &clock);
+    let sources = Sources {
+        journal: memory.journal.as_ref().map(Journal::meters),
+        destinations: uplink.as_ref().map(|(uplink, _)| uplink.meters()).unwrap_or_default(),
+    };
+    let metrics = Arc::new(Metrics::new(&config, sources));
+    let (stop_api, api_stops) = oneshot::channel::<()>();
+    if let Some(notice) = serve_api(&config, mind.as_ref(), &metrics, api_stops).await {
+        memory.notices.push(notice);
+    }
     let mut parts = runtime::parts(config, clock, endpoint, memory, mind);
     parts.uplink = uplink;
     parts.board = Some(board::watch(Root::of_environment(), board, journal));
     parts.service = Service::of_environment();
-    let mut printer = Printer { json };
+    let mut printer = Printer { json, metrics };
     runtime::run(parts, stop_signal(), &mut printer).await?;
     drop(stop_api);
     Ok(())
 }
 
-/// With `--json`: a line for each event and decision on standard output.
+/// Starts the API, where there is to be one, until `stops` hears that its sender is gone. Gives
+/// what a person must know where it cannot be had.
+async fn serve_api(
+    config: &Config,
+    mind: Option<&MindParts>,
+    metrics: &Arc<Metrics>,
+    stops: oneshot::Receiver<()>,
+) -> Option<(String, String, Severity)> {
+    let web = config.web.as_ref()?;
+    let (handle, model) = match mind {
+        Some(mind) => (Some(mind.handle.clone()), mind.model.as_str()),
+        None => (None, "none"),
+    };
+    match Web::listen(web, handle, model, Arc::clone(metrics)).await {
+        Ok(api) => {
+            let address = api.address().map(|address| address.to_string());
+            tracing::info!(address, "the API listens");
+            tokio::spawn(api.serve(async { drop(stops.await) }));
+            None
+        }
+        Err(error) => Some(("web".into(), error.to_string(), Severity::Alarm)),
+    }
+}
+
+/// Counts; with `--json` also a line for each event and decision on standard output.
 struct Printer {
     json: bool,
+    metrics: Arc<Metrics>,
 }
 
 impl Observer for Printer {
-    fn applied(&mut self, _: &Agent, now: Now, effects: &[Effect]) {
+    fn applied(&mut self, agent: &Agent, now: Now, effects: &[Effect]) {
+        self.metrics.agent.applied(agent, now, effects);
         if !self.json {
             return;
         }

@@ -24,7 +24,7 @@ pub use query::{Filter, QueryError, Reader, Size};
 pub use record::{DecodeError, Kind, Record, Stamp};
 pub(crate) use record::{trust_code, trust_from_code};
 pub use store::{
-    JournalError, Link, Options, Restored, Store, StoreBackend, StoredCommand, StoredSend,
+    JournalError, Link, Lost, Options, Restored, Store, StoreBackend, StoredCommand, StoredSend,
     StoredStep,
 };
 pub use verify::{AuditReport, Report};

@@ -49,8 +49,22 @@ pub struct Options {
     pub quota_bytes: u64,
 }
 
+/// Records that were given up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Readings that were not stored: the disk was nearly full.
+    pub by_reserve: u64,
+    /// Oldest records, for the quota; those of a file that could not be read are not known.
+    pub by_quota: u64,
+}
+
 /// What the writer asks of its store: the seam where tests put a failing disk.
 pub trait StoreBackend: Send {
+    /// Records that were given up since the last call, each of them in a range that a record names.
+    fn lost(&mut self) -> Lost {
+        Lost::default()
+    }
+
     /// Makes a batch durable, all or nothing. Doing it again with the same batch changes nothing.
     ///
     /// # Errors
@@ -123,6 +137,7 @@ pub struct Store {
     boot: BootWatch,
     space: space::Space,
     waiting: waiting::Waiting,
+    lost: Lost,
     /// Command changes since ids were last forgotten.
     command_changes: u32,
     /// Held as long as the store lives; the system lets go of it when the process ends.
@@ -164,6 +179,7 @@ impl Store {
             boot: BootWatch::default(),
             space: space::Space::new(folder),
             waiting: waiting::Waiting::default(),
+            lost: Lost::default(),
             command_changes: 0,
             _lock: lock,
         };
@@ -335,6 +351,7 @@ impl Store {
             true,
         )?;
         self.chain.remove_oldest()?;
+        self.lost.by_quota += records.unwrap_or(0);
         Ok(true)
     }
 
@@ -346,6 +363,10 @@ impl Store {
 }
 
 impl StoreBackend for Store {
+    fn lost(&mut self) -> Lost {
+        std::mem::take(&mut self.lost)
+    }
+
     fn commit(&mut self, batch: &[Record]) -> Result<(), JournalError> {
         let Some(last) = batch.last() else { return Ok(()) };
         self.reserve(last.seq);
@@ -366,11 +387,14 @@ impl StoreBackend for Store {
             return Ok(());
         }
         let kept = self.space.withhold(fresh);
+        // One of those kept names the others.
+        let withheld = kept.as_ref().map_or(0, |kept| fresh.len() + 1 - kept.len());
         let fresh = kept.as_deref().unwrap_or(fresh);
         let mut boot = self.boot;
         let beside = self.beside(fresh, &mut boot);
         self.behind = true;
         self.chain.append(fresh)?;
+        self.lost.by_reserve += withheld as u64;
         self.apply(fresh, beside)?;
         self.behind = false;
         self.boot = boot;

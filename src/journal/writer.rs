@@ -21,6 +21,7 @@ use super::store::{JournalError, Options, Restored, Store, StoreBackend};
 use crate::limits::{
     JOURNAL_COMMIT_BYTES, JOURNAL_COMMIT_DELAY_MS, JOURNAL_RETRY_MS_MAX, JOURNAL_RETRY_MS_MIN,
 };
+use crate::metrics::JournalMeters;
 pub use cursors::Cursors;
 use cursors::Moved;
 use pending::{Batch, Pending};
@@ -70,6 +71,7 @@ pub struct Full;
 pub struct Journal {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+    meters: JournalMeters,
 }
 
 #[derive(Debug, Default)]
@@ -128,7 +130,9 @@ impl Journal {
         listener: Listener,
     ) -> std::io::Result<Journal> {
         let shared = Arc::new(Shared::default());
+        let meters = JournalMeters::default();
         let mut writer = Writer {
+            meters: meters.clone(),
             shared: Arc::clone(&shared),
             store,
             listener,
@@ -139,7 +143,7 @@ impl Journal {
         };
         let thread =
             std::thread::Builder::new().name("journal".to_owned()).spawn(move || writer.run())?;
-        Ok(Journal { shared, thread: Some(thread) })
+        Ok(Journal { shared, thread: Some(thread), meters })
     }
 
     /// Hands over records, in strictly increasing sequence; `urgent` commits them at once. Never
@@ -168,6 +172,12 @@ impl Journal {
     #[must_use]
     pub fn cursors(&self) -> Cursors {
         Cursors::new(Arc::clone(&self.shared))
+    }
+
+    /// What the writer counts.
+    #[must_use]
+    pub fn meters(&self) -> JournalMeters {
+        self.meters.clone()
     }
 
     /// Commits what is waiting, marks a clean stop and ends the writer. Where the disk fails it is
@@ -206,6 +216,7 @@ struct Writer {
     next_seq: u64,
     failure: Option<Failure>,
     upkeep_due: bool,
+    meters: JournalMeters,
 }
 
 /// Why the writer stopped waiting.
@@ -230,6 +241,9 @@ impl Writer {
                     tracing::error!("the journal's listener panicked");
                 }
             }
+            let lost = self.store.lost();
+            self.meters.lost_by_reserve.inc_by(lost.by_reserve);
+            self.meters.lost_by_quota.inc_by(lost.by_quota);
             if wake == Wake::Close {
                 return;
             }
@@ -313,6 +327,12 @@ impl Writer {
         }
         let records = self.in_hand.records();
         self.store.commit(records)?;
+        if !records.is_empty() {
+            self.meters.commits.inc();
+            self.meters.records.inc_by(records.len() as u64);
+        }
+        self.meters.failing.set(0);
+        self.meters.lost_by_memory.inc_by(self.in_hand.lost());
         let upto = records.last().map(|record| record.seq);
         self.next_seq = upto.map_or(self.next_seq, |upto| upto.saturating_add(1));
         let dropped = self.in_hand.dropped();
@@ -342,6 +362,8 @@ impl Writer {
     }
 
     fn fail(&mut self, error: JournalError) {
+        self.meters.failures.inc();
+        self.meters.failing.set(1);
         self.shared.lock().pending.put_back(std::mem::take(&mut self.in_hand));
         let first_ms = Duration::from_millis(JOURNAL_RETRY_MS_MIN);
         let last_ms = Duration::from_millis(JOURNAL_RETRY_MS_MAX);

@@ -4,11 +4,15 @@
 //! The order in which things are decided is the flow's; this is the hand that does it. A panic here
 //! would end one destination and nothing else.
 
+mod kept;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
+
+use kept::Kept;
 
 use super::alarms::Alarms;
 use super::batch::{self, AuditHead, Head, Packer};
@@ -31,6 +35,7 @@ use crate::limits::{
 };
 use crate::link::topics::DeviceTopic;
 use crate::link::{Class, Endpoint, LinkConfig, LinkEvent, LinkHandle, Outgoing, Pace};
+use crate::metrics::DestinationMeters;
 
 /// A destination.
 pub(super) struct Sender {
@@ -68,22 +73,20 @@ pub(super) struct Sender {
     /// The audit's head that this line was told.
     audit_told: u64,
     kept: Kept,
-}
-
-/// What was written down last, and when.
-struct Kept {
-    cursor: u64,
-    cursor_at: Instant,
-    spent: u64,
-    notes: Notes,
-    backlog: u64,
-    backlog_at: Instant,
+    meters: DestinationMeters,
 }
 
 impl Sender {
-    pub(super) fn new(common: Arc<Common>, place: usize, cloud: Cloud, cursor: u64) -> Sender {
+    pub(super) fn new(
+        common: Arc<Common>,
+        place: usize,
+        cloud: Cloud,
+        cursor: u64,
+        meters: DestinationMeters,
+    ) -> Sender {
         let now = Instant::now();
         let notes = Notes::read(&Notes::path(&common.folder, &cloud.name));
+        meters.quarantined.inc_by(notes.quarantine.len() as u64 + notes.forgotten);
         Sender {
             place,
             topic: DeviceTopic::Log.build(&common.device),
@@ -107,17 +110,11 @@ impl Sender {
             read_faults: 0,
             bytes_per_record: 0,
             audit_told: 0,
-            kept: Kept {
-                cursor,
-                cursor_at: now,
-                spent: notes.spent.bytes,
-                notes: notes.clone(),
-                backlog: 0,
-                backlog_at: now,
-            },
+            kept: Kept::at_start(cursor, notes.clone(), now),
             notes,
             cloud,
             common,
+            meters,
         }
     }
 
@@ -253,45 +250,13 @@ impl Sender {
         self.send_alarms();
         while self.send_next(now) {}
         self.keep(now);
+        self.meters.at(self.flow.cursor(), self.backlog());
+        self.meters.connected.set(i64::from(self.flow.is_up()));
+        self.meters.over_budget.set(i64::from(self.is_over_budget));
     }
 
     fn backlog(&self) -> u64 {
         self.stored.saturating_sub(self.flow.cursor())
-    }
-
-    /// Writes down what is to outlive a start, and tells how much there is to do.
-    fn keep(&mut self, now: Instant) {
-        let cursor = self.flow.cursor();
-        let moved = cursor.saturating_sub(self.kept.cursor);
-        let waited = now.saturating_duration_since(self.kept.cursor_at);
-        let ms = Duration::from_millis;
-        let soon = moved >= UPLINK_CURSOR_RECORDS && waited >= ms(UPLINK_CURSOR_MS_MIN);
-        if moved > 0 && (soon || waited >= ms(UPLINK_CURSOR_MS_MAX)) {
-            self.common.cursors.moved(&self.cloud.name, cursor);
-            (self.kept.cursor, self.kept.cursor_at) = (cursor, now);
-        }
-        let spent = self.budget.spent().bytes;
-        if self.budget.step().is_some_and(|step| spent.abs_diff(self.kept.spent) >= step) {
-            self.write_notes();
-        }
-        let told = now.saturating_duration_since(self.kept.backlog_at);
-        if self.backlog() != self.kept.backlog && told >= ms(UPLINK_BACKLOG_MS) {
-            self.tell_backlog(now);
-        }
-    }
-
-    fn tell_backlog(&mut self, now: Instant) {
-        (self.kept.backlog, self.kept.backlog_at) = (self.backlog(), now);
-        self.common.backlog.set(self.place, self.kept.backlog);
-    }
-
-    fn write_notes(&mut self) {
-        self.notes.spent = self.budget.spent();
-        self.kept.spent = self.notes.spent.bytes;
-        if self.notes != self.kept.notes {
-            self.notes.write(&Notes::path(&self.common.folder, &self.cloud.name));
-            self.kept.notes.clone_from(&self.notes);
-        }
     }
 
     /// Reads and hands over one batch; false where nothing more can be done now.
@@ -438,6 +403,8 @@ impl Sender {
         }
         self.next_token += 1;
         self.budget.spend(bytes + self.topic.len());
+        self.meters.batches.inc();
+        self.meters.bytes.inc_by((bytes + self.topic.len()) as u64);
         Some(token)
     }
 
@@ -500,6 +467,7 @@ impl Sender {
         let (name, seq) = (&self.cloud.name, record.seq);
         let text = format!("record {seq} ({kind}) is not taken by {name}: {reason}");
         self.notes.refuse(seq, kind, reason);
+        self.meters.quarantined.inc();
         self.write_notes();
         self.say(text, Severity::Warning);
     }

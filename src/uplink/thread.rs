@@ -14,6 +14,7 @@ use crate::domain::Severity;
 use crate::journal::Cursors;
 use crate::limits::{UPLINK_CLOSE_MS_MAX, UPLINK_NOTICES_MAX};
 use crate::link::topics::DeviceName;
+use crate::metrics::DestinationMeters;
 
 /// What an uplink is made of.
 pub struct Setup {
@@ -57,12 +58,19 @@ pub struct Uplink {
     urgent: watch::Sender<u64>,
     closing: watch::Sender<bool>,
     ended: std::sync::mpsc::Receiver<()>,
+    meters: Vec<DestinationMeters>,
 }
 
 impl Uplink {
     /// An alarm with this sequence is on its way to the journal.
     pub fn urgent(&self, seq: u64) {
         self.urgent.send_replace(seq);
+    }
+
+    /// What each destination counts.
+    #[must_use]
+    pub fn meters(&self) -> Vec<DestinationMeters> {
+        self.meters.clone()
     }
 
     /// Ends every destination and puts the cursors into the journal, which must still run. Blocks,
@@ -135,6 +143,8 @@ pub fn spawn(setup: Setup) -> std::io::Result<(Uplink, News)> {
         backlog: Backlog { each: Mutex::new(vec![0; setup.clouds.len()]), greatest },
         notices: notices_in,
     });
+    let meters: Vec<_> = names.iter().map(|name| DestinationMeters::new(name)).collect();
+    let counted = meters.clone();
     let (clouds, acknowledged) = (setup.clouds, setup.acknowledged);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("uplink".to_owned()).spawn(move || {
@@ -147,7 +157,8 @@ pub fn spawn(setup: Setup) -> std::io::Result<(Uplink, News)> {
             for (place, cloud) in clouds.into_iter().enumerate() {
                 let known = acknowledged.iter().find(|(name, _)| *name == cloud.name);
                 let cursor = known.map_or(0, |(_, seq)| *seq);
-                let sender = Sender::new(Arc::clone(&common), place, cloud, cursor);
+                let meters = counted[place].clone();
+                let sender = Sender::new(Arc::clone(&common), place, cloud, cursor, meters);
                 tasks.spawn(sender.run(wakers.clone()));
             }
             while let Some(ended) = tasks.join_next().await {
@@ -159,5 +170,5 @@ pub fn spawn(setup: Setup) -> std::io::Result<(Uplink, News)> {
         // Nobody waits where the handle was dropped.
         tell_end.send(()).ok();
     })?;
-    Ok((Uplink { urgent, closing, ended }, News { backlog, notices }))
+    Ok((Uplink { urgent, closing, ended, meters }, News { backlog, notices }))
 }

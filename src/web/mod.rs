@@ -1,4 +1,4 @@
-//! The API of the language model over HTTP: OpenAI's for texts, and typed decisions.
+//! The API of the language model over HTTP: OpenAI's for texts, and typed decisions; `/metrics`.
 //!
 //! It is for programs of the operator on the board or near it. It asks the mind as the agent does,
 //! after the agent: every decision of the agent goes first, and half of the places are left to it.
@@ -10,6 +10,7 @@
 mod chat;
 mod decide;
 mod error;
+mod metrics;
 mod stream;
 mod tools;
 
@@ -33,6 +34,7 @@ use tokio_stream::StreamExt;
 
 use crate::config;
 use crate::limits;
+use crate::metrics::Metrics;
 use crate::mind::client::{MindHandle, MindState};
 use error::ApiError;
 
@@ -64,6 +66,7 @@ struct Shared {
     /// Hash of the token, so that a comparison takes the same time whatever is sent.
     token: Option<[u8; 32]>,
     requests: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
 }
 
 impl Shared {
@@ -102,6 +105,7 @@ impl Web {
         web: &config::Web,
         mind: Option<MindHandle>,
         model: &str,
+        metrics: Arc<Metrics>,
     ) -> Result<Self, WebError> {
         let token = web.token_file.as_ref().map(|path| token(path)).transpose()?;
         let address = web.listen;
@@ -112,6 +116,7 @@ impl Web {
             model: model.to_owned(),
             token,
             requests: Arc::new(Semaphore::new(limits::WEB_REQUESTS_MAX)),
+            metrics,
         });
         Ok(Self { listener, router: router(shared) })
     }
@@ -137,6 +142,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/chat/completions", post(chat::chat))
         .route("/v1/completions", post(chat::completion))
         .route("/v1/decide", post(decide::decide))
+        .route("/metrics", get(metrics::page))
         .fallback(|| async { ApiError::not_found() })
         .layer(DefaultBodyLimit::max(limits::WEB_BODY_BYTES_MAX))
         .layer(from_fn_with_state(Arc::clone(&shared), guard))
@@ -157,6 +163,12 @@ fn token(path: &std::path::Path) -> Result<[u8; 32], WebError> {
 
 /// Lets a request in: with the token, where there is one, and not too many at a time.
 async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let response = admit(&shared, request, next).await;
+    shared.metrics.web.note(response.status().as_u16());
+    response
+}
+
+async fn admit(shared: &Shared, request: Request, next: Next) -> Response {
     if let Some(token) = shared.token {
         let sent = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let sent = sent.and_then(|value| value.strip_prefix("Bearer "));

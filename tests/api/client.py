@@ -6,6 +6,7 @@ import sys
 import urllib.request
 
 import openai
+from prometheus_client.openmetrics import parser
 
 URL, TOKEN = sys.argv[1:]
 client = openai.OpenAI(base_url=URL + "/v1", api_key=TOKEN, max_retries=0)
@@ -154,3 +155,14 @@ with concurrent.futures.ThreadPoolExecutor(48) as pool:
 assert 0 < busy < 48, busy
 assert client.completions.create(model=model, prompt="One,", max_tokens=4).choices
 holds("too many at a time are told so, and the rest is answered")
+
+request = urllib.request.Request(URL + "/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+with urllib.request.urlopen(request) as page:
+    assert page.headers["Content-Type"].startswith("application/openmetrics-text"), page.headers
+    families = {one.name: one for one in parser.text_string_to_metric_families(page.read().decode())}
+states = {s.labels["state"]: s.value for s in families["outpost_mind_state"].samples}
+assert states["ready"] == 1 and sum(states.values()) == 1, states
+results = {s.labels["result"]: s.value for s in families["outpost_web_requests"].samples}
+assert results["busy"] >= busy and results["answered"] > 10 and results["failed"] == 0, results
+assert all(one.documentation for one in families.values())
+holds("the page of metrics, read by Prometheus' own strict parser")

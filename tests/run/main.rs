@@ -24,6 +24,7 @@ mod commands;
 mod discover;
 mod ends;
 mod goals;
+mod metrics;
 mod mind;
 mod names;
 mod outage;

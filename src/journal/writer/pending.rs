@@ -41,6 +41,11 @@ impl Batch {
         &self.records
     }
 
+    /// How many records were given up for want of memory.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost.as_ref().map_or(0, |lost| lost.count)
+    }
+
     /// The range in which records were given up.
     pub(super) fn dropped(&self) -> Option<(u64, u64)> {
         self.lost.as_ref().map(|lost| (lost.first, lost.last.seq))
