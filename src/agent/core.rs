@@ -374,8 +374,13 @@ impl Agent {
 
     /// Publishes the status.
     pub(super) fn report_status(&mut self) {
-        let status = Status { mode: self.mode, mind: self.mind.0, effort: self.effort };
-        self.out.push(Effect::Report { report: Report::Status(status), after: None });
+        self.out.push(Effect::Report { report: Report::Status(self.status()), after: None });
+    }
+
+    /// How the device is.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        Status { mode: self.mode, mind: self.mind.0, effort: self.effort }
     }
 
     /// The prompt's unchanging part, made once.

@@ -71,6 +71,8 @@ pub struct Cloud {
     pub budget_bytes: Option<u64>,
     /// Longest silence on the line.
     pub keep_alive: Duration,
+    /// Its operators may command the board, and are told how it is.
+    pub commands: bool,
 }
 
 /// How batches are written.

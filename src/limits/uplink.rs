@@ -88,6 +88,15 @@ pub const UPLINK_RETRY_MS: u64 = 5_000;
 pub const UPLINK_ROUTES_MS: u64 = 1_000;
 /// Notices of all destinations that wait for the agent; more are only logged.
 pub const UPLINK_NOTICES_MAX: usize = 16;
+/// Commands of all destinations that wait for the agent, which takes each within a millisecond; one
+/// more is not settled and comes again with the next connection.
+pub const UPLINK_COMMANDS_MAX: usize = 64;
+/// Words of the agent that wait for one destination's hand, not for its line: status, states of
+/// commands, approvals. One more is not said; the journal has it.
+pub const UPLINK_WORDS_MAX: usize = 1024;
+/// Longest wait at a stop until the states of the last commands are stored and can be said, in
+/// milliseconds: some commits of a slow disk.
+pub const UPLINK_LAST_WORDS_MS_MAX: u64 = 1_000;
 /// Longest wait at a stop for the acknowledgement of what was sent, in milliseconds: some round
 /// trips of a slow line. What is not acknowledged then comes again after the start.
 pub const UPLINK_LAST_ACK_MS_MAX: u64 = 3_000;

@@ -8,14 +8,15 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use super::{JournalInbox, MindParts, Parts, Service, journal_inbox};
+use super::{JournalInbox, MindParts, Parts, Rendered, Service, journal_inbox};
 use crate::agent::{Agent, Resumed, ResumedStep};
 use crate::clock::{Clock, ClockTrust, Now};
 use crate::config::{self, ActuatorKind, Config, Mode, goal_from_json};
 use crate::domain::{Setting, Severity, StepState};
 use crate::journal::{self, Journal, JournalError, Restored, StoredSend};
 use crate::limits;
-use crate::link::Endpoint;
+use crate::link::topics::DeviceName;
+use crate::link::{Endpoint, Will};
 use crate::mind::adapters;
 use crate::mind::catalog::Store;
 use crate::mind::client::{MindConfig, MindEvent};
@@ -115,19 +116,23 @@ pub fn uplink(config: &Config, memory: &mut Memory, clock: &Clock) -> Option<(Up
         return None;
     }
     let started =
-        config.device.name.parse().map_err(|error| format!("{error}")).and_then(|device| {
-            let setup = Setup {
-                device,
-                clouds: config.clouds.clone(),
-                folder: config.journal.path.clone(),
-                cursors,
-                acknowledged: memory.restored.cursors.clone(),
-                stored_before: memory.restored.next_seq.saturating_sub(1),
-                stored: memory.events.stored.clone(),
-                clock: clock.clone(),
-            };
-            uplink::spawn(setup).map_err(|error| error.to_string())
-        });
+        config.device.name.parse::<DeviceName>().map_err(|error| format!("{error}")).and_then(
+            |device| {
+                let Rendered { topic, payload, .. } = super::render::offline(&device);
+                let setup = Setup {
+                    offline: Will { topic, payload },
+                    device,
+                    clouds: config.clouds.clone(),
+                    folder: config.journal.path.clone(),
+                    cursors,
+                    acknowledged: memory.restored.cursors.clone(),
+                    stored_before: memory.restored.next_seq.saturating_sub(1),
+                    stored: memory.events.stored.clone(),
+                    clock: clock.clone(),
+                };
+                uplink::spawn(setup).map_err(|error| error.to_string())
+            },
+        );
     let said = |error| ("uplink".to_owned(), format!("not started: {error}"), Severity::Alarm);
     started.map_err(|error| memory.notices.push(said(error))).ok()
 }

@@ -5,6 +5,7 @@
 
 mod assemble;
 mod burst;
+mod cloud;
 mod lines;
 mod news;
 mod outbox;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
-use crate::agent::{Agent, Effect, Event, Inbox, MindNews, Question};
+use crate::agent::{Agent, Effect, Event, Inbox, MindNews, Question, Report, Status};
 use crate::board::Change;
 use crate::clock::{Clock, Now, Pace, Tick};
 use crate::config::{Actuator, Config, Port};
@@ -34,7 +35,7 @@ use crate::link::{
     Class, Endpoint, LinkConfig, LinkConfigError, LinkEvent, LinkHandle, Outgoing, Will,
 };
 use crate::mind::client::{DecideRequest, MindEvent, MindHandle};
-use crate::uplink::{News, Notice, Uplink};
+use crate::uplink::{FromCloud, News, Notice, Uplink};
 pub use assemble::{AssembleError, Memory, mind, parts, uplink};
 use outbox::{Message, Outbox};
 pub use place::PlaceOnBus;
@@ -139,6 +140,7 @@ enum Incoming {
     Mind(MindEvent),
     Board(Change),
     Backlog(u64),
+    Cloud(FromCloud),
     Uplink(Notice),
     Stop,
 }
@@ -157,6 +159,8 @@ struct Runtime<'a> {
     uplink: Option<Uplink>,
     /// Records that a destination has not acknowledged.
     backlog: u64,
+    /// What destinations that may command were told of the board.
+    told_clouds: Option<(Status, crate::clock::ClockTrust)>,
     mind: Option<MindParts>,
     outbox: Outbox,
     /// What the broker had queued for us.
@@ -224,6 +228,7 @@ pub async fn run(
         journal: parts.journal,
         uplink,
         backlog: 0,
+        told_clouds: None,
         mind,
         outbox: Outbox::default(),
         queue: burst::Queue::new(parts.away, parts.clock.now().tick),
@@ -244,6 +249,7 @@ pub async fn run(
         runtime.apply(Event::Notice { kind, text, severity });
     }
     live(&mut runtime, &mut sources, &mut pace, parts.service, shutdown).await;
+    runtime.last_words(&mut sources).await;
     Ok(runtime.end().await)
 }
 
@@ -360,6 +366,7 @@ impl Runtime<'_> {
                 let effects = self.agent.status_again();
                 self.perform(effects);
             }
+            Incoming::Cloud(news) => self.cloud_news(news),
             Incoming::Uplink(notice) => self.uplink_news(notice),
             Incoming::Link(event) => self.link_news(event),
             Incoming::Line(event) => self.line_news(event),
@@ -389,6 +396,7 @@ impl Runtime<'_> {
             let effects = self.agent.status_again();
             self.perform(effects);
         }
+        self.tell_clouds_status();
     }
 
     /// Carries effects out, in their order. Records go to the journal as one batch, first.
@@ -425,7 +433,7 @@ impl Runtime<'_> {
                     }
                 }
                 Effect::Report { report, after } => {
-                    if let crate::agent::Report::Event { kind, text, severity } = &report {
+                    if let Report::Event { kind, text, severity } = &report {
                         log_event(kind, text, *severity);
                     }
                     let rendered =
@@ -436,7 +444,13 @@ impl Runtime<'_> {
                     let token = self.next_token;
                     self.next_token += 1;
                     let message = Outgoing { token, topic, payload, retain, class };
-                    self.send_after(Message::Bus(message), after);
+                    let message = match report {
+                        Report::CommandState { .. } | Report::Approval { .. } => {
+                            Message::Everywhere(message)
+                        }
+                        _ => Message::Bus(message),
+                    };
+                    self.send_after(message, after);
                 }
                 Effect::Ask(question) => self.ask(question),
                 Effect::Stopped => self.stopped = true,
@@ -465,16 +479,13 @@ impl Runtime<'_> {
         self.clock.arrive(count);
     }
 
-    /// Lets the broker forget what the journal has, or will never have.
-    fn settle_receipts(&mut self) {
-        while let Some(receipt) = self.outbox.next_receipt(self.journal_ok) {
-            self.link.settle(receipt);
-        }
-    }
-
     fn publish(&mut self, message: Message) {
         let message = match message {
             Message::Bus(message) => message,
+            Message::Everywhere(message) => {
+                self.tell_clouds(&message);
+                message
+            }
             Message::Line(line, set) => return self.put_on_line(line, set),
         };
         let (token, command) = (message.token, message.class == Class::Command);
@@ -541,7 +552,7 @@ impl Runtime<'_> {
         self.settle_receipts();
         for message in self.outbox.all() {
             // A device on a line would not be heard any more.
-            let Message::Bus(message) = message else { continue };
+            let (Message::Bus(message) | Message::Everywhere(message)) = message else { continue };
             if let Err(error) = self.link.publish(message) {
                 tracing::warn!(%error, "not published");
             }

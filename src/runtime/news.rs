@@ -11,6 +11,7 @@ use crate::link::topics::DeviceTopic;
 use crate::link::{Class, LinkEvent, Outgoing};
 use crate::mind::client::{MindEvent, MindState};
 
+use super::outbox::Receipt;
 use super::{Incoming, Runtime, render};
 use crate::uplink;
 
@@ -19,6 +20,7 @@ pub(super) async fn of_uplink(news: &mut Option<uplink::News>) -> Incoming {
     let Some(news) = news else { return std::future::pending().await };
     tokio::select! {
         Ok(()) = news.backlog.changed() => Incoming::Backlog(*news.backlog.borrow_and_update()),
+        Some(news) = news.commands.recv() => Incoming::Cloud(news),
         Some(notice) = news.notices.recv() => Incoming::Uplink(notice),
         else => std::future::pending().await,
     }
@@ -63,7 +65,7 @@ impl Runtime<'_> {
             LinkEvent::Oversize { topic, bytes, receipt } => {
                 let before = self.recorded;
                 self.oversize(&topic.unwrap_or_default(), bytes);
-                self.settle_when_stored(before, receipt);
+                self.settle_when_stored(before, receipt.map(Receipt::Bus));
             }
             LinkEvent::Unreadable { bytes } => {
                 tracing::warn!(bytes, "a message with an unreadable topic was dropped");
@@ -88,11 +90,11 @@ impl Runtime<'_> {
         let Message { topic, payload, retained, receipt } = message;
         let before = self.recorded;
         self.message(topic, payload, retained);
-        self.settle_when_stored(before, receipt);
+        self.settle_when_stored(before, receipt.map(Receipt::Bus));
     }
 
     /// What was recorded since `before` belongs to the message with this receipt.
-    fn settle_when_stored(&mut self, before: u64, receipt: Option<u64>) {
+    pub(super) fn settle_when_stored(&mut self, before: u64, receipt: Option<Receipt>) {
         if let Some(receipt) = receipt {
             // Where nothing was recorded there is nothing to wait for but those before.
             let seq = if self.recorded == before { 0 } else { self.recorded };
@@ -105,7 +107,7 @@ impl Runtime<'_> {
         self.apply(Event::Notice { kind: kind.into(), text, severity });
     }
 
-    fn message(&mut self, topic: String, payload: Vec<u8>, retained: bool) {
+    pub(super) fn message(&mut self, topic: String, payload: Vec<u8>, retained: bool) {
         match DeviceTopic::parse(&self.device, &topic) {
             Some(DeviceTopic::Command { kind, id }) => {
                 let event = self.inbox.command(kind.as_str(), id.as_str(), &payload, retained);
@@ -199,7 +201,7 @@ impl Runtime<'_> {
         }
     }
 
-    fn oversize(&mut self, topic: &str, bytes: usize) {
+    pub(super) fn oversize(&mut self, topic: &str, bytes: usize) {
         if let Some(DeviceTopic::Command { kind, id }) = DeviceTopic::parse(&self.device, topic) {
             let event = self.inbox.oversize_command(kind.as_str(), id.as_str(), bytes);
             self.apply(event);

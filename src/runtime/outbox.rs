@@ -11,6 +11,8 @@ use crate::link::{Class, Outgoing};
 pub enum Message {
     /// To the broker.
     Bus(Outgoing),
+    /// To the broker and to the destinations that may command.
+    Everywhere(Outgoing),
     /// To a device on a serial line.
     Line(u16, Set),
 }
@@ -20,9 +22,19 @@ impl Message {
     fn command(&self) -> Option<u64> {
         match self {
             Message::Bus(outgoing) => (outgoing.class == Class::Command).then_some(outgoing.token),
+            Message::Everywhere(_) => None,
             Message::Line(_, set) => Some(set.token),
         }
     }
+}
+
+/// What a broker waits for until a command is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// The bus.
+    Bus(u64),
+    /// The broker of a destination, by its place in the configuration.
+    Cloud(usize, u64),
 }
 
 /// Messages in the order in which their records were made.
@@ -30,7 +42,7 @@ impl Message {
 pub struct Outbox {
     waiting: VecDeque<(u64, Message)>,
     /// Receipts of messages whose records are on their way; the link bounds their number.
-    receipts: VecDeque<(u64, u64)>,
+    receipts: VecDeque<(u64, Receipt)>,
     stored: u64,
 }
 
@@ -69,18 +81,23 @@ impl Outbox {
     }
 
     /// Keeps the receipt of a message from the broker until record `seq` is stored.
-    pub fn hold_receipt(&mut self, seq: u64, receipt: u64) {
+    pub fn hold_receipt(&mut self, seq: u64, receipt: Receipt) {
         self.receipts.push_back((seq, receipt));
     }
 
     /// The next receipt whose record is stored; any, where the journal stores nothing.
-    pub fn next_receipt(&mut self, journal_ok: bool) -> Option<u64> {
+    pub fn next_receipt(&mut self, journal_ok: bool) -> Option<Receipt> {
         let (seq, receipt) = *self.receipts.front()?;
         if journal_ok && seq > self.stored {
             return None;
         }
         self.receipts.pop_front();
         Some(receipt)
+    }
+
+    /// Nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
     }
 
     /// Everything, because the journal cannot store now and the agent must go on.
@@ -100,7 +117,7 @@ mod tests {
 
     fn token(message: &Message) -> u64 {
         match message {
-            Message::Bus(outgoing) => outgoing.token,
+            Message::Bus(outgoing) | Message::Everywhere(outgoing) => outgoing.token,
             Message::Line(_, set) => set.token,
         }
     }
@@ -120,13 +137,13 @@ mod tests {
     #[test]
     fn a_receipt_waits_for_its_record_as_long_as_records_are_stored() {
         let mut outbox = Outbox::default();
-        outbox.hold_receipt(3, 30);
-        outbox.hold_receipt(5, 50);
+        outbox.hold_receipt(3, Receipt::Bus(30));
+        outbox.hold_receipt(5, Receipt::Cloud(1, 50));
         assert_eq!(outbox.next_receipt(true), None);
         outbox.stored(4);
-        assert_eq!(outbox.next_receipt(true), Some(30));
+        assert_eq!(outbox.next_receipt(true), Some(Receipt::Bus(30)));
         assert_eq!(outbox.next_receipt(true), None);
-        assert_eq!(outbox.next_receipt(false), Some(50));
+        assert_eq!(outbox.next_receipt(false), Some(Receipt::Cloud(1, 50)));
         assert_eq!(outbox.next_receipt(false), None);
     }
 

@@ -3,6 +3,7 @@
 //! - `batch`: the frozen form of a message; `source`: reading the journal; `flow`: what is on its
 //!   way and what is acknowledged; `sender`: one destination at work; `thread`: all of them
 //! - `budget`, `notes`, `suspect`: bytes a day, what must be remembered, records that nobody takes
+//! - `remote`: operators behind a destination: their commands, and what they are told
 //! - `receive`: the reference receiver, into SQLite
 //!
 //! It reads the journal by its own connections, on a thread of its own: neither the writer nor the
@@ -15,6 +16,7 @@ pub mod budget;
 pub mod flow;
 pub mod notes;
 pub mod receive;
+pub mod remote;
 pub mod source;
 pub mod suspect;
 
@@ -24,5 +26,6 @@ mod sender;
 mod thread;
 mod word;
 
+pub use remote::{FromCloud, Remote, Word as RemoteWord};
 pub use thread::{News, Notice, Setup, Uplink, spawn};
 pub use word::Word;

@@ -5,6 +5,7 @@
 //! would end one destination and nothing else.
 
 mod kept;
+mod operator;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use super::batch::{self, AuditHead, Head, Packer};
 use super::budget::Budget;
 use super::flow::{Flow, Place, Said, Sent};
 use super::notes::Notes;
+use super::remote::{self, ToCloud};
 use super::routes::Routes;
 use super::source::{Chunk, Source, Wanted};
 use super::suspect::Suspect;
@@ -122,7 +124,9 @@ impl Sender {
         let device = &self.common.device;
         let own = || format!("{}-{}", device.client_id(), self.cloud.name);
         let ack = DeviceTopic::LogAck.build(device);
-        let listens = self.cloud.ack == CloudAck::Receiver;
+        let commands = DeviceTopic::commands(device);
+        let wanted =
+            [(self.cloud.ack == CloudAck::Receiver, ack), (self.cloud.commands, commands.clone())];
         LinkConfig {
             endpoint: Endpoint {
                 section: format!("cloud \"{}\"", self.cloud.name),
@@ -130,16 +134,21 @@ impl Sender {
             },
             client_id: self.cloud.client_id.clone().unwrap_or_else(own),
             is_lasting: true,
-            will: None,
-            subscriptions: if listens { vec![ack] } else { Vec::new() },
-            receipts: Vec::new(),
+            will: self.cloud.commands.then(|| self.common.offline.clone()),
+            subscriptions: wanted.into_iter().filter_map(|(is, it)| is.then_some(it)).collect(),
+            // A command is the broker's until the journal has it.
+            receipts: if self.cloud.commands { vec![commands] } else { Vec::new() },
             keep_alive: self.cloud.keep_alive,
             pace: Pace::default(),
         }
     }
 
     /// Works until closing is asked.
-    pub(super) async fn run(mut self, mut wakers: Wakers) {
+    pub(super) async fn run(
+        mut self,
+        mut wakers: Wakers,
+        mut words: Option<mpsc::Receiver<ToCloud>>,
+    ) {
         let (events_in, mut events) = mpsc::channel(LINK_EVENTS_MAX);
         match crate::link::spawn(self.link_config(), events_in) {
             Ok(link) => self.link = Some(link),
@@ -157,6 +166,7 @@ impl Sender {
                 // Asked, or the handle is gone.
                 _ = wakers.closing.changed() => break,
                 Some(event) = events.recv() => self.take(event),
+                word = remote::next(&mut words) => self.agent_says(word),
                 Ok(()) = wakers.urgent.changed() => {
                     self.alarms.made(*wakers.urgent.borrow_and_update());
                     self.note_alarm();
@@ -167,6 +177,9 @@ impl Sender {
                 }
                 () = sleep_until(due) => {}
             }
+        }
+        while let Some(word) = words.as_mut().and_then(|words| words.try_recv().ok()) {
+            self.agent_says(word);
         }
         self.end(events).await;
     }
@@ -180,7 +193,7 @@ impl Sender {
             self.take(event);
         }
         if let Some(link) = self.link.take() {
-            link.close(Vec::new()).await;
+            link.close(self.farewell()).await;
         }
         while let Ok(event) = events.try_recv() {
             self.take(event);
@@ -480,8 +493,10 @@ impl Sender {
                 self.alarms.begin_again();
                 self.not_before = None;
                 self.audit_told = 0;
+                self.greet();
             }
             LinkEvent::Down { .. } => self.line_is_down(),
+            LinkEvent::Acked { token } | LinkEvent::Lost { token } if operator::is_word(token) => {}
             LinkEvent::Acked { token } => {
                 if let Some((_, seq)) = self.trial.take_if(|trial| trial.0 == token) {
                     self.suspect.passed(seq);
@@ -497,7 +512,16 @@ impl Sender {
                     self.flow.given_back(token);
                 }
             }
-            LinkEvent::Message { payload, retained, .. } => self.hear(&payload, retained, now),
+            LinkEvent::Message { topic, payload, retained, receipt } => {
+                if topic == DeviceTopic::LogAck.build(&self.common.device) {
+                    self.hear(&payload, retained, now);
+                } else {
+                    self.operator_says(topic, Ok(payload), retained, receipt);
+                }
+            }
+            LinkEvent::Oversize { topic: Some(topic), bytes, receipt: Some(receipt) } => {
+                self.operator_says(topic, Err(bytes), false, Some(receipt));
+            }
             LinkEvent::SubscriptionRefused { filter } => {
                 let text =
                     format!("{} refuses {filter}: no acknowledgement will come", self.cloud.name);

@@ -7,12 +7,16 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use super::remote::{FromCloud, ToCloud, Word};
 use super::sender::Sender;
 use crate::clock::Clock;
 use crate::config::Cloud;
 use crate::domain::Severity;
 use crate::journal::Cursors;
-use crate::limits::{UPLINK_CLOSE_MS_MAX, UPLINK_NOTICES_MAX};
+use crate::limits::{
+    UPLINK_CLOSE_MS_MAX, UPLINK_COMMANDS_MAX, UPLINK_NOTICES_MAX, UPLINK_WORDS_MAX,
+};
+use crate::link::Will;
 use crate::link::topics::DeviceName;
 use crate::metrics::DestinationMeters;
 
@@ -34,6 +38,8 @@ pub struct Setup {
     pub stored: watch::Receiver<u64>,
     /// What day it is.
     pub clock: Clock,
+    /// What destinations that may command are told when the board is gone.
+    pub offline: Will,
 }
 
 /// Something that a person should know.
@@ -51,6 +57,8 @@ pub struct News {
     pub backlog: watch::Receiver<u64>,
     /// What a person should know.
     pub notices: mpsc::Receiver<Notice>,
+    /// What comes from destinations that may command.
+    pub commands: mpsc::Receiver<FromCloud>,
 }
 
 /// A running uplink. Dropped, it ends without a farewell.
@@ -59,12 +67,40 @@ pub struct Uplink {
     closing: watch::Sender<bool>,
     ended: std::sync::mpsc::Receiver<()>,
     meters: Vec<DestinationMeters>,
+    /// To each destination that may command, by its place.
+    words: Vec<Option<mpsc::Sender<ToCloud>>>,
 }
 
 impl Uplink {
     /// An alarm with this sequence is on its way to the journal.
     pub fn urgent(&self, seq: u64) {
         self.urgent.send_replace(seq);
+    }
+
+    /// Whether any destination may command.
+    #[must_use]
+    pub fn may_command(&self) -> bool {
+        self.words.iter().any(Option::is_some)
+    }
+
+    /// Says something to every destination that may command. Where too much waits it is not said:
+    /// the journal has it.
+    pub fn say(&self, word: &Word) {
+        for words in self.words.iter().flatten() {
+            if words.try_send(ToCloud::Say(word.clone())).is_err() {
+                tracing::warn!(topic = word.topic, "not said to a destination");
+            }
+        }
+    }
+
+    /// The command with this receipt, of the destination at this place, is safe with us. Where too
+    /// much waits it comes again, and is known then.
+    pub fn settle(&self, place: usize, receipt: u64) {
+        if let Some(Some(words)) = self.words.get(place)
+            && words.try_send(ToCloud::Settle(receipt)).is_err()
+        {
+            tracing::debug!(receipt, "a command of a destination will come again");
+        }
     }
 
     /// What each destination counts.
@@ -111,6 +147,8 @@ pub(super) struct Common {
     pub(super) clock: Clock,
     pub(super) backlog: Backlog,
     pub(super) notices: mpsc::Sender<Notice>,
+    pub(super) commands: mpsc::Sender<FromCloud>,
+    pub(super) offline: Will,
 }
 
 /// What wakes a destination, beside its link.
@@ -132,6 +170,7 @@ pub fn spawn(setup: Setup) -> std::io::Result<(Uplink, News)> {
     let (closing, closing_seen) = watch::channel(false);
     let (greatest, backlog) = watch::channel(0);
     let (notices_in, notices) = mpsc::channel(UPLINK_NOTICES_MAX);
+    let (commands_in, commands) = mpsc::channel(UPLINK_COMMANDS_MAX);
     let (tell_end, ended) = std::sync::mpsc::sync_channel(1);
     let wakers = Wakers { stored: setup.stored, urgent: urgent_seen, closing: closing_seen };
     let common = Arc::new(Common {
@@ -142,7 +181,11 @@ pub fn spawn(setup: Setup) -> std::io::Result<(Uplink, News)> {
         clock: setup.clock,
         backlog: Backlog { each: Mutex::new(vec![0; setup.clouds.len()]), greatest },
         notices: notices_in,
+        commands: commands_in,
+        offline: setup.offline,
     });
+    let ways = setup.clouds.iter().map(|cloud| cloud.commands.then(word_channel));
+    let (words, heard): (Vec<_>, Vec<_>) = ways.map(Option::unzip).unzip();
     let meters: Vec<_> = names.iter().map(|name| DestinationMeters::new(name)).collect();
     let counted = meters.clone();
     let (clouds, acknowledged) = (setup.clouds, setup.acknowledged);
@@ -154,12 +197,12 @@ pub fn spawn(setup: Setup) -> std::io::Result<(Uplink, News)> {
         }
         runtime.block_on(async {
             let mut tasks = tokio::task::JoinSet::new();
-            for (place, cloud) in clouds.into_iter().enumerate() {
+            for (place, (cloud, words)) in clouds.into_iter().zip(heard).enumerate() {
                 let known = acknowledged.iter().find(|(name, _)| *name == cloud.name);
                 let cursor = known.map_or(0, |(_, seq)| *seq);
                 let meters = counted[place].clone();
                 let sender = Sender::new(Arc::clone(&common), place, cloud, cursor, meters);
-                tasks.spawn(sender.run(wakers.clone()));
+                tasks.spawn(sender.run(wakers.clone(), words));
             }
             while let Some(ended) = tasks.join_next().await {
                 if let Err(error) = ended {
@@ -170,5 +213,10 @@ pub fn spawn(setup: Setup) -> std::io::Result<(Uplink, News)> {
         // Nobody waits where the handle was dropped.
         tell_end.send(()).ok();
     })?;
-    Ok((Uplink { urgent, closing, ended, meters }, News { backlog, notices }))
+    let news = News { backlog, notices, commands };
+    Ok((Uplink { urgent, closing, ended, meters, words }, news))
+}
+
+fn word_channel() -> (mpsc::Sender<ToCloud>, mpsc::Receiver<ToCloud>) {
+    mpsc::channel(UPLINK_WORDS_MAX)
 }

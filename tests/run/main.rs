@@ -20,6 +20,7 @@ mod place;
 
 mod absence;
 mod board;
+mod cloud;
 mod commands;
 mod discover;
 mod ends;

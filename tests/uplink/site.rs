@@ -10,6 +10,7 @@ use outpost::clock::{Clock, ClockTrust, Now, RealClock, Tick};
 use outpost::config::{Config, Strictness, from_text};
 use outpost::domain::{Entry, Severity, Value};
 use outpost::journal::{self, Journal, JournalEvent, Options, Record, Stamp};
+use outpost::link::Will;
 use outpost::uplink::{self, News, Uplink};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
@@ -87,6 +88,7 @@ impl Board {
             stored_before: restored.next_seq - 1,
             stored: stored.clone(),
             clock: Clock::Real(Arc::new(RealClock::new(0))),
+            offline: Will { topic: "outpost/board/status".into(), payload: b"gone".to_vec() },
         };
         let (uplink, news) = uplink::spawn(setup).unwrap();
         self.next = restored.next_seq;

@@ -88,6 +88,7 @@ impl Checker<'_> {
                 UPLINK_BUDGET_BYTES_MIN..=UPLINK_BUDGET_BYTES_MAX,
             ),
             keep_alive: self.keep_alive(&mut section),
+            commands: section.yes_or_no(self, "commands").unwrap_or(false),
         };
         section.finish(self);
         (name.is_some() && broker.is_some()).then_some(cloud)

@@ -1,0 +1,83 @@
+//! Operators behind a destination of the journal: their commands come in as those of the bus do,
+//! and the board's status, the states of commands and what waits for approval go to them. No
+//! decisions.
+
+use super::outbox::Receipt;
+use super::{Incoming, Runtime, render};
+use crate::agent::Report;
+use crate::link::Outgoing;
+use crate::uplink::{FromCloud, Remote, RemoteWord};
+
+impl Runtime<'_> {
+    /// News of a destination that may command.
+    pub(super) fn cloud_news(&mut self, news: FromCloud) {
+        match news {
+            FromCloud::Up => {
+                self.told_clouds = None;
+                self.tell_clouds_status();
+            }
+            FromCloud::Command(Remote { place, topic, payload, retained, receipt }) => {
+                let before = self.recorded;
+                match payload {
+                    Ok(payload) => self.message(topic, payload, retained),
+                    Err(bytes) => self.oversize(&topic, bytes),
+                }
+                self.settle_when_stored(before, receipt.map(|it| Receipt::Cloud(place, it)));
+            }
+        }
+    }
+
+    /// Says how the board is, where that has changed since it was said. Not at each change of the
+    /// backlog, which is a line's own doing.
+    pub(super) fn tell_clouds_status(&mut self) {
+        let Some(uplink) = self.uplink.as_ref().filter(|uplink| uplink.may_command()) else {
+            return;
+        };
+        let now = self.clock.now();
+        let status = self.agent.status();
+        let told = (status, now.trust);
+        if self.told_clouds.as_ref() == Some(&told) {
+            return;
+        }
+        self.told_clouds = Some(told);
+        let report = Report::Status(status);
+        let said = render::report(&self.device, self.boot, self.backlog, now, &report);
+        if let Some(render::Rendered { topic, payload, retain, class }) = said {
+            uplink.say(&RemoteWord { topic, payload, retain, class });
+        }
+    }
+
+    /// Says what is said on the bus.
+    pub(super) fn tell_clouds(&self, message: &Outgoing) {
+        let Some(uplink) = &self.uplink else { return };
+        let Outgoing { topic, payload, retain, class, .. } = message.clone();
+        uplink.say(&RemoteWord { topic, payload, retain, class });
+    }
+
+    /// Lets the brokers forget what the journal has, or will never have.
+    pub(super) fn settle_receipts(&mut self) {
+        while let Some(receipt) = self.outbox.next_receipt(self.journal_ok) {
+            match receipt {
+                Receipt::Bus(receipt) => self.link.settle(receipt),
+                Receipt::Cloud(place, receipt) => {
+                    if let Some(uplink) = &self.uplink {
+                        uplink.settle(place, receipt);
+                    }
+                }
+            }
+        }
+    }
+
+    /// At the end, before the uplink goes: what the agent said last is stored and then said.
+    pub(super) async fn last_words(&mut self, sources: &mut super::Sources) {
+        let may_command = self.uplink.as_ref().is_some_and(crate::uplink::Uplink::may_command);
+        let longest = std::time::Duration::from_millis(crate::limits::UPLINK_LAST_WORDS_MS_MAX);
+        let until = tokio::time::Instant::now() + longest;
+        while may_command && self.journal_ok && !self.outbox.is_empty() {
+            let stored = sources.journal.stored.changed();
+            let Ok(Ok(())) = tokio::time::timeout_at(until, stored).await else { return };
+            let upto = *sources.journal.stored.borrow_and_update();
+            self.take(Incoming::Stored(upto));
+        }
+    }
+}
