@@ -531,6 +531,9 @@ pub const JOURNAL_OPEN_BLOCKS: u32 = 8;
 pub const JOURNAL_RESERVE_BYTES: u64 = 16 * 1024 * 1024;
 /// Boots whose wall times can be repaired; of more the oldest is forgotten.
 pub const JOURNAL_BOOTS_MAX: u32 = 1000;
+/// Decisions that `replay` computes again at a time: each waits in memory with its candidates, some
+/// 10 KB. Half a year of a busy place.
+pub const REPLAY_DECISIONS_MAX: usize = 20_000;
 /// Pause of `log tail -f` between two looks, in milliseconds: a person sees it as at once.
 pub const JOURNAL_FOLLOW_MS: u64 = 200;
 

@@ -209,8 +209,7 @@ impl Agent {
 
     /// Decides what an event means. Never waits, never fails.
     pub fn apply(&mut self, event: Event, now: Now) -> Vec<Effect> {
-        self.now = now;
-        self.local = LocalTime::at(now, &self.zone);
+        self.set_now(now);
         match event {
             Event::Wake => {}
             Event::Reading { sensor, value, retained } => self.reading(sensor, value, retained),
@@ -230,6 +229,11 @@ impl Agent {
         }
         self.settle();
         std::mem::take(&mut self.out)
+    }
+
+    pub(super) fn set_now(&mut self, now: Now) {
+        self.now = now;
+        self.local = LocalTime::at(now, &self.zone);
     }
 
     /// What holds after every event is restored in the same order: timers, reflexes, goals, plans.
@@ -402,7 +406,7 @@ impl Agent {
         half.clamp(Duration::from_millis(200), Duration::from_secs(5))
     }
 
-    fn reading(&mut self, id: SensorId, value: Result<Value, Fault>, retained: bool) {
+    pub(super) fn reading(&mut self, id: SensorId, value: Result<Value, Fault>, retained: bool) {
         if retained {
             self.counters.retained += 1;
             return;
@@ -462,7 +466,7 @@ impl Agent {
     }
 
     /// The dynamics follow what actuators do, learn a little, and are written down when due.
-    fn learn(&mut self) {
+    pub(super) fn learn(&mut self) {
         for (number, (actuator, state)) in
             (0u16..).zip(self.config.actuators.iter().zip(&self.world.actuators))
         {

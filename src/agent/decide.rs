@@ -88,6 +88,19 @@ impl Agent {
         self.next_question += 1;
         self.counters.asked += 1;
         let facts = self.facts();
+        let question = self.question(id, deadline, &plan, &facts);
+        self.asked = Some(Asked { id, deadline, plan, facts });
+        self.out.push(Effect::Ask(question));
+    }
+
+    /// What the mind is asked about a plan.
+    pub(super) fn question(
+        &mut self,
+        id: u64,
+        deadline: Tick,
+        plan: &Plan,
+        facts: &[String],
+    ) -> Question {
         let candidates = plan.moves.iter().map(|one| one.candidate.text.clone());
         let names = plan.alternatives.iter().filter_map(|index| {
             let (id, _) = plan.moves[*index].change.as_ref()?;
@@ -95,16 +108,14 @@ impl Agent {
         });
         let names: Vec<_> = names.collect();
         let among: Vec<_> = names.iter().map(|(index, name)| (*index, name.as_str())).collect();
-        let question = Question {
+        Question {
             id,
-            by_notes: ByNotes::new(&self.config.notes, &facts, &among),
+            by_notes: ByNotes::new(&self.config.notes, facts, &among),
             candidates: candidates.collect(),
             state: format!("Now: {}.\nDo:", facts.join("; ")),
             prefix: self.prompt_prefix(),
             deadline,
-        };
-        self.asked = Some(Asked { id, deadline, plan, facts });
-        self.out.push(Effect::Ask(question));
+        }
     }
 
     /// The mind has answered. Its voice counts among the alternatives if it is sure enough.
@@ -133,9 +144,7 @@ impl Agent {
             ms,
         };
         let trust = self.config.mind.as_ref().map_or(1.0, |mind| mind.trust);
-        let held: f64 = plan.alternatives.iter().map(|index| p[*index]).sum();
-        let best = plan.alternatives.iter().copied().max_by(|a, b| p[*a].total_cmp(&p[*b]));
-        let chosen = best.filter(|best| held > 0.0 && p[*best] / held >= trust);
+        let chosen = sure(p, &plan.alternatives, trust);
         if chosen.is_none() {
             self.counters.unsure += 1;
         }
@@ -335,6 +344,15 @@ impl Agent {
         }
         first
     }
+}
+
+/// The alternative that the mind is sure of: its probability among the alternatives reaches
+/// `trust`.
+#[must_use]
+pub fn sure(p: &[f64], alternatives: &[usize], trust: f64) -> Option<usize> {
+    let held: f64 = alternatives.iter().map(|index| p[*index]).sum();
+    let best = alternatives.iter().copied().max_by(|a, b| p[*a].total_cmp(&p[*b]));
+    best.filter(|best| held > 0.0 && p[*best] / held >= trust)
 }
 
 fn moved(change: &Option<(ActuatorId, Setting)>) -> Option<ActuatorId> {

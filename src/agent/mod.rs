@@ -14,6 +14,7 @@ mod dynamics;
 mod effect;
 mod event;
 mod filter;
+mod follow;
 mod forecast;
 mod goals;
 mod guard;
@@ -51,8 +52,10 @@ mod tests_hidden;
 mod tests_wishes;
 
 pub use self::core::{Agent, Counters, Resumed, ResumedStep};
+pub use decide::sure;
 pub use dynamics::{Effect as LearnedEffect, INTERVAL, effects, time_constant};
 pub use effect::{Effect, GoalReport, Question, Report, Status};
 pub use event::{Body, DeviceCommand, Event, MindNews, MindWord};
+pub use follow::{Follower, Proposal};
 pub use inbox::{Inbox, Topic};
 pub use steps::{level, payload};

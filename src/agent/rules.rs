@@ -93,6 +93,14 @@ impl Agent {
         }
     }
 
+    /// Which rules hold, without acting.
+    pub(super) fn look_at_rules(&mut self) {
+        for index in 0..self.config.rules.len() {
+            let truth = self.config.rules[index].when.truth(&self.view(&[]));
+            self.rules[index].active = truth == Truth::True;
+        }
+    }
+
     /// When a reading makes an interlock true, every actuator named in it goes to `safe`.
     fn interlock(&mut self, index: usize) {
         let config = self.config.clone();

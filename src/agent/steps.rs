@@ -176,7 +176,7 @@ impl Agent {
         Some(ActuatorId(u16::try_from(index).ok()?))
     }
 
-    fn confirmed(&mut self, id: ActuatorId, setting: Setting) {
+    pub(super) fn confirmed(&mut self, id: ActuatorId, setting: Setting) {
         let config = self.config.clone();
         let actuator = &config.actuators[usize::from(id.0)];
         let now = self.now.tick;

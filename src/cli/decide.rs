@@ -251,7 +251,7 @@ impl Case {
 }
 
 /// Every core, four at most: nothing else runs in this process.
-fn threads_default() -> u16 {
+pub(super) fn threads_default() -> u16 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let most = limits::MIND_THREADS_DEFAULT_MAX;
     u16::try_from(cores).unwrap_or(most).min(most)

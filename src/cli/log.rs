@@ -383,7 +383,7 @@ fn parse_kind(word: &str) -> anyhow::Result<Kind> {
 }
 
 /// A moment in milliseconds since 1970: RFC 3339, a local time without zone, or how long ago.
-fn parse_time(text: &str) -> anyhow::Result<i64> {
+pub(super) fn parse_time(text: &str) -> anyhow::Result<i64> {
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Ok(moment.as_millisecond());
     }

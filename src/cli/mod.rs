@@ -15,6 +15,7 @@ mod init;
 mod log;
 mod model;
 mod plant;
+mod replay;
 mod run;
 mod shell;
 mod summary;
@@ -65,6 +66,8 @@ enum Command {
     Model(model::ModelArgs),
     /// The journal: tail, query, stats, export, verify
     Log(log::LogArgs),
+    /// Decisions of the past computed again from the journal
+    Replay(replay::ReplayArgs),
     /// What runs beside many boards: receive their records
     Fleet(fleet::FleetArgs),
     /// Completions for a shell, to standard output
@@ -99,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::Discover(args) => discover::run(&args, json),
         Command::Model(args) => model::run(args, json),
         Command::Log(args) => log::run(args, json, run::journal_path),
+        Command::Replay(args) => replay::run(&args, json),
         Command::Fleet(args) => fleet::run(args, json),
         Command::Completions(args) => shell::completions(&args, &Cli::command()),
         Command::Man(args) => shell::man(&args, &Cli::command()),

@@ -30,5 +30,6 @@ mod mind;
 mod names;
 mod outage;
 mod payloads;
+mod replay;
 mod serial;
 mod words;

@@ -64,7 +64,7 @@ pub fn acts(place: &Place) {
 /// A decision that the model was asked about: there are two things to start in a warm room, and
 /// two to end in a cold one. One alone is often plainly the best, and then nobody is asked: which,
 /// hangs on what the planner has learned so far, so several rooms are tried.
-fn wait_voice(bus: &Bus, site: &Site, place: &Place) -> serde_json::Value {
+pub fn wait_voice(bus: &Bus, site: &Site, place: &Place) -> serde_json::Value {
     let topic = site.topic("decision");
     let mark = bus.mark();
     let voices = [3.0, 9.0, 12.0].into_iter().cycle().take(9).filter_map(|celsius| {

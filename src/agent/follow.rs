@@ -1,0 +1,264 @@
+//! An agent that follows the journal of one that ran: what it saw, did and learned is taken from
+//! the records, and what it would propose can be asked at any moment. It sends nothing, asks nobody
+//! and writes nothing down.
+//!
+//! The journal holds every reading and every step to a device, but not each echo or acknowledgement
+//! at its time, nor a device that somebody else switched: after those a proposal may differ from
+//! the one that was made.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::core::{Agent, Resumed, ResumedStep};
+use super::effect::Question;
+use super::event::MindWord;
+use super::planner::Plan;
+use crate::clock::Now;
+use crate::config::{Config, Mode, goal_from_json};
+use crate::domain::{
+    ActuatorId, Candidate, CommandState, Decision, Entry, FaultKind, Learned, SensorId, Setting,
+    StepState,
+};
+
+/// How the cause of a step ends that another one took the place of.
+const REPLACED: &str = "replaced by a newer command";
+
+/// What would be proposed now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proposal {
+    /// What could be done, best first.
+    pub candidates: Vec<Candidate>,
+    /// Indices of those among which the mind may choose; the first is the planner's own.
+    pub alternatives: Vec<usize>,
+    /// What the mind would be asked.
+    pub question: Question,
+}
+
+/// See the module.
+pub struct Follower {
+    config: Arc<Config>,
+    agent: Option<Agent>,
+    learned: BTreeMap<String, Learned>,
+    goals: BTreeMap<String, Option<String>>,
+    modes: BTreeMap<String, Mode>,
+    steps: BTreeMap<String, ResumedStep>,
+}
+
+impl Follower {
+    /// Follows an agent with this configuration. Nothing is known before the first start.
+    #[must_use]
+    pub fn new(config: Arc<Config>) -> Follower {
+        Follower {
+            config,
+            agent: None,
+            learned: BTreeMap::new(),
+            goals: BTreeMap::new(),
+            modes: BTreeMap::new(),
+            steps: BTreeMap::new(),
+        }
+    }
+
+    /// Takes the next record of the journal, made in this start of the agent.
+    pub fn take(&mut self, entry: &Entry, boot: u64, now: Now) {
+        if let Entry::Boot { .. } = entry {
+            self.begin(boot, now);
+        }
+        self.remember(entry);
+        let Some(agent) = &mut self.agent else { return };
+        agent.set_now(now);
+        agent.follow(entry);
+        agent.follow_time();
+        agent.forget_effects();
+    }
+
+    /// What the planner would propose at this time; `None`: nothing, or nothing is known yet.
+    pub fn propose(&mut self, now: Now) -> Option<Proposal> {
+        let agent = self.agent.as_mut()?;
+        agent.set_now(now);
+        agent.follow_time();
+        let plan = agent.plan();
+        let proposal = plan.map(|plan| {
+            let facts = agent.facts();
+            let question = agent.question(0, now.tick, &plan, &facts);
+            let Plan { moves, alternatives, .. } = plan;
+            let candidates = moves.into_iter().map(|one| one.candidate).collect();
+            Proposal { candidates, alternatives, question }
+        });
+        agent.forget_effects();
+        proposal
+    }
+
+    fn begin(&mut self, boot: u64, now: Now) {
+        let goals = self.goals.iter().filter_map(|(name, put)| {
+            let Some(text) = put else { return Some((name.clone(), None)) };
+            let json = serde_json::from_str(text).ok()?;
+            Some((name.clone(), Some(goal_from_json(&json, &self.config).ok()?)))
+        });
+        let resumed = Resumed {
+            learned: self.learned.values().cloned().collect(),
+            goals: goals.collect(),
+            modes: self.modes.iter().map(|(name, mode)| (name.clone(), *mode)).collect(),
+            steps: self.steps.values().cloned().collect(),
+            ..Resumed::default()
+        };
+        let (mut agent, _) = Agent::new(self.config.clone(), resumed, boot, now);
+        // Everything is reached and had its start: what was sent is in the records.
+        agent.link_since = Some(now.tick);
+        agent.lines_since.fill(Some(now.tick));
+        agent.begun.fill(true);
+        agent.mind.0 = MindWord::Ready;
+        self.agent = Some(agent);
+    }
+
+    /// Keeps what the next start takes over.
+    fn remember(&mut self, entry: &Entry) {
+        match entry {
+            Entry::Learned(learned) => {
+                self.learned.insert(learned.sensor.clone(), (**learned).clone());
+            }
+            Entry::Goal { name, put } => {
+                self.goals.insert(name.clone(), put.clone());
+            }
+            Entry::Mode { actuator, mode } => {
+                if let Some(mode) = mode_of(mode) {
+                    self.modes.insert(actuator.clone(), mode);
+                }
+            }
+            Entry::Step { actuator, setting, state, by, .. } if *state != StepState::Refused => {
+                let step = ResumedStep {
+                    actuator: actuator.clone(),
+                    setting: setting.clone(),
+                    by: *by,
+                    confirmed: *state == StepState::Confirmed,
+                    pulse_open: false,
+                };
+                self.steps.insert(actuator.clone(), step);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn mode_of(word: &str) -> Option<Mode> {
+    [Mode::Observe, Mode::Advise, Mode::Act].into_iter().find(|mode| mode.word() == word)
+}
+
+impl Agent {
+    /// What a record says has happened.
+    fn follow(&mut self, entry: &Entry) {
+        match entry {
+            Entry::Reading { sensor, value } => {
+                let known = self.config.sensors.iter().position(|one| one.name == *sensor);
+                if let Some(index) = known.and_then(|index| u16::try_from(index).ok()) {
+                    self.reading(SensorId(index), Ok(value.clone()), false);
+                }
+            }
+            Entry::Faults { source, kind, .. } => {
+                let known = self.config.sensors.iter().position(|one| one.name == *source);
+                if let (Some(index), FaultKind::OutOfRange | FaultKind::NotFinite) = (known, kind) {
+                    self.world.sensors[index].doubt();
+                }
+            }
+            Entry::Step { actuator, setting, state, by, cause, .. } => {
+                if let Some(id) = self.id_of(actuator) {
+                    self.follow_step(id, setting, *state, *by, cause);
+                }
+            }
+            Entry::Hold { actuator, for_ms } => {
+                if let Some(id) = self.id_of(actuator) {
+                    let until = self.now.tick.after(Duration::from_millis(*for_ms));
+                    self.world.actuator_mut(id).held_until = (*for_ms > 0).then_some(until);
+                }
+            }
+            Entry::Mode { actuator, mode } => {
+                if let Some(mode) = mode_of(mode) {
+                    match self.id_of(actuator) {
+                        Some(id) => self.modes[usize::from(id.0)] = Some(mode),
+                        None => self.mode = mode,
+                    }
+                }
+            }
+            Entry::Goal { name, put } => match put {
+                None => self.remove_goal(name),
+                Some(text) => {
+                    let json = serde_json::from_str(text).ok();
+                    let goal = json.and_then(|json| goal_from_json(&json, &self.config).ok());
+                    if let Some(goal) = goal {
+                        self.put_goal(goal, text.clone());
+                    }
+                }
+            },
+            Entry::Decision(decision) => self.follow_decision(decision),
+            Entry::Command { kind, state: CommandState::Succeeded, .. }
+                if ["approve", "deny"].contains(&kind.as_str()) =>
+            {
+                // Which of them is not in the record; hardly ever are there two.
+                self.approvals.clear();
+            }
+            _ => {}
+        }
+    }
+
+    fn id_of(&self, name: &str) -> Option<ActuatorId> {
+        let index = self.config.actuators.iter().position(|one| one.name == *name)?;
+        Some(ActuatorId(u16::try_from(index).ok()?))
+    }
+
+    fn follow_step(
+        &mut self,
+        id: ActuatorId,
+        setting: &Setting,
+        state: StepState,
+        by: crate::domain::Decider,
+        cause: &str,
+    ) {
+        match state {
+            StepState::Intended => self.issue(id, setting.clone(), by, cause, None, true),
+            StepState::Sent => {
+                let now = self.now.tick;
+                self.world.actuator_mut(id).sent.push_back(now);
+            }
+            StepState::Confirmed => self.confirmed(id, setting.clone()),
+            // The one that takes its place follows.
+            StepState::Unconfirmed if cause.ends_with(REPLACED) => {}
+            StepState::Unconfirmed => self.give_up(id, ""),
+            StepState::Refused => {}
+        }
+    }
+
+    /// A person was asked.
+    fn follow_decision(&mut self, decision: &Decision) {
+        let chosen = decision.candidates.get(decision.chosen);
+        let Some((name, setting)) = chosen.and_then(|one| one.set.first()) else { return };
+        if let Some(id) = self.id_of(name).filter(|_| decision.guard == "waits for a person") {
+            self.ask_person(id, setting, "");
+        }
+    }
+
+    /// What time and the last record have changed, as after every event, but for acts.
+    fn follow_time(&mut self) {
+        let now = self.now.tick;
+        for (actuator, state) in self.config.actuators.iter().zip(&mut self.world.actuators) {
+            if state.pending.is_none() && state.confirmed.is_some() {
+                state.in_flight.retain(|(_, at)| now.since(*at) < actuator.confirm_within);
+            }
+            if state.held_until.is_some_and(|until| until <= now) {
+                state.held_until = None;
+            }
+        }
+        self.approvals.retain(|waits| waits.until > now);
+        self.look_at_rules();
+        self.learn();
+        self.update_goals();
+        let pace = self.plan_interval();
+        if self.planned.is_none_or(|at| now.since(at) >= pace) {
+            self.planned = Some(now);
+            self.forecast_gaps();
+        }
+    }
+
+    fn forget_effects(&mut self) {
+        self.out.clear();
+    }
+}
