@@ -7,6 +7,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 PROFILE = release
 
 .PHONY: help setup demo test check lint audit size sim crash damage hostile line backlog \
+	update-cuts update-kills \
 	bench bench-mind bench-write cross kernels test-arm \
 	package test-package specialist clean
 
@@ -56,6 +57,14 @@ test-arm: ## Runs the Arm program itself on emulated cores; CASES=n decisions
 crash: ## Cuts the power of a simulated disk at every operation of a run; POINTS=n
 	OUTPOST_CRASH_POINTS=$(or $(POINTS),15000) \
 		cargo test --release --locked --test crash -- --nocapture
+
+update-cuts: ## Cuts the power at every write, rename and sync of updates; RUNS=n
+	OUTPOST_UPDATE_CUTS=$(or $(RUNS),10000) cargo test --locked -p outpost-launcher \
+		--test cuts -- --nocapture
+
+update-kills: ## Updates real files four times round while everything is killed; KILLS=n
+	OUTPOST_UPDATE_KILLS=$(or $(KILLS),200) cargo test --locked -p outpost-launcher \
+		--test board -- --nocapture
 
 damage: ## Damages the journal's files at random; DAMAGES=n
 	OUTPOST_DAMAGES=$(or $(DAMAGES),5000) \
