@@ -531,6 +531,10 @@ pub const JOURNAL_OPEN_BLOCKS: u32 = 8;
 pub const JOURNAL_RESERVE_BYTES: u64 = 16 * 1024 * 1024;
 /// Boots whose wall times can be repaired; of more the oldest is forgotten.
 pub const JOURNAL_BOOTS_MAX: u32 = 1000;
+/// Most bytes of the file that keeps an operator's choice of a model; a larger one is none of ours.
+pub const CHOICE_BYTES_MAX: u64 = 64 * 1024;
+/// Longest name or path of a model or adapter in a command, in bytes, as a path of the system.
+pub const MODEL_NAME_BYTES_MAX: usize = 4096;
 /// Decisions that `replay` computes again at a time: each waits in memory with its candidates, some
 /// 10 KB. Half a year of a busy place.
 pub const REPLAY_DECISIONS_MAX: usize = 20_000;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::core::Agent;
-use super::effect::Report;
+use super::effect::{Effect, Report};
 use super::event::{Body, DeviceCommand};
 use crate::clock::Tick;
 use crate::config::{Goal, Mode};
@@ -81,6 +81,7 @@ impl Agent {
             Body::Ask { text, spoken } => self.asked_to(&key, &text, *spoken),
             Body::Approve { approval } => self.settle_approval(&key, &approval, true),
             Body::Deny { approval } => self.settle_approval(&key, &approval, false),
+            Body::Model { model, adapter } => self.switch_model(&key, model, adapter),
             Body::Rate { decision, good } => self.rate(&key, &decision, good),
         }
     }
@@ -206,6 +207,50 @@ impl Agent {
         let word = if good { "good" } else { "bad" };
         self.say("rating", format!("{decision} {word}"), Severity::Info);
         self.set_command(key, CommandState::Succeeded, "");
+    }
+
+    /// An operator wants another model or adapter.
+    fn switch_model(
+        &mut self,
+        key: &(String, String),
+        model: Option<String>,
+        adapter: Option<String>,
+    ) {
+        let Some(mind) = &self.config.mind else {
+            let reason = "there is no [mind] in the configuration";
+            return self.set_command(key, CommandState::Rejected, reason);
+        };
+        if self.commands.iter().any(|((kind, _), it)| *kind == key.0 && !it.state.is_terminal()) {
+            let reason = "another change of the model is under way";
+            return self.set_command(key, CommandState::Rejected, reason);
+        }
+        let (model_now, adapter_now) =
+            self.mind_chosen.clone().unwrap_or((mind.model.clone(), mind.adapter.clone()));
+        let same = model.as_ref().is_none_or(|model| *model == model_now);
+        let kept = if same { adapter_now } else { "none".to_owned() };
+        let model = model.unwrap_or(model_now);
+        let adapter = adapter.unwrap_or(kept);
+        self.set_command(key, CommandState::Accepted, "");
+        self.set_command(key, CommandState::Executing, "");
+        self.drop_question();
+        self.out.push(Effect::SwitchModel { command: key.clone(), model, adapter });
+    }
+
+    /// What came of it.
+    pub(super) fn model_switched(
+        &mut self,
+        key: (String, String),
+        result: Result<(String, String), String>,
+    ) {
+        match result {
+            Ok((model, adapter)) => {
+                let text = format!("model {model} with adapter {adapter} at an operator's word");
+                self.mind_chosen = Some((model, adapter));
+                self.say("mind", text, Severity::Info);
+                self.set_command(&key, CommandState::Succeeded, "");
+            }
+            Err(reason) => self.set_command(&key, CommandState::Failed, &reason),
+        }
     }
 
     /// The first part of this start's decision ids.

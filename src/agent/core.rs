@@ -131,6 +131,10 @@ pub struct Agent {
     /// What each actuator was last set to and why, by id, of this start.
     pub(super) moves: Vec<Option<LastMove>>,
     pub(super) mind: (MindWord, String, String),
+    /// Its adapter, or `none`.
+    pub(super) mind_adapter: String,
+    /// Model and adapter that an operator chose in this life.
+    pub(super) mind_chosen: Option<(String, String)>,
     pub(super) effort: Effort,
     pub(super) asked: Option<Asked>,
     pub(super) plan_wanted: bool,
@@ -184,6 +188,8 @@ impl Agent {
             approvals: Vec::new(),
             moves: vec![None; config.actuators.len()],
             mind: (mind, String::new(), String::new()),
+            mind_chosen: None,
+            mind_adapter: config.mind.as_ref().map_or("none".into(), |mind| mind.adapter.clone()),
             effort: Effort::Full,
             asked: None,
             plan_wanted: false,
@@ -215,6 +221,7 @@ impl Agent {
             Event::Reading { sensor, value, retained } => self.reading(sensor, value, retained),
             Event::Echo { actuator, setting } => self.echo(actuator, setting),
             Event::Command(command) => self.command(*command),
+            Event::ModelSwitched { command, result } => self.model_switched(command, result),
             Event::LinkUp => self.link_up(),
             Event::LinkDown { reason } => self.link_down(&reason),
             Event::LineUp { line } => self.line_up(line),
@@ -491,9 +498,10 @@ impl Agent {
 
     fn mind_news(&mut self, news: MindNews) {
         match news {
-            MindNews::State { word, text, sha256 } => {
+            MindNews::State { word, text, sha256, adapter } => {
                 let changed = self.mind.0 != word || self.mind.1 != text;
                 self.mind = (word, text.clone(), sha256);
+                self.mind_adapter = adapter;
                 if changed {
                     let (text, severity) = match word {
                         MindWord::Ready => (format!("model {text} ready"), Severity::Info),

@@ -139,7 +139,7 @@ impl Agent {
         let voice = ModelVoice {
             id: self.mind.1.clone(),
             sha256: self.mind.2.clone(),
-            adapter: self.config.mind.as_ref().map_or("none".into(), |mind| mind.adapter.clone()),
+            adapter: self.mind_adapter.clone(),
             prompt_tokens: tokens,
             ms,
         };

@@ -44,6 +44,15 @@ pub enum Effect {
     },
     /// Ask the mind.
     Ask(Question),
+    /// Take up another model and adapter; ends in `ModelSwitched`.
+    SwitchModel {
+        /// Kind and id of the command.
+        command: (String, String),
+        /// Id of the catalogue or path.
+        model: String,
+        /// Id of the catalogue, path, or `none`.
+        adapter: String,
+    },
     /// The hand-over after `Stop` is done.
     Stopped,
 }

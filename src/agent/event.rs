@@ -29,6 +29,13 @@ pub enum Event {
     },
     /// An operator asks for something.
     Command(Box<DeviceCommand>),
+    /// Another model or adapter was taken up at an operator's word, or not.
+    ModelSwitched {
+        /// Kind and id of the command.
+        command: (String, String),
+        /// Names of model and adapter, or why not; then the old ones are back.
+        result: Result<(String, String), String>,
+    },
     /// The bus is there: connected and subscribed.
     LinkUp,
     /// The bus is gone.
@@ -140,6 +147,14 @@ pub enum Body {
         /// What they mean.
         spoken: Box<Spoken>,
     },
+    /// Take up another model or adapter.
+    Model {
+        /// Id of the catalogue or path; `None`: the one in use.
+        model: Option<String>,
+        /// Id of the catalogue, path, or `none`; `None`: the one in use, or `none` with another
+        /// model.
+        adapter: Option<String>,
+    },
     /// A person says yes.
     Approve {
         /// Id of what waits.
@@ -199,6 +214,8 @@ pub enum MindNews {
         text: String,
         /// Checksum of the model that is ready; empty otherwise.
         sha256: String,
+        /// The adapter in force, or `none`.
+        adapter: String,
     },
     /// It answered a question.
     Scores {

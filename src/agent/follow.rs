@@ -6,7 +6,7 @@
 //! at its time, nor a device that somebody else switched: after those a proposal may differ from
 //! the one that was made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::core::{Agent, Resumed, ResumedStep};
 use super::effect::Question;
 use super::event::MindWord;
 use super::planner::Plan;
-use crate::clock::Now;
+use crate::clock::{ClockTrust, Now};
 use crate::config::{Config, Mode, goal_from_json};
 use crate::domain::{
     ActuatorId, Candidate, CommandState, Decision, Entry, FaultKind, Learned, SensorId, Setting,
@@ -43,7 +43,14 @@ pub struct Follower {
     goals: BTreeMap<String, Option<String>>,
     modes: BTreeMap<String, Mode>,
     steps: BTreeMap<String, ResumedStep>,
+    /// Wall time of each hold's end, in milliseconds since 1970, and its length.
+    holds: BTreeMap<String, (i64, Duration)>,
+    /// Wall times of the messages to actuators within an hour, in milliseconds since 1970.
+    sent: VecDeque<(String, i64)>,
 }
+
+/// What counts for the limit an hour.
+const HOUR_MS: i64 = 3_600_000;
 
 impl Follower {
     /// Follows an agent with this configuration. Nothing is known before the first start.
@@ -56,6 +63,8 @@ impl Follower {
             goals: BTreeMap::new(),
             modes: BTreeMap::new(),
             steps: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            sent: VecDeque::new(),
         }
     }
 
@@ -64,7 +73,7 @@ impl Follower {
         if let Entry::Boot { .. } = entry {
             self.begin(boot, now);
         }
-        self.remember(entry);
+        self.remember(entry, now);
         let Some(agent) = &mut self.agent else { return };
         agent.set_now(now);
         agent.follow(entry);
@@ -95,11 +104,25 @@ impl Follower {
             let json = serde_json::from_str(text).ok()?;
             Some((name.clone(), Some(goal_from_json(&json, &self.config).ok()?)))
         });
+        // As a start does: without trust in the clock a hold begins anew.
+        let synced = now.trust == ClockTrust::Synced;
+        let holds = self.holds.iter().map(|(name, (until, whole))| {
+            let left = u64::try_from(until - now.unix_ms).unwrap_or(0);
+            let left = if synced { Duration::from_millis(left) } else { *whole };
+            (name.clone(), left.min(*whole))
+        });
+        let holds = holds.filter(|(_, left)| !left.is_zero());
+        let sent = self.sent.iter().filter_map(|(name, unix_ms)| {
+            let ago_ms = u64::try_from(now.unix_ms - unix_ms).ok().filter(|_| synced)?;
+            Some((name.clone(), Duration::from_millis(ago_ms)))
+        });
         let resumed = Resumed {
             learned: self.learned.values().cloned().collect(),
             goals: goals.collect(),
             modes: self.modes.iter().map(|(name, mode)| (name.clone(), *mode)).collect(),
             steps: self.steps.values().cloned().collect(),
+            holds: holds.collect(),
+            sent: sent.collect(),
             ..Resumed::default()
         };
         let (mut agent, _) = Agent::new(self.config.clone(), resumed, boot, now);
@@ -112,13 +135,21 @@ impl Follower {
     }
 
     /// Keeps what the next start takes over.
-    fn remember(&mut self, entry: &Entry) {
+    fn remember(&mut self, entry: &Entry, now: Now) {
+        if let Entry::Step { actuator, state: StepState::Intended | StepState::Sent, .. } = entry {
+            self.sent.retain(|(_, unix_ms)| now.unix_ms - unix_ms < HOUR_MS);
+            self.sent.push_back((actuator.clone(), now.unix_ms));
+        }
         match entry {
             Entry::Learned(learned) => {
                 self.learned.insert(learned.sensor.clone(), (**learned).clone());
             }
             Entry::Goal { name, put } => {
                 self.goals.insert(name.clone(), put.clone());
+            }
+            Entry::Hold { actuator, for_ms } => {
+                let until = now.unix_ms.saturating_add_unsigned(*for_ms);
+                self.holds.insert(actuator.clone(), (until, Duration::from_millis(*for_ms)));
             }
             Entry::Mode { actuator, mode } => {
                 if let Some(mode) = mode_of(mode) {

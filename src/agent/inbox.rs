@@ -246,9 +246,11 @@ impl Inbox {
                 let spoken = Box::new(hear(text, &self.config)?);
                 Ok(Body::Ask { text: text.into(), spoken })
             }
-            "model" | "update" | "restart" => {
-                Err(format!("kind {kind} is not carried out by this version"))
-            }
+            "model" => match (name(object, "model")?, name(object, "adapter")?) {
+                (None, None) => Err("`model`, `adapter` or both are missing".into()),
+                (model, adapter) => Ok(Body::Model { model, adapter }),
+            },
+            "update" | "restart" => Err(format!("kind {kind} is not carried out by this version")),
             other => Err(format!("unknown kind {}", shown(other))),
         }
     }
@@ -271,6 +273,24 @@ impl Inbox {
             let names: Vec<_> = self.config.actuators.iter().map(|one| &*one.name).collect();
             format!("unknown actuator {}: there are {}", shown(name), names.join(", "))
         })
+    }
+}
+
+/// A name or path that may be left out.
+fn name(
+    object: &serde_json::Map<String, Json>,
+    key: &'static str,
+) -> Result<Option<String>, String> {
+    match object.get(key) {
+        None | Some(Json::Null) => Ok(None),
+        Some(_) => match text(object, key)? {
+            "" => Err(format!("`{key}` is empty")),
+            long if long.len() > limits::MODEL_NAME_BYTES_MAX => {
+                let most = limits::MODEL_NAME_BYTES_MAX;
+                Err(format!("`{key}` has {} bytes, {most} are allowed", long.len()))
+            }
+            name => Ok(Some(name.to_owned())),
+        },
     }
 }
 

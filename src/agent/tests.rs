@@ -105,6 +105,7 @@ pub(super) fn room() -> Config {
             context_tokens: 2048,
             threads_decode: None,
             threads_prefill: None,
+            chosen_over: None,
         }),
         journal: Journal { path: "/tmp".into(), quota_bytes: 1 << 20 },
         sensors,
@@ -178,7 +179,12 @@ pub(super) fn reading(sensor: u16, value: f64) -> Event {
 }
 
 pub(super) fn ready() -> Event {
-    Event::Mind(MindNews::State { word: MindWord::Ready, text: "m".into(), sha256: "s".into() })
+    Event::Mind(MindNews::State {
+        word: MindWord::Ready,
+        text: "m".into(),
+        sha256: "s".into(),
+        adapter: "none".into(),
+    })
 }
 
 pub(super) fn set(id: &str, actuator: u16, on: bool) -> Event {

@@ -118,10 +118,15 @@ fn difference(decision: &Decision, proposal: &Proposal) -> Option<f64> {
 /// # Errors
 /// Where configuration, journal or model cannot be read, or there is no such decision.
 pub fn run(args: &ReplayArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let config = match super::run::load(&args.config)? {
-        Ok(config) => Arc::new(config),
+    let mut config = match super::run::load(&args.config)? {
+        Ok(config) => config,
         Err(code) => return Ok(code),
     };
+    if let Some(mind) = &mut config.mind {
+        // As the agent itself would.
+        crate::runtime::choose(mind, &config.journal.path);
+    }
+    let config = Arc::new(config);
     let folder = args.path.as_ref().unwrap_or(&config.journal.path);
     let reader = Reader::open(folder)?;
     let mut wanted = find(&reader, args)?;

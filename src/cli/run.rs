@@ -34,10 +34,13 @@ pub struct RunArgs {
 /// # Errors
 /// Where the journal belongs to another agent, or the embedded broker cannot listen.
 pub fn run(args: &RunArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let config = match load(&args.config)? {
+    let mut config = match load(&args.config)? {
         Ok(config) => config,
         Err(code) => return Ok(code),
     };
+    if let Some(mind) = &mut config.mind {
+        runtime::choose(mind, &config.journal.path);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(serve(Arc::new(config), json))?;
     Ok(ExitCode::SUCCESS)
@@ -128,11 +131,8 @@ async fn serve_api(
     stops: oneshot::Receiver<()>,
 ) -> Option<(String, String, Severity)> {
     let web = config.web.as_ref()?;
-    let (handle, model) = match mind {
-        Some(mind) => (Some(mind.handle.clone()), mind.model.as_str()),
-        None => (None, "none"),
-    };
-    match Web::listen(web, handle, model, Arc::clone(metrics)).await {
+    let handle = mind.map(|mind| mind.handle.clone());
+    match Web::listen(web, handle, Arc::clone(metrics)).await {
         Ok(api) => {
             let address = api.address().map(|address| address.to_string());
             tracing::info!(address, "the API listens");

@@ -478,6 +478,8 @@ pub struct Mind {
     pub threads_decode: Option<u16>,
     /// Threads for many tokens; `None`: by the number of cores.
     pub threads_prefill: Option<u16>,
+    /// Model and adapter of the file, where an operator has chosen others at run time.
+    pub chosen_over: Option<(String, String)>,
 }
 
 /// The API of the language model.

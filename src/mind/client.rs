@@ -29,12 +29,15 @@ mod handle;
 mod life;
 mod pause;
 mod share;
+mod switch;
 use child::Child;
 use handle::Ask;
 pub use handle::MindHandle;
 use life::{Asked, Life};
 use pause::{FileStamp, Pause};
 pub use share::Share;
+pub use switch::{Files, Names};
+use switch::{Switch, Trial};
 
 /// What to start, and with which model.
 #[derive(Clone, Debug)]
@@ -43,10 +46,8 @@ pub struct MindConfig {
     pub program: PathBuf,
     /// Its arguments: `mind`.
     pub args: Vec<String>,
-    /// The model's file.
-    pub model: PathBuf,
-    /// Checksum that the file must have, in lower-case hexadecimal digits.
-    pub sha256: Option<String>,
+    /// Model and adapter.
+    pub files: Files,
     /// Tokens of context.
     pub context_tokens: u32,
     /// Tokens that are worked on at once.
@@ -59,10 +60,6 @@ pub struct MindConfig {
     pub prefixes: Option<PathBuf>,
     /// Copy the weights into the layout of the fastest kernels, for a second copy in memory.
     pub repack: bool,
-    /// Temperature of the probabilities, in hundredths: the one that was fitted for this model.
-    pub temperature_percent: u16,
-    /// The adapter's file.
-    pub adapter: Option<PathBuf>,
 }
 
 /// A path in a frame; empty for none.
@@ -112,6 +109,20 @@ pub enum MindState {
         /// For people.
         reason: String,
     },
+}
+
+impl MindState {
+    /// Why there is no answer, in words; empty where there is one.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            MindState::Ready(..) => String::new(),
+            MindState::Loading => "the model is still loading".to_owned(),
+            MindState::Paused => "the mind pauses to spare the board".to_owned(),
+            MindState::Missing { path } => format!("there is no file {}", path.display()),
+            MindState::Failed { reason } => reason.clone(),
+        }
+    }
 }
 
 /// A request that was not taken.
@@ -165,6 +176,7 @@ pub fn spawn(config: MindConfig, events: mpsc::Sender<MindEvent>) -> MindHandle 
     let full = Share::of(&config);
     let (share, shares) = watch::channel(full);
     let (said, state) = watch::channel(MindState::Loading);
+    let (names, names_now) = watch::channel(config.names());
     let keeper = Keeper {
         config,
         events,
@@ -173,11 +185,13 @@ pub fn spawn(config: MindConfig, events: mpsc::Sender<MindEvent>) -> MindHandle 
         pause: Pause::new(),
         shares,
         said,
+        names,
+        trial: None,
     };
     tokio::spawn(async move {
         let Stopped = keeper.keep().await;
     });
-    MindHandle { asks, process, share, full, state }
+    MindHandle { asks, process, share, full, state, names: names_now }
 }
 
 /// The handle or the receiver is gone.
@@ -189,8 +203,8 @@ enum End {
     File(MindState, FileStamp),
     /// It died or was stuck, or could not be started.
     Died { ids: Vec<u64>, reason: String },
-    /// It was ended because its share changed.
-    Share { ids: Vec<u64> },
+    /// It was ended because its share changed, or its files.
+    Share { ids: Vec<u64>, reason: &'static str },
 }
 
 struct Keeper {
@@ -201,6 +215,9 @@ struct Keeper {
     pause: Pause,
     shares: watch::Receiver<Share>,
     said: watch::Sender<MindState>,
+    names: watch::Sender<Names>,
+    /// A change of the files that has not proved itself yet.
+    trial: Option<Trial>,
 }
 
 impl Keeper {
@@ -224,12 +241,14 @@ impl Keeper {
         self.config.threads_prefill = share.threads_prefill;
         self.config.context_tokens = share.context_tokens;
         match self.live().await? {
-            End::Share { ids } => {
+            End::Share { ids, reason } => {
                 for id in ids {
-                    let reason = "its share of the board has changed".to_owned();
-                    self.tell(Refusal { id, reason }.into()).await?;
+                    self.tell(Refusal { id, reason: reason.to_owned() }.into()).await?;
                 }
             }
+            // The old files come back at once.
+            End::File(state, _) if self.end_trial(&state.reason()) => {}
+            End::Died { reason, .. } if self.end_trial(&reason) => {}
             End::File(state, stamp) => {
                 self.tell(MindEvent::State(state)).await?;
                 self.wait_for_another_file(stamp).await?;
@@ -254,15 +273,20 @@ impl Keeper {
         self.events.send(event).await.map_err(|_| Stopped)
     }
 
-    /// Lets time pass and refuses what is asked meanwhile.
+    /// Lets time pass and refuses what is asked meanwhile; other files end it.
     async fn wait(&mut self, pause: Duration) -> Result<(), Stopped> {
         let end = Instant::now() + pause;
         loop {
             tokio::select! {
                 () = tokio::time::sleep_until(end) => return Ok(()),
                 () = self.events.closed() => return Err(Stopped),
-                ask = self.asks.recv() => {
-                    self.refuse(ask.ok_or(Stopped)?, "it is not running").await?;
+                ask = self.asks.recv() => match ask.ok_or(Stopped)? {
+                    Ask::Switch(switch) => {
+                        if self.begin_trial(switch) {
+                            return Ok(());
+                        }
+                    }
+                    ask => self.refuse(ask, "it is not running").await?,
                 }
             }
         }
@@ -298,11 +322,15 @@ impl Keeper {
             }
             // Dropped: that is the answer. A decision to give up has its own refusal already.
             Ask::Memory(_) | Ask::Cancel(_) => Ok(()),
+            Ask::Switch(Switch { answer, .. }) => {
+                switch::refuse(answer, reason);
+                Ok(())
+            }
         }
     }
 
     async fn wait_for_another_file(&mut self, stamp: FileStamp) -> Result<(), Stopped> {
-        while FileStamp::of(&self.config.model) == stamp {
+        while self.trial.is_none() && FileStamp::of(&self.config.files.model) == stamp {
             self.wait(Duration::from_millis(limits::MIND_FILE_LOOK_MS)).await?;
         }
         Ok(())
@@ -310,9 +338,9 @@ impl Keeper {
 
     /// One life of the child, from start to end.
     async fn live(&mut self) -> Result<End, Stopped> {
-        let stamp = FileStamp::of(&self.config.model);
+        let stamp = FileStamp::of(&self.config.files.model);
         if stamp == FileStamp::Missing {
-            let path = self.config.model.clone();
+            let path = self.config.files.model.clone();
             return Ok(End::File(MindState::Missing { path }, stamp));
         }
         self.tell(MindEvent::State(MindState::Loading)).await?;
@@ -340,7 +368,12 @@ impl Keeper {
             }
             Ok(Ending::Share) => {
                 child.end().await;
-                Ok(End::Share { ids: ids.collect() })
+                let reason = "its share of the board has changed";
+                Ok(End::Share { ids: ids.collect(), reason })
+            }
+            Ok(Ending::Switch) => {
+                child.end().await;
+                Ok(End::Share { ids: ids.collect(), reason: "another model takes its place" })
             }
             Ok(Ending::File(state)) => {
                 child.end().await;
@@ -358,10 +391,13 @@ impl Keeper {
         loop {
             let deadline = life.deadline();
             let ending = tokio::select! {
-                ask = self.asks.recv() => {
-                    self.pass_on(life, ask.ok_or(Stopped)?).await?;
-                    None
-                }
+                ask = self.asks.recv() => match ask.ok_or(Stopped)? {
+                    Ask::Switch(switch) => self.begin_trial(switch).then_some(Ending::Switch),
+                    ask => {
+                        self.pass_on(life, ask).await?;
+                        None
+                    }
+                },
                 reply = life.child.next() => match reply {
                     Ok(Some(reply)) => self.hear(life, reply).await?,
                     Ok(None) => Some(Ending::Died("it ended".to_owned())),
@@ -392,7 +428,7 @@ impl Keeper {
             return self.refuse(ask, "its model is still loading").await;
         }
         match ask {
-            Ask::Cancel(_) => Ok(()), // passed on above
+            Ask::Cancel(_) | Ask::Switch(_) => Ok(()), // dealt with above
             Ask::Memory(answer) => {
                 // Without room the question is dropped, which is its answer.
                 life.ask(Asked::Memory(answer), |id| Request::Memory { id }).unwrap_or_default();
@@ -422,7 +458,7 @@ impl Keeper {
     }
 
     /// Takes a reply of the child.
-    async fn hear(&self, life: &mut Life, reply: Reply) -> Result<Option<Ending>, Stopped> {
+    async fn hear(&mut self, life: &mut Life, reply: Reply) -> Result<Option<Ending>, Stopped> {
         let id = match &reply {
             Reply::Hello { version, kernels } => return Ok(self.greet(life, *version, kernels)),
             Reply::Loaded { id, .. } | Reply::Memory { id, .. } | Reply::Failed { id, .. } => *id,
@@ -453,10 +489,21 @@ impl Keeper {
                 answer.send(Err(Unanswered { kind, reason: text })).unwrap_or_else(drop);
             }
             (Asked::GivenUp, Reply::Written(_) | Reply::Failed { .. }) => {}
-            (Asked::Load, Reply::Loaded { model, .. }) => {
-                life.ready = Some(Instant::now());
-                let kernels = life.hello.clone().unwrap_or_default();
-                self.tell(MindEvent::State(MindState::Ready(model, kernels))).await?;
+            (Asked::Load, Reply::Loaded { model, .. }) => match self.try_out(life) {
+                Ok(true) => life.loaded = Some(model),
+                Ok(false) => self.ready(life, model).await?,
+                Err(reason) => return Ok(Some(Ending::Died(reason))),
+            },
+            (Asked::Trial, Reply::Decided(decided)) => {
+                if let Err(reason) = self.tried(&decided) {
+                    return Ok(Some(Ending::Died(reason)));
+                }
+                if let Some(model) = life.loaded.take() {
+                    self.ready(life, model).await?;
+                }
+            }
+            (Asked::Trial, Reply::Failed { text, .. }) => {
+                return Ok(Some(Ending::Died(text)));
             }
             (Asked::Load, Reply::Failed { kind, text, .. }) => {
                 return Ok(Some(self.load_failed(kind, text)));
@@ -476,6 +523,12 @@ impl Keeper {
         Ok(None)
     }
 
+    async fn ready(&self, life: &mut Life, model: ModelFacts) -> Result<(), Stopped> {
+        life.ready = Some(Instant::now());
+        let kernels = life.hello.clone().unwrap_or_default();
+        self.tell(MindEvent::State(MindState::Ready(model, kernels))).await
+    }
+
     /// The first frame: with the right version the model is asked for.
     fn greet(&self, life: &mut Life, version: u16, kernels: &str) -> Option<Ending> {
         if version != PROTOCOL_VERSION {
@@ -488,16 +541,16 @@ impl Keeper {
         let sent = life.ask(Asked::Load, |id| {
             Request::Load(Load {
                 id,
-                path: config.model.to_string_lossy().into_owned(),
-                sha256: config.sha256.clone(),
+                path: config.files.model.to_string_lossy().into_owned(),
+                sha256: config.files.sha256.clone(),
                 context_tokens: config.context_tokens,
                 ubatch_tokens: config.ubatch_tokens,
                 threads_decode: config.threads_decode,
                 threads_prefill: config.threads_prefill,
                 prefixes: text_of(config.prefixes.as_deref()),
                 repack: config.repack,
-                temperature_percent: config.temperature_percent,
-                adapter: text_of(config.adapter.as_deref()),
+                temperature_percent: config.files.temperature_percent,
+                adapter: text_of(config.files.adapter.as_deref()),
             })
         });
         sent.err().map(Ending::Died)
@@ -506,7 +559,7 @@ impl Keeper {
     fn load_failed(&self, kind: FailureKind, reason: String) -> Ending {
         match kind {
             FailureKind::Absent => {
-                Ending::File(MindState::Missing { path: self.config.model.clone() })
+                Ending::File(MindState::Missing { path: self.config.files.model.clone() })
             }
             FailureKind::Checksum | FailureKind::Corrupt => {
                 Ending::File(MindState::Failed { reason })
@@ -524,6 +577,7 @@ impl Keeper {
 /// Why a child is of no use any more.
 enum Ending {
     Share,
+    Switch,
     File(MindState),
     Died(String),
 }

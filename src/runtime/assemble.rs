@@ -19,7 +19,7 @@ use crate::link::topics::DeviceName;
 use crate::link::{Endpoint, Will};
 use crate::mind::adapters;
 use crate::mind::catalog::Store;
-use crate::mind::client::{MindConfig, MindEvent};
+use crate::mind::client::{Files, MindConfig, MindEvent};
 use crate::uplink::{self, News, Setup, Uplink};
 
 /// Why the parts cannot be put together.
@@ -219,29 +219,42 @@ pub fn mind(
 ) -> Result<Option<MindParts>, String> {
     let Some(mind) = &config.mind else { return Ok(None) };
     let store = Store::of_environment();
-    let located = store.locate(&mind.model).map_err(|error| format!("[mind] model: {error}"))?;
-    let adapter =
-        adapters::locate(&store, &mind.adapter).map_err(|error| format!("[mind] {error}"))?;
+    let files = files(&mind.model, &mind.adapter).map_err(|error| format!("[mind] {error}"))?;
     let (threads_decode, threads_prefill) = threads(mind);
     let (tell, events) = mpsc::channel::<MindEvent>(limits::MIND_EVENTS_MAX);
     let handle = crate::mind::client::spawn(
         MindConfig {
             program: PathBuf::from(program),
             args: vec!["mind".into()],
-            model: located.path,
-            sha256: located.sha256,
+            files,
             context_tokens: mind.context_tokens,
             ubatch_tokens: limits::MIND_UBATCH_TOKENS,
             threads_decode,
             threads_prefill,
             prefixes: Some(store.prefixes()),
             repack: true,
-            temperature_percent: located.temperature_percent,
-            adapter,
         },
         tell,
     );
-    Ok(Some(MindParts { handle, events, model: located.id, token_cost }))
+    Ok(Some(MindParts { handle, events, token_cost }))
+}
+
+/// Where a model and an adapter lie, by their names or paths. Reads the adapter's file.
+///
+/// # Errors
+/// A sentence for the operator where no entry and no file has the name.
+pub(super) fn files(model: &str, adapter: &str) -> Result<Files, String> {
+    let store = Store::of_environment();
+    let located = store.locate(model).map_err(|error| format!("model: {error}"))?;
+    let path = adapters::locate(&store, adapter).map_err(|error| error.to_string())?;
+    Ok(Files {
+        model: located.path,
+        model_name: located.id,
+        sha256: located.sha256,
+        temperature_percent: located.temperature_percent,
+        adapter: path,
+        adapter_name: adapter.to_owned(),
+    })
 }
 
 /// Threads of the mind for one token and for many: as configured, never more than there are cores,

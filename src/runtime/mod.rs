@@ -7,6 +7,7 @@ mod assemble;
 mod burst;
 mod cloud;
 mod lines;
+mod model;
 mod news;
 mod outbox;
 mod place;
@@ -25,7 +26,7 @@ use tokio::sync::{mpsc, watch};
 use crate::agent::{Agent, Effect, Event, Inbox, MindNews, Question, Report, Status};
 use crate::board::Change;
 use crate::clock::{Clock, Now, Pace, Tick};
-use crate::config::{Actuator, Config, Port};
+use crate::config::Config;
 use crate::domain::{Entry, Severity};
 use crate::journal::{Journal, JournalEvent, Record, Stamp};
 use crate::limits;
@@ -37,6 +38,8 @@ use crate::link::{
 use crate::mind::client::{DecideRequest, MindEvent, MindHandle};
 use crate::uplink::{FromCloud, News, Notice, Uplink};
 pub use assemble::{AssembleError, Memory, mind, parts, uplink};
+use model::Switched;
+pub use model::choose;
 use outbox::{Message, Outbox};
 pub use place::PlaceOnBus;
 pub use render::Rendered;
@@ -78,8 +81,6 @@ pub struct MindParts {
     pub handle: MindHandle,
     /// Answers come out here.
     pub events: mpsc::Receiver<MindEvent>,
-    /// The model's name in records: the id in the catalogue, or the file's name.
-    pub model: String,
     /// On a virtual clock: what one token that is read costs, so that a fast machine does not
     /// make a slow board look quick. `None` on a real clock.
     pub token_cost: Option<Duration>,
@@ -141,6 +142,7 @@ enum Incoming {
     Board(Change),
     Backlog(u64),
     Cloud(FromCloud),
+    Switched(Switched),
     Uplink(Notice),
     Stop,
 }
@@ -179,6 +181,8 @@ struct Runtime<'a> {
     trust: crate::clock::ClockTrust,
     /// The last reason why the mind did not take a question: said once.
     refusal_said: Option<String>,
+    /// Where a switch of the model tells its end.
+    switches: mpsc::Sender<Switched>,
     stopped: bool,
     observer: &'a mut dyn Observer,
 }
@@ -208,7 +212,10 @@ pub async fn run(
         mind
     });
     let (uplink, uplink_news) = parts.uplink.unzip();
+    // One at a time: the agent sees to that.
+    let (switches, switched) = mpsc::channel(1);
     let mut sources = Sources {
+        switched,
         uplink: uplink_news,
         link: link_events,
         lines: line_events,
@@ -241,6 +248,7 @@ pub async fn run(
         next_token: 1 << 62,
         trust: crate::clock::ClockTrust::Unset,
         refusal_said: None,
+        switches,
         stopped: false,
         observer,
     };
@@ -283,6 +291,7 @@ async fn wait(pace: &mut Pace, until: Tick, next: impl Future<Output = Incoming>
 
 /// Where events come from.
 struct Sources {
+    switched: mpsc::Receiver<Switched>,
     link: mpsc::Receiver<LinkEvent>,
     lines: mpsc::Receiver<LineEvent>,
     journal: JournalInbox,
@@ -308,13 +317,14 @@ async fn next_event(
     shutdown: Pin<&mut impl Future<Output = ()>>,
     stopping: bool,
 ) -> Incoming {
-    let Sources { link, lines, journal, mind, board, uplink } = sources;
+    let Sources { link, lines, journal, mind, board, uplink, switched } = sources;
     tokio::select! {
         biased;
         () = shutdown, if !stopping => Incoming::Stop,
         Ok(()) = journal.stored.changed() => Incoming::Stored(*journal.stored.borrow_and_update()),
         Some(event) = journal.news.recv() => Incoming::Journal(event),
         event = next_of(mind) => Incoming::Mind(event),
+        Some(end) = switched.recv() => Incoming::Switched(end),
         change = next_of(board) => Incoming::Board(change),
         news = news::of_uplink(uplink) => news,
         Some(event) = lines.recv() => Incoming::Line(event),
@@ -366,6 +376,7 @@ impl Runtime<'_> {
                 let effects = self.agent.status_again();
                 self.perform(effects);
             }
+            Incoming::Switched(switched) => self.switched(switched),
             Incoming::Cloud(news) => self.cloud_news(news),
             Incoming::Uplink(notice) => self.uplink_news(notice),
             Incoming::Link(event) => self.link_news(event),
@@ -424,7 +435,7 @@ impl Runtime<'_> {
                 Effect::Record { .. } => {}
                 Effect::Send { token, actuator, payload, after } => {
                     let actuator = &self.config.actuators[usize::from(actuator.0)];
-                    let message = message_to(actuator, token, payload);
+                    let message = outbox::message_to(actuator, token, payload);
                     self.send_after(message, after);
                 }
                 Effect::Withdraw { token } => {
@@ -453,6 +464,9 @@ impl Runtime<'_> {
                     self.send_after(message, after);
                 }
                 Effect::Ask(question) => self.ask(question),
+                Effect::SwitchModel { command, model, adapter } => {
+                    self.switch_model(command, model, adapter);
+                }
                 Effect::Stopped => self.stopped = true,
             }
         }
@@ -561,19 +575,6 @@ impl Runtime<'_> {
         let last = Outgoing { token: self.next_token, topic, payload, retain, class };
         self.link.close(vec![last]).await;
         self.agent
-    }
-}
-
-/// A payload on its way to a device.
-fn message_to(actuator: &Actuator, token: u64, payload: Vec<u8>) -> Message {
-    match &actuator.port {
-        Port::Topic(topic) => {
-            let (topic, class) = (topic.clone(), Class::Command);
-            Message::Bus(Outgoing { token, topic, payload, retain: false, class })
-        }
-        Port::Serial { line, name } => {
-            Message::Line(*line, lines::set(actuator, name, token, &payload))
-        }
     }
 }
 

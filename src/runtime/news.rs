@@ -238,14 +238,14 @@ impl Runtime<'_> {
     }
 
     pub(super) fn mind_news(&mut self, event: MindEvent) {
-        let model = self.mind.as_ref().map(|mind| mind.model.clone()).unwrap_or_default();
+        let names = self.mind.as_ref().map(|mind| mind.handle.names()).unwrap_or_default();
         match event {
             MindEvent::State(state) => {
                 let (word, text, sha256) = match state {
                     MindState::Loading => (MindWord::Loading, String::new(), String::new()),
                     MindState::Ready(facts, _) => {
                         self.log_memory();
-                        (MindWord::Ready, model, facts.sha256)
+                        (MindWord::Ready, names.model, facts.sha256)
                     }
                     MindState::Paused => (MindWord::Off, String::new(), String::new()),
                     MindState::Missing { path } => {
@@ -253,7 +253,12 @@ impl Runtime<'_> {
                     }
                     MindState::Failed { reason } => (MindWord::Failed, reason, String::new()),
                 };
-                self.apply(Event::Mind(MindNews::State { word, text, sha256 }));
+                self.apply(Event::Mind(MindNews::State {
+                    word,
+                    text,
+                    sha256,
+                    adapter: names.adapter,
+                }));
             }
             MindEvent::Answer(answer) => {
                 let p = answer.p.iter().map(|p| f64::from(*p)).collect();

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::config::{Actuator, Port};
 use crate::limits;
 use crate::link::serial::Set;
 use crate::link::{Class, Outgoing};
@@ -24,6 +25,19 @@ impl Message {
             Message::Bus(outgoing) => (outgoing.class == Class::Command).then_some(outgoing.token),
             Message::Everywhere(_) => None,
             Message::Line(_, set) => Some(set.token),
+        }
+    }
+}
+
+/// A payload on its way to a device.
+pub fn message_to(actuator: &Actuator, token: u64, payload: Vec<u8>) -> Message {
+    match &actuator.port {
+        Port::Topic(topic) => {
+            let (topic, class) = (topic.clone(), Class::Command);
+            Message::Bus(Outgoing { token, topic, payload, retain: false, class })
+        }
+        Port::Serial { line, name } => {
+            Message::Line(*line, super::lines::set(actuator, name, token, &payload))
         }
     }
 }

@@ -140,7 +140,7 @@ struct Wish {
 
 impl Wish {
     async fn write(self, shared: &Shared, common: Common) -> Result<Response, ApiError> {
-        shared.check_model(common.model.as_deref())?;
+        let model = shared.check_model(common.model.as_deref())?;
         if common.n.is_some_and(|n| n != 1) {
             return Err(ApiError::bad("n: allowed is 1"));
         }
@@ -149,7 +149,7 @@ impl Wish {
         let shape = Shape {
             id: format!("{kind}-{:016x}", rand::random::<u64>()),
             created: jiff::Timestamp::now().as_second(),
-            model: shared.model.clone(),
+            model,
             chat: self.chat,
             tools: self.tools,
             usage: common.stream_options.is_some_and(|options| options.include_usage),

@@ -29,7 +29,7 @@ pub(super) async fn decide(
     body: Result<Json<Body>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
     let Json(body) = body?;
-    shared.check_model(body.model.as_deref())?;
+    let model = shared.check_model(body.model.as_deref())?;
     let request = DecideRequest {
         id: 0,
         prefix: body.prefix,
@@ -43,7 +43,7 @@ pub(super) async fn decide(
     // Of equal ones the first.
     let best = decided.p.iter().enumerate().rev().max_by(|a, b| a.1.total_cmp(b.1));
     let chosen = best.map_or(0, |(index, _)| index);
-    Ok(Json(json!({"id": body.id, "object": "decision", "model": shared.model, "chosen": chosen,
+    Ok(Json(json!({"id": body.id, "object": "decision", "model": model, "chosen": chosen,
         "p": decided.p, "mass": decided.mass, "ms": decided.ms,
         "tokens_read": decided.tokens_read, "remembered": decided.remembered})))
 }

@@ -62,7 +62,6 @@ pub enum WebError {
 /// What every request needs.
 struct Shared {
     mind: Option<MindHandle>,
-    model: String,
     /// Hash of the token, so that a comparison takes the same time whatever is sent.
     token: Option<[u8; 32]>,
     requests: Arc<Semaphore>,
@@ -82,10 +81,17 @@ impl Shared {
         }
     }
 
-    fn check_model(&self, wanted: Option<&str>) -> Result<(), ApiError> {
-        match wanted.filter(|wanted| *wanted != self.model) {
-            Some(other) => Err(ApiError::no_model(other, &self.model)),
-            None => Ok(()),
+    /// The model's name; it may change while the agent runs.
+    fn model(&self) -> String {
+        self.mind.as_ref().map_or_else(|| "none".to_owned(), |mind| mind.names().model)
+    }
+
+    /// The model's name, where it is the one that is wanted.
+    fn check_model(&self, wanted: Option<&str>) -> Result<String, ApiError> {
+        let model = self.model();
+        match wanted.filter(|wanted| *wanted != model) {
+            Some(other) => Err(ApiError::no_model(other, &model)),
+            None => Ok(model),
         }
     }
 }
@@ -104,7 +110,6 @@ impl Web {
     pub async fn listen(
         web: &config::Web,
         mind: Option<MindHandle>,
-        model: &str,
         metrics: Arc<Metrics>,
     ) -> Result<Self, WebError> {
         let token = web.token_file.as_ref().map(|path| token(path)).transpose()?;
@@ -113,7 +118,6 @@ impl Web {
         let listener = listener.map_err(|source| WebError::Listen { address, source })?;
         let shared = Arc::new(Shared {
             mind,
-            model: model.to_owned(),
             token,
             requests: Arc::new(Semaphore::new(limits::WEB_REQUESTS_MAX)),
             metrics,
@@ -192,7 +196,7 @@ async fn admit(shared: &Shared, request: Request, next: Next) -> Response {
 
 async fn models(State(shared): State<Arc<Shared>>) -> Json<serde_json::Value> {
     let ready = shared.mind().is_ok();
-    let model = json!({"id": shared.model, "object": "model", "created": 0,
+    let model = json!({"id": shared.model(), "object": "model", "created": 0,
         "owned_by": "outpost", "ready": ready});
     Json(json!({"object": "list", "data": [model]}))
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use outpost::limits;
 use outpost::mind::client::{
-    self, DecideRequest, MindConfig, MindEvent, MindHandle, MindState, ModelFacts,
+    self, DecideRequest, Files, MindConfig, MindEvent, MindHandle, MindState, ModelFacts,
 };
 use tokio::sync::mpsc;
 
@@ -35,16 +35,20 @@ impl Mind {
         let config = MindConfig {
             program: env!("CARGO_BIN_EXE_outpost").into(),
             args: texts(&["mind"]),
-            model: model.to_owned(),
-            sha256,
+            files: Files {
+                model: model.to_owned(),
+                model_name: "m".into(),
+                sha256,
+                temperature_percent,
+                adapter,
+                adapter_name: "none".into(),
+            },
             context_tokens: 1024,
             ubatch_tokens: 64,
             threads_decode: THREADS,
             threads_prefill: THREADS,
             prefixes: None,
             repack: true,
-            temperature_percent,
-            adapter,
         };
         Self { handle: client::spawn(config, sender), events }
     }

@@ -27,6 +27,7 @@ mod ends;
 mod goals;
 mod metrics;
 mod mind;
+mod model;
 mod names;
 mod outage;
 mod payloads;

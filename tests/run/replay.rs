@@ -45,7 +45,7 @@ fn decisions_come_out_again_as_they_were() {
     let site = Site::new(&broker, "cold-again", &mind::section("smollm2-135m-instruct-q4_0"));
     let agent = Agent::start(&site);
     wait_ready(&bus, &site, 0);
-    let spoken = mind::wait_voice(&bus, &site, &place);
+    let spoken = mind::wait_voice(&bus, &site);
     let mark = bus.mark();
     let goal = r#"{"put":{"name":"keep cold","keep":{"sensor":"room","min":1,"max":5}}}"#;
     bus.say(&site.topic("cmd/goal/g1"), goal);
@@ -57,7 +57,7 @@ fn decisions_come_out_again_as_they_were() {
     let mark = bus.mark();
     let agent = Agent::start(&site);
     wait_ready(&bus, &site, mark);
-    mind::wait_voice(&bus, &site, &place);
+    mind::wait_voice(&bus, &site);
     decides(&bus, &site, &place);
     assert!(agent.stop().success());
 

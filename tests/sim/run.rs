@@ -68,6 +68,7 @@ pub enum Next {
     Acked(u64),
     Stored(u64),
     Mind(MindNews),
+    Switched { command: (String, String), result: Result<(String, String), String> },
     Fault,
     Operator,
     Command,
@@ -288,6 +289,9 @@ impl Sim {
                 return self.release();
             }
             Next::Mind(news) => return self.event(Event::Mind(news)),
+            Next::Switched { command, result } => {
+                return self.event(Event::ModelSwitched { command, result });
+            }
             Next::Fault => return self.fault(),
             Next::Operator => {
                 let wait = self.rng.int(5_000, 300_000);
@@ -337,7 +341,10 @@ impl Sim {
         if self.scene.mind {
             let (word, text) = (MindWord::Ready, "m".to_string());
             let sha256 = "s".into();
-            self.later(2000, Next::Mind(MindNews::State { word, text, sha256 }));
+            self.later(
+                2000,
+                Next::Mind(MindNews::State { word, text, sha256, adapter: "none".into() }),
+            );
         }
         Ok(())
     }
@@ -359,7 +366,10 @@ impl Sim {
         self.link_up = false;
         self.commit_at = 0;
         self.queue.retain(|_, next| {
-            let gone = matches!(next, Next::Stored(_) | Next::Mind(_) | Next::Message { .. });
+            let gone = matches!(
+                next,
+                Next::Stored(_) | Next::Mind(_) | Next::Switched { .. } | Next::Message { .. }
+            );
             !gone
         });
         let wait = self.rng.int(3000, 20_000);
@@ -512,6 +522,12 @@ impl Sim {
                 }
                 Effect::Report { report, .. } => self.reported(report),
                 Effect::Ask(question) => self.asked(&question)?,
+                Effect::SwitchModel { command, model, adapter } => {
+                    let wait = self.rng.int(10, 30_000);
+                    let fails = self.rng.chance(0.3);
+                    let result = if fails { Err("no".into()) } else { Ok((model, adapter)) };
+                    self.later(wait, Next::Switched { command, result });
+                }
                 Effect::Stopped => self.stopped = true,
             }
         }

@@ -224,6 +224,7 @@ impl Checker<'_> {
             context_tokens,
             threads_decode,
             threads_prefill,
+            chosen_over: None,
         };
         Some((mind, ask_human))
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::switch::{Files, Names, Switch};
 use super::{
     DecideRequest, Decided, MemoryReport, MindState, Refusal, Share, Unanswered, WriteEvent,
     WriteRequest,
@@ -20,6 +21,7 @@ pub struct MindHandle {
     pub(super) share: watch::Sender<Share>,
     pub(super) full: Share,
     pub(super) state: watch::Receiver<MindState>,
+    pub(super) names: watch::Receiver<Names>,
 }
 
 /// What the keeper is asked.
@@ -31,6 +33,8 @@ pub(super) enum Ask {
     /// A decision whose answer goes to who asked, not to the agent.
     Answer(DecideRequest, oneshot::Sender<Result<Decided, Unanswered>>),
     Write(WriteRequest, mpsc::Sender<WriteEvent>),
+    /// Other files in the place of those in use.
+    Switch(Switch),
 }
 
 impl MindHandle {
@@ -90,6 +94,24 @@ impl MindHandle {
                 Unanswered::new(FailureKind::Engine, "the mind was stopped")
             }
         })
+    }
+
+    /// Takes up another model or adapter: ends the child, starts one with these files and has it
+    /// answer a question. Meanwhile nobody is answered. Waits for the end of that.
+    ///
+    /// # Errors
+    /// A sentence for people; then the files that were in use come back.
+    pub async fn switch(&self, files: Files) -> Result<(), String> {
+        let (answer, answered) = oneshot::channel();
+        let stopped = || "the mind was stopped".to_owned();
+        self.asks.send(Ask::Switch(Switch { files, answer })).await.map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())?
+    }
+
+    /// Names of the files in use, or on trial.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        self.names.borrow().clone()
     }
 
     /// Its state now.

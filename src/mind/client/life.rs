@@ -6,7 +6,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::child::Child;
-use super::{DecideRequest, Decided, MemoryReport, Unanswered, WriteEvent, WriteRequest};
+use super::{
+    DecideRequest, Decided, MemoryReport, ModelFacts, Unanswered, WriteEvent, WriteRequest,
+};
 use crate::limits;
 use crate::mind::protocol::{self, FailureKind, Request};
 
@@ -14,6 +16,8 @@ use crate::mind::protocol::{self, FailureKind, Request};
 #[derive(Debug)]
 pub(super) enum Asked {
     Load,
+    /// A question to a model that is new.
+    Trial,
     /// The agent's.
     Decide(u64),
     Memory(oneshot::Sender<MemoryReport>),
@@ -42,11 +46,13 @@ pub(super) struct Life {
     pub(super) ready: Option<Instant>,
     /// Its kernels, once it has said hello.
     pub(super) hello: Option<String>,
+    /// A new model that is loaded and has not answered yet.
+    pub(super) loaded: Option<ModelFacts>,
 }
 
 impl Life {
     pub(super) fn new(child: Child) -> Self {
-        Self { child, waiting: Vec::new(), next_id: 0, ready: None, hello: None }
+        Self { child, waiting: Vec::new(), next_id: 0, ready: None, hello: None, loaded: None }
     }
 
     /// Sends a request; the reason where it cannot be.
@@ -147,7 +153,9 @@ impl Life {
         let longest = Duration::from_millis(limits::MIND_WRITE_MS_MAX.into());
         let waiting = self.waiting.iter().map(|(_, asked, since)| match asked {
             Asked::Load => *since + load,
-            Asked::Decide(_) | Asked::Memory(_) | Asked::Answer(_) => *since + answer,
+            Asked::Trial | Asked::Decide(_) | Asked::Memory(_) | Asked::Answer(_) => {
+                *since + answer
+            }
             // The child gives it up by itself when its time is over.
             Asked::Write(_, within) => *since + *within + answer,
             Asked::GivenUp => *since + longest + answer,
