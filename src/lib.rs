@@ -20,5 +20,6 @@ pub mod metrics;
 pub mod mind;
 pub mod plant;
 pub mod runtime;
+pub mod update;
 pub mod uplink;
 pub mod web;

@@ -5,9 +5,11 @@ mod mind;
 pub use mind::*;
 
 mod discover;
+mod update;
 mod uplink;
 
 pub use discover::*;
+pub use update::*;
 pub use uplink::*;
 
 // ---- bus ----

@@ -7,6 +7,7 @@
 pub mod deadline;
 pub mod disk;
 pub mod limits;
+pub mod lock;
 pub mod manifest;
 pub mod slots;
 pub mod state;

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use outpost_launcher::deadline;
 use outpost_launcher::disk::RealDisk;
+use outpost_launcher::lock::Lock;
 use outpost_launcher::manifest::Name;
 use outpost_launcher::slots::{Candidate, Slots};
 
@@ -54,7 +55,12 @@ fn main() -> ExitCode {
     let slots = Slots::new(&arguments.slots, RealDisk);
     // Without an id every start counts as one of the same boot: the trial ends the sooner.
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let start = slots.start(boot.trim(), arguments.installed.as_deref());
+    let lock = Lock::take(&arguments.slots).unwrap_or_else(|error| {
+        eprintln!("outpost-launcher: {}: {error}", arguments.slots.display());
+        None
+    });
+    // The program that we become does not have the lock: it is closed by `execve`.
+    let start = slots.start(boot.trim(), arguments.installed.as_deref(), lock.is_some());
     for notice in start.notices {
         eprintln!("outpost-launcher: {notice}");
     }

@@ -361,16 +361,22 @@ impl<D: Disk> Slots<D> {
 
     /// What to start now. Counts the start of a trial, and ends a trial that was started too often
     /// or is damaged. `boot` is the kernel's id of this boot, `installed` the program that was
-    /// there before any update.
+    /// there before any update. `may_count`: nobody else changes the slots now; else what is
+    /// confirmed is started, and the trial waits.
     ///
     /// Nothing makes it fail: whatever is wrong is a notice, and what is left can be started.
-    pub fn start(&self, boot: &str, installed: Option<&Path>) -> Start {
+    pub fn start(&self, boot: &str, installed: Option<&Path>, may_count: bool) -> Start {
         let mut start = Start::default();
         let state = self.state().unwrap_or_else(|error| {
             start.notices.push(chain(&error));
             self.found(&mut start.notices)
         });
-        let state = self.count(state, boot, &mut start.notices);
+        let state = if may_count {
+            self.count(state, boot, &mut start.notices)
+        } else {
+            start.notices.push("another process changes the slots: no trial now".into());
+            State { trial: None, ..state }
+        };
         if let Some(trial) = &state.trial
             && let Some(program) = self.program(&trial.taken, false, &mut start.notices)
         {

@@ -78,6 +78,7 @@ pub(super) fn room() -> Config {
         },
         mode: Mode::Act,
         lines: Vec::new(),
+        update: crate::config::Update::default(),
         clouds: Vec::new(),
         goals: vec![Goal {
             name: "climate".into(),

@@ -19,6 +19,7 @@ mod replay;
 mod run;
 mod shell;
 mod summary;
+mod update;
 mod version;
 mod view;
 
@@ -68,6 +69,8 @@ enum Command {
     Log(log::LogArgs),
     /// Decisions of the past computed again from the journal
     Replay(replay::ReplayArgs),
+    /// Releases of this board: apply, status
+    Update(update::UpdateArgs),
     /// What runs beside many boards: receive their records
     Fleet(fleet::FleetArgs),
     /// Completions for a shell, to standard output
@@ -103,6 +106,7 @@ pub fn main() -> ExitCode {
         Command::Model(args) => model::run(args, json),
         Command::Log(args) => log::run(args, json, run::journal_path),
         Command::Replay(args) => replay::run(&args, json),
+        Command::Update(args) => update::run(args, json),
         Command::Fleet(args) => fleet::run(args, json),
         Command::Completions(args) => shell::completions(&args, &Cli::command()),
         Command::Man(args) => shell::man(&args, &Cli::command()),

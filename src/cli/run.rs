@@ -19,6 +19,7 @@ use crate::journal::{self, Journal};
 use crate::link::{Endpoint, broker};
 use crate::metrics::{Metrics, Sources};
 use crate::runtime::{self, Memory, MindParts, Observer, Service};
+use crate::update::{self, Keeper, Launched, Plan};
 use crate::web::Web;
 
 /// Arguments of `outpost run`.
@@ -34,16 +35,25 @@ pub struct RunArgs {
 /// # Errors
 /// Where the journal belongs to another agent, or the embedded broker cannot listen.
 pub fn run(args: &RunArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let mut config = match load(&args.config)? {
-        Ok(config) => config,
-        Err(code) => return Ok(code),
+    let launched = Launched::of_environment();
+    let mut config = match load(&args.config) {
+        Ok(Ok(config)) => config,
+        Ok(Err(code)) => return Ok(refused(launched.as_ref()).unwrap_or(code)),
+        Err(error) => return refused(launched.as_ref()).ok_or(error),
     };
     if let Some(mind) = &mut config.mind {
         runtime::choose(mind, &config.journal.path);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(Arc::new(config), json))?;
+    runtime.block_on(serve(Arc::new(config), launched, json))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A release on trial that does not take the configuration is undone, and the code is one after
+/// which the service manager starts the launcher again.
+fn refused(launched: Option<&Launched>) -> Option<ExitCode> {
+    let undone = launched?.refuse("it does not accept this board's configuration");
+    undone.then_some(ExitCode::FAILURE)
 }
 
 /// The configuration, or the exit code where it is wrong; faults and warnings are printed.
@@ -79,7 +89,7 @@ pub fn journal_path(file: Option<&std::path::Path>) -> anyhow::Result<PathBuf> {
     Ok(config.journal.path)
 }
 
-async fn serve(config: Arc<Config>, json: bool) -> anyhow::Result<()> {
+async fn serve(config: Arc<Config>, launched: Option<Launched>, json: bool) -> anyhow::Result<()> {
     let mut endpoint = Endpoint::of(&config.bus);
     if let Broker::Embedded { listen } = config.bus.broker {
         let broker = broker::spawn(listen, config.bus.max_packet_bytes)?;
@@ -101,6 +111,8 @@ async fn serve(config: Arc<Config>, json: bool) -> anyhow::Result<()> {
         "outpost {} runs",
         env!("CARGO_PKG_VERSION")
     );
+    let plan = Plan { trial: config.update.trial, within: config.update.deadline };
+    let keeper = launched.map(|launched| update::spawn(Keeper::new(launched, plan))).transpose();
     let (board, journal) = (config.device.board, config.journal.path.clone());
     let uplink = runtime::uplink(&config, &mut memory, &clock);
     let sources = Sources {
@@ -114,6 +126,7 @@ async fn serve(config: Arc<Config>, json: bool) -> anyhow::Result<()> {
     }
     let mut parts = runtime::parts(config, clock, endpoint, memory, mind);
     parts.uplink = uplink;
+    parts.update = keeper.context("a thread for updates")?;
     parts.board = Some(board::watch(Root::of_environment(), board, journal));
     parts.service = Service::of_environment();
     let mut printer = Printer { json, metrics };

@@ -10,6 +10,7 @@ use crate::board::Profile;
 use crate::domain::{ActuatorId, SensorId, Setting, Value};
 use crate::expr::Expression;
 use crate::journal::Kind;
+use crate::limits;
 
 /// Everything that the configuration says.
 #[derive(Clone, Debug)]
@@ -42,8 +43,28 @@ pub struct Config {
     pub journal: Journal,
     /// `[serial.<name>]`, by name.
     pub lines: Vec<SerialLine>,
+    /// `[update]`
+    pub update: Update,
     /// `[[cloud]]`, in the order of the file.
     pub clouds: Vec<Cloud>,
+}
+
+/// How a release proves itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Update {
+    /// How long it must be as well as what ran before, without a break.
+    pub trial: Duration,
+    /// How long it has for that.
+    pub deadline: Duration,
+}
+
+impl Default for Update {
+    fn default() -> Update {
+        Update {
+            trial: Duration::from_millis(limits::UPDATE_TRIAL_MS_DEFAULT),
+            deadline: Duration::from_millis(limits::UPDATE_DEADLINE_MS_DEFAULT),
+        }
+    }
 }
 
 /// A destination of the journal's records.

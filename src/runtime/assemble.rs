@@ -102,6 +102,7 @@ pub fn parts(
         service: Service::default(),
         notices: memory.notices,
         uplink: None,
+        update: None,
     }
 }
 

@@ -13,6 +13,7 @@ mod outbox;
 mod place;
 mod render;
 mod service;
+mod update;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -44,6 +45,7 @@ use outbox::{Message, Outbox};
 pub use place::PlaceOnBus;
 pub use render::Rendered;
 pub use service::Service;
+pub use update::UpdateParts;
 
 /// What a runtime is made of. Whoever builds it chooses the seams.
 pub struct Parts {
@@ -73,6 +75,8 @@ pub struct Parts {
     pub notices: Vec<(String, String, Severity)>,
     /// The journal's way to its destinations; `None`: it has none.
     pub uplink: Option<(Uplink, News)>,
+    /// The line to the thread that keeps the slots; `None`: no launcher started us.
+    pub update: Option<UpdateParts>,
 }
 
 /// A running mind.
@@ -144,6 +148,7 @@ enum Incoming {
     Cloud(FromCloud),
     Switched(Switched),
     Uplink(Notice),
+    Update(crate::update::News),
     Stop,
 }
 
@@ -181,9 +186,10 @@ struct Runtime<'a> {
     trust: crate::clock::ClockTrust,
     /// The last reason why the mind did not take a question: said once.
     refusal_said: Option<String>,
-    /// Where a switch of the model tells its end.
+    /// Where a switch of the model tells its end. One at a time: the agent sees to that.
     switches: mpsc::Sender<Switched>,
     stopped: bool,
+    update: update::Line,
     observer: &'a mut dyn Observer,
 }
 
@@ -212,8 +218,8 @@ pub async fn run(
         mind
     });
     let (uplink, uplink_news) = parts.uplink.unzip();
-    // One at a time: the agent sees to that.
     let (switches, switched) = mpsc::channel(1);
+    let (update, update_news) = parts.update.unzip();
     let mut sources = Sources {
         switched,
         uplink: uplink_news,
@@ -222,6 +228,7 @@ pub async fn run(
         journal: parts.journal_events,
         mind: mind_events,
         board: parts.board,
+        update: update_news,
     };
     let mut runtime = Runtime {
         device,
@@ -250,6 +257,7 @@ pub async fn run(
         refusal_said: None,
         switches,
         stopped: false,
+        update: update::Line::new(update),
         observer,
     };
     runtime.perform(first);
@@ -277,6 +285,7 @@ async fn live(
         let until = runtime.next_time().min(service.due().unwrap_or(Tick(u64::MAX)));
         let next = next_event(sources, shutdown.as_mut(), stopping);
         let incoming = wait(pace, until, next).await;
+        let incoming = update::or_stop(incoming, stopping);
         if matches!(incoming, Incoming::Stop) {
             stopping = true;
             service.stopping();
@@ -298,6 +307,7 @@ struct Sources {
     mind: Option<mpsc::Receiver<MindEvent>>,
     board: Option<mpsc::Receiver<Change>>,
     uplink: Option<News>,
+    update: Option<mpsc::Receiver<crate::update::News>>,
 }
 
 /// The next of a source that may not be there, or may have ended: never, then. Cancel safe.
@@ -317,7 +327,7 @@ async fn next_event(
     shutdown: Pin<&mut impl Future<Output = ()>>,
     stopping: bool,
 ) -> Incoming {
-    let Sources { link, lines, journal, mind, board, uplink, switched } = sources;
+    let Sources { link, lines, journal, mind, board, uplink, switched, update } = sources;
     tokio::select! {
         biased;
         () = shutdown, if !stopping => Incoming::Stop,
@@ -327,6 +337,7 @@ async fn next_event(
         Some(end) = switched.recv() => Incoming::Switched(end),
         change = next_of(board) => Incoming::Board(change),
         news = news::of_uplink(uplink) => news,
+        news = next_of(update) => Incoming::Update(news),
         Some(event) = lines.recv() => Incoming::Line(event),
         Some(event) = link.recv() => Incoming::Link(event),
         else => std::future::pending().await,
@@ -378,6 +389,7 @@ impl Runtime<'_> {
             }
             Incoming::Switched(switched) => self.switched(switched),
             Incoming::Cloud(news) => self.cloud_news(news),
+            Incoming::Update(news) => self.update_news(news),
             Incoming::Uplink(notice) => self.uplink_news(notice),
             Incoming::Link(event) => self.link_news(event),
             Incoming::Line(event) => self.line_news(event),
@@ -408,6 +420,7 @@ impl Runtime<'_> {
             self.perform(effects);
         }
         self.tell_clouds_status();
+        self.tell_update(now.tick);
     }
 
     /// Carries effects out, in their order. Records go to the journal as one batch, first.
@@ -445,7 +458,7 @@ impl Runtime<'_> {
                 }
                 Effect::Report { report, after } => {
                     if let Report::Event { kind, text, severity } = &report {
-                        log_event(kind, text, *severity);
+                        news::log_event(kind, text, *severity);
                     }
                     let rendered =
                         render::report(&self.device, self.boot, self.backlog, now, &report);
@@ -575,13 +588,5 @@ impl Runtime<'_> {
         let last = Outgoing { token: self.next_token, topic, payload, retain, class };
         self.link.close(vec![last]).await;
         self.agent
-    }
-}
-
-fn log_event(kind: &str, text: &str, severity: Severity) {
-    match severity {
-        Severity::Info => tracing::info!(kind, "{text}"),
-        Severity::Warning => tracing::warn!(kind, "{text}"),
-        Severity::Alarm => tracing::error!(kind, "{text}"),
     }
 }

@@ -34,11 +34,24 @@ pub(super) struct Message {
     receipt: Option<u64>,
 }
 
+/// An event as a line of the log.
+pub(super) fn log_event(kind: &str, text: &str, severity: Severity) {
+    match severity {
+        Severity::Info => tracing::info!(kind, "{text}"),
+        Severity::Warning => tracing::warn!(kind, "{text}"),
+        Severity::Alarm => tracing::error!(kind, "{text}"),
+    }
+}
+
 impl Runtime<'_> {
     pub(super) fn link_news(&mut self, event: LinkEvent) {
         match event {
-            LinkEvent::Up { session_present } => self.link_up(session_present),
+            LinkEvent::Up { session_present } => {
+                self.update.is_connected = true;
+                self.link_up(session_present);
+            }
             LinkEvent::Down { reason } => {
+                self.update.is_connected = false;
                 self.queue.down(self.clock.now().tick);
                 // Without their acknowledgement they come again.
                 self.early.clear();

@@ -33,4 +33,5 @@ mod outage;
 mod payloads;
 mod replay;
 mod serial;
+mod update;
 mod words;

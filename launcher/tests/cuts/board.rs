@@ -161,7 +161,7 @@ impl Board {
             Board { disk, slots, releases, has_installed, mistake, taken: 0, boots: 0, counts };
         if !has_installed {
             assert!(board.take_next().is_ok());
-            board.slots.start("factory", None);
+            board.slots.start("factory", None, true);
             board.slots.confirm(&board.releases[0].id).unwrap();
             board.taken = 1;
         }
@@ -212,7 +212,7 @@ impl Board {
             drop(self.slots.write(&state));
         }
         // The kernel has a new id after each cut.
-        let start = self.slots.start(&format!("boot {}", self.counts.cuts), installed);
+        let start = self.slots.start(&format!("boot {}", self.counts.cuts), installed, true);
         if self.disk.is_off() {
             return;
         }

@@ -118,6 +118,7 @@ impl<'a> Checker<'a> {
         let mind = top.section_if_present(self, "mind").and_then(|s| self.mind(s));
         let web = top.section_if_present(self, "web").and_then(|s| self.web(s));
         let journal = top.section(self, "journal").and_then(|s| self.journal(s));
+        let update = top.section_if_present(self, "update").map(|s| self.update(s));
         let clouds = self.clouds(&mut top);
         self.later_sections(&mut top);
         top.finish(self);
@@ -143,13 +144,14 @@ impl<'a> Checker<'a> {
             web,
             journal: journal?,
             lines,
+            update: update.unwrap_or_default(),
             clouds,
         })
     }
 
     /// Sections of design §4 that come with later issues: taken, and said to be unused.
     fn later_sections(&mut self, top: &mut Section<'_>) {
-        for key in ["escalate", "update"] {
+        for key in ["escalate"] {
             if top.get(key).is_some() {
                 let spot = top.spot(key);
                 self.warn(&spot, "not used by this version".into());

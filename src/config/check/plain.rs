@@ -7,11 +7,12 @@ use super::section::Section;
 use super::topics::broker;
 use super::{Checker, Declared, Place, Raw, Strictness, quoted};
 use crate::board::Profiles;
-use crate::config::checked::{Broker, Bus, Device, Journal, Mind, Mode, Web};
+use crate::config::checked::{Broker, Bus, Device, Journal, Mind, Mode, Update, Web};
 use crate::limits::{
     DEADLINE_MS_DEFAULT, DEADLINE_MS_MAX, DEADLINE_MS_MIN, MIND_CONTEXT_TOKENS_MAX,
     MIND_CONTEXT_TOKENS_MIN, MIND_THREADS_MAX, PACKET_BYTES_DEFAULT, PACKET_BYTES_MAX,
-    PACKET_BYTES_MIN, QUOTA_BYTES_MAX, QUOTA_BYTES_MIN,
+    PACKET_BYTES_MIN, QUOTA_BYTES_MAX, QUOTA_BYTES_MIN, UPDATE_DEADLINE_MS_DEFAULT,
+    UPDATE_DEADLINE_MS_MAX, UPDATE_TRIAL_MS_DEFAULT, UPDATE_TRIAL_MS_MAX, UPDATE_TRIAL_MS_MIN,
 };
 
 /// Longest path, in bytes: Linux's own `PATH_MAX`.
@@ -244,6 +245,23 @@ impl Checker<'_> {
         }
         section.finish(self);
         Some(Web { listen: listen?, token_file: path })
+    }
+
+    pub(super) fn update(&mut self, mut section: Section<'_>) -> Update {
+        let default = Update::default();
+        let range = UPDATE_TRIAL_MS_MIN..=UPDATE_TRIAL_MS_MAX;
+        let trial = section.duration_or(self, "trial", range, UPDATE_TRIAL_MS_DEFAULT);
+        let range = UPDATE_TRIAL_MS_MIN..=UPDATE_DEADLINE_MS_MAX;
+        let usual = UPDATE_DEADLINE_MS_DEFAULT.max(2 * trial.as_millis() as u64);
+        let deadline = section.duration_or(self, "deadline", range, usual);
+        if deadline < trial {
+            let (found, trial) = (format!("{deadline:?}"), format!("at least `trial`, {trial:?}"));
+            section.fault(self, "deadline", found, &trial);
+            section.finish(self);
+            return default;
+        }
+        section.finish(self);
+        Update { trial, deadline }
     }
 
     pub(super) fn journal(&mut self, mut section: Section<'_>) -> Option<Journal> {

@@ -1,0 +1,121 @@
+//! `outpost update …`: a release into this board's slots by a person's hand, and how its updates
+//! stand. Arguments and printing only.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use outpost_launcher::disk::{Disk, RealDisk};
+use outpost_launcher::limits::MANIFEST_BYTES_MAX;
+use outpost_launcher::lock::Lock;
+use outpost_launcher::manifest::{self, Manifest, Name};
+use outpost_launcher::slots::{Slots, Staged, Wish, chain};
+use serde_json::json;
+
+use crate::config::{self, Strictness};
+use crate::limits;
+use crate::update;
+
+/// Releases of this board
+#[derive(Args, Clone, Debug)]
+pub struct UpdateArgs {
+    #[command(subcommand)]
+    command: UpdateCommand,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+enum UpdateCommand {
+    /// Put the release in a folder into the free slot; the agent ends and it is tried
+    Apply(ApplyArgs),
+    /// How updates stand on this board
+    Status(SlotsArgs),
+}
+
+#[derive(Args, Clone, Debug)]
+struct SlotsArgs {
+    /// Folder of the slots, as the launcher has it
+    #[arg(long, default_value = update::SLOTS_PATH)]
+    slots: PathBuf,
+}
+
+#[derive(Args, Clone, Debug)]
+struct ApplyArgs {
+    /// Folder with release.json and the files that it names
+    release: PathBuf,
+    #[command(flatten)]
+    slots: SlotsArgs,
+    /// Configuration of the device, for its [update]
+    #[arg(long, default_value = config::DEFAULT_PATH)]
+    config: PathBuf,
+    /// Take it although this board has undone it before
+    #[arg(long)]
+    again: bool,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// Where the release is refused, somebody else changes the slots, or the disk refuses.
+pub fn run(args: UpdateArgs, json: bool) -> anyhow::Result<ExitCode> {
+    match args.command {
+        UpdateCommand::Apply(args) => apply(&args, json),
+        UpdateCommand::Status(args) => status(&args.slots, json),
+    }
+}
+
+fn status(folder: &Path, json: bool) -> anyhow::Result<ExitCode> {
+    let state = Slots::new(folder, RealDisk).state();
+    let mut report = update::report(&state, None);
+    if let Some(report) = report.as_object_mut() {
+        // Who runs is known to the one who runs.
+        report.remove("running");
+    }
+    if json {
+        println!("{report}");
+    } else {
+        let word = |key: &str| report[key].as_str().unwrap_or("none").to_owned();
+        println!("{} (release {})", word("state"), word("release"));
+        if let Some(reason) = report["reason"].as_str().filter(|reason| !reason.is_empty()) {
+            println!("reason:    {reason}");
+        }
+        println!("confirmed: {}\nprevious:  {}", word("confirmed"), word("previous"));
+    }
+    Ok(if state.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn apply(args: &ApplyArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let (config, _) = config::load(&args.config, Strictness::Run)?;
+    let folder = &args.slots.slots;
+    let lock = Lock::take(folder).with_context(|| format!("the slots in {}", folder.display()))?;
+    let Some(_lock) = lock else { bail!("another process changes the slots just now") };
+    let path = args.release.join(manifest::FILE);
+    let bytes = RealDisk.read(&path, MANIFEST_BYTES_MAX);
+    let bytes = bytes.with_context(|| path.display().to_string())?;
+    let mut open = |name: &Name| -> io::Result<Box<dyn Read>> {
+        Ok(Box::new(File::open(args.release.join(name.as_str()))?))
+    };
+    let deadline_s = config.update.deadline.as_secs().saturating_add(limits::UPDATE_ALARM_S);
+    let wish = Wish {
+        baseline: update::baseline(folder),
+        deadline_s: u32::try_from(deadline_s).unwrap_or(u32::MAX),
+        again: args.again,
+        architecture: rustix::system::uname().machine().to_string_lossy().into_owned(),
+    };
+    let staged = Slots::new(folder, RealDisk).stage(&bytes, &mut open, &wish);
+    let staged = staged.map_err(|error| anyhow::anyhow!("{}", chain(&error)))?;
+    let release = Manifest::parse(&bytes)?.release;
+    let (word, text) = match staged {
+        Staged::Ready => ("ready", "lies in its slot; the agent ends and the next start tries it"),
+        Staged::OnTrial => ("trial", "is on trial already"),
+        Staged::Confirmed => ("confirmed", "is confirmed already"),
+    };
+    if json {
+        println!("{}", json!({"release": release, "state": word}));
+    } else {
+        println!("release {release} {text}");
+    }
+    Ok(ExitCode::SUCCESS)
+}

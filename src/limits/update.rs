@@ -1,0 +1,32 @@
+//! Bounds of updates on a board: a part of [`limits`](super), in a file of its own for its length.
+//! Those of the slots themselves are the launcher's.
+
+/// How long a release on trial must be well where the configuration says nothing, in milliseconds:
+/// longer than the start of a model on a slow card, and than a crash that comes after 30 s.
+pub const UPDATE_TRIAL_MS_DEFAULT: u64 = 120_000;
+/// The shortest trial, in milliseconds: a place that only tries things out.
+pub const UPDATE_TRIAL_MS_MIN: u64 = 1_000;
+/// The longest, in milliseconds: an hour.
+pub const UPDATE_TRIAL_MS_MAX: u64 = 3_600_000;
+/// How long a release has to become well where the configuration says nothing, in milliseconds. A
+/// modem that takes ten minutes to find its cell is no fault of a release.
+pub const UPDATE_DEADLINE_MS_DEFAULT: u64 = 1_200_000;
+/// The longest, in milliseconds: a day, as the launcher allows.
+pub const UPDATE_DEADLINE_MS_MAX: u64 = 86_400_000;
+/// What the kernel's alarm gives beyond that, in seconds: for the agent's own word and its
+/// hand-over to `safe`, which waits for slow devices.
+pub const UPDATE_ALARM_S: u64 = 120;
+/// How often the state of the slots is looked at for a release that waits, in milliseconds.
+pub const UPDATE_LOOK_MS: u64 = 1_000;
+/// How long the agent's loop may be silent and still count as running, in milliseconds: it says how
+/// the board is each second or two, and a slow card holds it up for some.
+pub const UPDATE_SILENCE_MS: u64 = 30_000;
+/// How long bus and mind must be as they are before that is written down, in milliseconds: it wears
+/// the card, and a link that flaps is not how well a board is.
+pub const UPDATE_BASELINE_MS: u64 = 60_000;
+/// Messages between the agent and the thread that keeps the slots. Beyond, the newest ones are
+/// dropped: the next look says the same again.
+pub const UPDATE_NEWS_MAX: usize = 16;
+
+const _: () = assert!(UPDATE_TRIAL_MS_DEFAULT < UPDATE_DEADLINE_MS_DEFAULT);
+const _: () = assert!(UPDATE_TRIAL_MS_MAX < UPDATE_DEADLINE_MS_MAX);

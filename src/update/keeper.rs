@@ -1,0 +1,216 @@
+//! The thread that keeps the slots while the agent runs: it confirms or undoes a trial, sees a
+//! release that waits for its trial, and says what has changed. Its writes are synced, which takes
+//! its time on a slow card; the agent's loop never waits for it.
+
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use outpost_launcher::deadline;
+use outpost_launcher::disk::RealDisk;
+use outpost_launcher::lock::Lock;
+use outpost_launcher::slots::{SlotError, Slots, chain};
+use outpost_launcher::state::{Baseline, State};
+use serde_json::Value as Json;
+use tokio::sync::mpsc;
+
+use super::{Facts, Health, Launched, Verdict};
+use crate::clock::Tick;
+use crate::domain::Severity;
+use crate::limits;
+
+/// What the agent hears of updates.
+#[derive(Clone, Debug, PartialEq)]
+pub enum News {
+    /// The state has changed: to be published, retained.
+    Report(Json),
+    /// For people.
+    Event {
+        /// What.
+        text: String,
+        /// How urgent.
+        severity: Severity,
+    },
+    /// Another release is to be started: an orderly end, and the supervisor does the rest.
+    Restart,
+}
+
+/// How long a trial is.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// It must be well for so long without a break.
+    pub trial: Duration,
+    /// It has so long for that.
+    pub within: Duration,
+}
+
+/// What the thread knows.
+pub struct Keeper {
+    launched: Launched,
+    slots: Slots<RealDisk>,
+    plan: Plan,
+    trial: Option<Health>,
+    /// What was said last, and since when it is so.
+    facts: Option<(Facts, Tick)>,
+    heard: Option<Tick>,
+    written: Baseline,
+    reported: Option<Json>,
+    refused: Option<String>,
+    leaves: bool,
+}
+
+impl Keeper {
+    /// For the process that the launcher started.
+    #[must_use]
+    pub fn new(launched: Launched, plan: Plan) -> Keeper {
+        let (slots, written) = (launched.slots(), super::baseline(&launched.slots));
+        Keeper {
+            launched,
+            slots,
+            plan,
+            trial: None,
+            facts: None,
+            heard: None,
+            written,
+            reported: None,
+            refused: None,
+            leaves: false,
+        }
+    }
+
+    /// The agent says how the board is.
+    pub fn hear(&mut self, now: Tick, facts: Facts) {
+        self.heard = Some(now);
+        if self.facts.is_none_or(|(before, _)| before != facts) {
+            self.facts = Some((facts, now));
+        }
+    }
+
+    /// Looks at the slots and at the trial, and does what is due.
+    pub fn look(&mut self, now: Tick) -> Vec<News> {
+        let mut news = Vec::new();
+        if let Err(error) = self.judge(now, &mut news) {
+            self.refuse(&error, &mut news);
+        }
+        let state = self.slots.state();
+        if let Ok(state) = &state {
+            self.leave_for(state, &mut news);
+        }
+        let report = super::report(&state, self.launched.release.as_ref());
+        if self.reported.as_ref() != Some(&report) {
+            self.reported = Some(report.clone());
+            news.push(News::Report(report));
+        }
+        self.keep_baseline(now, &mut news);
+        news
+    }
+
+    fn judge(&mut self, now: Tick, news: &mut Vec<News>) -> Result<(), SlotError> {
+        let Some(release) = self.launched.release.clone() else { return Ok(()) };
+        if !self.launched.on_trial || self.leaves {
+            return Ok(());
+        }
+        let health = match &mut self.trial {
+            Some(health) => health,
+            None => {
+                let state = self.slots.state()?;
+                // Another release has taken the place of this one, which ends in a moment.
+                let trial = state.trial.filter(|trial| trial.taken.release == release);
+                let Some(trial) = trial else { return Ok(()) };
+                let Plan { trial: well, within } = self.plan;
+                self.trial.insert(Health::new(now, trial.baseline, well, within))
+            }
+        };
+        let silence = Duration::from_millis(limits::UPDATE_SILENCE_MS);
+        let heard = self.heard.is_some_and(|at| now.since(at) < silence);
+        let facts = self.facts.map(|(facts, _)| facts).filter(|_| heard);
+        let verdict = health.look(now, facts);
+        if verdict == Verdict::Wait {
+            return Ok(());
+        }
+        // Somebody puts another release into the slots: it takes the place of this one.
+        let Ok(Some(_lock)) = Lock::take(&self.launched.slots) else { return Ok(()) };
+        let (text, severity) = match verdict {
+            Verdict::Wait => return Ok(()),
+            Verdict::Confirm => {
+                self.slots.confirm(&release)?;
+                deadline::cancel();
+                self.launched.on_trial = false;
+                (format!("release {release} is confirmed"), Severity::Info)
+            }
+            Verdict::Undo(reason) => {
+                self.slots.undo(&release, &reason)?;
+                self.leaves = true;
+                (format!("release {release} is undone: {reason}"), Severity::Alarm)
+            }
+        };
+        news.push(News::Event { text, severity });
+        if self.leaves {
+            news.push(News::Restart);
+        }
+        Ok(())
+    }
+
+    /// A release that waits for its first start: it is another than this one, since the one that
+    /// runs on trial has been started.
+    fn leave_for(&mut self, state: &State, news: &mut Vec<News>) {
+        let waits = state.trial.as_ref().filter(|trial| trial.starts == 0);
+        let Some(trial) = waits.filter(|_| !self.leaves) else { return };
+        self.leaves = true;
+        let text = format!("release {} is ready: we end and it is tried", trial.taken.release);
+        news.push(News::Event { text, severity: Severity::Info });
+        news.push(News::Restart);
+    }
+
+    /// Writes down how well the board is, when it has been so for a while. Not on trial: what is
+    /// worse then must not become the measure.
+    fn keep_baseline(&mut self, now: Tick, news: &mut Vec<News>) {
+        let Some((facts, since)) = self.facts.filter(|_| !self.launched.on_trial) else { return };
+        let baseline = facts.baseline();
+        let old = Duration::from_millis(limits::UPDATE_BASELINE_MS);
+        if baseline == self.written || now.since(since) < old {
+            return;
+        }
+        match super::write_baseline(&self.launched.slots, baseline) {
+            Ok(()) => self.written = baseline,
+            Err(error) => self.refuse(&error, news),
+        }
+    }
+
+    /// Says what does not work, once.
+    fn refuse(&mut self, error: &(dyn std::error::Error + 'static), news: &mut Vec<News>) {
+        let text = chain(error);
+        if self.refused.as_ref() != Some(&text) {
+            news.push(News::Event { text: text.clone(), severity: Severity::Alarm });
+            self.refused = Some(text);
+        }
+    }
+}
+
+/// Starts the thread. It ends when the agent drops its end.
+///
+/// # Errors
+/// Where there are no more threads.
+pub fn spawn(mut keeper: Keeper) -> std::io::Result<(SyncSender<Facts>, mpsc::Receiver<News>)> {
+    let (facts_in, facts) = sync_channel(limits::UPDATE_NEWS_MAX);
+    let (news_in, news) = mpsc::channel(limits::UPDATE_NEWS_MAX);
+    let began = Instant::now();
+    let run = move || {
+        let pause = Duration::from_millis(limits::UPDATE_LOOK_MS);
+        loop {
+            let now = |()| Tick(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
+            match facts.recv_timeout(pause) {
+                Ok(facts) => keeper.hear(now(()), facts),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            for one in keeper.look(now(())) {
+                // The agent takes its time; it never waits for us, so we may wait for it.
+                if news_in.blocking_send(one).is_err() {
+                    return;
+                }
+            }
+        }
+    };
+    std::thread::Builder::new().name("update".into()).spawn(run)?;
+    Ok((facts_in, news))
+}

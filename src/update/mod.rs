@@ -1,0 +1,161 @@
+//! Updates, as the running agent sees them: whether a release on trial is as well as what ran
+//! before, and what is told of it. The slots and their state machine are the launcher's crate.
+//!
+//! What must never be here: a reason for a rule to wait, and a report that an update depends on.
+
+mod health;
+mod keeper;
+
+use std::path::{Path, PathBuf};
+
+use outpost_launcher::disk::RealDisk;
+use outpost_launcher::manifest::Name;
+use outpost_launcher::slots::{SlotError, Slots};
+use outpost_launcher::state::{Baseline, End, State};
+use serde_json::{Value as Json, json};
+
+pub use health::{Facts, Health, Verdict};
+pub use keeper::{Keeper, News, Plan, spawn};
+
+/// Where the slots are where nobody says anything else.
+pub const SLOTS_PATH: &str = "/var/lib/outpost/slots";
+
+/// What the launcher told this process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Launched {
+    /// Where the slots are.
+    pub slots: PathBuf,
+    /// The release that runs; `None`: what was installed.
+    pub release: Option<Name>,
+    /// It has to prove itself.
+    pub on_trial: bool,
+}
+
+impl Launched {
+    /// By the environment; `None` where no launcher started us.
+    #[must_use]
+    pub fn of_environment() -> Option<Launched> {
+        let slots = std::env::var_os("OUTPOST_SLOTS").filter(|path| !path.is_empty())?;
+        let release = std::env::var("OUTPOST_RELEASE").ok().and_then(|name| name.parse().ok());
+        let on_trial = release.is_some() && std::env::var_os("OUTPOST_TRIAL").is_some();
+        Some(Launched { slots: slots.into(), release, on_trial })
+    }
+
+    /// The slots.
+    #[must_use]
+    pub fn slots(&self) -> Slots<RealDisk> {
+        Slots::new(&self.slots, RealDisk)
+    }
+
+    /// Ends a trial that cannot even begin. `true` where there was one: the supervisor should start
+    /// the launcher again.
+    #[must_use]
+    pub fn refuse(&self, reason: &str) -> bool {
+        let Some(release) = self.release.as_ref().filter(|_| self.on_trial) else { return false };
+        if let Err(error) = self.slots().undo(release, reason) {
+            // Its starts are counted: it ends all the same, three starts later.
+            tracing::error!(error = outpost_launcher::slots::chain(&error), "not undone");
+        }
+        true
+    }
+}
+
+/// How well this board is, as the agent wrote it down for the next update.
+const BASELINE: &str = "baseline.json";
+
+/// How well the board was when it was last written down; not at all, where nobody knows.
+#[must_use]
+pub fn baseline(slots: &Path) -> Baseline {
+    let bytes = std::fs::read(slots.join(BASELINE)).unwrap_or_default();
+    serde_json::from_slice(&bytes).unwrap_or_default()
+}
+
+/// Writes down how well the board is.
+///
+/// # Errors
+/// The step that failed.
+pub fn write_baseline(slots: &Path, baseline: Baseline) -> Result<(), crate::disk::DiskError> {
+    let text = json!({"bus": baseline.bus, "mind": baseline.mind}).to_string();
+    crate::disk::replace(&slots.join(BASELINE), text.as_bytes())
+}
+
+/// What the board tells of its updates (design §5), and `outpost update status` too.
+#[must_use]
+pub fn report(state: &Result<State, SlotError>, running: Option<&Name>) -> Json {
+    let state = match state {
+        Ok(state) => state,
+        Err(error) => {
+            let reason = outpost_launcher::slots::chain(error);
+            return json!({"state": "damaged", "release": null, "reason": reason,
+                "running": running});
+        }
+    };
+    let last = state.last.as_ref();
+    let (word, release, reason) = match (&state.intent, &state.trial, last) {
+        (Some(intent), _, _) => ("staging", Some(&intent.release), ""),
+        (None, Some(trial), _) => ("trial", Some(&trial.taken.release), ""),
+        (None, None, Some(last)) => {
+            let word = if last.end == End::Confirmed { "confirmed" } else { "undone" };
+            (word, Some(&last.release), last.reason.as_str())
+        }
+        (None, None, None) => ("idle", None, ""),
+    };
+    json!({
+        "state": word,
+        "release": release,
+        "reason": reason,
+        "running": running,
+        "confirmed": state.confirmed.as_ref().map(|taken| &taken.release),
+        "previous": state.previous.as_ref().map(|taken| &taken.release),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use outpost_launcher::state::{Outcome, Slot, Taken, Trial};
+
+    fn name(text: &str) -> Name {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_is_told_follows_the_state() {
+        let taken = Taken { release: name("2"), slot: Slot::B, manifest: String::new() };
+        let told = |state: &State| {
+            let told = report(&Ok(state.clone()), Some(&name("1")));
+            assert_eq!(told["running"], "1");
+            (told["state"].as_str().unwrap().to_owned(), told["release"].clone())
+        };
+        let mut state = State::default();
+        assert_eq!(told(&state), ("idle".into(), Json::Null));
+        state.intent = Some(taken.clone());
+        assert_eq!(told(&state), ("staging".into(), json!("2")));
+        state.intent = None;
+        state.trial = Some(Trial {
+            taken,
+            baseline: Baseline::default(),
+            deadline_s: 1,
+            starts: 0,
+            starts_in_boot: 0,
+            boot: String::new(),
+        });
+        assert_eq!(told(&state), ("trial".into(), json!("2")));
+        state.undo("the bus is not connected");
+        let undone = report(&Ok(state.clone()), None);
+        assert_eq!(undone["state"], "undone");
+        assert_eq!(undone["reason"], "the bus is not connected");
+        let (release, reason) = (name("2"), String::new());
+        state.last = Some(Outcome { release, end: End::Confirmed, reason });
+        assert_eq!(told(&state), ("confirmed".into(), json!("2")));
+    }
+
+    #[test]
+    fn a_baseline_is_read_back_and_nothing_is_asked_where_there_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(baseline(folder.path()), Baseline::default());
+        let well = Baseline { bus: true, mind: false };
+        write_baseline(folder.path(), well).unwrap();
+        assert_eq!(baseline(folder.path()), well);
+    }
+}
