@@ -13,6 +13,7 @@ pub mod discover;
 pub mod disk;
 pub mod domain;
 pub mod expr;
+pub mod fleet;
 pub mod journal;
 pub mod limits;
 pub mod link;

@@ -7,11 +7,11 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::stop_signal;
+use super::{fleet_publish, stop_signal};
 use crate::config::{Broker, Bus, broker_of};
 use crate::limits::PACKET_BYTES_DEFAULT;
 use crate::link::Endpoint;
-use crate::uplink::receive::{self, Observer, Setup, Totals};
+use crate::uplink::receive::{Observer, Setup, Totals};
 
 /// What runs beside many boards
 #[derive(Args, Clone, Debug)]
@@ -22,6 +22,12 @@ pub struct FleetArgs {
 
 #[derive(Subcommand, Clone, Debug)]
 enum FleetCommand {
+    /// Make the keys of a fleet, and the root that boards begin to trust with
+    Keys(fleet_publish::KeysArgs),
+    /// Write release.json for the files in a folder
+    Release(fleet_publish::ReleaseArgs),
+    /// Sign a release and put it into a repository, a folder for any static host or a stick
+    Publish(fleet_publish::PublishArgs),
     /// Store the records of any number of boards in SQLite, each once, and tell them so
     Receive(ReceiveArgs),
 }
@@ -57,9 +63,17 @@ struct ReceiveArgs {
 /// Runs the subcommand.
 ///
 /// # Errors
-/// Where the address is none, or the database refuses.
+/// As the subcommand says.
 pub fn run(args: FleetArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let FleetCommand::Receive(args) = args.command;
+    match args.command {
+        FleetCommand::Keys(args) => fleet_publish::keys(&args, json),
+        FleetCommand::Release(args) => fleet_publish::release(&args, json),
+        FleetCommand::Publish(args) => fleet_publish::publish_release(&args, json),
+        FleetCommand::Receive(args) => receive(args, json),
+    }
+}
+
+fn receive(args: ReceiveArgs, json: bool) -> anyhow::Result<ExitCode> {
     let broker = broker_of(&args.url).map_err(anyhow::Error::msg).context("--url")?;
     let Broker::Remote { .. } = &broker else { bail!("--url: a broker of another program") };
     let bus = Bus {
@@ -77,7 +91,8 @@ pub fn run(args: FleetArgs, json: bool) -> anyhow::Result<ExitCode> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let mut printer = Printer { json, told: 0 };
-    let totals = runtime.block_on(receive::run(setup, stop_signal(), &mut printer))?;
+    let totals =
+        runtime.block_on(crate::uplink::receive::run(setup, stop_signal(), &mut printer))?;
     let line = line(&totals);
     if json {
         println!("{line}");

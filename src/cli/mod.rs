@@ -11,6 +11,7 @@ mod decide;
 mod demo;
 mod discover;
 mod fleet;
+mod fleet_publish;
 mod init;
 mod log;
 mod model;
@@ -69,9 +70,9 @@ enum Command {
     Log(log::LogArgs),
     /// Decisions of the past computed again from the journal
     Replay(replay::ReplayArgs),
-    /// Releases of this board: apply, status
+    /// Releases of this board: take, apply, status
     Update(update::UpdateArgs),
-    /// What runs beside many boards: receive their records
+    /// What runs beside many boards: keys, release, publish, receive
     Fleet(fleet::FleetArgs),
     /// Completions for a shell, to standard output
     Completions(shell::CompletionsArgs),

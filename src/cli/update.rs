@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{Args, Subcommand};
 use outpost_launcher::disk::{Disk, RealDisk};
 use outpost_launcher::limits::MANIFEST_BYTES_MAX;
@@ -15,9 +15,10 @@ use outpost_launcher::manifest::{self, Manifest, Name};
 use outpost_launcher::slots::{Slots, Staged, Wish, chain};
 use serde_json::json;
 
+use crate::clock::RealClock;
 use crate::config::{self, Strictness};
 use crate::limits;
-use crate::update;
+use crate::update::{self, Trust};
 
 /// Releases of this board
 #[derive(Args, Clone, Debug)]
@@ -28,7 +29,10 @@ pub struct UpdateArgs {
 
 #[derive(Subcommand, Clone, Debug)]
 enum UpdateCommand {
-    /// Put the release in a folder into the free slot; the agent ends and it is tried
+    /// Verify a signed release of a repository and put it into the free slot
+    Take(TakeArgs),
+    /// Put the release in a folder, signed by nobody, into the free slot; the agent ends and it is
+    /// tried
     Apply(ApplyArgs),
     /// How updates stand on this board
     Status(SlotsArgs),
@@ -42,9 +46,29 @@ struct SlotsArgs {
 }
 
 #[derive(Args, Clone, Debug)]
+struct TakeArgs {
+    /// Id of the release
+    release: Name,
+    /// Folder of the repository, with metadata/ and targets/
+    #[arg(long)]
+    from: PathBuf,
+    /// The root that this board began to trust with
+    #[arg(long, default_value = update::ROOT_PATH)]
+    root: PathBuf,
+    #[command(flatten)]
+    how: HowArgs,
+}
+
+#[derive(Args, Clone, Debug)]
 struct ApplyArgs {
     /// Folder with release.json and the files that it names
     release: PathBuf,
+    #[command(flatten)]
+    how: HowArgs,
+}
+
+#[derive(Args, Clone, Debug)]
+struct HowArgs {
     #[command(flatten)]
     slots: SlotsArgs,
     /// Configuration of the device, for its [update]
@@ -61,6 +85,7 @@ struct ApplyArgs {
 /// Where the release is refused, somebody else changes the slots, or the disk refuses.
 pub fn run(args: UpdateArgs, json: bool) -> anyhow::Result<ExitCode> {
     match args.command {
+        UpdateCommand::Take(args) => take(&args, json),
         UpdateCommand::Apply(args) => apply(&args, json),
         UpdateCommand::Status(args) => status(&args.slots, json),
     }
@@ -86,27 +111,53 @@ fn status(folder: &Path, json: bool) -> anyhow::Result<ExitCode> {
     Ok(if state.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+fn take(args: &TakeArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let slots = &args.how.slots.slots;
+    let trust = Trust::of(slots, &args.root);
+    let _lock = lock(slots)?;
+    let now = RealClock::new(trust.floor_unix_ms()).now();
+    let genuine = trust.release(&args.from, &args.release, now)?;
+    for warning in &genuine.warnings {
+        tracing::warn!("{warning}");
+    }
+    let mut open = |name: &Name| -> io::Result<Box<dyn Read>> { Ok(Box::new(genuine.open(name)?)) };
+    stage(&genuine.manifest, &mut open, &args.how, json)
+}
+
 fn apply(args: &ApplyArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let (config, _) = config::load(&args.config, Strictness::Run)?;
-    let folder = &args.slots.slots;
-    let lock = Lock::take(folder).with_context(|| format!("the slots in {}", folder.display()))?;
-    let Some(_lock) = lock else { bail!("another process changes the slots just now") };
+    let _lock = lock(&args.how.slots.slots)?;
     let path = args.release.join(manifest::FILE);
     let bytes = RealDisk.read(&path, MANIFEST_BYTES_MAX);
     let bytes = bytes.with_context(|| path.display().to_string())?;
     let mut open = |name: &Name| -> io::Result<Box<dyn Read>> {
         Ok(Box::new(File::open(args.release.join(name.as_str()))?))
     };
+    stage(&bytes, &mut open, &args.how, json)
+}
+
+fn lock(slots: &Path) -> anyhow::Result<Lock> {
+    let lock = Lock::take(slots).with_context(|| format!("the slots in {}", slots.display()))?;
+    lock.context("another process changes the slots just now")
+}
+
+fn stage(
+    manifest: &[u8],
+    open: &mut dyn FnMut(&Name) -> io::Result<Box<dyn Read>>,
+    how: &HowArgs,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
+    let (config, _) = config::load(&how.config, Strictness::Run)?;
+    let folder = &how.slots.slots;
     let deadline_s = config.update.deadline.as_secs().saturating_add(limits::UPDATE_ALARM_S);
     let wish = Wish {
         baseline: update::baseline(folder),
         deadline_s: u32::try_from(deadline_s).unwrap_or(u32::MAX),
-        again: args.again,
+        again: how.again,
         architecture: rustix::system::uname().machine().to_string_lossy().into_owned(),
     };
-    let staged = Slots::new(folder, RealDisk).stage(&bytes, &mut open, &wish);
+    let staged = Slots::new(folder, RealDisk).stage(manifest, open, &wish);
     let staged = staged.map_err(|error| anyhow::anyhow!("{}", chain(&error)))?;
-    let release = Manifest::parse(&bytes)?.release;
+    let release = Manifest::parse(manifest)?.release;
     let (word, text) = match staged {
         Staged::Ready => ("ready", "lies in its slot; the agent ends and the next start tries it"),
         Staged::OnTrial => ("trial", "is on trial already"),

@@ -30,3 +30,12 @@ pub const UPDATE_NEWS_MAX: usize = 16;
 
 const _: () = assert!(UPDATE_TRIAL_MS_DEFAULT < UPDATE_DEADLINE_MS_DEFAULT);
 const _: () = assert!(UPDATE_TRIAL_MS_MAX < UPDATE_DEADLINE_MS_MAX);
+/// Bytes of a root, snapshot or timestamp at most: some keys and versions, with room for ten teams.
+pub const TRUST_ROLE_BYTES_MAX: u64 = 256 << 10;
+/// Bytes of the list of targets at most: ten thousand files.
+pub const TRUST_TARGETS_BYTES_MAX: u64 = 4 << 20;
+/// Root files that are followed in one go: one a month for twenty years.
+pub const TRUST_ROOTS_MAX: u64 = 256;
+/// Longest time for all metadata together, in milliseconds: 5 MB on a line of 384 kbit/s. One that
+/// gives a byte a minute is an attack or of no use.
+pub const TRUST_LOAD_MS_MAX: u64 = 120_000;

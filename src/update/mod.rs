@@ -5,6 +5,7 @@
 
 mod health;
 mod keeper;
+mod trust;
 
 use std::path::{Path, PathBuf};
 
@@ -16,9 +17,13 @@ use serde_json::{Value as Json, json};
 
 pub use health::{Facts, Health, Verdict};
 pub use keeper::{Keeper, News, Plan, spawn};
+pub use trust::{Genuine, Trust, TrustError, manifest_target};
 
 /// Where the slots are where nobody says anything else.
 pub const SLOTS_PATH: &str = "/var/lib/outpost/slots";
+
+/// The root that a board begins to trust with, where nobody says anything else.
+pub const ROOT_PATH: &str = "/etc/outpost/root.json";
 
 /// What the launcher told this process.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -179,3 +179,56 @@ fn a_wrong_release_is_refused_with_what_is_wrong() {
     let (text, ok) = apply(&site, &release);
     assert!(!ok && text.contains("another process changes the slots"), "{text}");
 }
+
+/// Runs `outpost --json …`; what it says, and whether it succeeded.
+fn outpost(arguments: &[&Path]) -> (String, bool) {
+    let end =
+        Command::new(env!("CARGO_BIN_EXE_outpost")).arg("--json").args(arguments).output().unwrap();
+    let text = [end.stdout, end.stderr].concat();
+    (String::from_utf8(text).unwrap(), end.status.success())
+}
+
+#[test]
+fn signed_releases_are_taken_and_others_are_not() {
+    let broker = Broker::start();
+    let site = Site::new(&broker, "cold-signed", UPDATE);
+    let at = |name: &str| site.folder().join(name);
+    let say = |words: &str| {
+        let words: Vec<_> = words.split(' ').collect();
+        let here = |word: &&str| match word.strip_prefix('@') {
+            Some(name) => at(name),
+            None => PathBuf::from(word),
+        };
+        let paths: Vec<_> = words.iter().map(here).collect();
+        outpost(&paths.iter().map(PathBuf::as_path).collect::<Vec<_>>())
+    };
+    let done = |words: &str| {
+        let (text, ok) = say(words);
+        assert!(ok, "{words}: {text}");
+        text
+    };
+    done("fleet keys @keys");
+    for id in ["1.0.0", "2.0.0"] {
+        let release = publish(&site, id, "");
+        fs::remove_file(release.join("release.json")).unwrap();
+        done(&format!("fleet release @release-{id} --id {id}"));
+        done(&format!("fleet publish @release-{id} --keys @keys --to @stick"));
+    }
+    let take = "--from @stick --root @keys/root.json --slots @slots --config @outpost.toml";
+    assert!(done(&format!("update take 1.0.0 {take}")).contains("\"ready\""));
+    assert!(done("update status --slots @slots").contains("\"trial\""));
+    assert!(done(&format!("update take 1.0.0 {take}")).contains("\"trial\""));
+    // The newer one takes its place; a file of it that has been changed on the stick does not.
+    let sum = sha256(&fs::read(at("release-2.0.0/outpost")).unwrap());
+    let file = at("stick/targets").join(format!("{sum}.{sum}"));
+    let genuine = fs::read(&file).unwrap();
+    fs::write(&file, "#!/bin/sh").unwrap();
+    let (text, ok) = say(&format!("update take 2.0.0 {take}"));
+    assert!(!ok && text.contains("outpost: 9 bytes; release.json says"), "{text}");
+    fs::write(&file, genuine).unwrap();
+    assert!(done(&format!("update take 2.0.0 {take}")).contains("\"ready\""));
+    done("fleet keys @others");
+    let other = take.replace("@keys/", "@others/").replace("@slots", "@others/slots");
+    let (text, ok) = say(&format!("update take 2.0.0 {other}"));
+    assert!(!ok && text.contains("is not believed"), "{text}");
+}

@@ -1,0 +1,52 @@
+//! The other side of updates: keys, releases, and the repository that boards believe. Runs on a
+//! person's machine, never on a board.
+
+pub mod keys;
+pub mod publish;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// Why nothing was published.
+#[derive(Debug, Error)]
+pub enum FleetError {
+    /// A file or folder cannot be used.
+    #[error("cannot {action} {}", path.display())]
+    File {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// It is there already, and is not to be overwritten.
+    #[error("{} is there already", .0.display())]
+    Exists(PathBuf),
+    /// Keys could not be made or used.
+    #[error("keys: {0}")]
+    Keys(String),
+    /// The repository that is there, or the new one, cannot be used.
+    #[error("the repository in {}", path.display())]
+    Repository {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: Box<tough::error::Error>,
+    },
+    /// The release is not what its manifest says.
+    #[error("the release in {}: {what}", path.display())]
+    Release {
+        /// Where.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+pub(crate) fn fault(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FleetError {
+    let path = path.to_path_buf();
+    move |source| FleetError::File { action, path, source }
+}
