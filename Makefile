@@ -8,7 +8,7 @@ PROFILE = release
 
 .PHONY: help setup demo test check lint audit size sim crash damage hostile line backlog \
 	update-cuts update-kills \
-	bench bench-mind bench-write cross kernels test-arm \
+	bench bench-mind bench-write cross kernels test-arm test-page \
 	package test-package specialist clean
 
 help: ## Lists these commands
@@ -53,6 +53,9 @@ kernels: ## Checks ggml's kernels on emulated Arm cores; part of CI
 
 test-arm: ## Runs the Arm program itself on emulated cores; CASES=n decisions
 	@CASES=$(CASES) FILE=$(FILE) cross/test-arm.sh
+
+test-page: ## Looks at the page in a real Chromium; pictures in target/page/shots
+	@cross/test-page.sh
 
 crash: ## Cuts the power of a simulated disk at every operation of a run; POINTS=n
 	OUTPOST_CRASH_POINTS=$(or $(POINTS),15000) \

@@ -17,6 +17,7 @@ pub mod fleet;
 pub mod journal;
 pub mod limits;
 pub mod link;
+pub mod live;
 pub mod metrics;
 pub mod mind;
 pub mod plant;

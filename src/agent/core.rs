@@ -312,6 +312,12 @@ impl Agent {
         self.approvals.len()
     }
 
+    /// What waits for a person.
+    #[must_use]
+    pub fn approvals(&self) -> &[Approval] {
+        &self.approvals
+    }
+
     /// What the agent may do by itself.
     #[must_use]
     pub fn mode(&self) -> Mode {

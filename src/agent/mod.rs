@@ -52,6 +52,7 @@ mod tests_hidden;
 mod tests_wishes;
 
 pub use self::core::{Agent, Counters, Resumed, ResumedStep};
+pub use commands::Approval;
 pub use decide::sure;
 pub use dynamics::{Effect as LearnedEffect, INTERVAL, effects, time_constant};
 pub use effect::{Effect, GoalReport, Question, Report, Status};

@@ -17,10 +17,11 @@ use crate::config::{self, Broker, Config, LoadError, Strictness};
 use crate::domain::Severity;
 use crate::journal::{self, Journal};
 use crate::link::{Endpoint, broker};
+use crate::live::{self, Live};
 use crate::metrics::{Metrics, Sources};
-use crate::runtime::{self, Memory, MindParts, Observer, Service};
+use crate::runtime::{self, Memory, Observer, Service};
 use crate::update::{self, Keeper, Launched, Plan};
-use crate::web::Web;
+use crate::web::{Inside, Web};
 
 /// Arguments of `outpost run`.
 #[derive(Args, Clone, Debug)]
@@ -120,16 +121,23 @@ async fn serve(config: Arc<Config>, launched: Option<Launched>, json: bool) -> a
         destinations: uplink.as_ref().map(|(uplink, _)| uplink.meters()).unwrap_or_default(),
     };
     let metrics = Arc::new(Metrics::new(&config, sources));
+    let mind_handle = mind.as_ref().map(|mind| mind.handle.clone());
+    let mut parts = runtime::parts(config.clone(), clock, endpoint, memory, mind);
+    let (live, viewer, asked) = live::open(&config, parts.boot);
+    parts.page = Some(asked);
     let (stop_api, api_stops) = oneshot::channel::<()>();
-    if let Some(notice) = serve_api(&config, mind.as_ref(), &metrics, api_stops).await {
-        memory.notices.push(notice);
-    }
-    let mut parts = runtime::parts(config, clock, endpoint, memory, mind);
+    let inside = Inside {
+        mind: mind_handle,
+        metrics: Arc::clone(&metrics),
+        live: Some(viewer),
+        journal: config.journal.path.clone(),
+    };
+    parts.notices.extend(serve_api(&config, inside, api_stops).await);
     parts.uplink = uplink;
     parts.update = keeper.context("a thread for updates")?;
     parts.board = Some(board::watch(Root::of_environment(), board, journal));
     parts.service = Service::of_environment();
-    let mut printer = Printer { json, metrics };
+    let mut printer = Printer { json, metrics, live };
     runtime::run(parts, stop_signal(), &mut printer).await?;
     drop(stop_api);
     Ok(())
@@ -139,16 +147,14 @@ async fn serve(config: Arc<Config>, launched: Option<Launched>, json: bool) -> a
 /// what a person must know where it cannot be had.
 async fn serve_api(
     config: &Config,
-    mind: Option<&MindParts>,
-    metrics: &Arc<Metrics>,
+    inside: Inside,
     stops: oneshot::Receiver<()>,
 ) -> Option<(String, String, Severity)> {
     let web = config.web.as_ref()?;
-    let handle = mind.map(|mind| mind.handle.clone());
-    match Web::listen(web, handle, Arc::clone(metrics)).await {
+    match Web::listen(web, inside).await {
         Ok(api) => {
             let address = api.address().map(|address| address.to_string());
-            tracing::info!(address, "the API listens");
+            tracing::info!(address, "page and API listen");
             tokio::spawn(api.serve(async { drop(stops.await) }));
             None
         }
@@ -160,11 +166,13 @@ async fn serve_api(
 struct Printer {
     json: bool,
     metrics: Arc<Metrics>,
+    live: Live,
 }
 
 impl Observer for Printer {
     fn applied(&mut self, agent: &Agent, now: Now, effects: &[Effect]) {
         self.metrics.agent.applied(agent, now, effects);
+        self.live.applied(agent, now, effects);
         if !self.json {
             return;
         }

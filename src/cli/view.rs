@@ -19,6 +19,8 @@ pub use draw::draw;
 /// Everything that the view shows, as it is at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
+    /// Where the page is.
+    pub page: Option<std::net::SocketAddr>,
     /// Name of the device: `greenhouse-1`.
     pub device: String,
     /// What it looks after: `simulated greenhouse, seed 1`.

@@ -126,6 +126,28 @@ pub const WEB_TOKENS_DEFAULT: u32 = 512;
 /// Priority of the API's decisions: after the agent's own.
 pub const MIND_PRIORITY_API: u8 = 64;
 
+/// Pages that may be open at a time; one more is told so. Half of the requests are left to others.
+pub const WEB_STREAMS_MAX: usize = WEB_REQUESTS_MAX / 2;
+/// Readers of the journal's past at a time: each reads files and counts on one core.
+pub const WEB_READERS_MAX: usize = 2;
+/// Sessions of people at the page; the oldest makes room for one more.
+pub const WEB_SESSIONS_MAX: usize = 64;
+/// Longest life of a session, in milliseconds: thirty days.
+pub const WEB_SESSION_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
+/// Pause after a wrong token, one at a time, in milliseconds: 86,400 tries a day, of 2^64 and more.
+pub const WEB_LOGIN_MS: u64 = 1000;
+/// Decisions that the page gets at a time.
+pub const PAGE_DECISIONS_MAX: usize = 50;
+/// Longest history that the page gets, in hours: a month.
+pub const PAGE_HISTORY_HOURS_MAX: f64 = 744.0;
+/// Slices of a history: one a few pixels of a wide screen.
+pub const PAGE_HISTORY_SLICES: usize = 240;
+/// Decisions, events and states that wait for one page; one that is slower is told to read the
+/// journal.
+pub const LIVE_NEWS_MAX: usize = 64;
+/// Commands of pages that wait for the agent, which takes each within a millisecond.
+pub const LIVE_COMMANDS_MAX: usize = 16;
+
 const _: () = assert!(WEB_WRITE_MS_MAX <= MIND_WRITE_MS_MAX);
 const _: () = assert!(MIND_PRIORITY_API < MIND_PRIORITY_DECISION);
 const _: () = assert!(WEB_TOKENS_DEFAULT < MIND_CONTEXT_TOKENS);

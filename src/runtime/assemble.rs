@@ -103,6 +103,7 @@ pub fn parts(
         notices: memory.notices,
         uplink: None,
         update: None,
+        page: None,
     }
 }
 

@@ -13,11 +13,11 @@ mod outbox;
 mod place;
 mod render;
 mod service;
+mod sources;
 mod update;
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,13 +31,12 @@ use crate::config::Config;
 use crate::domain::{Entry, Severity};
 use crate::journal::{Journal, JournalEvent, Record, Stamp};
 use crate::limits;
-use crate::link::serial::{LineEvent, LineHandle};
+use crate::link::serial::LineHandle;
 use crate::link::topics::{DeviceName, DeviceTopic};
-use crate::link::{
-    Class, Endpoint, LinkConfig, LinkConfigError, LinkEvent, LinkHandle, Outgoing, Will,
-};
+use crate::link::{Class, Endpoint, LinkConfig, LinkConfigError, LinkHandle, Outgoing, Will};
+use crate::live::Asked;
 use crate::mind::client::{DecideRequest, MindEvent, MindHandle};
-use crate::uplink::{FromCloud, News, Notice, Uplink};
+use crate::uplink::{News, Uplink};
 pub use assemble::{AssembleError, Memory, mind, parts, uplink};
 use model::Switched;
 pub use model::choose;
@@ -45,6 +44,7 @@ use outbox::{Message, Outbox};
 pub use place::PlaceOnBus;
 pub use render::Rendered;
 pub use service::Service;
+use sources::{Incoming, Sources, next_event};
 pub use update::UpdateParts;
 
 /// What a runtime is made of. Whoever builds it chooses the seams.
@@ -77,6 +77,8 @@ pub struct Parts {
     pub uplink: Option<(Uplink, News)>,
     /// The line to the thread that keeps the slots; `None`: no launcher started us.
     pub update: Option<UpdateParts>,
+    /// Commands of people at the page.
+    pub page: Option<mpsc::Receiver<Asked>>,
 }
 
 /// A running mind.
@@ -88,6 +90,15 @@ pub struct MindParts {
     /// On a virtual clock: what one token that is read costs, so that a fast machine does not
     /// make a slow board look quick. `None` on a real clock.
     pub token_cost: Option<Duration>,
+}
+
+impl MindParts {
+    /// The mind, and what it says: those two have different owners.
+    fn apart(mut self) -> (MindParts, mpsc::Receiver<MindEvent>) {
+        let (_, closed) = mpsc::channel(1);
+        let events = std::mem::replace(&mut self.events, closed);
+        (self, events)
+    }
 }
 
 /// Where the journal's listener puts what it says.
@@ -133,23 +144,6 @@ pub struct Unobserved;
 
 impl Observer for Unobserved {
     fn applied(&mut self, _: &Agent, _: Now, _: &[Effect]) {}
-}
-
-/// Something that came in.
-enum Incoming {
-    Time,
-    Link(LinkEvent),
-    Line(LineEvent),
-    Stored(u64),
-    Journal(JournalEvent),
-    Mind(MindEvent),
-    Board(Change),
-    Backlog(u64),
-    Cloud(FromCloud),
-    Switched(Switched),
-    Uplink(Notice),
-    Update(crate::update::News),
-    Stop,
 }
 
 struct Runtime<'a> {
@@ -211,17 +205,13 @@ pub async fn run(
     let (lines, line_events) = lines::start(&parts.config, &inbox);
     let mut pace = parts.clock.join();
     let (agent, first) = parts.agent;
-    let mut mind_events = None;
-    let mind = parts.mind.map(|mut mind| {
-        let (_, closed) = mpsc::channel(1);
-        mind_events = Some(std::mem::replace(&mut mind.events, closed));
-        mind
-    });
+    let (mind, mind_events) = parts.mind.map(MindParts::apart).unzip();
     let (uplink, uplink_news) = parts.uplink.unzip();
     let (switches, switched) = mpsc::channel(1);
     let (update, update_news) = parts.update.unzip();
     let mut sources = Sources {
         switched,
+        page: parts.page,
         uplink: uplink_news,
         link: link_events,
         lines: line_events,
@@ -298,52 +288,6 @@ async fn wait(pace: &mut Pace, until: Tick, next: impl Future<Output = Incoming>
     pace.wait(until, next).await.unwrap_or(Incoming::Time)
 }
 
-/// Where events come from.
-struct Sources {
-    switched: mpsc::Receiver<Switched>,
-    link: mpsc::Receiver<LinkEvent>,
-    lines: mpsc::Receiver<LineEvent>,
-    journal: JournalInbox,
-    mind: Option<mpsc::Receiver<MindEvent>>,
-    board: Option<mpsc::Receiver<Change>>,
-    uplink: Option<News>,
-    update: Option<mpsc::Receiver<crate::update::News>>,
-}
-
-/// The next of a source that may not be there, or may have ended: never, then. Cancel safe.
-async fn next_of<T>(source: &mut Option<mpsc::Receiver<T>>) -> T {
-    if let Some(events) = source
-        && let Some(event) = events.recv().await
-    {
-        return event;
-    }
-    std::future::pending().await
-}
-
-/// Waits for whatever comes first and decides nothing. Cancel safe: every branch only receives.
-/// Serial lines come before the bus: their rate is bounded, so neither starves the other.
-async fn next_event(
-    sources: &mut Sources,
-    shutdown: Pin<&mut impl Future<Output = ()>>,
-    stopping: bool,
-) -> Incoming {
-    let Sources { link, lines, journal, mind, board, uplink, switched, update } = sources;
-    tokio::select! {
-        biased;
-        () = shutdown, if !stopping => Incoming::Stop,
-        Ok(()) = journal.stored.changed() => Incoming::Stored(*journal.stored.borrow_and_update()),
-        Some(event) = journal.news.recv() => Incoming::Journal(event),
-        event = next_of(mind) => Incoming::Mind(event),
-        Some(end) = switched.recv() => Incoming::Switched(end),
-        change = next_of(board) => Incoming::Board(change),
-        news = news::of_uplink(uplink) => news,
-        news = next_of(update) => Incoming::Update(news),
-        Some(event) = lines.recv() => Incoming::Line(event),
-        Some(event) = link.recv() => Incoming::Link(event),
-        else => std::future::pending().await,
-    }
-}
-
 fn link_config(parts: &Parts, device: &DeviceName, inbox: &Inbox) -> LinkConfig {
     let will = render::offline(device);
     let mut subscriptions: Vec<String> = inbox.topics().cloned().collect();
@@ -386,6 +330,11 @@ impl Runtime<'_> {
                 self.backlog = records;
                 let effects = self.agent.status_again();
                 self.perform(effects);
+            }
+            Incoming::Page(Asked { kind, id, payload }) => {
+                if let Some(event) = self.inbox.command(&kind, &id, &payload, false) {
+                    self.apply(event);
+                }
             }
             Incoming::Switched(switched) => self.switched(switched),
             Incoming::Cloud(news) => self.cloud_news(news),

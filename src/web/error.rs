@@ -39,6 +39,12 @@ impl ApiError {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", message)
     }
 
+    /// Another site's page sent it.
+    pub(super) fn foreign() -> Self {
+        let text = "what changes something is taken from this page alone";
+        Self::new(StatusCode::FORBIDDEN, "invalid_request_error", text)
+    }
+
     /// Our own fault.
     pub(super) fn failed(what: &str) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", &format!("{what} failed"))

@@ -1,16 +1,20 @@
-//! The API of the language model over HTTP: OpenAI's for texts, and typed decisions; `/metrics`.
+//! The API of the language model over HTTP: OpenAI's for texts, and typed decisions; `/metrics`;
+//! and the page for people.
 //!
 //! It is for programs of the operator on the board or near it. It asks the mind as the agent does,
 //! after the agent: every decision of the agent goes first, and half of the places are left to it.
 //! Where too much waits it says 429 and does not queue. It commands no device.
 //!
 //! Loopback by default; elsewhere a bearer token is needed (`token_file`). Bodies, requests at a
-//! time and the time of each are bounded. What must never be here: the agent, topics, commands.
+//! time and the time of each are bounded. What must never be here: the agent, or a command that
+//! takes another way than those of the bus.
 
 mod chat;
 mod decide;
 mod error;
 mod metrics;
+mod page;
+mod session;
 mod stream;
 mod tools;
 
@@ -34,9 +38,11 @@ use tokio_stream::StreamExt;
 
 use crate::config;
 use crate::limits;
+use crate::live::Viewer;
 use crate::metrics::Metrics;
 use crate::mind::client::{MindHandle, MindState};
 use error::ApiError;
+use session::Sessions;
 
 /// Why there is no API.
 #[derive(Debug, Error)]
@@ -65,7 +71,14 @@ struct Shared {
     /// Hash of the token, so that a comparison takes the same time whatever is sent.
     token: Option<[u8; 32]>,
     requests: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+    readers: Arc<Semaphore>,
+    sessions: Sessions,
+    /// A wrong token waits for its turn.
+    logins: tokio::sync::Mutex<()>,
     metrics: Arc<Metrics>,
+    live: Option<Viewer>,
+    journal: PathBuf,
 }
 
 impl Shared {
@@ -96,6 +109,18 @@ impl Shared {
     }
 }
 
+/// What the server shows and asks.
+pub struct Inside {
+    /// The language model.
+    pub mind: Option<MindHandle>,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
+    /// The running agent.
+    pub live: Option<Viewer>,
+    /// The journal's folder.
+    pub journal: PathBuf,
+}
+
 /// An API that listens but does not answer yet.
 pub struct Web {
     listener: TcpListener,
@@ -107,20 +132,22 @@ impl Web {
     ///
     /// # Errors
     /// [`WebError`]: the token cannot be read, or the address cannot be had.
-    pub async fn listen(
-        web: &config::Web,
-        mind: Option<MindHandle>,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, WebError> {
+    pub async fn listen(web: &config::Web, inside: Inside) -> Result<Self, WebError> {
         let token = web.token_file.as_ref().map(|path| token(path)).transpose()?;
         let address = web.listen;
         let listener = TcpListener::bind(address).await;
         let listener = listener.map_err(|source| WebError::Listen { address, source })?;
         let shared = Arc::new(Shared {
-            mind,
+            mind: inside.mind,
             token,
             requests: Arc::new(Semaphore::new(limits::WEB_REQUESTS_MAX)),
-            metrics,
+            streams: Arc::new(Semaphore::new(limits::WEB_STREAMS_MAX)),
+            readers: Arc::new(Semaphore::new(limits::WEB_READERS_MAX)),
+            sessions: Sessions::default(),
+            logins: tokio::sync::Mutex::default(),
+            metrics: inside.metrics,
+            live: inside.live,
+            journal: inside.journal,
         });
         Ok(Self { listener, router: router(shared) })
     }
@@ -147,9 +174,14 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/completions", post(chat::completion))
         .route("/v1/decide", post(decide::decide))
         .route("/metrics", get(metrics::page))
+        .merge(page::views())
         .fallback(|| async { ApiError::not_found() })
-        .layer(DefaultBodyLimit::max(limits::WEB_BODY_BYTES_MAX))
         .layer(from_fn_with_state(Arc::clone(&shared), guard))
+        // Open to everybody at the address: they know nothing of the place.
+        .merge(page::files())
+        .route("/page/login", post(session::login))
+        .layer(DefaultBodyLimit::max(limits::WEB_BODY_BYTES_MAX))
+        .layer(from_fn_with_state(Arc::clone(&shared), count))
         .with_state(shared)
 }
 
@@ -165,19 +197,24 @@ fn token(path: &std::path::Path) -> Result<[u8; 32], WebError> {
     Ok(Sha256::digest(text).into())
 }
 
-/// Lets a request in: with the token, where there is one, and not too many at a time.
-async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let response = admit(&shared, request, next).await;
+/// Counts requests, and turns away what another site's page sends.
+async fn count(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let response = if session::is_foreign(request.method(), request.headers()) {
+        ApiError::foreign().into_response()
+    } else {
+        next.run(request).await
+    };
     shared.metrics.web.note(response.status().as_u16());
     response
 }
 
-async fn admit(shared: &Shared, request: Request, next: Next) -> Response {
+/// Lets a request in: with the token, where there is one, and not too many at a time.
+async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     if let Some(token) = shared.token {
         let sent = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let sent = sent.and_then(|value| value.strip_prefix("Bearer "));
         let right = sent.is_some_and(|sent| <[u8; 32]>::from(Sha256::digest(sent.trim())) == token);
-        if !right {
+        if !right && !session::is_known(&shared, request.headers()) {
             return ApiError::unauthorised().into_response();
         }
     }

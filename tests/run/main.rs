@@ -30,6 +30,7 @@ mod mind;
 mod model;
 mod names;
 mod outage;
+mod page;
 mod payloads;
 mod replay;
 mod serial;

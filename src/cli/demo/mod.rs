@@ -4,6 +4,7 @@
 mod watch;
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -23,9 +24,13 @@ use crate::board::{self, Root};
 use crate::clock::{Clock, VirtualClock};
 use crate::config::{self, Config, Strictness};
 use crate::link::{Endpoint, broker};
+use crate::live;
+use crate::metrics::{Metrics, Sources};
 use crate::mind::catalog::Store;
+use crate::mind::client::MindHandle;
 use crate::plant::{Greenhouse, Place, all_safe_share, greenhouse_config};
 use crate::runtime::{self, Memory, PlaceOnBus};
+use crate::web::{Inside, Web};
 use watch::{Shared, Watch};
 
 /// Arguments of `outpost demo`.
@@ -49,6 +54,9 @@ pub struct DemoArgs {
     /// Run without the language model
     #[arg(long)]
     no_mind: bool,
+    /// Where the page is; where that is taken, at another port
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    web: SocketAddr,
 }
 
 /// Runs the demo and prints its summary.
@@ -120,24 +128,29 @@ async fn play(
     let broker = broker::spawn(([127, 0, 0, 1], 0).into(), config.bus.max_packet_bytes)?;
     let endpoint = Endpoint::at(broker.addr);
     let program = std::env::current_exe().context("the path of this program")?;
-    // What a token costs on this board; where it was not measured, on a Raspberry Pi 5, so that a
-    // fast PC does not make a slow board look quick.
-    let five = board::Profiles::embedded().find("rpi5").and_then(|five| five.mind.token_cost);
-    let cost = config.device.board.mind.token_cost.or(five);
     let mut memory = Memory::open(&config)?;
-    let mind = runtime::mind(&config, &program, cost).unwrap_or_else(|text| {
+    let mind = runtime::mind(&config, &program, token_cost(&config)).unwrap_or_else(|text| {
         memory.notices.push(("mind".into(), text, crate::domain::Severity::Alarm));
         None
     });
     let heard = Inbox::new(config.clone()).topics().cloned().collect();
     let mut bus = PlaceOnBus::new(&place, clock.clone(), endpoint.clone(), heard)?;
-    let parts = runtime::parts(config.clone(), clock.clone(), endpoint, memory, mind);
+    let mind_handle = mind.as_ref().map(|mind| mind.handle.clone());
+    let mut parts = runtime::parts(config.clone(), clock.clone(), endpoint, memory, mind);
+    let (page, viewer, asked) = live::open(&config, parts.boot);
+    parts.page = Some(asked);
+    let (_page_lives, page_ends) = oneshot::channel::<()>();
+    let address = open_page(args.web, &config, mind_handle, viewer, page_ends).await;
+    if let Some(address) = address.filter(|_| !live) {
+        eprintln!("page: http://{address}/");
+    }
 
     let begin = Rc::new(Notify::new());
     let shared = Rc::new(RefCell::new(Shared::default()));
     let safe = all_safe_share(args.seed, args.hours);
     start_snapshot(&shared, args, &config, safe);
-    let mut watch = Watch::new(config.clone(), shared.clone(), begin.clone(), json);
+    shared.borrow_mut().snapshot.page = address;
+    let mut watch = Watch::new(config.clone(), shared.clone(), begin.clone(), json, page);
     let (tell_over, over) = oneshot::channel::<()>();
     let (tell_quit, quit) = oneshot::channel::<()>();
     let began = Instant::now();
@@ -170,6 +183,40 @@ async fn play(
     say_what_was_missing(&agent, virtual_clock.stalls());
     let shared = shared.borrow();
     Ok(summary(args, &agent, &config, &shared, safe, began.elapsed()))
+}
+
+/// What a token costs on this board; where it was not measured, on a Raspberry Pi 5, so that a
+/// fast PC does not make a slow board look quick.
+fn token_cost(config: &Config) -> Option<Duration> {
+    let five = board::Profiles::embedded().find("rpi5").and_then(|five| five.mind.token_cost);
+    config.device.board.mind.token_cost.or(five)
+}
+
+/// The page beside the demo; `None` where no port can be had.
+async fn open_page(
+    wanted: SocketAddr,
+    config: &Arc<Config>,
+    mind: Option<MindHandle>,
+    viewer: live::Viewer,
+    ends: oneshot::Receiver<()>,
+) -> Option<SocketAddr> {
+    let journal = config.journal.path.clone();
+    let inside = |viewer| Inside {
+        mind: mind.clone(),
+        metrics: Arc::new(Metrics::new(config, Sources::default())),
+        live: Some(viewer),
+        journal: journal.clone(),
+    };
+    let other = SocketAddr::new(wanted.ip(), 0);
+    for listen in [wanted, other] {
+        let web = config::Web { listen, token_file: None };
+        if let Ok(web) = Web::listen(&web, inside(viewer.clone())).await {
+            let address = web.address();
+            tokio::spawn(web.serve(async { drop(ends.await) }));
+            return address;
+        }
+    }
+    None
 }
 
 /// What a person must know to judge the summary: on standard error, also with `--json`.

@@ -15,6 +15,7 @@ use crate::agent::{Agent, Effect, MindWord, Report};
 use crate::clock::{Now, Tick};
 use crate::config::{ActuatorKind, Aim, Config};
 use crate::domain::{ActuatorId, Decider, Decision, SensorId, Setting, Value};
+use crate::live::Live;
 use crate::plant::Score;
 use crate::runtime::Observer;
 
@@ -45,6 +46,7 @@ pub struct Watch {
     sampled: Option<Tick>,
     history: Vec<Vec<f64>>,
     print: bool,
+    page: Live,
 }
 
 impl Watch {
@@ -54,9 +56,20 @@ impl Watch {
         shared: Rc<RefCell<Shared>>,
         begin: Rc<Notify>,
         print: bool,
+        page: Live,
     ) -> Watch {
         let history = vec![Vec::new(); config.sensors.len()];
-        Watch { config, shared, begin, begun: false, on_bus: false, sampled: None, history, print }
+        Watch {
+            config,
+            shared,
+            begin,
+            begun: false,
+            on_bus: false,
+            sampled: None,
+            history,
+            print,
+            page,
+        }
     }
 
     fn remember(&mut self, decision: &Decision, now: Now) {
@@ -200,6 +213,7 @@ impl Observer for Watch {
         }
         self.sample(agent, now);
         self.refresh(agent, now);
+        self.page.applied(agent, now, effects);
     }
 }
 

@@ -43,6 +43,7 @@ pub(crate) fn afternoon() -> Snapshot {
     let mut heater = device("heater", "off", 0.0);
     heater.not_responding = true;
     Snapshot {
+        page: None,
         device: "greenhouse-1".into(),
         place: "simulated greenhouse, seed 1".into(),
         time: "day 1, 14:32".into(),

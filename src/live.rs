@@ -1,0 +1,175 @@
+//! What a page shows of a running agent: its state as JSON some times a second, decisions and
+//! events as they come, and a way for commands. The loop that owns the agent copies; it waits for
+//! nobody.
+//!
+//! What must never be here: HTTP; a decision; a command that does not take the way of every other.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value as Json, json};
+use tokio::sync::{broadcast, mpsc, watch};
+
+use crate::agent::{Agent, Effect, Report, level};
+use crate::clock::Now;
+use crate::config::{Actuator, ActuatorKind, Aim, Config};
+use crate::domain::{ActuatorId, Entry, SensorId, Value};
+use crate::journal::{self, Stamp};
+use crate::limits::{LIVE_COMMANDS_MAX, LIVE_NEWS_MAX};
+
+/// How often the state is copied while somebody looks: twice a second reads as at once.
+const COPY_EVERY: Duration = Duration::from_millis(500);
+/// The same while nobody does, so that who comes sees something at once.
+const COPY_UNSEEN_EVERY: Duration = Duration::from_secs(2);
+
+/// A command of somebody at the page, as on the bus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Kind of device command.
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+    /// Its payload.
+    pub payload: Vec<u8>,
+}
+
+/// The agent's side: copies.
+pub struct Live {
+    config: Arc<Config>,
+    boot: u64,
+    state: watch::Sender<Arc<str>>,
+    news: broadcast::Sender<Arc<str>>,
+    copied: Option<Instant>,
+}
+
+/// The page's side. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Viewer {
+    /// The state, as JSON; empty before the agent's first event.
+    pub state: watch::Receiver<Arc<str>>,
+    /// Decisions, events and states of commands, each as JSON with a key that says which.
+    pub news: broadcast::Sender<Arc<str>>,
+    /// Commands go in here.
+    pub commands: mpsc::Sender<Asked>,
+}
+
+/// Both sides, and where the commands come out.
+#[must_use]
+pub fn open(config: &Arc<Config>, boot: u64) -> (Live, Viewer, mpsc::Receiver<Asked>) {
+    let (state, seen) = watch::channel(Arc::from(""));
+    let (news, _) = broadcast::channel(LIVE_NEWS_MAX);
+    let (commands, asked) = mpsc::channel(LIVE_COMMANDS_MAX);
+    let viewer = Viewer { state: seen, news: news.clone(), commands };
+    (Live { config: Arc::clone(config), boot, state, news, copied: None }, viewer, asked)
+}
+
+impl Live {
+    /// The agent has dealt with an event, and this came of it.
+    pub fn applied(&mut self, agent: &Agent, now: Now, effects: &[Effect]) {
+        // Nobody listens: nothing is made.
+        if self.news.receiver_count() > 0 {
+            let lines = effects.iter().filter_map(|effect| self.line(effect, now));
+            lines.for_each(|line| drop(self.news.send(Arc::from(line.to_string()))));
+        }
+        let pause = if self.state.receiver_count() > 1 { COPY_EVERY } else { COPY_UNSEEN_EVERY };
+        let at = Instant::now();
+        if self.copied.is_some_and(|copied| at - copied < pause) {
+            return;
+        }
+        self.copied = Some(at);
+        let state = self.state(agent, now).to_string();
+        self.state.send_replace(Arc::from(state));
+    }
+
+    fn line(&self, effect: &Effect, now: Now) -> Option<Json> {
+        match effect {
+            Effect::Report { report: Report::Decision { seq, decision }, .. } => {
+                let stamp = Stamp { seq: *seq, boot: self.boot, now };
+                Some(json!({"decision": journal::decision_json(decision, stamp)}))
+            }
+            Effect::Record { entry: Entry::Event { kind, text, severity }, .. } => {
+                let at = journal::rfc3339(now.unix_ms);
+                let (text, severity) = (text.as_str(), severity.word());
+                Some(json!({"event": {"kind": kind, "text": text, "severity": severity, "at": at}}))
+            }
+            Effect::Record { entry: Entry::Command { kind, id, state, reason }, .. } => {
+                let state = state.word();
+                Some(json!({"command": {"kind": kind, "id": id, "state": state, "reason": reason}}))
+            }
+            _ => None,
+        }
+    }
+
+    fn state(&self, agent: &Agent, now: Now) -> Json {
+        let status = agent.status();
+        let sensors = (0u16..).zip(&self.config.sensors).map(|(id, _)| self.sensor(id, agent, now));
+        let actuators =
+            (0u16..).zip(&self.config.actuators).map(|(id, _)| self.actuator(id, agent, now));
+        let goals = agent.goal_reports().into_iter().map(|goal| {
+            json!({"name": goal.name, "satisfied": goal.satisfied, "gap": goal.gap,
+                "forecast_gap": goal.forecast_gap, "share": goal.share})
+        });
+        let approvals = agent.approvals().iter().map(|waits| {
+            let actuator = &self.config.actuators[usize::from(waits.actuator.0)];
+            json!({"id": waits.id, "actuator": actuator.name, "value": waits.setting.to_string(),
+                "cause": waits.cause, "left_s": waits.until.since(now.tick).as_secs()})
+        });
+        json!({
+            "device": self.config.device.name, "version": env!("CARGO_PKG_VERSION"),
+            "at": journal::rfc3339(now.unix_ms), "clock": now.trust.word(),
+            "mode": status.mode.word(), "effort": status.effort.word(),
+            "bus": agent.is_on_bus(),
+            "mind": {"word": status.mind.word(), "text": agent.mind_text()},
+            "sensors": sensors.collect::<Vec<_>>(), "actuators": actuators.collect::<Vec<_>>(),
+            "goals": goals.collect::<Vec<_>>(), "approvals": approvals.collect::<Vec<_>>(),
+        })
+    }
+
+    fn sensor(&self, id: u16, agent: &Agent, now: Now) -> Json {
+        let sensor = &self.config.sensors[usize::from(id)];
+        let state = agent.world().sensor(SensorId(id));
+        let value = match state.known(sensor.every, now.tick) {
+            Some(Value::Number(number)) => json!(number),
+            Some(Value::Bool(yes)) => json!(yes),
+            Some(Value::Text(text)) => json!(text),
+            None => Json::Null,
+        };
+        let slope = state.estimate(sensor.every, now.tick).map(|estimate| estimate.slope * 3600.0);
+        let band = self.config.goals.iter().find_map(|goal| match &goal.aim {
+            Aim::Keep { sensor, min, max } if sensor.0 == id => {
+                Some(json!({"goal": goal.name, "min": min, "max": max}))
+            }
+            _ => None,
+        });
+        json!({"name": sensor.name, "unit": sensor.unit, "value": value, "band": band,
+            "per_hour": slope, "age_s": state.heard().map(|at| now.tick.since(at).as_secs())})
+    }
+
+    fn actuator(&self, id: u16, agent: &Agent, now: Now) -> Json {
+        let actuator = &self.config.actuators[usize::from(id)];
+        let state = agent.world().actuator(ActuatorId(id));
+        json!({
+            "name": actuator.name,
+            "kind": kind(actuator),
+            "setting": state.confirmed.as_ref().map(ToString::to_string),
+            "level": state.confirmed.as_ref().map(|setting| level(actuator, setting)),
+            "pending": state.pending.as_ref().map(|pending| pending.setting.to_string()),
+            "by": state.owner.map(crate::domain::Decider::word),
+            "held_s": state.held_until.map(|until| until.since(now.tick).as_secs()),
+            "silent": state.silent_since.is_some(),
+            "asks": actuator.ask_human,
+        })
+    }
+}
+
+/// What an actuator can be set to.
+fn kind(actuator: &Actuator) -> Json {
+    match &actuator.kind {
+        ActuatorKind::Switch => json!({"word": "switch"}),
+        ActuatorKind::Pulse { max } => json!({"word": "pulse", "max_s": max.as_secs()}),
+        ActuatorKind::Level { min, max, step } => {
+            json!({"word": "level", "min": min, "max": max, "step": step})
+        }
+        ActuatorKind::Choice { options } => json!({"word": "choice", "options": options}),
+    }
+}

@@ -1,0 +1,233 @@
+// The page: which view is shown, the stream of the running agent, commands, the past.
+
+import * as now from "./now.js";
+import * as story from "./story.js";
+import { bounds, el, line, moment, number, say, svg, toast, words } from "./parts.js";
+
+const byId = (id) => document.getElementById(id);
+const VIEWS = ["now", "story", "ask", "past"];
+const SPARKS_EVERY_MS = 300000;
+const EVENTS_MAX = 60;
+const asked = new Map();
+let state = null;
+let isIn = false;
+let stream = null;
+
+// ---- asking the board ----
+
+async function fetched(path, body) {
+  const how = body === undefined ? {} : { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
+  const answer = await fetch(path, how);
+  if (answer.status === 401) {
+    login();
+    throw new Error("the board wants its token");
+  }
+  const text = await answer.text();
+  const json = text ? JSON.parse(text) : {};
+  if (!answer.ok) throw new Error(json.error?.message ?? `the board answers ${answer.status}`);
+  return json;
+}
+
+async function command(kind, what) {
+  try {
+    const { id } = await fetched("/page/command", { kind, what });
+    const words = el("span", { text: sentence(kind, what) });
+    const end = el("span", { class: "badge plain", text: "sent" });
+    const reason = el("p", { class: "quiet" });
+    asked.set(`${kind}/${id}`, { end, reason, what: sentence(kind, what) });
+    byId("asked").prepend(el("li", { class: "card" }, el("div", { class: "row spread" }, words, end), reason));
+  } catch (error) {
+    toast(String(error.message));
+  }
+}
+
+function sentence(kind, what) {
+  if (kind === "ask") return what.text;
+  if (kind === "set") return `${words(what.actuator)} ${what.value}`;
+  if (kind === "mode") return `mode ${what.mode}`;
+  return `${kind} ${Object.values(what).join(" ")}`;
+}
+
+// ---- the stream ----
+
+function listen() {
+  stream?.close();
+  stream = new EventSource("/page/stream");
+  stream.addEventListener("state", (event) => {
+    const isFirst = state === null;
+    state = JSON.parse(event.data);
+    byId("lost").hidden = true;
+    draw();
+    // Which sensors there are is known now.
+    if (isFirst) {
+      view();
+      sparks();
+    }
+  });
+  stream.addEventListener("news", (event) => news(JSON.parse(event.data)));
+  stream.addEventListener("missed", () => story.older(fetched).catch(() => {}));
+  stream.addEventListener("error", () => {
+    byId("lost").hidden = state === null;
+    // The browser tries again by itself, but not where it was turned away.
+    if (stream.readyState === EventSource.CLOSED) setTimeout(enter, 3000);
+  });
+}
+
+function news(line) {
+  if (line.decision) story.add(line.decision);
+  if (line.event) said(line.event);
+  if (line.command) {
+    const { kind, id, state: word, reason } = line.command;
+    const known = asked.get(`${kind}/${id}`);
+    if (!known) return;
+    say(known.end, word);
+    known.end.className = `badge ${word === "succeeded" ? "" : ["rejected", "failed", "expired"].includes(word) ? "bad" : "plain"}`;
+    say(known.reason, reason);
+    if (!["accepted", "executing"].includes(word)) toast(`${known.what}: ${word}${reason ? `, ${reason}` : ""}`);
+  }
+}
+
+function said(event) {
+  const kind = event.severity === "alarm" ? "bad" : event.severity === "warning" ? "warn" : "plain";
+  const list = byId("events");
+  list.prepend(el("li", { class: "card" },
+    el("div", { class: "row spread" }, el("span", { class: `badge ${kind}`, text: event.kind }),
+      el("time", { class: "when", datetime: event.at, text: moment(event.at) })),
+    el("p", { text: event.text })));
+  while (list.children.length > EVENTS_MAX) list.lastChild.remove();
+}
+
+function draw() {
+  say(byId("device"), words(state.device).replaceAll("-", " "));
+  document.title = `${state.approvals.length > 0 ? `(${state.approvals.length}) ` : ""}${state.device} · Outpost`;
+  const pills = [
+    [`mode ${state.mode}`, state.mode === "act" ? "" : "warn"],
+    [state.bus ? "bus connected" : "no bus", state.bus ? "" : "bad"],
+    [`mind ${state.mind.word}`, { ready: "", off: "warn", loading: "warn" }[state.mind.word] ?? "bad"],
+    [`clock ${state.clock}`, state.clock === "synced" ? "" : "warn"],
+  ];
+  if (state.effort !== "full") pills.push([`board ${state.effort}`, "warn"]);
+  const shown = JSON.stringify(pills);
+  if (byId("pills").dataset.shown !== shown) {
+    byId("pills").dataset.shown = shown;
+    byId("pills").replaceChildren(...pills.map(([text, kind]) => el("li", { class: `pill ${kind}`, text })));
+  }
+  const mode = byId("mode");
+  if (mode.dataset.shown !== state.mode) {
+    mode.dataset.shown = state.mode;
+    mode.value = state.mode;
+  }
+  now.show(state);
+}
+
+// ---- the past ----
+
+async function sparks() {
+  try {
+    now.past((await fetched("/page/history?hours=24")).series);
+  } catch {
+    // The next time, then.
+  }
+}
+
+async function past() {
+  const fault = byId("past-fault");
+  try {
+    const { from_ms, until_ms, series } = await fetched(`/page/history?hours=${byId("hours").value}`);
+    say(fault, "");
+    const sensors = state?.sensors ?? [];
+    const charts = sensors.filter((one) => series[one.name]?.some((value) => value !== null)).map((one) => chart(one, series[one.name], from_ms, until_ms));
+    byId("charts").replaceChildren(...charts);
+    if (charts.length === 0) say(fault, "There is nothing in the journal of this time yet.");
+  } catch (error) {
+    say(fault, String(error.message));
+  }
+}
+
+function chart(sensor, series, from_ms, until_ms) {
+  const [low, high] = bounds(series, sensor.band);
+  const height = 130;
+  const y = (value) => height - ((value - low) / (high - low)) * height;
+  const band = sensor.band;
+  const top = band ? y(band.max ?? high) : 0;
+  const parts = band
+    ? [svg("rect", { class: "wanted", x: 0, width: 100, y: top, height: Math.max(y(band.min ?? low) - top, 0.5) })] : [];
+  for (const part of [0.25, 0.5, 0.75]) {
+    parts.push(svg("line", { class: "grid-line", x1: 0, x2: 100, y1: part * height, y2: part * height }));
+  }
+  const unit = sensor.unit ? ` ${sensor.unit}` : "";
+  const known = series.filter((value) => value !== null);
+  return el("article", { class: "card" },
+    el("div", { class: "row spread" }, el("h3", { text: words(sensor.name) }),
+      el("span", { class: "when", text: `${number(Math.min(...known))} to ${number(Math.max(...known))}${unit}` })),
+    svg("svg", { class: "chart", viewBox: `0 0 100 ${height}`, preserveAspectRatio: "none", role: "img",
+      "aria-label": `${words(sensor.name)} from ${moment(from_ms)} to ${moment(until_ms)}` },
+    ...parts, line(series, [low, high], height)),
+    el("div", { class: "axis" }, el("span", { text: moment(from_ms) }), el("span", { text: moment(until_ms) })));
+}
+
+// ---- views ----
+
+function view() {
+  const wanted = location.hash.slice(1);
+  const shown = VIEWS.includes(wanted) ? wanted : "now";
+  for (const name of VIEWS) byId(name).hidden = !isIn || name !== shown;
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.hash === `#${shown}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (isIn && state && shown === "past") past();
+}
+
+function login() {
+  isIn = false;
+  view();
+  byId("login").hidden = false;
+  byId("token").focus();
+}
+
+async function enter() {
+  try {
+    await story.older(fetched);
+  } catch (error) {
+    if (!byId("login").hidden) return;
+    toast(String(error.message));
+  }
+  isIn = true;
+  byId("login").hidden = true;
+  view();
+  listen();
+}
+
+byId("login-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const answer = await fetch("/page/login", { method: "POST", headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ token: byId("token").value }) });
+  byId("token").value = "";
+  say(byId("login-fault"), answer.ok ? "" : "That is not the token.");
+  if (answer.ok) {
+    byId("login").hidden = true;
+    enter();
+  }
+});
+byId("ask-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  command("ask", { text: byId("words").value });
+  byId("words").value = "";
+});
+byId("mode-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  command("mode", { mode: byId("mode").value });
+});
+byId("older").addEventListener("click", async () => {
+  try {
+    byId("older").disabled = (await story.older(fetched)) === 0;
+  } catch (error) {
+    toast(String(error.message));
+  }
+});
+byId("hours").addEventListener("change", past);
+window.addEventListener("hashchange", view);
+setInterval(() => { if (isIn) sparks(); }, SPARKS_EVERY_MS);
+now.start(command, story.find);
+enter();

@@ -1,0 +1,151 @@
+//! The page without a browser: who is let in, what is shown of the running agent, commands, the
+//! past. `make test-page` looks at it in a real browser.
+
+use std::io::{BufRead, BufReader};
+use std::time::Instant;
+
+use serde_json::{Value as Json, json};
+
+use crate::agent::{Agent, SOON, Site};
+use crate::common::{Broker, eventually, free_port};
+use crate::mind;
+use crate::place::Place;
+
+const TOKEN: &str = "a-token-of-this-test-only";
+
+/// A browser, as far as these tests need one.
+struct Browser {
+    url: String,
+    cookie: String,
+}
+
+impl Browser {
+    fn get(&self, path: &str) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+        ureq::get(format!("{}{path}", self.url)).header("Cookie", &self.cookie).call()
+    }
+
+    fn json(&self, path: &str) -> Json {
+        read(&mut self.get(path).unwrap())
+    }
+
+    fn post(
+        &self,
+        path: &str,
+        from: &str,
+        body: &Json,
+    ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+        let call = ureq::post(format!("{}{path}", self.url)).header("Cookie", &self.cookie);
+        let call = call.header("Origin", from).header("Content-Type", "application/json");
+        call.send(body.to_string())
+    }
+
+    /// Events of the stream until `look` picks one: its name and its JSON.
+    fn stream<T>(&self, what: &str, mut look: impl FnMut(&str, &Json) -> Option<T>) -> T {
+        let answer = self.get("/page/stream").unwrap();
+        let mut lines = BufReader::new(answer.into_body().into_reader()).lines();
+        let until = Instant::now() + SOON;
+        let mut name = String::new();
+        while Instant::now() < until {
+            let line = lines.next().expect("the stream goes on").unwrap();
+            if let Some(event) = line.strip_prefix("event: ") {
+                name = event.to_owned();
+            } else if let Some(data) = line.strip_prefix("data: ")
+                && let Some(found) = look(&name, &serde_json::from_str(data).unwrap())
+            {
+                return found;
+            }
+        }
+        panic!("{what}: not within {SOON:?}");
+    }
+}
+
+fn read(answer: &mut ureq::http::Response<ureq::Body>) -> Json {
+    serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap()
+}
+
+fn status(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> u16 {
+    match answer {
+        Ok(answer) => answer.status().as_u16(),
+        Err(ureq::Error::StatusCode(status)) => status,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn a_person_with_the_token_sees_the_place_and_gives_orders() {
+    let broker = Broker::start();
+    let place = Place::open(&broker, 5.0);
+    let port = free_port();
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, TOKEN).unwrap();
+    let web = format!("[web]\nlisten = \"127.0.0.1:{port}\"\ntoken_file = {token:?}\n");
+    let site = Site::new(&broker, "cold-page", &web);
+    let agent = Agent::start(&site);
+    let url = format!("http://127.0.0.1:{port}");
+    let mut browser = Browser { url: url.clone(), cookie: String::new() };
+
+    // The files are for everybody, the place is not.
+    let front = eventually("the page", SOON, || browser.get("/").ok());
+    let policy = front.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    for path in ["/page/main.js", "/page/now.js", "/page/story.js", "/page/parts.js"] {
+        let kind = browser.get(path).unwrap().headers()["content-type"].clone();
+        assert!(kind.to_str().unwrap().starts_with("text/javascript"), "{path}: {kind:?}");
+    }
+    for path in ["/page/stream", "/page/decisions", "/page/history", "/metrics", "/v1/models"] {
+        assert_eq!(status(browser.get(path)), 401, "{path}");
+    }
+    let order = json!({"kind": "set", "what": {"actuator": "lamp", "value": "on"}});
+    assert_eq!(status(browser.post("/page/command", &url, &order)), 401);
+    let wrong = json!({"token": "a-token-of-another-test"});
+    assert_eq!(status(browser.post("/page/login", &url, &wrong)), 401);
+    let let_in = browser.post("/page/login", &url, &json!({"token": TOKEN})).unwrap();
+    let cookie = let_in.headers()["set-cookie"].to_str().unwrap().to_owned();
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
+    browser.cookie = cookie.split(';').next().unwrap().to_owned();
+
+    let state = browser.stream("the room", |name, state| {
+        let known = state["sensors"][0]["value"].is_number();
+        (name == "state" && known && state["bus"] == true).then(|| state.clone())
+    });
+    assert_eq!(state["device"], "cold-page");
+    assert_eq!(state["sensors"][0]["band"], json!({"goal": "keep cold", "min": 2.0, "max": 8.0}));
+    let names = state["actuators"].as_array().unwrap().iter().map(|one| &one["name"]);
+    assert_eq!(names.collect::<Vec<_>>(), ["compressor", "blower", "lamp", "siren"]);
+
+    // Another site's page may not give orders with this cookie.
+    assert_eq!(status(browser.post("/page/command", "http://elsewhere", &order)), 403);
+    let bad = json!({"kind": "dance", "what": {}});
+    assert_eq!(status(browser.post("/page/command", &url, &bad)), 400);
+    let mut sent = browser.post("/page/command", &url, &order).unwrap();
+    assert_eq!(sent.status(), 202);
+    let sent = read(&mut sent);
+    let id = sent["id"].as_str().unwrap();
+    eventually("the lamp", SOON, || place.room().lamp.then_some(()));
+    eventually("the order's end", SOON, || {
+        let states = site.states(&format!("set/{id}"));
+        (states == ["accepted", "executing", "succeeded"]).then_some(())
+    });
+
+    looks_back(&browser, &place);
+    assert!(agent.stop().success());
+}
+
+/// The story and the past.
+fn looks_back(browser: &Browser, place: &Place) {
+    mind::acts(place);
+    let decided = eventually("a decision", SOON, || {
+        let decisions = browser.json("/page/decisions?limit=5");
+        decisions["decisions"].as_array().unwrap().first().cloned()
+    });
+    assert!(decided["cause"].as_str().unwrap().contains("room"), "{decided}");
+    let seq = decided["seq"].as_u64().unwrap();
+    let older = browser.json(&format!("/page/decisions?before={seq}"));
+    let older = older["decisions"].as_array().unwrap();
+    assert!(older.iter().all(|one| one["seq"].as_u64().unwrap() < seq), "{older:?}");
+    let past = browser.json("/page/history?hours=1");
+    let room = past["series"]["room"].as_array().unwrap();
+    assert!(room.len() == 240 && room.iter().any(Json::is_number), "{past}");
+    assert_eq!(status(browser.get("/page/history?hours=99999")), 400);
+}
