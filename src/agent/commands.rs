@@ -82,6 +82,7 @@ impl Agent {
             Body::Approve { approval } => self.settle_approval(&key, &approval, true),
             Body::Deny { approval } => self.settle_approval(&key, &approval, false),
             Body::Model { model, adapter } => self.switch_model(&key, model, adapter),
+            Body::Update { release } => self.take_release(&key, release),
             Body::Rate { decision, good } => self.rate(&key, &decision, good),
         }
     }
@@ -250,6 +251,30 @@ impl Agent {
                 self.set_command(&key, CommandState::Succeeded, "");
             }
             Err(reason) => self.set_command(&key, CommandState::Failed, &reason),
+        }
+    }
+
+    /// Has a release verified and put into its slot. How its trial ends is not the command's: this
+    /// process is gone by then, and the retained topic `update` says it.
+    fn take_release(&mut self, key: &(String, String), release: String) {
+        if self.config.update.from.is_none() {
+            let reason = "there is no `from` in [update]: no folder to take releases from";
+            return self.set_command(key, CommandState::Rejected, reason);
+        }
+        if self.commands.iter().any(|((kind, _), it)| *kind == key.0 && !it.state.is_terminal()) {
+            let reason = "another release is being taken";
+            return self.set_command(key, CommandState::Rejected, reason);
+        }
+        self.set_command(key, CommandState::Accepted, "");
+        self.set_command(key, CommandState::Executing, "");
+        self.out.push(Effect::TakeRelease { command: key.clone(), release });
+    }
+
+    /// What came of it.
+    pub(super) fn release_taken(&mut self, key: &(String, String), result: Result<String, String>) {
+        match result {
+            Ok(text) => self.set_command(key, CommandState::Succeeded, &text),
+            Err(reason) => self.set_command(key, CommandState::Failed, &reason),
         }
     }
 

@@ -222,6 +222,7 @@ impl Agent {
             Event::Echo { actuator, setting } => self.echo(actuator, setting),
             Event::Command(command) => self.command(*command),
             Event::ModelSwitched { command, result } => self.model_switched(command, result),
+            Event::ReleaseTaken { command, result } => self.release_taken(&command, result),
             Event::LinkUp => self.link_up(),
             Event::LinkDown { reason } => self.link_down(&reason),
             Event::LineUp { line } => self.line_up(line),

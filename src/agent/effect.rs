@@ -53,6 +53,13 @@ pub enum Effect {
         /// Id of the catalogue, path, or `none`.
         adapter: String,
     },
+    /// Take a release; ends in `ReleaseTaken`.
+    TakeRelease {
+        /// Kind and id of the command.
+        command: (String, String),
+        /// Its id.
+        release: String,
+    },
     /// The hand-over after `Stop` is done.
     Stopped,
 }

@@ -36,6 +36,13 @@ pub enum Event {
         /// Names of model and adapter, or why not; then the old ones are back.
         result: Result<(String, String), String>,
     },
+    /// A release was taken at an operator's word, or not.
+    ReleaseTaken {
+        /// Kind and id of the command.
+        command: (String, String),
+        /// What became of it, or why not.
+        result: Result<String, String>,
+    },
     /// The bus is there: connected and subscribed.
     LinkUp,
     /// The bus is gone.
@@ -154,6 +161,11 @@ pub enum Body {
         /// Id of the catalogue, path, or `none`; `None`: the one in use, or `none` with another
         /// model.
         adapter: Option<String>,
+    },
+    /// Take a release.
+    Update {
+        /// Its id.
+        release: String,
     },
     /// A person says yes.
     Approve {

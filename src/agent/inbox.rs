@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use outpost_launcher::manifest::Name;
 use serde_json::Value as Json;
 
 use super::event::{Body, DeviceCommand, Event};
@@ -250,7 +251,13 @@ impl Inbox {
                 (None, None) => Err("`model`, `adapter` or both are missing".into()),
                 (model, adapter) => Ok(Body::Model { model, adapter }),
             },
-            "update" | "restart" => Err(format!("kind {kind} is not carried out by this version")),
+            "update" => {
+                let release = text(object, "release")?;
+                // The name is a part of paths.
+                release.parse::<Name>().map_err(|error| format!("`release`: {error}"))?;
+                Ok(Body::Update { release: release.into() })
+            }
+            "restart" => Err(format!("kind {kind} is not carried out by this version")),
             other => Err(format!("unknown kind {}", shown(other))),
         }
     }

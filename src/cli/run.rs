@@ -20,7 +20,7 @@ use crate::link::{Endpoint, broker};
 use crate::live::{self, Live};
 use crate::metrics::{Metrics, Sources};
 use crate::runtime::{self, Memory, Observer, Service};
-use crate::update::{self, Keeper, Launched, Plan};
+use crate::update::{self, Keeper, Launched};
 use crate::web::{Inside, Web};
 
 /// Arguments of `outpost run`.
@@ -112,7 +112,7 @@ async fn serve(config: Arc<Config>, launched: Option<Launched>, json: bool) -> a
         "outpost {} runs",
         env!("CARGO_PKG_VERSION")
     );
-    let plan = Plan { trial: config.update.trial, within: config.update.deadline };
+    let plan = config.update.clone();
     let keeper = launched.map(|launched| update::spawn(Keeper::new(launched, plan))).transpose();
     let (board, journal) = (config.device.board, config.journal.path.clone());
     let uplink = runtime::uplink(&config, &mut memory, &clock);

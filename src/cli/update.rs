@@ -10,15 +10,12 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use outpost_launcher::disk::{Disk, RealDisk};
 use outpost_launcher::limits::MANIFEST_BYTES_MAX;
-use outpost_launcher::lock::Lock;
 use outpost_launcher::manifest::{self, Manifest, Name};
-use outpost_launcher::slots::{Slots, Staged, Wish, chain};
+use outpost_launcher::slots::{Slots, Staged, chain};
 use serde_json::json;
 
-use crate::clock::RealClock;
 use crate::config::{self, Strictness};
-use crate::limits;
-use crate::update::{self, Trust};
+use crate::update;
 
 /// Releases of this board
 #[derive(Args, Clone, Debug)]
@@ -49,12 +46,12 @@ struct SlotsArgs {
 struct TakeArgs {
     /// Id of the release
     release: Name,
-    /// Folder of the repository, with metadata/ and targets/
+    /// Folder of the repository, with metadata/ and targets/ [default: `from` in [update]]
     #[arg(long)]
-    from: PathBuf,
-    /// The root that this board began to trust with
-    #[arg(long, default_value = update::ROOT_PATH)]
-    root: PathBuf,
+    from: Option<PathBuf>,
+    /// The root that this board began to trust with [default: `root` in [update]]
+    #[arg(long)]
+    root: Option<PathBuf>,
     #[command(flatten)]
     how: HowArgs,
 }
@@ -112,52 +109,39 @@ fn status(folder: &Path, json: bool) -> anyhow::Result<ExitCode> {
 }
 
 fn take(args: &TakeArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let slots = &args.how.slots.slots;
-    let trust = Trust::of(slots, &args.root);
-    let _lock = lock(slots)?;
-    let now = RealClock::new(trust.floor_unix_ms()).now();
-    let genuine = trust.release(&args.from, &args.release, now)?;
-    for warning in &genuine.warnings {
+    let (config, _) = config::load(&args.how.config, Strictness::Run)?;
+    let mut wanted = config.update;
+    if let Some(root) = &args.root {
+        wanted.root.clone_from(root);
+    }
+    let from = args.from.as_ref().or(wanted.from.as_ref());
+    let from = from.context("--from, or `from` in [update]: the folder of the repository")?;
+    let (slots, again) = (&args.how.slots.slots, args.how.again);
+    let taken = update::take(slots, from, &args.release, &wanted, again);
+    let (staged, warnings) = taken.map_err(anyhow::Error::msg)?;
+    for warning in &warnings {
         tracing::warn!("{warning}");
     }
-    let mut open = |name: &Name| -> io::Result<Box<dyn Read>> { Ok(Box::new(genuine.open(name)?)) };
-    stage(&genuine.manifest, &mut open, &args.how, json)
+    Ok(told(staged, &args.release, json))
 }
 
 fn apply(args: &ApplyArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let _lock = lock(&args.how.slots.slots)?;
+    let (config, _) = config::load(&args.how.config, Strictness::Run)?;
+    let slots = &args.how.slots.slots;
+    let _lock = update::lock(slots).map_err(anyhow::Error::msg)?;
     let path = args.release.join(manifest::FILE);
     let bytes = RealDisk.read(&path, MANIFEST_BYTES_MAX);
     let bytes = bytes.with_context(|| path.display().to_string())?;
     let mut open = |name: &Name| -> io::Result<Box<dyn Read>> {
         Ok(Box::new(File::open(args.release.join(name.as_str()))?))
     };
-    stage(&bytes, &mut open, &args.how, json)
-}
-
-fn lock(slots: &Path) -> anyhow::Result<Lock> {
-    let lock = Lock::take(slots).with_context(|| format!("the slots in {}", slots.display()))?;
-    lock.context("another process changes the slots just now")
-}
-
-fn stage(
-    manifest: &[u8],
-    open: &mut dyn FnMut(&Name) -> io::Result<Box<dyn Read>>,
-    how: &HowArgs,
-    json: bool,
-) -> anyhow::Result<ExitCode> {
-    let (config, _) = config::load(&how.config, Strictness::Run)?;
-    let folder = &how.slots.slots;
-    let deadline_s = config.update.deadline.as_secs().saturating_add(limits::UPDATE_ALARM_S);
-    let wish = Wish {
-        baseline: update::baseline(folder),
-        deadline_s: u32::try_from(deadline_s).unwrap_or(u32::MAX),
-        again: how.again,
-        architecture: rustix::system::uname().machine().to_string_lossy().into_owned(),
-    };
-    let staged = Slots::new(folder, RealDisk).stage(manifest, open, &wish);
+    let wish = update::wish(slots, &config.update, args.how.again);
+    let staged = Slots::new(slots, RealDisk).stage(&bytes, &mut open, &wish);
     let staged = staged.map_err(|error| anyhow::anyhow!("{}", chain(&error)))?;
-    let release = Manifest::parse(manifest)?.release;
+    Ok(told(staged, &Manifest::parse(&bytes)?.release, json))
+}
+
+fn told(staged: Staged, release: &Name, json: bool) -> ExitCode {
     let (word, text) = match staged {
         Staged::Ready => ("ready", "lies in its slot; the agent ends and the next start tries it"),
         Staged::OnTrial => ("trial", "is on trial already"),
@@ -168,5 +152,5 @@ fn stage(
     } else {
         println!("release {release} {text}");
     }
-    Ok(ExitCode::SUCCESS)
+    ExitCode::SUCCESS
 }

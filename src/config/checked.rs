@@ -50,8 +50,13 @@ pub struct Config {
 }
 
 /// How a release proves itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Update {
+    /// The folder with the repository that releases are taken from at an operator's word; `None`:
+    /// only by hand.
+    pub from: Option<PathBuf>,
+    /// The root that this board began to trust with.
+    pub root: PathBuf,
     /// How long it must be as well as what ran before, without a break.
     pub trial: Duration,
     /// How long it has for that.
@@ -61,6 +66,8 @@ pub struct Update {
 impl Default for Update {
     fn default() -> Update {
         Update {
+            from: None,
+            root: crate::update::ROOT_PATH.into(),
             trial: Duration::from_millis(limits::UPDATE_TRIAL_MS_DEFAULT),
             deadline: Duration::from_millis(limits::UPDATE_DEADLINE_MS_DEFAULT),
         }

@@ -429,6 +429,7 @@ impl Runtime<'_> {
                 Effect::SwitchModel { command, model, adapter } => {
                     self.switch_model(command, model, adapter);
                 }
+                Effect::TakeRelease { command, release } => self.take_release(command, release),
                 Effect::Stopped => self.stopped = true,
             }
         }

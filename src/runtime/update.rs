@@ -11,22 +11,22 @@ use crate::clock::Tick;
 use crate::limits;
 use crate::link::topics::DeviceTopic;
 use crate::link::{Class, Outgoing};
-use crate::update::{Facts, News};
+use crate::update::{Facts, News, Word};
 
 /// Both ends of the line to the thread.
-pub type UpdateParts = (SyncSender<Facts>, mpsc::Receiver<News>);
+pub type UpdateParts = (SyncSender<Word>, mpsc::Receiver<News>);
 
 /// The agent's end of it.
 pub(super) struct Line {
     /// The bus is there.
     pub is_connected: bool,
-    facts: Option<SyncSender<Facts>>,
+    words: Option<SyncSender<Word>>,
     told: Option<(Facts, Tick)>,
 }
 
 impl Line {
-    pub(super) fn new(facts: Option<SyncSender<Facts>>) -> Line {
-        Line { is_connected: false, facts, told: None }
+    pub(super) fn new(words: Option<SyncSender<Word>>) -> Line {
+        Line { is_connected: false, words, told: None }
     }
 }
 
@@ -42,15 +42,31 @@ impl Runtime<'_> {
     /// Tells how the board is, again and again: who is silent does not run. Full: the thread is
     /// behind and takes the next word.
     pub(super) fn tell_update(&mut self, now: Tick) {
-        let Some(line) = &self.update.facts else { return };
+        let Some(line) = &self.update.words else { return };
         let mind = self.agent.status().mind;
         let facts = Facts { bus: self.update.is_connected, mind };
         let pause = Duration::from_millis(limits::UPDATE_LOOK_MS);
         let told = self.update.told;
         let is_news = told.is_none_or(|(told, at)| told != facts || now.since(at) > pause);
-        if is_news && line.try_send(facts).is_ok() {
+        if is_news && line.try_send(Word::Facts(facts)).is_ok() {
             self.update.told = Some((facts, now));
         }
+    }
+
+    /// Has a release taken; its end comes back as news.
+    pub(super) fn take_release(&mut self, command: (String, String), release: String) {
+        let Ok(name) = release.parse() else { return };
+        let refused = match &self.update.words {
+            None => "no launcher started this program: there is no slot for a release",
+            Some(line) => {
+                let word = Word::Take { command: command.clone(), release: name };
+                match line.try_send(word) {
+                    Ok(()) => return,
+                    Err(_) => "the thread that keeps the slots is busy",
+                }
+            }
+        };
+        self.apply(Event::ReleaseTaken { command, result: Err(refused.into()) });
     }
 
     pub(super) fn update_news(&mut self, news: News) {
@@ -67,6 +83,9 @@ impl Runtime<'_> {
             }
             News::Event { text, severity } => {
                 self.apply(Event::Notice { kind: "update".into(), text, severity });
+            }
+            News::Taken { command, result } => {
+                self.apply(Event::ReleaseTaken { command, result });
             }
             // The loop makes a stop of it.
             News::Restart => {}

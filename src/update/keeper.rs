@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 use outpost_launcher::deadline;
 use outpost_launcher::disk::RealDisk;
 use outpost_launcher::lock::Lock;
-use outpost_launcher::slots::{SlotError, Slots, chain};
+use outpost_launcher::manifest::Name;
+use outpost_launcher::slots::{SlotError, Slots, Staged, chain};
 use outpost_launcher::state::{Baseline, State};
 use serde_json::Value as Json;
 use tokio::sync::mpsc;
 
 use super::{Facts, Health, Launched, Verdict};
 use crate::clock::Tick;
+use crate::config::Update;
 use crate::domain::Severity;
 use crate::limits;
 
@@ -30,24 +32,36 @@ pub enum News {
         /// How urgent.
         severity: Severity,
     },
+    /// A release was taken at an operator's word, or not.
+    Taken {
+        /// Kind and id of the command.
+        command: (String, String),
+        /// What became of it, or why not.
+        result: Result<String, String>,
+    },
     /// Another release is to be started: an orderly end, and the supervisor does the rest.
     Restart,
 }
 
-/// How long a trial is.
-#[derive(Clone, Copy, Debug)]
-pub struct Plan {
-    /// It must be well for so long without a break.
-    pub trial: Duration,
-    /// It has so long for that.
-    pub within: Duration,
+/// What the agent says.
+#[derive(Clone, Debug)]
+pub enum Word {
+    /// How the board is.
+    Facts(Facts),
+    /// An operator wants a release.
+    Take {
+        /// Kind and id of the command.
+        command: (String, String),
+        /// Its id.
+        release: Name,
+    },
 }
 
 /// What the thread knows.
 pub struct Keeper {
     launched: Launched,
     slots: Slots<RealDisk>,
-    plan: Plan,
+    update: Update,
     trial: Option<Health>,
     /// What was said last, and since when it is so.
     facts: Option<(Facts, Tick)>,
@@ -61,12 +75,12 @@ pub struct Keeper {
 impl Keeper {
     /// For the process that the launcher started.
     #[must_use]
-    pub fn new(launched: Launched, plan: Plan) -> Keeper {
+    pub fn new(launched: Launched, update: Update) -> Keeper {
         let (slots, written) = (launched.slots(), super::baseline(&launched.slots));
         Keeper {
             launched,
             slots,
-            plan,
+            update,
             trial: None,
             facts: None,
             heard: None,
@@ -83,6 +97,23 @@ impl Keeper {
         if self.facts.is_none_or(|(before, _)| before != facts) {
             self.facts = Some((facts, now));
         }
+    }
+
+    /// Takes a release: verified, then into the free slot. The next look sees that it waits.
+    pub fn take(&mut self, release: &Name) -> Result<String, String> {
+        let from = self.update.from.as_ref().ok_or("there is no `from` in [update]")?;
+        let slots = &self.launched.slots;
+        let (staged, warnings) = super::take(slots, from, release, &self.update, false)?;
+        let mut text = match staged {
+            Staged::Ready => "in its slot, to be tried: the topic update tells how it ends",
+            Staged::OnTrial => "on trial already",
+            Staged::Confirmed => "confirmed already",
+        }
+        .to_owned();
+        for warning in warnings {
+            text = format!("{text}; {warning}");
+        }
+        Ok(text)
     }
 
     /// Looks at the slots and at the trial, and does what is due.
@@ -109,15 +140,20 @@ impl Keeper {
         if !self.launched.on_trial || self.leaves {
             return Ok(());
         }
+        let state = self.slots.state()?;
+        let Some(trial) = state.trial.filter(|trial| trial.taken.release == release) else {
+            // Another release was begun in the place of this one, which never proved itself.
+            self.leaves = true;
+            let text = format!("the trial of release {release} was given up for another");
+            news.push(News::Event { text, severity: Severity::Warning });
+            news.push(News::Restart);
+            return Ok(());
+        };
         let health = match &mut self.trial {
             Some(health) => health,
             None => {
-                let state = self.slots.state()?;
-                // Another release has taken the place of this one, which ends in a moment.
-                let trial = state.trial.filter(|trial| trial.taken.release == release);
-                let Some(trial) = trial else { return Ok(()) };
-                let Plan { trial: well, within } = self.plan;
-                self.trial.insert(Health::new(now, trial.baseline, well, within))
+                let Update { trial: well, deadline, .. } = self.update;
+                self.trial.insert(Health::new(now, trial.baseline, well, deadline))
             }
         };
         let silence = Duration::from_millis(limits::UPDATE_SILENCE_MS);
@@ -190,16 +226,22 @@ impl Keeper {
 ///
 /// # Errors
 /// Where there are no more threads.
-pub fn spawn(mut keeper: Keeper) -> std::io::Result<(SyncSender<Facts>, mpsc::Receiver<News>)> {
-    let (facts_in, facts) = sync_channel(limits::UPDATE_NEWS_MAX);
+pub fn spawn(mut keeper: Keeper) -> std::io::Result<(SyncSender<Word>, mpsc::Receiver<News>)> {
+    let (words_in, words) = sync_channel(limits::UPDATE_NEWS_MAX);
     let (news_in, news) = mpsc::channel(limits::UPDATE_NEWS_MAX);
     let began = Instant::now();
     let run = move || {
         let pause = Duration::from_millis(limits::UPDATE_LOOK_MS);
         loop {
             let now = |()| Tick(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
-            match facts.recv_timeout(pause) {
-                Ok(facts) => keeper.hear(now(()), facts),
+            match words.recv_timeout(pause) {
+                Ok(Word::Facts(facts)) => keeper.hear(now(()), facts),
+                Ok(Word::Take { command, release }) => {
+                    let result = keeper.take(&release);
+                    if news_in.blocking_send(News::Taken { command, result }).is_err() {
+                        return;
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -212,5 +254,5 @@ pub fn spawn(mut keeper: Keeper) -> std::io::Result<(SyncSender<Facts>, mpsc::Re
         }
     };
     std::thread::Builder::new().name("update".into()).spawn(run)?;
-    Ok((facts_in, news))
+    Ok((words_in, news))
 }

@@ -5,6 +5,7 @@
 
 mod health;
 mod keeper;
+mod take;
 mod trust;
 
 use std::path::{Path, PathBuf};
@@ -16,7 +17,8 @@ use outpost_launcher::state::{Baseline, End, State};
 use serde_json::{Value as Json, json};
 
 pub use health::{Facts, Health, Verdict};
-pub use keeper::{Keeper, News, Plan, spawn};
+pub use keeper::{Keeper, News, Word, spawn};
+pub use take::{lock, take, wish};
 pub use trust::{Genuine, Trust, TrustError, manifest_target};
 
 /// Where the slots are where nobody says anything else.

@@ -17,7 +17,7 @@ use outpost_launcher::manifest::{Name, sha256};
 use outpost_launcher::slots::{Candidate, Slots};
 use serde_json::{Value as Json, json};
 
-use crate::agent::{SOON, Site};
+use crate::agent::{Agent, SOON, Site};
 use crate::bus::Bus;
 use crate::common::Broker;
 use crate::place::Place;
@@ -76,6 +76,9 @@ fn launch(slots: &Path, config: &Path, log: &Path) -> Child {
         command.env("OUTPOST_TRIAL", seconds.to_string());
     }
     let log = File::options().create(true).append(true).open(log).unwrap();
+    let site = slots.parent().unwrap();
+    command.env("OUTPOST__UPDATE__FROM", site.join("stick"));
+    command.env("OUTPOST__UPDATE__ROOT", site.join("keys/root.json"));
     command.env("OUTPOST_BOARD_ROOT", slots).env("NO_COLOR", "1");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
 }
@@ -188,6 +191,62 @@ fn outpost(arguments: &[&Path]) -> (String, bool) {
     (String::from_utf8(text).unwrap(), end.status.success())
 }
 
+/// Keys of a fleet, and releases signed with them on a stick.
+fn stick(site: &Site, releases: &[&str]) {
+    let at = |name: &str| site.folder().join(name);
+    let done = |arguments: &[&Path]| {
+        let (text, ok) = outpost(arguments);
+        assert!(ok, "{arguments:?}: {text}");
+    };
+    let fleet = Path::new("fleet");
+    done(&[fleet, Path::new("keys"), &at("keys")]);
+    for id in releases {
+        let release = publish(site, id, "");
+        fs::remove_file(release.join("release.json")).unwrap();
+        done(&[fleet, Path::new("release"), &release, Path::new("--id"), Path::new(id)]);
+        let (keys, to) = (Path::new("--keys"), Path::new("--to"));
+        done(&[fleet, Path::new("publish"), &release, keys, &at("keys"), to, &at("stick")]);
+    }
+}
+
+#[test]
+fn an_operator_has_a_signed_release_taken() {
+    let broker = Broker::start();
+    let bus = Bus::join(&broker);
+    let site = Site::new(&broker, "cold-command", UPDATE);
+    stick(&site, &["1.0.0"]);
+    let _place = Place::open(&broker, 12.0);
+    let ends = |id: &str, payload: &str| {
+        let mark = bus.mark();
+        bus.say(&site.topic(&format!("cmd/update/{id}")), payload);
+        bus.wait_json(mark, &site.topic(&format!("cmd-state/update/{id}")), SOON, |told| {
+            !["accepted", "executing"].contains(&told["state"].as_str().unwrap())
+        })
+    };
+    let said = |told: &Json, state: &str, reason: &str| {
+        let right = told["state"] == state && told["reason"].as_str().unwrap().contains(reason);
+        assert!(right, "not {state}, {reason}: {told}");
+    };
+    let agent = Agent::start(&site);
+    bus.wait_json(0, &site.topic("status"), SOON, |status| status["state"] == "online");
+    said(&ends("u0", r#"{"release":"1.0.0"}"#), "rejected", "there is no `from` in [update]");
+    agent.stop();
+
+    let _supervisor = Supervisor::start(&site);
+    bus.wait_json(0, &site.topic("update"), SOON, |told| told["state"] == "idle");
+    said(&ends("u1", r#"{"release":"../1"}"#), "rejected", "is no name");
+    said(&ends("u2", r#"{"release":"9"}"#), "failed", "the repository has no release 9");
+    let mark = bus.mark();
+    said(&ends("u3", r#"{"release":"1.0.0"}"#), "succeeded", "in its slot, to be tried");
+    let told = bus.wait_json(mark, &site.topic("update"), PATIENCE, |told| {
+        told["release"] == "1.0.0" && told["state"] == "confirmed"
+    });
+    assert_eq!(told["running"], "1.0.0");
+    // The same command once more is the same command; another one finds it there.
+    said(&ends("u3", r#"{"release":"1.0.0"}"#), "succeeded", "in its slot, to be tried");
+    said(&ends("u4", r#"{"release":"1.0.0"}"#), "succeeded", "confirmed already");
+}
+
 #[test]
 fn signed_releases_are_taken_and_others_are_not() {
     let broker = Broker::start();
@@ -207,13 +266,7 @@ fn signed_releases_are_taken_and_others_are_not() {
         assert!(ok, "{words}: {text}");
         text
     };
-    done("fleet keys @keys");
-    for id in ["1.0.0", "2.0.0"] {
-        let release = publish(&site, id, "");
-        fs::remove_file(release.join("release.json")).unwrap();
-        done(&format!("fleet release @release-{id} --id {id}"));
-        done(&format!("fleet publish @release-{id} --keys @keys --to @stick"));
-    }
+    stick(&site, &["1.0.0", "2.0.0"]);
     let take = "--from @stick --root @keys/root.json --slots @slots --config @outpost.toml";
     assert!(done(&format!("update take 1.0.0 {take}")).contains("\"ready\""));
     assert!(done("update status --slots @slots").contains("\"trial\""));

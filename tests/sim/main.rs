@@ -6,6 +6,7 @@
 #![allow(clippy::let_underscore_must_use, reason = "writing into a String cannot fail")]
 
 mod memory;
+mod next;
 mod oracle;
 mod people;
 mod place;

@@ -88,6 +88,10 @@ impl Sim {
                 kind = "model";
                 payload = format!("{{\"model\":\"m{}\"}}", number % 3);
             }
+            14 => {
+                kind = "update";
+                payload = format!("{{\"release\":\"r{}\"}}", number % 3);
+            }
             5 => payload = MARKER.as_bytes().to_vec().iter().map(|b| *b as char).collect(),
             6 => kind = "dance",
             7 => id = format!("{MARKER}\n\u{0}ü {number}"),

@@ -9,6 +9,7 @@ use outpost::config::Config;
 use outpost::domain::{Entry, Setting, StepState};
 
 use crate::memory::Memory;
+pub use crate::next::Next;
 use crate::oracle::Oracle;
 use crate::rng::Rng;
 use crate::scene::{MARKER, Scene};
@@ -56,28 +57,6 @@ pub struct Outcome {
     pub commands: u64,
     pub crashes: u64,
     pub effects: Vec<(u64, Effect)>,
-}
-
-/// Something that will happen.
-#[derive(Debug)]
-pub enum Next {
-    Read(usize),
-    Message { topic: String, payload: Vec<u8>, retained: bool },
-    Arrive { device: usize, payload: Vec<u8> },
-    Speak(usize),
-    Acked(u64),
-    Stored(u64),
-    Mind(MindNews),
-    Switched { command: (String, String), result: Result<(String, String), String> },
-    Fault,
-    Operator,
-    Command,
-    Heal(usize),
-    Sensor(usize),
-    LinkUp(u64),
-    LinkDown,
-    Start,
-    Calm,
 }
 
 pub struct Spot {
@@ -292,6 +271,9 @@ impl Sim {
             Next::Switched { command, result } => {
                 return self.event(Event::ModelSwitched { command, result });
             }
+            Next::Taken { command, result } => {
+                return self.event(Event::ReleaseTaken { command, result });
+            }
             Next::Fault => return self.fault(),
             Next::Operator => {
                 let wait = self.rng.int(5_000, 300_000);
@@ -368,7 +350,11 @@ impl Sim {
         self.queue.retain(|_, next| {
             let gone = matches!(
                 next,
-                Next::Stored(_) | Next::Mind(_) | Next::Switched { .. } | Next::Message { .. }
+                Next::Stored(_)
+                    | Next::Mind(_)
+                    | Next::Switched { .. }
+                    | Next::Taken { .. }
+                    | Next::Message { .. }
             );
             !gone
         });
@@ -527,6 +513,12 @@ impl Sim {
                     let fails = self.rng.chance(0.3);
                     let result = if fails { Err("no".into()) } else { Ok((model, adapter)) };
                     self.later(wait, Next::Switched { command, result });
+                }
+                Effect::TakeRelease { command, release } => {
+                    let fails = self.rng.chance(0.3);
+                    let result = if fails { Err("no".into()) } else { Ok(release) };
+                    let wait = self.rng.int(10, 30_000);
+                    self.later(wait, Next::Taken { command, result });
                 }
                 Effect::Stopped => self.stopped = true,
             }

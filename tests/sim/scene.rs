@@ -270,6 +270,7 @@ impl Scene {
         if self.mind {
             let asked = self.devices.iter().filter(|one| one.ask_human);
             let asked: Vec<_> = asked.map(|one| format!("\"{}\"", one.name)).collect();
+            writeln!(text, "[update]\nfrom = \"/nowhere\"").expect(TEXT);
             writeln!(text, "[mind]\nask_human = [{}]", asked.join(", ")).expect(TEXT);
         }
         text

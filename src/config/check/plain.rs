@@ -249,6 +249,9 @@ impl Checker<'_> {
 
     pub(super) fn update(&mut self, mut section: Section<'_>) -> Update {
         let default = Update::default();
+        let from = section.bounded_text(self, "from", PATH_BYTES_MAX).map(PathBuf::from);
+        let root = section.bounded_text(self, "root", PATH_BYTES_MAX).map(PathBuf::from);
+        let root = root.unwrap_or_else(|| default.root.clone());
         let range = UPDATE_TRIAL_MS_MIN..=UPDATE_TRIAL_MS_MAX;
         let trial = section.duration_or(self, "trial", range, UPDATE_TRIAL_MS_DEFAULT);
         let range = UPDATE_TRIAL_MS_MIN..=UPDATE_DEADLINE_MS_MAX;
@@ -261,7 +264,7 @@ impl Checker<'_> {
             return default;
         }
         section.finish(self);
-        Update { trial, deadline }
+        Update { from, root, trial, deadline }
     }
 
     pub(super) fn journal(&mut self, mut section: Section<'_>) -> Option<Journal> {

@@ -1,0 +1,26 @@
+//! What a run has before it, each at its time.
+
+use outpost::agent::MindNews;
+
+/// Something that will happen.
+#[derive(Debug)]
+pub enum Next {
+    Read(usize),
+    Message { topic: String, payload: Vec<u8>, retained: bool },
+    Arrive { device: usize, payload: Vec<u8> },
+    Speak(usize),
+    Acked(u64),
+    Stored(u64),
+    Mind(MindNews),
+    Switched { command: (String, String), result: Result<(String, String), String> },
+    Taken { command: (String, String), result: Result<String, String> },
+    Fault,
+    Operator,
+    Command,
+    Heal(usize),
+    Sensor(usize),
+    LinkUp(u64),
+    LinkDown,
+    Start,
+    Calm,
+}
