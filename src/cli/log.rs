@@ -1,12 +1,14 @@
 //! `outpost log tail|query|stats|effects|export|verify`: the journal for people and, with
 //! `--json`, for programs. Reads only; the agent may run beside it.
 
+mod dataset;
 mod effects;
 mod export;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -80,6 +82,13 @@ enum LogCommand {
         /// jsonl or csv
         #[arg(long, value_enum, default_value_t = export::Format::Jsonl)]
         format: export::Format,
+        /// Decisions as cases to learn from, with what people said of them and what came of them
+        #[arg(long, conflicts_with = "format")]
+        dataset: bool,
+        /// Another name in the place of one of the configuration, in a dataset; may be repeated
+        #[arg(long, value_name = "OLD=NEW", value_parser = dataset::Rename::parse,
+            requires = "dataset")]
+        rename: Vec<dataset::Rename>,
     },
 }
 
@@ -90,7 +99,7 @@ struct Place {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The journal's folder itself
-    #[arg(long, value_name = "FOLDER", conflicts_with = "config")]
+    #[arg(long, value_name = "FOLDER")]
     path: Option<PathBuf>,
 }
 
@@ -179,7 +188,14 @@ impl<W: Write> Output<W> {
                 return self.verify(&folder(&place)?, audit, head);
             }
             LogCommand::Stats { place, wanted } => self.stats(&folder(&place)?, &wanted)?,
-            LogCommand::Export { place, wanted, format } => {
+            LogCommand::Export { place, wanted, dataset: true, rename, .. } => {
+                let file = place.config.as_deref();
+                let file = file.unwrap_or(Path::new(crate::config::DEFAULT_PATH));
+                let (config, _) = crate::config::load(file, crate::config::Strictness::Run)?;
+                let folder = place.path.clone().unwrap_or(config.journal.path.clone());
+                self.dataset(&Arc::new(config), &folder, &wanted, &rename)?;
+            }
+            LogCommand::Export { place, wanted, format, .. } => {
                 self.export(&folder(&place)?, &wanted, format)?;
             }
         }

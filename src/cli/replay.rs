@@ -50,7 +50,7 @@ pub struct ReplayArgs {
 }
 
 /// A decision that is to be computed again.
-struct Wanted {
+pub(super) struct Wanted {
     stamp: Stamp,
     decision: Decision,
     /// When the planner looked, at the earliest.
@@ -76,6 +76,21 @@ impl Wanted {
         };
         let from = Tick(stamp.now.tick.0.saturating_sub(back_ms));
         Wanted { stamp, decision, from, found: None }
+    }
+
+    /// When and where it was made.
+    pub(super) fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    /// The decision itself.
+    pub(super) fn decision(&self) -> &Decision {
+        &self.decision
+    }
+
+    /// What was proposed anew, where that is the same.
+    pub(super) fn proposal(&self) -> Option<&Proposal> {
+        self.found.as_ref().filter(|found| found.same).map(|found| &found.proposal)
     }
 
     fn is_found(&self) -> bool {
@@ -129,7 +144,16 @@ pub fn run(args: &ReplayArgs, json: bool) -> anyhow::Result<ExitCode> {
     let config = Arc::new(config);
     let folder = args.path.as_ref().unwrap_or(&config.journal.path);
     let reader = Reader::open(folder)?;
-    let mut wanted = find(&reader, args)?;
+    let filter = Filter {
+        since_ms: args.since,
+        until_ms: args.until,
+        decision: args.id.clone(),
+        ..Filter::default()
+    };
+    let mut wanted = find(&reader, &filter)?;
+    if let (Some(id), true) = (&args.id, wanted.is_empty()) {
+        bail!("no decision {id} of planner or mind in {}", reader.path().display());
+    }
     follow(&reader, &config, &mut wanted)?;
     let mut voice = match &config.mind {
         Some(mind) if !args.no_mind && wanted.iter().any(|one| one.decision.model.is_some()) => {
@@ -160,14 +184,11 @@ pub fn run(args: &ReplayArgs, json: bool) -> anyhow::Result<ExitCode> {
 
 /// The decisions that the planner and the mind made, those of rules apart: those follow from their
 /// condition alone.
-fn find(reader: &Reader, args: &ReplayArgs) -> anyhow::Result<Vec<Wanted>> {
-    let filter = Filter {
-        kind: Some(Kind::Decision),
-        since_ms: args.since,
-        until_ms: args.until,
-        decision: args.id.clone(),
-        ..Filter::default()
-    };
+///
+/// # Errors
+/// Where the journal cannot be read, or there are too many.
+pub(super) fn find(reader: &Reader, filter: &Filter) -> anyhow::Result<Vec<Wanted>> {
+    let filter = Filter { kind: Some(Kind::Decision), ..filter.clone() };
     let mut wanted = Vec::new();
     let mut too_many = false;
     reader.each(0, &filter, |record| {
@@ -184,15 +205,19 @@ fn find(reader: &Reader, args: &ReplayArgs) -> anyhow::Result<Vec<Wanted>> {
     if too_many {
         bail!("more than {REPLAY_DECISIONS_MAX} decisions: take --since and --until");
     }
-    if let (Some(id), true) = (&args.id, wanted.is_empty()) {
-        bail!("no decision {id} of planner or mind in {}", reader.path().display());
-    }
     Ok(wanted)
 }
 
 /// Follows the whole journal and looks where a decision was made. Its beginning counts: what was
 /// learned and what operators changed holds until today.
-fn follow(reader: &Reader, config: &Arc<Config>, wanted: &mut [Wanted]) -> anyhow::Result<()> {
+///
+/// # Errors
+/// Where the journal cannot be read.
+pub(super) fn follow(
+    reader: &Reader,
+    config: &Arc<Config>,
+    wanted: &mut [Wanted],
+) -> anyhow::Result<()> {
     let mut follower = Follower::new(config.clone());
     let mut next = 0;
     let all = Filter::default();

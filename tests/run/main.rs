@@ -22,6 +22,7 @@ mod absence;
 mod board;
 mod cloud;
 mod commands;
+mod dataset;
 mod discover;
 mod ends;
 mod goals;
