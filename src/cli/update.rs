@@ -15,7 +15,8 @@ use outpost_launcher::slots::{Slots, Staged, chain};
 use serde_json::json;
 
 use crate::config::{self, Strictness};
-use crate::update;
+use crate::mind::pull::Patience;
+use crate::update::{self, Source, Taking};
 
 /// Releases of this board
 #[derive(Args, Clone, Debug)]
@@ -46,9 +47,10 @@ struct SlotsArgs {
 struct TakeArgs {
     /// Id of the release
     release: Name,
-    /// Folder of the repository, with metadata/ and targets/ [default: `from` in [update]]
+    /// Repository: a folder or http(s):// address with metadata/ and targets/ below it [default:
+    /// `from` in [update]]
     #[arg(long)]
-    from: Option<PathBuf>,
+    from: Option<Source>,
     /// The root that this board began to trust with [default: `root` in [update]]
     #[arg(long)]
     root: Option<PathBuf>,
@@ -115,9 +117,11 @@ fn take(args: &TakeArgs, json: bool) -> anyhow::Result<ExitCode> {
         wanted.root.clone_from(root);
     }
     let from = args.from.as_ref().or(wanted.from.as_ref());
-    let from = from.context("--from, or `from` in [update]: the folder of the repository")?;
+    let from = from.context("--from, or `from` in [update]: the repository")?;
     let (slots, again) = (&args.how.slots.slots, args.how.again);
-    let taken = update::take(slots, from, &args.release, &wanted, again);
+    let patience = Patience::default();
+    let taking = Taking { slots, from, update: &wanted, again, patience };
+    let taken = update::take(&taking, &args.release);
     let (staged, warnings) = taken.map_err(anyhow::Error::msg)?;
     for warning in &warnings {
         tracing::warn!("{warning}");

@@ -52,9 +52,8 @@ pub struct Config {
 /// How a release proves itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Update {
-    /// The folder with the repository that releases are taken from at an operator's word; `None`:
-    /// only by hand.
-    pub from: Option<PathBuf>,
+    /// The repository that releases are taken from at an operator's word; `None`: only by hand.
+    pub from: Option<crate::update::Source>,
     /// The root that this board began to trust with.
     pub root: PathBuf,
     /// How long it must be as well as what ran before, without a break.

@@ -25,6 +25,7 @@ mod pypi;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use http::fetch;
 pub use http::{HttpError, Patience};
 pub use pypi::{Pip, PypiError};
 
@@ -230,7 +231,8 @@ fn present(
     }
 }
 
-struct Silent;
+/// Nobody is told.
+pub(crate) struct Silent;
 
 impl Report for Silent {
     fn begin(&mut self, _: &str, _: Option<u64>) {}

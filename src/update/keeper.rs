@@ -2,6 +2,7 @@
 //! release that waits for its trial, and says what has changed. Its writes are synced, which takes
 //! its time on a slow card; the agent's loop never waits for it.
 
+use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -14,11 +15,12 @@ use outpost_launcher::state::{Baseline, State};
 use serde_json::Value as Json;
 use tokio::sync::mpsc;
 
-use super::{Facts, Health, Launched, Verdict};
+use super::{Facts, Health, Launched, Taking, Verdict};
 use crate::clock::Tick;
 use crate::config::Update;
 use crate::domain::Severity;
 use crate::limits;
+use crate::mind::pull::Patience;
 
 /// What the agent hears of updates.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,23 +99,6 @@ impl Keeper {
         if self.facts.is_none_or(|(before, _)| before != facts) {
             self.facts = Some((facts, now));
         }
-    }
-
-    /// Takes a release: verified, then into the free slot. The next look sees that it waits.
-    pub fn take(&mut self, release: &Name) -> Result<String, String> {
-        let from = self.update.from.as_ref().ok_or("there is no `from` in [update]")?;
-        let slots = &self.launched.slots;
-        let (staged, warnings) = super::take(slots, from, release, &self.update, false)?;
-        let mut text = match staged {
-            Staged::Ready => "in its slot, to be tried: the topic update tells how it ends",
-            Staged::OnTrial => "on trial already",
-            Staged::Confirmed => "confirmed already",
-        }
-        .to_owned();
-        for warning in warnings {
-            text = format!("{text}; {warning}");
-        }
-        Ok(text)
     }
 
     /// Looks at the slots and at the trial, and does what is due.
@@ -222,6 +207,21 @@ impl Keeper {
     }
 }
 
+/// Takes a release: verified, brought, and into the free slot. The next look sees that it waits.
+fn taken(slots: &Path, update: &Update, release: &Name) -> Result<String, String> {
+    let from = update.from.as_ref().ok_or("there is no `from` in [update]")?;
+    let patience = Patience::default();
+    let taking = Taking { slots, from, update, again: false, patience };
+    let (staged, warnings) = super::take(&taking, release)?;
+    let text = match staged {
+        Staged::Ready => "in its slot, to be tried: the topic update tells how it ends",
+        Staged::OnTrial => "on trial already",
+        Staged::Confirmed => "confirmed already",
+    };
+    let text = std::iter::once(text.to_owned()).chain(warnings);
+    Ok(text.collect::<Vec<_>>().join("; "))
+}
+
 /// Starts the thread. It ends when the agent drops its end.
 ///
 /// # Errors
@@ -237,9 +237,16 @@ pub fn spawn(mut keeper: Keeper) -> std::io::Result<(SyncSender<Word>, mpsc::Rec
             match words.recv_timeout(pause) {
                 Ok(Word::Facts(facts)) => keeper.hear(now(()), facts),
                 Ok(Word::Take { command, release }) => {
-                    let result = keeper.take(&release);
-                    if news_in.blocking_send(News::Taken { command, result }).is_err() {
-                        return;
+                    let (slots, update) = (keeper.launched.slots.clone(), keeper.update.clone());
+                    let tell = news_in.clone();
+                    let work = move || {
+                        let result = taken(&slots, &update, &release);
+                        // Nobody listens any more at the end.
+                        drop(tell.blocking_send(News::Taken { command, result }));
+                    };
+                    // A download takes hours, and a trial must be judged meanwhile.
+                    if let Err(error) = std::thread::Builder::new().spawn(work) {
+                        tracing::error!(%error, "no thread for a release");
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}

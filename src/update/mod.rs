@@ -5,6 +5,7 @@
 
 mod health;
 mod keeper;
+mod source;
 mod take;
 mod trust;
 
@@ -18,7 +19,8 @@ use serde_json::{Value as Json, json};
 
 pub use health::{Facts, Health, Verdict};
 pub use keeper::{Keeper, News, Word, spawn};
-pub use take::{lock, take, wish};
+pub use source::{BringError, Source};
+pub use take::{Taking, lock, take, wish};
 pub use trust::{Genuine, Trust, TrustError, manifest_target};
 
 /// Where the slots are where nobody says anything else.

@@ -1,18 +1,21 @@
-//! A signed release from a folder into the free slot: the same for an operator's command and for a
+//! A signed release into the free slot: the same for an operator's command and for a
 //! person at the board.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use outpost_launcher::disk::RealDisk;
 use outpost_launcher::lock::Lock;
 use outpost_launcher::manifest::Name;
-use outpost_launcher::slots::{Slots, Staged, Wish, chain};
+use outpost_launcher::slots::{SlotError, Slots, Staged, Wish, chain};
 
 use super::Trust;
+use super::source::{self, Source};
 use crate::clock::RealClock;
 use crate::config::Update;
 use crate::limits;
+use crate::mind::pull::Patience;
 
 /// What a release has to be like to be taken here.
 #[must_use]
@@ -38,24 +41,45 @@ pub fn lock(slots: &Path) -> Result<Lock, String> {
     }
 }
 
-/// Verifies the repository in a folder and puts a release of it into the free slot. Gives what
-/// became of it, and warnings for people.
+/// What is to be taken, and how.
+#[derive(Clone, Debug)]
+pub struct Taking<'a> {
+    /// The folder of the slots.
+    pub slots: &'a Path,
+    /// The repository.
+    pub from: &'a Source,
+    /// How a release proves itself here, and the root of trust.
+    pub update: &'a Update,
+    /// Take it although this board has undone it before.
+    pub again: bool,
+    /// How patient HTTP is.
+    pub patience: Patience,
+}
+
+/// Verifies a repository, brings a release of it and puts it into the free slot. Gives what became
+/// of it, and warnings for people. One at a time; the slots are free for others until the release
+/// is here, so that a trial can end meanwhile.
 ///
 /// # Errors
-/// Why it was not taken, with its causes.
-pub fn take(
-    slots: &Path,
-    from: &Path,
-    release: &Name,
-    update: &Update,
-    again: bool,
-) -> Result<(Staged, Vec<String>), String> {
-    let _lock = lock(slots)?;
+/// Why it was not taken, with its causes. What came over a network is kept for the next attempt.
+pub fn take(taking: &Taking<'_>, release: &Name) -> Result<(Staged, Vec<String>), String> {
+    let Taking { slots, from, update, again, patience } = taking;
+    let _taker = lock(&source::folder(slots))?;
     let trust = Trust::of(slots, &update.root);
     let now = RealClock::new(trust.floor_unix_ms()).now();
     let genuine = trust.release(from, release, now).map_err(|error| chain(&error))?;
-    let mut open = |name: &Name| -> io::Result<Box<dyn Read>> { Ok(Box::new(genuine.open(name)?)) };
-    let wish = wish(slots, update, again);
-    let staged = Slots::new(slots, RealDisk).stage(&genuine.manifest, &mut open, &wish);
+    from.bring(slots, &genuine.files, patience).map_err(|error| chain(&error))?;
+    let mut open = |name: &Name| -> io::Result<Box<dyn Read>> {
+        let part = genuine.files.files.iter().find(|part| part.name == *name);
+        let part = part.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        Ok(Box::new(File::open(from.file(slots, part))?))
+    };
+    let _lock = lock(slots)?;
+    let wish = wish(slots, update, *again);
+    let staged = Slots::new(*slots, RealDisk).stage(&genuine.manifest, &mut open, &wish);
+    if matches!(staged, Ok(_) | Err(SlotError::Differs { .. })) {
+        // In its slot, or not what was signed: to be fetched anew then.
+        source::forget(slots);
+    }
     staged.map(|staged| (staged, genuine.warnings)).map_err(|error| chain(&error))
 }

@@ -14,12 +14,9 @@ use outpost_launcher::limits::MANIFEST_BYTES_MAX;
 use outpost_launcher::manifest::{Manifest, Name};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use thiserror::Error;
-use tough::{
-    ExpirationEnforcement, FilesystemTransport, IntoVec, Limits, Repository, RepositoryLoader,
-    TargetName,
-};
-use url::Url;
+use tough::{ExpirationEnforcement, IntoVec, Limits, Repository, RepositoryLoader, TargetName};
 
+use super::source::{Reader, Source};
 use crate::clock::{ClockTrust, Now};
 use crate::{disk, limits};
 
@@ -37,10 +34,10 @@ pub enum TrustError {
         source: io::Error,
     },
     /// The metadata is not genuine, or not whole.
-    #[error("the repository in {} is not believed", path.display())]
+    #[error("the repository {from} is not believed")]
     Metadata {
         /// Where it lies.
-        path: PathBuf,
+        from: String,
         /// Which check it failed.
         source: Box<tough::error::Error>,
     },
@@ -55,10 +52,10 @@ pub enum TrustError {
         now: String,
     },
     /// It does not come.
-    #[error("the repository in {} gave no whole metadata within {seconds} s", path.display())]
+    #[error("the repository {from} gave no whole metadata within {seconds} s")]
     Slow {
         /// Where it lies.
-        path: PathBuf,
+        from: String,
         /// How long was waited.
         seconds: u64,
     },
@@ -96,24 +93,10 @@ pub struct Trust {
 pub struct Genuine {
     /// Its manifest, as signed.
     pub manifest: Vec<u8>,
+    /// The same, read. Length and checksum of its files are its to promise and the slots' to check.
+    pub files: Manifest,
     /// What a person should know.
     pub warnings: Vec<String>,
-    targets: PathBuf,
-    files: Manifest,
-}
-
-impl Genuine {
-    /// Opens a file of the release. Its length and checksum are the manifest's to promise and the
-    /// slots' to check.
-    ///
-    /// # Errors
-    /// As the system says it.
-    pub fn open(&self, name: &Name) -> io::Result<File> {
-        let part = self.files.files.iter().find(|part| part.name == *name);
-        let part = part.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-        // The name of a target is its content's, with the same once more as its version.
-        File::open(self.targets.join(format!("{0}.{0}", part.sha256)))
-    }
 }
 
 /// The name of the target with a release's manifest.
@@ -138,18 +121,18 @@ impl Trust {
         text.trim().parse().unwrap_or(0)
     }
 
-    /// Verifies the repository in a folder (`metadata/` and `targets/`) and gives a release of it.
+    /// Verifies a repository (`metadata/` and `targets/`) and gives a release of it.
     ///
     /// # Errors
     /// The check that failed. Nothing of the repository is kept then.
     pub fn release(
         &self,
-        repository: &Path,
+        repository: &Source,
         release: &Name,
         now: Now,
     ) -> Result<Genuine, TrustError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(fault("start reading", repository))?;
+        let runtime = runtime.map_err(fault("start reading into", &self.kept))?;
         let genuine = runtime.block_on(self.verify(repository, release, now));
         // A read that hangs is left behind.
         runtime.shutdown_background();
@@ -158,7 +141,7 @@ impl Trust {
 
     async fn verify(
         &self,
-        repository: &Path,
+        repository: &Source,
         release: &Name,
         now: Now,
     ) -> Result<Genuine, TrustError> {
@@ -167,13 +150,13 @@ impl Trust {
         let root = if kept_root.exists() { &kept_root } else { &self.root };
         let root = fs::read(root).map_err(fault("read", root))?;
         let believe = |source| {
-            let path = repository.to_path_buf();
-            TrustError::Metadata { path, source: Box::new(source) }
+            let from = repository.to_string();
+            TrustError::Metadata { from, source: Box::new(source) }
         };
         let loader = loader(&root, repository, now)?.datastore(&new);
         let slow = |_| {
-            let (path, seconds) = (repository.to_path_buf(), self.patience.as_secs());
-            TrustError::Slow { path, seconds }
+            let (from, seconds) = (repository.to_string(), self.patience.as_secs());
+            TrustError::Slow { from, seconds }
         };
         let loaded = tokio::time::timeout(self.patience, loader.load()).await.map_err(slow)?;
         let loaded = loaded.map_err(believe)?;
@@ -201,7 +184,7 @@ impl Trust {
             return Err(wrong(format!("its manifest is of release {}", files.release)));
         }
         self.keep(&new, now)?;
-        Ok(Genuine { manifest, warnings, targets: repository.join("targets"), files })
+        Ok(Genuine { manifest, files, warnings })
     }
 
     /// A copy of what is kept, for `tough` to write into.
@@ -260,14 +243,12 @@ const FLOOR: &str = "floor";
 
 fn loader<'a>(
     root: &'a Vec<u8>,
-    repository: &Path,
+    repository: &Source,
     now: Now,
 ) -> Result<RepositoryLoader<'a>, TrustError> {
-    let folder = |name: &str| {
-        let path = repository.join(name);
-        let path = path.canonicalize().map_err(fault("find", &path))?;
-        Url::from_directory_path(&path)
-            .map_err(|()| fault("name", &path)(io::Error::from(io::ErrorKind::InvalidFilename)))
+    let place = |name: &str| {
+        let path = PathBuf::from(repository.to_string()).join(name);
+        repository.part(name).map_err(fault("find", &path))
     };
     let expiry = match now.trust {
         ClockTrust::Synced => ExpirationEnforcement::Safe,
@@ -280,8 +261,8 @@ fn loader<'a>(
         max_snapshot_size: limits::TRUST_ROLE_BYTES_MAX,
         max_root_updates: limits::TRUST_ROOTS_MAX,
     };
-    Ok(RepositoryLoader::new(root, folder("metadata")?, folder("targets")?)
-        .transport(FilesystemTransport)
+    Ok(RepositoryLoader::new(root, place("metadata")?, place("targets")?)
+        .transport(Reader)
         .limits(bounds)
         .expiration_enforcement(expiry))
 }

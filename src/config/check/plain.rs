@@ -24,6 +24,8 @@ pub(super) const MODES: [(&str, Mode); 3] =
 const MODEL_DEFAULT: &str = "smollm2-135m-instruct-q4_0";
 /// Where the API listens (design §4).
 const WEB_LISTEN_DEFAULT: &str = "127.0.0.1:8080";
+/// Where releases may come from.
+const SOURCE_FORM: &str = "a folder, or an address with http:// or https://";
 /// See [`MODEL_DEFAULT`].
 const TRUST_DEFAULT: f64 = 0.6;
 
@@ -249,7 +251,11 @@ impl Checker<'_> {
 
     pub(super) fn update(&mut self, mut section: Section<'_>) -> Update {
         let default = Update::default();
-        let from = section.bounded_text(self, "from", PATH_BYTES_MAX).map(PathBuf::from);
+        let from = section.bounded_text(self, "from", PATH_BYTES_MAX).map(|text| {
+            let source = text.parse::<crate::update::Source>();
+            source.map_err(|_| section.fault(self, "from", quoted(text), SOURCE_FORM))
+        });
+        let from = from.and_then(Result::ok);
         let root = section.bounded_text(self, "root", PATH_BYTES_MAX).map(PathBuf::from);
         let root = root.unwrap_or_else(|| default.root.clone());
         let range = UPDATE_TRIAL_MS_MIN..=UPDATE_TRIAL_MS_MAX;

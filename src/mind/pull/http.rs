@@ -109,7 +109,7 @@ impl Part<'_> {
 }
 
 /// Completes `part` to `wanted` bytes from `address`. The checksum is the caller's business.
-pub(super) fn fetch(
+pub(crate) fn fetch(
     address: &str,
     part: &Path,
     wanted: u64,

@@ -1,0 +1,194 @@
+//! A repository over HTTP, on lines that break: a server of the test's own, which serves a folder
+//! with ranges and cuts each transfer of a large file.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use outpost::config::Update;
+use outpost::mind::pull::Patience;
+use outpost::update::{Source, Taking, take};
+use outpost_launcher::slots::Staged;
+
+use crate::Fleet;
+
+/// Bytes of the release's large file.
+const LARGE_BYTES: usize = 100_000_000;
+/// How often the line breaks while it comes.
+const CUTS: usize = 100;
+
+struct Server {
+    address: String,
+    /// Bytes of bodies that were sent.
+    sent: Arc<AtomicU64>,
+    /// Requests for files below `targets`.
+    asked: Arc<AtomicU64>,
+}
+
+impl Server {
+    /// Serves a folder; no body of more than `most` bytes is sent whole.
+    fn start(folder: PathBuf, most: usize) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}/fleet", listener.local_addr().unwrap());
+        let (sent, asked) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let counts = (sent.clone(), asked.clone());
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Ok(stream) = stream else { return };
+                // A client that hangs up is part of what is tested.
+                drop(serve(stream, &folder, most, &counts));
+            }
+        });
+        Server { address, sent, asked }
+    }
+
+    fn source(&self) -> Source {
+        self.address.parse().unwrap()
+    }
+}
+
+fn serve(
+    mut stream: TcpStream,
+    folder: &Path,
+    most: usize,
+    (sent, asked): &(Arc<AtomicU64>, Arc<AtomicU64>),
+) -> std::io::Result<()> {
+    let mut lines = BufReader::new(stream.try_clone()?).lines();
+    let first = lines.next().unwrap()?;
+    let mut start = 0;
+    for line in lines {
+        let line = line?.to_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(range) = line.strip_prefix("range: bytes=") {
+            start = range.trim_end_matches('-').parse().unwrap();
+        }
+    }
+    let path = first.split(' ').nth(1).unwrap().strip_prefix("/fleet/").unwrap();
+    asked.fetch_add(u64::from(path.starts_with("targets/")), Ordering::Relaxed);
+    let Ok(bytes) = fs::read(folder.join(path)) else {
+        return stream.write_all(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
+    };
+    let (total, left) = (bytes.len(), bytes.len() - start);
+    let status = match start {
+        0 => "200 OK".to_owned(),
+        _ => format!("206 Part\r\nContent-Range: bytes {start}-{}/{total}", total - 1),
+    };
+    write!(stream, "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {left}\r\n\r\n")?;
+    let now = left.min(most);
+    sent.fetch_add(now as u64, Ordering::Relaxed);
+    stream.write_all(&bytes[start..start + now])?;
+    stream.shutdown(std::net::Shutdown::Write)?;
+    // What the client still says is read, so that the end is an end and not a reset.
+    stream.read_to_end(&mut Vec::new()).map(drop)
+}
+
+fn taking<'a>(slots: &'a Path, from: &'a Source, update: &'a Update) -> Taking<'a> {
+    let pause = Duration::from_millis(1);
+    let patience = Patience { pause, ..Patience::default() };
+    Taking { slots, from, update, again: false, patience }
+}
+
+fn name(id: &str) -> outpost_launcher::manifest::Name {
+    id.parse().unwrap()
+}
+
+#[test]
+fn a_line_that_breaks_a_hundred_times_costs_next_to_nothing() {
+    let fleet = Fleet::new();
+    let release = fleet.path("release-2");
+    fs::create_dir_all(&release).unwrap();
+    let mut rng = 1_u64;
+    let large: Vec<u8> = std::iter::repeat_with(|| {
+        rng = rng.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        rng.to_be_bytes()[0]
+    })
+    .take(LARGE_BYTES)
+    .collect();
+    fs::write(release.join("model.gguf"), large).unwrap();
+    fleet.publish("2");
+    let server = Server::start(fleet.path("repository"), LARGE_BYTES / CUTS + 1);
+    let board = tempfile::tempdir().unwrap();
+    let update = Update { root: fleet.path("keys/root.json"), ..Update::default() };
+    let from = server.source();
+    let slots = board.path().join("slots");
+    let (staged, _) = take(&taking(&slots, &from, &update), &name("2")).unwrap();
+    assert_eq!(staged, Staged::Ready);
+    let asked = server.asked.load(Ordering::Relaxed);
+    assert!(asked >= CUTS as u64, "{asked} requests");
+    let more = server.sent.load(Ordering::Relaxed) as f64 / LARGE_BYTES as f64 - 1.0;
+    println!("{asked} requests; {:.3} % more than the file was sent", more * 100.0);
+    assert!(more < 0.02, "{more}");
+    assert!(!slots.join("fetched").exists(), "what was fetched is in its slot");
+}
+
+#[test]
+fn an_attempt_goes_on_where_the_last_one_ended_and_unchanged_files_do_not_come_again() {
+    let fleet = Fleet::new();
+    let release = fleet.path("release-2");
+    fs::create_dir_all(&release).unwrap();
+    fs::write(release.join("model.gguf"), vec![7; 200_000]).unwrap();
+    fleet.publish("2");
+    let board = tempfile::tempdir().unwrap();
+    let slots = board.path().join("slots");
+    let update = Update { root: fleet.path("keys/root.json"), ..Update::default() };
+    // A server that is gone after its first bytes.
+    let short = Server::start(fleet.path("repository"), 60_000);
+    let from = short.source();
+    let mut impatient = taking(&slots, &from, &update);
+    impatient.patience.attempts_max = 1;
+    let targets = fleet.path("repository/targets");
+    let hidden = fleet.path("hidden");
+    let model = fs::read_dir(&targets).unwrap().map(|entry| entry.unwrap().path());
+    let model = model.max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap();
+    fs::rename(&model, &hidden).unwrap();
+    let why = take(&impatient, &name("2")).unwrap_err();
+    assert!(why.contains("model.gguf: the server answered 404"), "{why}");
+    fs::rename(&hidden, &model).unwrap();
+    let (staged, _) = take(&impatient, &name("2")).unwrap();
+    assert_eq!(staged, Staged::Ready);
+    // Confirmed; the next release has the same model and another program.
+    let all = outpost_launcher::slots::Slots::new(&slots, outpost_launcher::disk::RealDisk);
+    all.start("boot", None, true);
+    all.confirm(&name("2")).unwrap();
+    let next = fleet.path("release-3");
+    fs::create_dir_all(&next).unwrap();
+    fs::copy(release.join("model.gguf"), next.join("model.gguf")).unwrap();
+    fleet.publish("3");
+    let before = short.sent.load(Ordering::Relaxed);
+    let (staged, _) = take(&impatient, &name("3")).unwrap();
+    assert_eq!(staged, Staged::Ready);
+    let came = short.sent.load(Ordering::Relaxed) - before;
+    assert!(came < 20_000, "{came} bytes: the model came again");
+    assert_eq!(all.verify(&all.state().unwrap().trial.unwrap().taken).unwrap().files.len(), 2);
+}
+
+#[test]
+fn what_is_wrong_on_the_server_is_fetched_anew_next_time() {
+    let fleet = Fleet::new();
+    let board = tempfile::tempdir().unwrap();
+    let slots = board.path().join("slots");
+    let update = Update { root: fleet.path("keys/root.json"), ..Update::default() };
+    let server = Server::start(fleet.path("repository"), usize::MAX);
+    let from = server.source();
+    let taking = taking(&slots, &from, &update);
+    let targets = fs::read_dir(fleet.path("repository/targets")).unwrap();
+    let program = targets
+        .map(|entry| entry.unwrap().path())
+        .find(|path| !path.to_string_lossy().ends_with(".release.json"));
+    let program = program.unwrap();
+    fs::write(&program, "program X").unwrap();
+    let why = take(&taking, &name("1")).unwrap_err();
+    assert!(why.contains("outpost: SHA-256"), "{why}");
+    fs::write(&program, "program 1").unwrap();
+    assert_eq!(take(&taking, &name("1")).unwrap().0, Staged::Ready);
+    let gone = format!("http://127.0.0.1:{}/", 1).parse::<Source>().unwrap();
+    let why = take(&Taking { from: &gone, ..taking.clone() }, &name("1")).unwrap_err();
+    assert!(why.contains("is not believed") && why.contains("refused"), "{why}");
+}
