@@ -32,7 +32,7 @@ describe() {
 # test-arm` do not build again what `make cross` has built. A new compiler is not noticed: `rm -r
 # dist` then. Cargo knows as much, but forgets the one build when it makes the other.
 is_fresh() {
-    local of="Cargo.toml Cargo.lock build.rs src vendor models boards cross/cross.sh"
+    local of="Cargo.toml Cargo.lock build.rs src vendor models boards launcher cross/cross.sh"
     of="$of cross/toolchain.sh cross/requirements.txt"
     # shellcheck disable=SC2086
     [ -x "$1" ] && [ -z "$(find $of -type f -newer "$1" -print -quit)" ]

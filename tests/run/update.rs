@@ -148,6 +148,10 @@ fn good_releases_are_confirmed_and_bad_ones_undone_with_their_reason() {
         ("3.0.0", "export OUTPOST__AGENT__MODE=dance", "does not accept this board's config"),
         ("4.0.0", "exit 1", "ended 3 times before it was confirmed"),
         ("5.0.0", "kill -ABRT $$", "ended 3 times before it was confirmed"),
+        // Well, and gone before its trial is over.
+        ("5.1.0", "(sleep 0.8; kill -KILL $$) &", "ended 3 times before it was confirmed"),
+        // More memory than there is.
+        ("5.2.0", "ulimit -v 60000", "ended 3 times before it was confirmed"),
     ];
     for (id, before, reason) in bad {
         let release = publish(&site, id, before);
