@@ -45,6 +45,13 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "invalid_request_error", text)
     }
 
+    /// It came by a name that is not this board's.
+    pub(super) fn elsewhere() -> Self {
+        let text = "Host: found a name with a dot, allowed an address, localhost or a name without \
+                    one, where [web] has no token_file";
+        Self::new(StatusCode::FORBIDDEN, "invalid_request_error", text)
+    }
+
     /// Our own fault.
     pub(super) fn failed(what: &str) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", &format!("{what} failed"))

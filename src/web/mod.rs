@@ -201,6 +201,8 @@ fn token(path: &std::path::Path) -> Result<[u8; 32], WebError> {
 async fn count(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let response = if session::is_foreign(request.method(), request.headers()) {
         ApiError::foreign().into_response()
+    } else if shared.token.is_none() && session::is_elsewhere(request.headers()) {
+        ApiError::elsewhere().into_response()
     } else {
         next.run(request).await
     };

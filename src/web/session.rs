@@ -1,6 +1,7 @@
 //! Who is at the page: a token becomes a cookie that scripts cannot read and other sites cannot
 //! send. Sessions are in memory: a restart asks for the token again.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::header::{COOKIE, HOST, ORIGIN, SET_COOKIE};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -68,6 +70,19 @@ pub(super) fn is_foreign(method: &Method, headers: &HeaderMap) -> bool {
     origin.split_once("://").is_none_or(|(_, from)| from != host)
 }
 
+/// A request names a host that is not this board's. A site whose name is made to mean our address
+/// would pass for our own page otherwise, and without a token nothing else would keep it out. Only
+/// names that no stranger can register are ours.
+pub(super) fn is_elsewhere(headers: &HeaderMap) -> bool {
+    // A browser always sends it.
+    let Some(host) = headers.get(HOST) else { return false };
+    let authority = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok());
+    let Some(authority) = authority else { return true };
+    let name = authority.host();
+    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    bare.parse::<IpAddr>().is_err() && name.contains('.')
+}
+
 /// What somebody says to be let in.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -115,6 +130,22 @@ mod tests {
         assert!(foreign(&[("host", "board:8080"), ("origin", "null")]));
         assert!(foreign(&[("host", "board:8080"), ("sec-fetch-site", "cross-site")]));
         assert!(!is_foreign(&Method::GET, &with(&[("sec-fetch-site", "cross-site")])));
+    }
+
+    #[test]
+    fn a_name_that_a_stranger_can_register_is_not_ours() {
+        let elsewhere = |host: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, host.parse().unwrap());
+            is_elsewhere(&headers)
+        };
+        for host in ["127.0.0.1:8080", "127.0.0.1", "[::1]:8080", "localhost:8080", "board"] {
+            assert!(!elsewhere(host), "{host}");
+        }
+        for host in ["evil.example:8080", "127.0.0.1.evil.example", "localhost.", "a b", ""] {
+            assert!(elsewhere(host), "{host}");
+        }
+        assert!(!is_elsewhere(&HeaderMap::new()), "a program that says nothing");
     }
 
     #[test]

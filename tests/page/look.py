@@ -2,6 +2,7 @@
 minutes, hostile names, a crowd of sensors. `look.py PROGRAM FOLDER AXE.js`; pictures go into FOLDER."""
 
 import contextlib
+import http.client
 import json
 import pathlib
 import socket
@@ -12,7 +13,9 @@ import time
 
 import paho.mqtt.client as mqtt
 from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 PROGRAM, FOLDER, AXE = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]).read_text()
@@ -136,6 +139,123 @@ def newcomer(url):
     holds(f"from the first look to a changed goal and an approved command, {took:.0f} s")
 
 
+class Line:
+    """A line between a page and the program that can be cut."""
+
+    def __init__(self, port):
+        self.port, self.here, self.ends, self.listener = port, free_port(), [], None
+        self.join()
+
+    def join(self):
+        self.listener = socket.create_server(("127.0.0.1", self.here))
+        threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
+
+    def accept(self, listener):
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.create_connection(("127.0.0.1", self.port))
+                self.ends += [near, far]
+                for one, other in ((near, far), (far, near)):
+                    threading.Thread(target=self.carry, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def carry(one, other):
+        with contextlib.suppress(OSError):
+            while data := one.recv(65536):
+                other.sendall(data)
+        for end in (one, other):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def cut(self):
+        # Wakes who waits in accept, which closing alone does not.
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for end in self.ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        self.ends.clear()
+
+
+def asked(port, path, host=None, order=None, origin=None):
+    """The status and the text of an answer, by any name of the board."""
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+    headers = {"Host": host or f"127.0.0.1:{port}", "Content-Type": "application/json"}
+    if origin:
+        headers["Origin"] = origin
+    line.request("POST" if order else "GET", path, json.dumps(order) if order else None, headers)
+    answer = line.getresponse()
+    # A stream has no end.
+    text = "" if path == "/page/stream" else answer.read().decode()
+    line.close()
+    return answer.status, text
+
+
+def story(port):
+    return [one["id"] for one in json.loads(asked(port, "/page/decisions")[1])["decisions"]]
+
+
+def broken_line(port):
+    """What was decided while the line was cut is in the story, once and in its order."""
+    line = Line(port)
+    with browser("desktop") as driver:
+        driver.get(f"http://127.0.0.1:{line.here}/#story")
+        wait(driver, "decisions", lambda d: shown(d, "#decisions article"))
+        line.cut()
+        wait(driver, "that it says so", lambda d: shown(d, "#lost"))
+        before = set(story(port))
+        wait(driver, "decisions meanwhile", lambda d: len(set(story(port)) - before) >= 2)
+        meanwhile = [one for one in story(port) if one not in before]
+        line.join()
+
+        def told(d):
+            ids = d.execute_script(
+                "return [...document.querySelectorAll('#decisions article')].map((one) => one.textContent)")
+            at = [[n for n, text in enumerate(ids) if one in text] for one in meanwhile]
+            return all(len(one) == 1 for one in at) and at == sorted(at)
+
+        wait(driver, f"{meanwhile} in the story", told)
+        wait(driver, "that it is there again", lambda d: not shown(d, "#lost"))
+        # The cut itself is an error in the browser's log.
+        driver.get_log("browser")
+    line.cut()
+    holds(f"{len(meanwhile)} decisions of a time without a line are in the story afterwards")
+
+
+def names(port):
+    """A site whose name is made to mean this address sees nothing and gives no orders."""
+    evil = f"evil.example:{port}"
+    order = {"kind": "mode", "what": {"mode": "observe"}}
+    for path in ("/", "/page/stream", "/page/decisions", "/page/history", "/metrics", "/v1/models"):
+        status = asked(port, path, host=evil)[0]
+        assert status == 403, (path, status)
+    status = asked(port, "/page/command", host=evil, order=order, origin=f"http://{evil}")[0]
+    assert status == 403, status
+    assert asked(port, "/page/decisions", host=f"localhost:{port}")[0] == 200
+    holds("a foreign name for this address is let in nowhere")
+
+
+def keys(url):
+    """From view to view with the keyboard alone."""
+    with browser("desktop") as driver:
+        driver.get(url)
+        wait(driver, "the readings", lambda d: shown(d, "#sensors .value"))
+        met = []
+        for _ in range(12):
+            ActionChains(driver).send_keys(Keys.TAB).perform()
+            focus = driver.switch_to.active_element
+            met.append(focus.text or focus.accessible_name)
+            if focus.get_attribute("href") == f"{url}#story":
+                break
+        assert met[0] == "To the content" and met[-1] == "Story", met
+        ring = driver.execute_script("return getComputedStyle(document.activeElement).outlineStyle")
+        assert ring == "solid", ring
+        ActionChains(driver).send_keys(Keys.ENTER).perform()
+        wait(driver, "the story", lambda d: shown(d, "#decisions article"))
+    holds("the views are reached with the keyboard, and what has it is marked")
+
+
 def say(driver, text):
     field = driver.find_element(By.ID, "words")
     field.send_keys(text)
@@ -251,6 +371,9 @@ def main():
         until_there(port)
         url = f"http://127.0.0.1:{port}/"
         views(url)
+        keys(url)
+        names(port)
+        broken_line(port)
         newcomer(url)
     hostile()
     crowd()

@@ -8,6 +8,7 @@ const byId = (id) => document.getElementById(id);
 const VIEWS = ["now", "story", "ask", "past"];
 const SPARKS_EVERY_MS = 300000;
 const EVENTS_MAX = 60;
+const ASKED_MAX = 60;
 const asked = new Map();
 let state = null;
 let isIn = false;
@@ -36,6 +37,10 @@ async function command(kind, what) {
     const reason = el("p", { class: "quiet" });
     asked.set(`${kind}/${id}`, { end, reason, what: sentence(kind, what) });
     byId("asked").prepend(el("li", { class: "card" }, el("div", { class: "row spread" }, words, end), reason));
+    if (asked.size > ASKED_MAX) {
+      asked.delete(asked.keys().next().value);
+      byId("asked").lastElementChild.remove();
+    }
   } catch (error) {
     toast(String(error.message));
   }
@@ -65,7 +70,10 @@ function listen() {
     }
   });
   stream.addEventListener("news", (event) => news(JSON.parse(event.data)));
-  stream.addEventListener("missed", () => story.older(fetched).catch(() => {}));
+  // What was decided before the stream began, or while it was broken or we were slow, is fetched.
+  const caughtUp = () => story.newest(fetched).catch(() => {});
+  stream.addEventListener("open", caughtUp);
+  stream.addEventListener("missed", caughtUp);
   stream.addEventListener("error", () => {
     byId("lost").hidden = state === null;
     // The browser tries again by itself, but not where it was turned away.
@@ -188,7 +196,7 @@ function login() {
 
 async function enter() {
   try {
-    await story.older(fetched);
+    await story.newest(fetched);
   } catch (error) {
     if (!byId("login").hidden) return;
     toast(String(error.message));

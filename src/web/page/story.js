@@ -5,6 +5,8 @@ import { WHO, doing, el, moment, number, words } from "./parts.js";
 const place = () => document.getElementById("decisions");
 const known = new Map();
 let oldest = null;
+// A page may stay open for months; more are fetched again where somebody asks for older ones.
+const CARDS_MAX = 500;
 
 /** One that is known, by its id. */
 export const find = (id) => known.get(id) ?? null;
@@ -13,8 +15,37 @@ export const find = (id) => known.get(id) ?? null;
 export function add(decision) {
   if (known.has(decision.id)) return;
   known.set(decision.id, decision);
-  place().prepend(card(decision));
-  oldest ??= decision.seq;
+  // What is fetched and what is told may cross.
+  let next = place().firstElementChild;
+  while (next && known.get(next.dataset.decision).seq > decision.seq) next = next.nextElementSibling;
+  place().insertBefore(card(decision), next);
+  oldest = Math.min(oldest ?? decision.seq, decision.seq);
+  while (place().children.length > CARDS_MAX) forget(place().lastElementChild);
+}
+
+function forget(node) {
+  known.delete(node.dataset.decision);
+  node.remove();
+  oldest = known.get(place().lastElementChild.dataset.decision).seq;
+}
+
+/** Fetches what was decided while nobody told us. */
+export async function newest(fetched) {
+  // What is told while we fetch may lie behind the hole.
+  const upto = Math.max(-1, ...[...known.values()].map((one) => one.seq));
+  const { decisions } = await fetched("/page/decisions");
+  if (decisions.length > 0 && decisions.every((one) => one.seq > upto)) {
+    // More than one answer holds: a story with a hole in it would be a lie.
+    for (const node of [...place().children]) {
+      const { id, seq } = known.get(node.dataset.decision);
+      if (seq > upto) continue;
+      known.delete(id);
+      node.remove();
+    }
+    oldest = null;
+    for (const { seq } of known.values()) oldest = Math.min(oldest ?? seq, seq);
+  }
+  for (const decision of decisions) add(decision);
 }
 
 /** Fetches those before the oldest that is shown. */
@@ -34,7 +65,7 @@ function card(decision) {
   const chosen = decision.candidates[decision.chosen];
   const guard = decision.guard === "passed" ? null
     : el("span", { class: `badge ${decision.guard.startsWith("waits") ? "warn" : "bad"}`, text: decision.guard });
-  return el("article", { class: "card" },
+  return el("article", { class: "card", "data-decision": decision.id },
     el("div", { class: "row spread" },
       el("span", { class: "row" },
         el("span", { class: `badge ${decision.by === "mind" ? "mind" : ""}`, text: WHO[decision.by] ?? decision.by }), guard),
