@@ -71,6 +71,9 @@ pub struct Keeper {
     written: Baseline,
     reported: Option<Json>,
     refused: Option<String>,
+    /// A release that waited when we were started: the launcher could not count its start, on a
+    /// disk that takes nothing for example. To end for it again and again would be no life.
+    passed_over: Option<Name>,
     leaves: bool,
 }
 
@@ -79,6 +82,8 @@ impl Keeper {
     #[must_use]
     pub fn new(launched: Launched, update: Update) -> Keeper {
         let (slots, written) = (launched.slots(), super::baseline(&launched.slots));
+        let waits = slots.state().ok().and_then(|state| state.trial);
+        let passed_over = waits.filter(|trial| trial.starts == 0).map(|trial| trial.taken.release);
         Keeper {
             launched,
             slots,
@@ -89,6 +94,7 @@ impl Keeper {
             written,
             reported: None,
             refused: None,
+            passed_over,
             leaves: false,
         }
     }
@@ -175,6 +181,7 @@ impl Keeper {
     /// runs on trial has been started.
     fn leave_for(&mut self, state: &State, news: &mut Vec<News>) {
         let waits = state.trial.as_ref().filter(|trial| trial.starts == 0);
+        let waits = waits.filter(|trial| self.passed_over.as_ref() != Some(&trial.taken.release));
         let Some(trial) = waits.filter(|_| !self.leaves) else { return };
         self.leaves = true;
         let text = format!("release {} is ready: we end and it is tried", trial.taken.release);
@@ -262,4 +269,36 @@ pub fn spawn(mut keeper: Keeper) -> std::io::Result<(SyncSender<Word>, mpsc::Rec
     };
     std::thread::Builder::new().name("update".into()).spawn(run)?;
     Ok((words_in, news))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use outpost_launcher::state::{Slot, Taken, Trial};
+
+    fn waiting(release: &str) -> State {
+        let taken =
+            Taken { release: release.parse().unwrap(), slot: Slot::A, manifest: String::new() };
+        let trial = Trial {
+            taken,
+            baseline: Baseline::default(),
+            deadline_s: 60,
+            starts: 0,
+            starts_in_boot: 0,
+            boot: String::new(),
+        };
+        State { trial: Some(trial), ..State::default() }
+    }
+
+    #[test]
+    fn the_agent_ends_for_a_release_once_and_not_for_one_that_could_not_be_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let launched = Launched { slots: folder.path().into(), release: None, on_trial: false };
+        launched.slots().write(&waiting("1")).unwrap();
+        let mut keeper = Keeper::new(launched.clone(), Update::default());
+        assert!(!keeper.look(Tick(0)).contains(&News::Restart));
+        launched.slots().write(&waiting("2")).unwrap();
+        assert!(keeper.look(Tick(1000)).contains(&News::Restart));
+        assert!(!keeper.look(Tick(2000)).contains(&News::Restart));
+    }
 }
