@@ -100,6 +100,9 @@ pub struct Cloud {
     pub keep_alive: Duration,
     /// Its operators may command the board, and are told how it is.
     pub commands: bool,
+    /// Spans of the day in which batches go, as minutes of the board's own day, the second one not
+    /// included; one that ends before it begins goes over midnight. Empty: always.
+    pub hours: Vec<(u16, u16)>,
 }
 
 /// How batches are written.

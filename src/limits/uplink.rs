@@ -88,6 +88,8 @@ pub const UPLINK_RETRY_MS: u64 = 5_000;
 pub const UPLINK_ROUTES_MS: u64 = 1_000;
 /// Notices of all destinations that wait for the agent; more are only logged.
 pub const UPLINK_NOTICES_MAX: usize = 16;
+/// Spans of the day of one destination: night, lunch, evening and one more.
+pub const CLOUD_HOURS_MAX: usize = 4;
 /// Commands of all destinations that wait for the agent, which takes each within a millisecond; one
 /// more is not settled and comes again with the next connection.
 pub const UPLINK_COMMANDS_MAX: usize = 64;

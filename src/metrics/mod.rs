@@ -73,8 +73,8 @@ pub struct DestinationMeters {
     pub bytes: Counter,
     /// Records that it refuses, kept apart.
     pub quarantined: Counter,
-    /// 1 while the day's budget keeps batches waiting.
-    pub over_budget: Gauge,
+    /// 1 while the day's budget or the hours keep batches waiting.
+    pub held: Gauge,
 }
 
 impl DestinationMeters {
@@ -90,7 +90,7 @@ impl DestinationMeters {
             batches: Counter::default(),
             bytes: Counter::default(),
             quarantined: Counter::default(),
-            over_budget: Gauge::default(),
+            held: Gauge::default(),
         }
     }
 
@@ -297,9 +297,9 @@ impl Storage {
         let name = "outpost_uplink_stalled_seconds";
         let help = "For how long records have waited and none was acknowledged.";
         pen.gauges(name, help, each(DestinationMeters::stalled_s))?;
-        let name = "outpost_uplink_over_budget";
-        let help = "1 while the day's budget of bytes keeps batches waiting.";
-        pen.gauges(name, help, each(|one| one.over_budget.get() as f64))?;
+        let name = "outpost_uplink_held";
+        let help = "1 while the day's budget of bytes or the hours keep batches waiting.";
+        pen.gauges(name, help, each(|one| one.held.get() as f64))?;
         let name = "outpost_uplink_batches";
         pen.counters(name, "Batches sent, repeats too.", each(|one| number(&one.batches)))?;
         let name = "outpost_uplink_bytes";

@@ -123,6 +123,8 @@ pub fn uplink(config: &Config, memory: &mut Memory, clock: &Clock) -> Option<(Up
                 let Rendered { topic, payload, .. } = super::render::offline(&device);
                 let setup = Setup {
                     offline: Will { topic, payload },
+                    zone: jiff::tz::TimeZone::get(&config.device.timezone)
+                        .unwrap_or(jiff::tz::TimeZone::UTC),
                     device,
                     clouds: config.clouds.clone(),
                     folder: config.journal.path.clone(),

@@ -68,7 +68,8 @@ pub(super) struct Sender {
     gathered: Option<Instant>,
     /// Nothing is read before.
     not_before: Option<Instant>,
-    is_over_budget: bool,
+    /// The day's budget is spent, or it is not its time.
+    is_held: bool,
     read_faults: u32,
     /// Of the last batch.
     bytes_per_record: usize,
@@ -108,7 +109,7 @@ impl Sender {
             seen_to: common.stored_before,
             gathered: None,
             not_before: None,
-            is_over_budget: false,
+            is_held: false,
             read_faults: 0,
             bytes_per_record: 0,
             audit_told: 0,
@@ -265,7 +266,7 @@ impl Sender {
         self.keep(now);
         self.meters.at(self.flow.cursor(), self.backlog());
         self.meters.connected.set(i64::from(self.flow.is_up()));
-        self.meters.over_budget.set(i64::from(self.is_over_budget));
+        self.meters.held.set(i64::from(self.is_held));
     }
 
     fn backlog(&self) -> u64 {
@@ -379,8 +380,8 @@ impl Sender {
             self.gathered = Some(now);
         };
         self.look_at_the_day();
-        self.is_over_budget = !self.budget.allows(payload.len(), false);
-        if self.is_over_budget {
+        self.is_held = !self.budget.allows(payload.len(), false) || !self.is_its_time();
+        if self.is_held {
             self.not_before = Some(now + Duration::from_millis(UPLINK_BUDGET_LOOK_MS));
             self.alarms.look();
             self.send_alarms();
@@ -443,7 +444,7 @@ impl Sender {
     fn send_alarms(&mut self) {
         let behind = self.stored.saturating_sub(self.flow.after());
         let overtakes = self.flow.is_open() && behind > u64::from(self.cloud.batch_records);
-        let may = overtakes || (self.is_over_budget && self.flow.is_up());
+        let may = overtakes || (self.is_held && self.flow.is_up());
         if !may {
             return;
         }

@@ -38,6 +38,8 @@ pub struct Setup {
     pub stored: watch::Receiver<u64>,
     /// What day it is.
     pub clock: Clock,
+    /// The board's own time zone.
+    pub zone: jiff::tz::TimeZone,
     /// What destinations that may command are told when the board is gone.
     pub offline: Will,
 }
@@ -149,6 +151,7 @@ pub(super) struct Common {
     pub(super) notices: mpsc::Sender<Notice>,
     pub(super) commands: mpsc::Sender<FromCloud>,
     pub(super) offline: Will,
+    pub(super) zone: jiff::tz::TimeZone,
 }
 
 /// What wakes a destination, beside its link.
@@ -183,6 +186,7 @@ pub fn spawn(setup: Setup) -> std::io::Result<(Uplink, News)> {
         notices: notices_in,
         commands: commands_in,
         offline: setup.offline,
+        zone: setup.zone,
     });
     let ways = setup.clouds.iter().map(|cloud| cloud.commands.then(word_channel));
     let (words, heard): (Vec<_>, Vec<_>) = ways.map(Option::unzip).unzip();

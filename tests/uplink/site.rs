@@ -88,6 +88,7 @@ impl Board {
             stored_before: restored.next_seq - 1,
             stored: stored.clone(),
             clock: Clock::Real(Arc::new(RealClock::new(0))),
+            zone: jiff::tz::TimeZone::UTC,
             offline: Will { topic: "outpost/board/status".into(), payload: b"gone".to_vec() },
         };
         let (uplink, news) = uplink::spawn(setup).unwrap();

@@ -213,6 +213,36 @@ fn a_spent_budget_keeps_records_and_lets_alarms_through() {
     });
 }
 
+#[test]
+fn outside_its_hours_only_alarms_go() {
+    let broker = Broker::start();
+    runtime().block_on(async {
+        let mut cloud = Cloud::start(broker.addr()).await;
+        // Begins in two hours and lasts one, whatever the time is.
+        let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let hour = seconds.as_secs() / 3600 % 24;
+        let span = |from: u64, to: u64| format!("{:02}:00-{:02}:00", from % 24, to % 24);
+        let closed = format!("delay = \"0s\"\nhours = [\"{}\"]", span(hour + 2, hour + 3));
+        let mut board = Board::start(broker.addr(), &closed);
+        board.readings(100);
+        let alarm = board.event("fire", Severity::Alarm);
+        let ahead = cloud.batch().await;
+        assert!(ahead.head.ahead, "{:?}", ahead.head);
+        assert_eq!(seqs(&ahead), [alarm]);
+        board.stop();
+        assert_eq!(board.cursor(), 0, "no batch went");
+
+        let open = format!("delay = \"0s\"\nhours = [\"{}\"]", span(hour + 23, hour + 2));
+        let mut board = Board::start(broker.addr(), &open);
+        board.readings(100);
+        let mut got = Vec::new();
+        while got.len() < 100 {
+            got.extend(seqs(&cloud.batch().await));
+        }
+        board.stop();
+    });
+}
+
 /// Invariant 3: a record that is given up before it was acknowledged is named by a record.
 #[test]
 fn what_the_quota_gives_up_unacknowledged_is_named_and_the_name_arrives() {

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::section::Section;
+use super::units::minute_of_day;
 use super::{Checker, Raw, quoted};
 use crate::config::checked::{Broker, Cloud, CloudAck, CloudFormat, CloudPriority};
 use crate::journal::Kind;
 use crate::limits::{
-    CLOUDS_MAX, KEEP_ALIVE_S, UPLINK_BATCH_RECORDS_DEFAULT, UPLINK_BATCH_RECORDS_MAX,
-    UPLINK_BUDGET_BYTES_MAX, UPLINK_BUDGET_BYTES_MIN, UPLINK_DELAY_MS_DEFAULT, UPLINK_DELAY_MS_MAX,
-    UPLINK_KEEP_ALIVE_MS_MAX, UPLINK_KEEP_ALIVE_MS_MIN,
+    CLOUD_HOURS_MAX, CLOUDS_MAX, KEEP_ALIVE_S, UPLINK_BATCH_RECORDS_DEFAULT,
+    UPLINK_BATCH_RECORDS_MAX, UPLINK_BUDGET_BYTES_MAX, UPLINK_BUDGET_BYTES_MIN,
+    UPLINK_DELAY_MS_DEFAULT, UPLINK_DELAY_MS_MAX, UPLINK_KEEP_ALIVE_MS_MAX,
+    UPLINK_KEEP_ALIVE_MS_MIN,
 };
 
 const URL_FORM: &str = "\"mqtt://host[:1883]\" or \"mqtts://host[:8883]\"";
@@ -88,6 +90,7 @@ impl Checker<'_> {
                 UPLINK_BUDGET_BYTES_MIN..=UPLINK_BUDGET_BYTES_MAX,
             ),
             keep_alive: self.keep_alive(&mut section),
+            hours: self.hours(&mut section),
             commands: section.yes_or_no(self, "commands").unwrap_or(false),
         };
         section.finish(self);
@@ -99,6 +102,25 @@ impl Checker<'_> {
         let range = UPLINK_KEEP_ALIVE_MS_MIN..=UPLINK_KEEP_ALIVE_MS_MAX;
         let found = section.duration_or(self, "keep_alive", range, KEEP_ALIVE_S * 1000);
         Duration::from_secs(found.as_secs())
+    }
+
+    /// Spans such as `22:00-06:00`.
+    fn hours(&mut self, section: &mut Section<'_>) -> Vec<(u16, u16)> {
+        let form = format!("a list of at most {CLOUD_HOURS_MAX} spans such as \"22:00-06:00\"");
+        let mut hours = Vec::new();
+        for node in section.list(self, "hours", &form).unwrap_or_default() {
+            let span = match &node.raw {
+                Raw::Text(text) => text.split_once('-').and_then(|(from, to)| {
+                    Some((minute_of_day(from.trim())?, minute_of_day(to.trim())?))
+                }),
+                _ => None,
+            };
+            match span.filter(|(from, to)| from != to && hours.len() < CLOUD_HOURS_MAX) {
+                Some(span) => hours.push(span),
+                None => section.fault(self, "hours", node.raw.words(), &form),
+            }
+        }
+        hours
     }
 
     fn kinds(&mut self, section: &mut Section<'_>) -> Vec<Kind> {
