@@ -313,6 +313,7 @@ fn decide(id: u64, prefix: &str, degrees: usize) -> Decide {
         state: format!("Now: air temperature {degrees}.1 °C; it is night.\nDo:"),
         candidates: candidates.map(str::to_owned).into(),
         by_notes: None,
+        questions: Vec::new(),
         priority: limits::MIND_PRIORITY_DECISION,
         within_ms: 0,
     }

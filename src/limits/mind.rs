@@ -26,6 +26,16 @@ pub const MIND_CANDIDATES_MAX: usize = 256;
 /// Most tokens of one candidate; a longer one is refused. A candidate is a line of words, and the
 /// tree of them is walked by recursion.
 pub const MIND_CANDIDATE_TOKENS_MAX: usize = 256;
+/// Most questions of one request to the mind; more are refused. As many as there are sequences:
+/// one each can then be read side by side.
+pub const MIND_QUESTIONS_MAX: usize = MIND_SEQUENCES as usize;
+/// Most tokens of one question, its list of candidates included; a longer one is refused. What is
+/// long belongs into the prefix or the state, which all questions share; the tree of questions is
+/// walked by recursion.
+pub const MIND_QUESTION_TOKENS_MAX: usize = 256;
+/// Most steps of a scale: 0 to 10, the longest one that people are asked for. A small model does
+/// not tell more of them apart.
+pub const MIND_SCALE_STEPS_MAX: usize = 11;
 /// Shortest prefix that is kept on disk, in tokens: shorter ones are read as fast as they are
 /// loaded.
 pub const MIND_PREFIX_KEPT_TOKENS_MIN: usize = 64;

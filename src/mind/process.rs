@@ -179,7 +179,9 @@ impl From<ScoreError> for Failure {
     fn from(error: ScoreError) -> Self {
         let kind = match &error {
             ScoreError::TooLong { .. } => FailureKind::TooLong,
-            ScoreError::Candidates { .. } | ScoreError::Text { .. } => FailureKind::Refused,
+            ScoreError::Candidates { .. }
+            | ScoreError::Questions { .. }
+            | ScoreError::Text { .. } => FailureKind::Refused,
             // What the library says no to at loading; its header was sound as far as we can tell.
             ScoreError::Architecture { .. } => FailureKind::Corrupt,
             ScoreError::Engine(GgmlError::Refused { action: "load the model", .. }) => {

@@ -15,12 +15,12 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::notes::ByNotes;
-use super::score::CandidateScore;
+use super::score::{CandidateScore, Question};
 pub use super::write::{Finish, Form, Prompt, Sampling, Speech, Write};
 pub use crate::limits::MIND_FRAME_BYTES_MAX as FRAME_BYTES_MAX;
 
 /// Changes whenever the bytes of a frame do.
-pub const PROTOCOL_VERSION: u16 = 5;
+pub const PROTOCOL_VERSION: u16 = 6;
 
 /// What the agent asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,6 +92,9 @@ pub struct Decide {
     pub priority: u8,
     /// It is given up after so many milliseconds from its arrival; 0: never.
     pub within_ms: u32,
+    /// Where there are any, they are asked after prefix and state, all in one pass, and neither
+    /// `candidates` nor `by_notes` is looked at.
+    pub questions: Vec<Question>,
 }
 
 /// What the mind answers.
@@ -199,6 +202,18 @@ pub struct Decided {
     pub ms: f64,
     /// Whether it was known from an earlier decision, with nothing read.
     pub remembered: bool,
+    /// One for each question, in their order; `candidates` and `p` are empty then, and `mass` is
+    /// the least of theirs.
+    pub answers: Vec<Answer>,
+}
+
+/// What is answered to a question.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// Probability of each candidate among them.
+    pub p: Vec<f32>,
+    /// Probability that the model would say any of them at all.
+    pub mass: f32,
 }
 
 /// Memory of the mind's process, in bytes. The first four are the kernel's proportional set size.

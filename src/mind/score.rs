@@ -13,6 +13,7 @@
 //! Nothing is ever cut: what does not fit is refused before the work starts. What must never be
 //! here: words of a prompt, thresholds, the choice itself.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,16 +23,18 @@ use super::ggml::{
 };
 use crate::limits;
 
+mod ask;
 pub mod keep;
 pub mod layout;
 mod numbers;
 mod read;
 mod trie;
 
+pub use ask::Question;
 use keep::PrefixStore;
 pub use layout::Layout;
 use numbers::softmax;
-use trie::{Asked, Trie};
+use trie::{Asked, Trie, Way};
 
 /// Why a decision got no scores.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +52,14 @@ pub enum ScoreError {
     #[error("{found} candidates, allowed are 1 to {allowed}")]
     Candidates {
         /// Number of candidates asked about.
+        found: usize,
+        /// Most that are taken.
+        allowed: usize,
+    },
+    /// None, or more than [`limits::MIND_QUESTIONS_MAX`].
+    #[error("{found} questions, allowed are 1 to {allowed}")]
+    Questions {
+        /// Number of questions.
         found: usize,
         /// Most that are taken.
         allowed: usize,
@@ -312,32 +323,45 @@ impl Scorer {
         candidates: &[String],
     ) -> Result<Scored, ScoreError> {
         let start = Instant::now();
-        self.tokens_read = 0;
         let plan = self.plan(prefix, state, candidates)?;
-        let mut tally = Tally::new(&plan);
-        if let Err(error) = self.read(&plan, &mut tally) {
+        let tally = self.tally(&plan)?;
+        Ok(self.scored(&plan, &tally, 0..candidates.len(), start))
+    }
+
+    /// Reads a plan.
+    fn tally(&mut self, plan: &Plan) -> Result<Tally, ScoreError> {
+        self.tokens_read = 0;
+        let mut tally = Tally::new(plan);
+        if let Err(error) = self.read(plan, &mut tally) {
             // A batch that failed leaves a part of itself in the cache.
             self.forget();
             return Err(error);
         }
+        Ok(tally)
+    }
+
+    /// What the rows said, of the candidates of one question.
+    fn scored(&self, plan: &Plan, tally: &Tally, of: Range<usize>, start: Instant) -> Scored {
+        let (whole, tokens) = (&tally.whole[of.clone()], &plan.tokens[of.clone()]);
         let scores: Vec<f64> = match self.options.normalisation {
-            Normalisation::Sum => tally.whole.clone(),
+            Normalisation::Sum => whole.to_vec(),
             Normalisation::MeanToken => {
-                tally.whole.iter().zip(&plan.tokens).map(|(sum, n)| sum / f64::from(*n)).collect()
+                whole.iter().zip(tokens).map(|(sum, n)| sum / f64::from(*n)).collect()
             }
-            Normalisation::Parting => tally.among.clone(),
+            Normalisation::Parting => tally.among[of.clone()].to_vec(),
         };
         let tempered = scores.iter().map(|score| score / self.options.temperature);
-        let candidates = tally.whole.iter().zip(&plan.tokens);
-        Ok(Scored {
+        Scored {
             p: softmax(&tempered.collect::<Vec<_>>()),
-            mass: plan.mass(&tally.whole),
-            candidates: candidates
+            mass: plan.mass(&tally.whole, of),
+            candidates: whole
+                .iter()
+                .zip(tokens)
                 .map(|(sum, tokens)| CandidateScore { logprob: *sum as f32, tokens: *tokens })
                 .collect(),
             tokens_read: self.tokens_read,
             ms: start.elapsed().as_secs_f64() * 1e3,
-        })
+        }
     }
 
     /// Makes tokens of the texts and checks that they fit, before anything is read.
@@ -351,19 +375,34 @@ impl Scorer {
         if candidates.is_empty() || candidates.len() > allowed {
             return Err(ScoreError::Candidates { found: candidates.len(), allowed });
         }
+        let mut prompt = self.prefix_tokens(prefix)?;
         let (model, layout) = (self.context.model(), self.options.layout);
-        let known = self.prefix.take().filter(|(text, _)| text == prefix);
-        let known = match known {
-            Some(known) => known,
-            None => (prefix.to_owned(), layout.prefix(model, prefix)?),
-        };
-        let mut prompt = known.1.clone();
-        self.prefix = Some(known);
         prompt.extend(layout.state(model, state, candidates)?);
         let mut ways = Vec::new();
         for (index, candidate) in candidates.iter().enumerate() {
-            ways.push(layout.candidate(model, state, index, candidate)?);
+            let tokens = layout.candidate(model, state, index, candidate)?;
+            ways.push(Way { question: 0, stem: 0, tokens });
         }
+        self.grown(prompt, ways)
+    }
+
+    /// Tokens of the prefix, made once as long as it is the same text.
+    fn prefix_tokens(&mut self, prefix: &str) -> Result<Vec<Token>, ScoreError> {
+        let known = self.prefix.take().filter(|(text, _)| text == prefix);
+        let known = match known {
+            Some(known) => known,
+            None => {
+                let tokens = self.options.layout.prefix(self.context.model(), prefix)?;
+                (prefix.to_owned(), tokens)
+            }
+        };
+        let tokens = known.1.clone();
+        self.prefix = Some(known);
+        Ok(tokens)
+    }
+
+    /// The plan of these ways after this prompt, where it fits.
+    fn grown(&self, prompt: Vec<Token>, ways: Vec<Way>) -> Result<Plan, ScoreError> {
         let asked = match self.options.normalisation {
             Normalisation::Parting => Asked::Partings,
             Normalisation::Sum | Normalisation::MeanToken => Asked::Everywhere,
@@ -374,7 +413,8 @@ impl Scorer {
         if needed > allowed {
             return Err(ScoreError::TooLong { needed, allowed });
         }
-        let tokens = ways.iter().map(|way| u16::try_from(way.len()).unwrap_or(u16::MAX)).collect();
+        let own = |way: &Way| u16::try_from(way.tokens.len() - way.stem).unwrap_or(u16::MAX);
+        let tokens = ways.iter().map(own).collect();
         Ok(Plan { prompt, trie, tokens, ways })
     }
 }
@@ -386,14 +426,18 @@ struct Plan {
     trie: Trie,
     /// Number of tokens of each candidate.
     tokens: Vec<u16>,
-    ways: Vec<Vec<Token>>,
+    ways: Vec<Way>,
 }
 
 impl Plan {
-    /// Probability of all candidates together; the same text twice counts once.
-    fn mass(&self, whole: &[f64]) -> f32 {
-        let first = |index: &usize| !self.ways[..*index].contains(&self.ways[*index]);
-        let distinct = (0..whole.len()).filter(first);
+    /// Probability of all candidates of a question together; the same text twice counts once.
+    fn mass(&self, whole: &[f64], of: Range<usize>) -> f32 {
+        let begin = of.start;
+        let known = |index: usize| {
+            let mut before = self.ways[begin..index].iter();
+            before.any(|way| way.tokens == self.ways[index].tokens)
+        };
+        let distinct = of.filter(|index| !known(*index));
         distinct.map(|index| whole[index].exp()).sum::<f64>() as f32
     }
 }

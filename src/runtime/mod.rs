@@ -504,6 +504,7 @@ impl Runtime<'_> {
                 state: question.state,
                 candidates: question.candidates,
                 by_notes: question.by_notes,
+                questions: Vec::new(),
                 priority: limits::MIND_PRIORITY_DECISION,
                 within_ms,
             })

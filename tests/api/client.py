@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import sys
+import urllib.error
 import urllib.request
 
 import openai
@@ -135,6 +136,35 @@ first, second = decide(CASE), decide(CASE)
 assert abs(sum(first["p"]) - 1) < 1e-5 and first["chosen"] == first["p"].index(max(first["p"])), first
 assert second["remembered"] and second["p"] == first["p"], second
 holds("a decision, and that it is remembered")
+
+ASKED = {"prefix": CASE["prefix"], "state": "It is 40 °C.", "questions": [
+    {"id": "what", "kind": "choose", "text": "Do:", "candidates": CASE["candidates"]},
+    {"id": "order", "kind": "rank", "text": "Do:", "candidates": CASE["candidates"]},
+    {"id": "hot", "kind": "yes_no", "text": "Is it too hot, yes or no:"},
+    {"id": "how", "kind": "score", "text": "How urgent is it, from 1 to 5:", "scale": [1, 5]}]}
+told = decide(ASKED)
+what, order, hot, how = told["answers"]
+assert [one["id"] for one in told["answers"]] == ["what", "order", "hot", "how"], told
+assert what["chosen"] == what["p"].index(max(what["p"])) and 0 <= what["margin"] <= 1, what
+assert order["order"] == sorted(range(3), key=lambda n: -order["p"][n]) and "chosen" not in order, order
+assert hot["yes"] == (hot["p"] > 0.5) and 0 < hot["p"] < 1, hot
+assert how["best"] == 1 + how["p"].index(max(how["p"])) and len(how["p"]) == 5, how
+assert abs(how["mean"] - sum((1 + n) * p for n, p in enumerate(how["p"]))) < 1e-4, how
+assert told["tokens_read"] > 0 and told["mass"] == min(one["mass"] for one in told["answers"]), told
+one = decide({**ASKED, "questions": ASKED["questions"][2:3]})
+assert one["remembered"] and one["answers"] == [hot], one
+for wrong, why in [({**ASKED, "candidates": ["a"]}, "candidates and questions"), ({"state": "x"}, "neither"),
+                   ({"state": "x", "questions": []}, "found 0, allowed 1 to 16"),
+                   ({"state": "x", "questions": [{"kind": "guess", "text": "x"}]}, "guess"),
+                   ({"state": "x", "questions": [{"kind": "score", "text": "x", "scale": [1, 99]}]}, "question 0: steps"),
+                   ({"state": "x", "questions": [{"kind": "yes_no", "text": " "}]}, "question 0: the text is empty")]:
+    try:
+        decide(wrong)
+        raise AssertionError(f"not refused: {wrong}")
+    except urllib.error.HTTPError as error:
+        message = json.load(error)["error"]["message"]
+        assert error.code in (400, 422) and why in message, (error.code, message)
+holds("typed questions in one pass, remembered one by one, refused by number")
 
 # A client that goes away in the middle of its text leaves the mind free.
 stream = client.completions.create(model=model, prompt="Once", max_tokens=1500, stream=True)

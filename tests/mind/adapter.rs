@@ -171,6 +171,7 @@ async fn the_minds_process_decides_by_notes_and_says_which_adapter_is_wrong() {
                 by_notes,
                 priority,
                 within_ms,
+                questions: Vec::new(),
             })
             .expect("taken");
         match mind.event().await {

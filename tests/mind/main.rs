@@ -17,6 +17,7 @@ use outpost::mind::score::{Layout, Normalisation, ScoreError, Scorer, ScorerOpti
 
 mod adapter;
 mod process;
+mod questions;
 mod write;
 
 const MODEL: &str = "smollm2-135m-instruct-q4_0.gguf";

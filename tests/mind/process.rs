@@ -99,6 +99,7 @@ pub(super) fn request(id: u64, prefix: &str) -> DecideRequest {
         state,
         candidates: candidates(),
         by_notes: None,
+        questions: Vec::new(),
         priority,
         within_ms,
     }

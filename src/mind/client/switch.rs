@@ -100,6 +100,7 @@ impl Keeper {
                 state: TRIAL_STATE.to_owned(),
                 candidates: TRIAL_CANDIDATES.map(str::to_owned).to_vec(),
                 by_notes: None,
+                questions: Vec::new(),
                 priority: 0,
                 within_ms: 0,
             })

@@ -16,12 +16,14 @@ use crate::mind::adapters;
 use crate::mind::catalog::Catalog;
 use crate::mind::ggml::{Adapter, GgmlError, LoadOptions};
 use crate::mind::protocol::{
-    Decide, Decided, FailureKind, Load, MemoryReport, ModelFacts, ProtocolError, Reply, Request,
-    Write,
+    Answer, Decide, Decided, FailureKind, Load, MemoryReport, ModelFacts, ProtocolError, Reply,
+    Request, Write,
 };
 use crate::mind::remember::Remembered;
 use crate::mind::score::keep::{Identity, PrefixStore};
-use crate::mind::score::{Layout, Normalisation, ScoreError, Scored, Scorer, ScorerOptions};
+use crate::mind::score::{
+    Layout, Normalisation, Question, ScoreError, Scored, Scorer, ScorerOptions,
+};
 use crate::mind::write::{Admitted, News, Writer, WriterOptions};
 
 /// Owner of model and context, on its own thread.
@@ -262,7 +264,10 @@ impl Owner {
         }
         let refused = || Failure::new(FailureKind::Refused, "no model is loaded");
         let loaded = self.loaded.as_mut().ok_or_else(refused)?;
-        let Decide { prefix, state, candidates, .. } = decide;
+        let Decide { prefix, state, candidates, questions, .. } = decide;
+        if !questions.is_empty() {
+            return loaded.ask(decide.id, prefix, state, questions);
+        }
         let Some(by_notes) = &decide.by_notes else {
             let (scored, remembered) = loaded.score(prefix, state, candidates)?;
             return Ok(decided(decide.id, scored, remembered));
@@ -306,16 +311,72 @@ impl Loaded {
         if let Some(known) = self.remembered.get(prefix, state, candidates) {
             return Ok((known, true));
         }
-        let scored = self.scorer.score(prefix, state, candidates).map_err(|error| match error {
+        let scored = self.scorer.score(prefix, state, candidates);
+        let scored = scored.map_err(|error| self.unanswered(error))?;
+        self.remembered.put(prefix, state, candidates, &scored);
+        Ok((scored, false))
+    }
+
+    /// Answers to all questions: those that are not remembered are asked in one pass.
+    fn ask(
+        &mut self,
+        id: u64,
+        prefix: &str,
+        state: &str,
+        questions: &[Question],
+    ) -> Result<Decided, Failure> {
+        let start = Instant::now();
+        let mut known: Vec<Option<Scored>> = Vec::with_capacity(questions.len());
+        for question in questions {
+            known.push(self.remembered.get(prefix, state, &remembered_as(question)));
+        }
+        let new: Vec<Question> = questions
+            .iter()
+            .zip(&known)
+            .filter(|(_, known)| known.is_none())
+            .map(|(question, _)| question.clone())
+            .collect();
+        let remembered = new.is_empty();
+        let scored = match remembered {
+            true => Vec::new(),
+            false => {
+                let scored = self.scorer.ask(prefix, state, &new);
+                scored.map_err(|error| self.unanswered(error))?
+            }
+        };
+        // The pass is one: each of them has the tokens of all.
+        let tokens_read = scored.first().map_or(0, |scored| scored.tokens_read);
+        for (question, scored) in new.iter().zip(&scored) {
+            self.remembered.put(prefix, state, &remembered_as(question), scored);
+        }
+        let mut scored = scored.into_iter();
+        let answers: Vec<Answer> = known
+            .into_iter()
+            .filter_map(|known| known.or_else(|| scored.next()))
+            .map(|Scored { p, mass, .. }| Answer { p, mass })
+            .collect();
+        let mass = answers.iter().map(|answer| answer.mass).fold(1.0, f32::min);
+        let (candidates, p, ms) = (Vec::new(), Vec::new(), start.elapsed().as_secs_f64() * 1e3);
+        Ok(Decided { id, candidates, p, mass, tokens_read, ms, remembered, answers })
+    }
+
+    /// Why there are no scores.
+    fn unanswered(&self, error: ScoreError) -> Failure {
+        match error {
             ScoreError::Engine(GgmlError::Aborted) if self.scorer.abort_flag().is_set() => {
                 Failure::new(FailureKind::Cancelled, "given up on request")
             }
             ScoreError::Engine(GgmlError::Aborted) => late(),
             error => error.into(),
-        })?;
-        self.remembered.put(prefix, state, candidates, &scored);
-        Ok((scored, false))
+        }
     }
+}
+
+/// What a question is remembered by. A candidate has words, so the first of these is none, and no
+/// question is taken for candidates that were asked about without one.
+fn remembered_as(question: &Question) -> Vec<String> {
+    let begin = ["\n".to_owned(), question.text.clone()];
+    begin.into_iter().chain(question.candidates.iter().cloned()).collect()
 }
 
 fn late() -> Failure {
@@ -324,7 +385,7 @@ fn late() -> Failure {
 
 fn decided(id: u64, scored: Scored, remembered: bool) -> Decided {
     let Scored { candidates, p, mass, tokens_read, ms } = scored;
-    Decided { id, candidates, p, mass, tokens_read, ms, remembered }
+    Decided { id, candidates, p, mass, tokens_read, ms, remembered, answers: Vec::new() }
 }
 
 /// Checks an adapter and puts it on; its sum, or `none` where there is none.

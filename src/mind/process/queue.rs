@@ -235,6 +235,7 @@ mod tests {
             state,
             candidates,
             by_notes: None,
+            questions: Vec::new(),
             priority,
             within_ms: 0,
         })

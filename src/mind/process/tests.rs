@@ -82,6 +82,7 @@ fn a_file_that_cannot_be_a_model_is_refused_by_kind_and_the_next_request_is_serv
         state: "s".to_owned(),
         candidates: vec!["a".to_owned()],
         by_notes: None,
+        questions: Vec::new(),
         priority: 1,
         within_ms: 0,
     };

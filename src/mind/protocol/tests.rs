@@ -11,6 +11,19 @@ fn read_one<T: DeserializeOwned>(mut bytes: &[u8]) -> Result<Option<T>, Protocol
     read(&mut bytes)
 }
 
+fn decide() -> Decide {
+    Decide {
+        id: 300,
+        prefix: "p".to_owned(),
+        state: "s".to_owned(),
+        candidates: vec!["a".to_owned(), "b".to_owned()],
+        by_notes: None,
+        priority: 9,
+        within_ms: 2000,
+        questions: Vec::new(),
+    }
+}
+
 #[test]
 fn requests_have_their_golden_bytes() {
     let load = Load {
@@ -25,15 +38,6 @@ fn requests_have_their_golden_bytes() {
         repack: true,
         temperature_percent: 610,
         adapter: "/a".to_owned(),
-    };
-    let decide = Decide {
-        id: 300,
-        prefix: "p".to_owned(),
-        state: "s".to_owned(),
-        candidates: vec!["a".to_owned(), "b".to_owned()],
-        by_notes: None,
-        priority: 9,
-        within_ms: 2000,
     };
     let write = Write {
         id: 6,
@@ -50,7 +54,7 @@ fn requests_have_their_golden_bytes() {
             Request::Load(load),
             "1c000000 00 01 072f6d2e67677566 01026162 8010 40 02 04 022f6b 01 e204 022f61",
         ),
-        (Request::Decide(decide), "10000000 01 ac02 0170 0173 0201610162 00 09 d00f"),
+        (Request::Decide(decide()), "11000000 01 ac02 0170 0173 0201610162 00 09 d00f 00"),
         (Request::Memory { id: 7 }, "02000000 02 07"),
         (Request::Stop, "01000000 03"),
         (Request::Cancel { id: 7 }, "02000000 04 07"),
@@ -85,6 +89,7 @@ fn replies_have_their_golden_bytes() {
         tokens_read: 61,
         ms: 48.5,
         remembered: true,
+        answers: Vec::new(),
     };
     let report = MemoryReport {
         pss_bytes: 1,
@@ -112,7 +117,7 @@ fn replies_have_their_golden_bytes() {
         (Reply::Loaded { id: 1, model }, "0f000000 01 01 0164 0171 0168 808003 8010 01 02"),
         (
             Reply::Decided(decided),
-            "1b000000 02 05 01 0000c0bf 03 01 0000803f 0000803e 3d 0000000000404840 01",
+            "1c000000 02 05 01 0000c0bf 03 01 0000803f 0000803e 3d 0000000000404840 01 00",
         ),
         (Reply::Memory { id: 9, report }, "08000000 03 09 01 02 03 04 05 06"),
         (Reply::Failed { id: 2, kind: FailureKind::TooLong, text }, "06000000 04 02 03 026e6f"),
@@ -141,9 +146,7 @@ fn the_end_between_frames_is_an_end_and_within_one_a_fault() {
 #[test]
 fn a_frame_beyond_the_bound_is_refused_on_both_ends_before_it_takes_memory() {
     let state = "x".repeat(FRAME_BYTES_MAX as usize);
-    let (prefix, candidates) = (String::new(), Vec::new());
-    let decide =
-        Decide { id: 1, prefix, state, candidates, by_notes: None, priority: 0, within_ms: 0 };
+    let decide = Decide { state, ..decide() };
     let error = encode(&Request::Decide(decide)).expect_err("too large");
     assert!(matches!(error, ProtocolError::TooLarge { .. }), "{error}");
     let error = read_one::<Request>(&u32::MAX.to_le_bytes()).expect_err("too large");
@@ -167,7 +170,11 @@ proptest! {
         candidates in prop::collection::vec(".{0,20}", 0..9),
     ) {
         let (priority, within_ms) = (1, 70_000);
-        let decide = Decide { id, prefix, state, candidates, by_notes: None, priority, within_ms };
+        let question = Question { text: state.clone(), candidates: candidates.clone() };
+        let questions = vec![question];
+        let by_notes = None;
+        let decide =
+            Decide { id, prefix, state, candidates, by_notes, priority, within_ms, questions };
         let request = Request::Decide(decide);
         let mut frames = encode(&request).expect("short");
         frames.extend(encode(&Request::Stop).expect("short"));

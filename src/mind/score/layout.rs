@@ -73,7 +73,34 @@ impl Layout {
         if state.is_empty() {
             return Err(ScoreError::Text { what: "the state".to_owned(), why: "is empty" });
         }
-        let mut text = state.to_owned();
+        self.asked(model, state.to_owned(), candidates)
+    }
+
+    /// Tokens of a question that follows a state, with all that comes before its candidates.
+    pub(super) fn question(
+        self,
+        model: &Model,
+        text: &str,
+        candidates: &[String],
+    ) -> Result<Vec<Token>, ScoreError> {
+        let refuse = |why| Err(ScoreError::Text { what: "the text".to_owned(), why });
+        let tokens = match text.trim() {
+            "" => return refuse("is empty"),
+            text => self.asked(model, format!("\n{text}"), candidates)?,
+        };
+        if tokens.len() > limits::MIND_QUESTION_TOKENS_MAX {
+            return refuse("is too long");
+        }
+        Ok(tokens)
+    }
+
+    /// A text, the list of candidates and the end of the user's turn, as far as there are any.
+    fn asked(
+        self,
+        model: &Model,
+        mut text: String,
+        candidates: &[String],
+    ) -> Result<Vec<Token>, ScoreError> {
         if self.listed() {
             let allowed = LABELS.len();
             if candidates.len() > allowed {

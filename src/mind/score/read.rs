@@ -153,16 +153,17 @@ impl Scorer {
         for (row, node) in awaited {
             let logits = self.context.logits(row)?;
             let all = log_sum_exp(logits).ok_or(ScoreError::NotFinite)?;
-            let branches = plan.trie.branches(node);
             // Tokens come from this model's own tokenizer, so they index its row of scores.
             let score = |token: Token| f64::from(logits[token as usize]);
-            let ways: Vec<f64> = branches.iter().map(|branch| score(branch.token)).collect();
-            let most = ways.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let among = most + ways.iter().map(|way| (way - most).exp()).sum::<f64>().ln();
-            for (branch, way) in branches.iter().zip(ways) {
-                for candidate in &branch.candidates {
-                    tally.whole[*candidate] += way - f64::from(all);
-                    tally.among[*candidate] += way - among;
+            for branches in plan.trie.branches(node) {
+                let ways: Vec<f64> = branches.iter().map(|branch| score(branch.token)).collect();
+                let most = ways.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                let among = most + ways.iter().map(|way| (way - most).exp()).sum::<f64>().ln();
+                for (branch, way) in branches.iter().zip(ways) {
+                    for candidate in &branch.candidates {
+                        tally.whole[*candidate] += way - f64::from(all);
+                        tally.among[*candidate] += way - among;
+                    }
                 }
             }
         }

@@ -6,8 +6,13 @@
 //! [`Asked::Everywhere`] at each token, for the probability of the whole text. Nodes that no asked
 //! node lies behind are not read at all: most decisions end at their first token.
 //!
+//! Several questions after one state are one tree too: a candidate's way then begins with the
+//! tokens of its question, its *stem*, and counts only behind it and among the candidates of the
+//! same question, wherever ways of different questions run side by side.
+//!
 //! What must never be here: the library, scores.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::Token;
@@ -51,10 +56,23 @@ pub(super) struct Step {
     pub asked: bool,
 }
 
+/// A candidate's tokens, those of its question before them.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    /// Number of the question.
+    pub question: usize,
+    /// So many of the tokens are the question's.
+    pub stem: usize,
+    /// All tokens; one more than the stem at least.
+    pub tokens: Vec<Token>,
+}
+
 /// The tree.
 #[derive(Clone, Debug)]
 pub(super) struct Trie {
     nodes: Vec<Node>,
+    /// Question and stem of each candidate.
+    origins: Vec<(usize, usize)>,
     /// Nodes to be read but for the root, each after its parent, leaves in rising order.
     steps: Vec<Step>,
     leaves: u32,
@@ -64,22 +82,26 @@ pub(super) struct Trie {
 pub(super) const ROOT: usize = 0;
 
 impl Trie {
-    /// Makes the tree; each candidate has a token at least.
-    pub(super) fn new(candidates: &[Vec<Token>], asked: Asked) -> Self {
+    /// Makes the tree of the candidates' ways.
+    pub(super) fn new(ways: &[Way], asked: Asked) -> Self {
         let root = Node { token: 0, depth: 0, branches: Vec::new(), asked: true };
-        let mut trie = Self { nodes: vec![root], steps: Vec::new(), leaves: 0 };
-        for (candidate, tokens) in candidates.iter().enumerate() {
+        let origins = ways.iter().map(|way| (way.question, way.stem)).collect();
+        let mut trie = Self { nodes: vec![root], origins, steps: Vec::new(), leaves: 0 };
+        for (candidate, way) in ways.iter().enumerate() {
             let mut at = ROOT;
-            for token in tokens {
+            for token in &way.tokens {
                 at = trie.follow(at, *token, candidate);
             }
         }
-        for node in &mut trie.nodes {
-            let ways = node.branches.len();
-            node.asked |= match asked {
-                Asked::Partings => ways > 1,
-                Asked::Everywhere => ways > 0,
-            };
+        for node in 0..trie.nodes.len() {
+            let depth = trie.nodes[node].depth as usize;
+            // Every candidate of a question has the question's stem.
+            let begins = |open: &[Branch]| trie.origins[open[0].candidates[0]].1 == depth;
+            let needed = trie.branches(node).iter().any(|open| match asked {
+                Asked::Partings => open.len() > 1 || begins(open),
+                Asked::Everywhere => true,
+            });
+            trie.nodes[node].asked |= needed;
         }
         trie.plan(ROOT);
         trie
@@ -98,7 +120,8 @@ impl Trie {
     }
 
     /// Plans what is read behind `at`, depth first; whether `at` itself is needed. Its depth is
-    /// that of a candidate: [`crate::limits::MIND_CANDIDATE_TOKENS_MAX`] at most.
+    /// that of a question and a candidate: [`crate::limits::MIND_QUESTION_TOKENS_MAX`] and
+    /// [`crate::limits::MIND_CANDIDATE_TOKENS_MAX`] at most.
     fn plan(&mut self, at: usize) -> bool {
         let place = self.steps.len();
         let first = self.leaves;
@@ -126,9 +149,24 @@ impl Trie {
         true
     }
 
-    /// Ways on from a node.
-    pub(super) fn branches(&self, node: usize) -> &[Branch] {
-        &self.nodes[node].branches
+    /// Ways on from a node, those of each question that is open there by themselves.
+    pub(super) fn branches(&self, node: usize) -> Vec<Vec<Branch>> {
+        let mut questions: BTreeMap<usize, Vec<Branch>> = BTreeMap::new();
+        let depth = self.nodes[node].depth as usize;
+        for branch in &self.nodes[node].branches {
+            let mut own: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+            for candidate in &branch.candidates {
+                let (question, stem) = self.origins[*candidate];
+                if stem <= depth {
+                    own.entry(question).or_default().push(*candidate);
+                }
+            }
+            for (question, candidates) in own {
+                let branch = Branch { candidates, ..branch.clone() };
+                questions.entry(question).or_default().push(branch);
+            }
+        }
+        questions.into_values().collect()
     }
 
     /// Which leaves are read together: as many as there are sequences, and as `room` cells hold.
@@ -170,9 +208,13 @@ impl Trie {
 mod tests {
     use super::*;
 
+    fn way(question: usize, stem: usize, tokens: &[Token]) -> Way {
+        Way { question, stem, tokens: tokens.to_vec() }
+    }
+
     fn shape(candidates: &[&[Token]], asked: Asked) -> Vec<(Token, u32, Range<u32>, bool)> {
-        let candidates: Vec<_> = candidates.iter().map(|tokens| tokens.to_vec()).collect();
-        let trie = Trie::new(&candidates, asked);
+        let ways: Vec<_> = candidates.iter().map(|tokens| way(0, 0, tokens)).collect();
+        let trie = Trie::new(&ways, asked);
         let line = |s: &Step| (s.token, s.depth, s.first_leaf..s.end_leaf, s.asked);
         trie.steps.iter().map(line).collect()
     }
@@ -200,23 +242,41 @@ mod tests {
 
     #[test]
     fn two_candidates_that_are_the_same_go_the_same_way() {
-        let trie = Trie::new(&[vec![1, 2], vec![1, 2]], Asked::Partings);
+        let trie = Trie::new(&[way(0, 0, &[1, 2]), way(0, 0, &[1, 2])], Asked::Partings);
         assert!(trie.steps.is_empty());
-        assert_eq!(trie.branches(ROOT)[0].candidates, [0, 1]);
+        assert_eq!(trie.branches(ROOT)[0][0].candidates, [0, 1]);
+    }
+
+    #[test]
+    fn ways_of_two_questions_count_behind_their_stems_and_among_their_own() {
+        // The first asks with 7; the second with 7 8, which is also a candidate of the first.
+        let ways = [way(0, 1, &[7, 8, 9]), way(0, 1, &[7, 5]), way(1, 2, &[7, 8, 6, 9])];
+        let trie = Trie::new(&[&ways[..], &[way(1, 2, &[7, 8, 5])]].concat(), Asked::Partings);
+        let line = |s: &Step| (s.token, s.depth, s.first_leaf..s.end_leaf, s.asked);
+        let steps: Vec<_> = trie.steps.iter().map(line).collect();
+        assert_eq!(steps, [(7, 1, 0..1, true), (8, 2, 0..1, true)]);
+        let of = |node: usize| -> Vec<Vec<(Token, Vec<usize>)>> {
+            let flat = |open: Vec<Branch>| open.into_iter().map(|b| (b.token, b.candidates));
+            trie.branches(node).into_iter().map(|open| flat(open).collect()).collect()
+        };
+        assert!(of(ROOT).is_empty(), "a question's own tokens are no answer");
+        assert_eq!(of(trie.steps[0].node), [[(8, vec![0]), (5, vec![1])]]);
+        let after = of(trie.steps[1].node);
+        assert_eq!(after, [vec![(9, vec![0])], vec![(6, vec![2]), (5, vec![3])]]);
     }
 
     #[test]
     fn rounds_hold_what_sequences_and_room_hold() {
-        let candidates: Vec<Vec<Token>> =
-            (0..3).flat_map(|n| [vec![n, 50, 60, 9], vec![n, 50, 61, 9]]).collect();
-        let trie = Trie::new(&candidates, Asked::Partings);
+        let two = |n| [way(0, 0, &[n, 50, 60, 9]), way(0, 0, &[n, 50, 61, 9])];
+        let ways: Vec<Way> = (0..3).flat_map(two).collect();
+        let trie = Trie::new(&ways, Asked::Partings);
         assert_eq!((trie.leaves, trie.deepest()), (3, 2));
         assert_eq!(trie.rounds(16, 100).first(), Some(&(0..3)));
         assert_eq!(trie.rounds(2, 100), [0..2, 2..3]);
         assert_eq!(trie.rounds(16, 4), [0..2, 2..3]);
         assert_eq!(trie.rounds(16, 1), [0..1, 1..2, 2..3]);
         assert_eq!(trie.steps_of(1..2).map(|step| step.token).collect::<Vec<_>>(), [1, 50]);
-        let one = Trie::new(&[vec![1], vec![2]], Asked::Partings);
+        let one = Trie::new(&[way(0, 0, &[1]), way(0, 0, &[2])], Asked::Partings);
         assert!(one.rounds(16, 100).is_empty());
     }
 }
