@@ -10,6 +10,9 @@ const SPARKS_EVERY_MS = 300000;
 const EVENTS_MAX = 60;
 const ASKED_MAX = 60;
 const asked = new Map();
+// States that come before the answer that names their command: the agent takes it in milliseconds.
+const early = new Map();
+const EARLY_MAX = 16;
 let state = null;
 let isIn = false;
 let stream = null;
@@ -41,6 +44,8 @@ async function command(kind, what) {
       asked.delete(asked.keys().next().value);
       byId("asked").lastElementChild.remove();
     }
+    const before = early.get(`${kind}/${id}`);
+    if (before) told(before);
   } catch (error) {
     toast(String(error.message));
   }
@@ -84,15 +89,21 @@ function listen() {
 function news(line) {
   if (line.decision) story.add(line.decision);
   if (line.event) said(line.event);
-  if (line.command) {
-    const { kind, id, state: word, reason } = line.command;
-    const known = asked.get(`${kind}/${id}`);
-    if (!known) return;
-    say(known.end, word);
-    known.end.className = `badge ${word === "succeeded" ? "" : ["rejected", "failed", "expired"].includes(word) ? "bad" : "plain"}`;
-    say(known.reason, reason);
-    if (!["accepted", "executing"].includes(word)) toast(`${known.what}: ${word}${reason ? `, ${reason}` : ""}`);
+  if (line.command) told(line.command);
+}
+
+function told(command) {
+  const { kind, id, state: word, reason } = command;
+  const known = asked.get(`${kind}/${id}`);
+  if (!known) {
+    early.set(`${kind}/${id}`, command);
+    if (early.size > EARLY_MAX) early.delete(early.keys().next().value);
+    return;
   }
+  say(known.end, word);
+  known.end.className = `badge ${word === "succeeded" ? "" : ["rejected", "failed", "expired"].includes(word) ? "bad" : "plain"}`;
+  say(known.reason, reason);
+  if (!["accepted", "executing"].includes(word)) toast(`${known.what}: ${word}${reason ? `, ${reason}` : ""}`);
 }
 
 function said(event) {
