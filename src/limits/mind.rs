@@ -146,6 +146,8 @@ pub const WEB_SESSIONS_MAX: usize = 64;
 pub const WEB_SESSION_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
 /// Pause after a wrong token, one at a time, in milliseconds: 86,400 tries a day, of 2^64 and more.
 pub const WEB_LOGIN_MS: u64 = 1000;
+/// Wrong tokens that wait for that pause at a time; one more is told to come later.
+pub const WEB_GUESSES_MAX: usize = 8;
 /// Decisions that the page gets at a time.
 pub const PAGE_DECISIONS_MAX: usize = 50;
 /// Longest history that the page gets, in hours: a month.

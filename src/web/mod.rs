@@ -74,7 +74,9 @@ struct Shared {
     streams: Arc<Semaphore>,
     readers: Arc<Semaphore>,
     sessions: Sessions,
-    /// A wrong token waits for its turn.
+    /// Places for wrong tokens to wait for their turn.
+    guesses: Semaphore,
+    /// A wrong token's turn.
     logins: tokio::sync::Mutex<()>,
     metrics: Arc<Metrics>,
     live: Option<Viewer>,
@@ -144,6 +146,7 @@ impl Web {
             streams: Arc::new(Semaphore::new(limits::WEB_STREAMS_MAX)),
             readers: Arc::new(Semaphore::new(limits::WEB_READERS_MAX)),
             sessions: Sessions::default(),
+            guesses: Semaphore::new(limits::WEB_GUESSES_MAX),
             logins: tokio::sync::Mutex::default(),
             metrics: inside.metrics,
             live: inside.live,

@@ -98,6 +98,9 @@ pub(super) async fn login(
     let Json(Login { token }) = body?;
     let sent: [u8; 32] = Sha256::digest(token.trim()).into();
     if shared.token.is_some_and(|known| known != sent) {
+        let Ok(_place) = shared.guesses.try_acquire() else {
+            return Err(ApiError::busy("too many wrong tokens wait"));
+        };
         // One at a time and slowly: guessing is of no use.
         let _turn = shared.logins.lock().await;
         tokio::time::sleep(Duration::from_millis(crate::limits::WEB_LOGIN_MS)).await;

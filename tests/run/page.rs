@@ -71,6 +71,18 @@ fn status(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> u16 
     }
 }
 
+/// Wrong tokens, many at a time.
+fn guess(url: &str, wrong: &Json) -> Vec<std::thread::JoinHandle<u16>> {
+    let one = |_| {
+        let (url, wrong) = (url.to_owned(), wrong.to_string());
+        std::thread::spawn(move || {
+            let call = ureq::post(format!("{url}/page/login"));
+            status(call.header("Content-Type", "application/json").send(wrong))
+        })
+    };
+    (0..20).map(one).collect()
+}
+
 #[test]
 fn a_person_with_the_token_sees_the_place_and_gives_orders() {
     let broker = Broker::start();
@@ -100,11 +112,16 @@ fn a_person_with_the_token_sees_the_place_and_gives_orders() {
     assert_eq!(status(browser.post("/page/command", &url, &order)), 401);
     let wrong = json!({"token": "a-token-of-another-test"});
     assert_eq!(status(browser.post("/page/login", &url, &wrong)), 401);
+    // Many at a time do not pile up, and the right one is let in at once.
+    let guesses = guess(&url, &wrong);
     let let_in = browser.post("/page/login", &url, &json!({"token": TOKEN})).unwrap();
     let cookie = let_in.headers()["set-cookie"].to_str().unwrap().to_owned();
     assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
     browser.cookie = cookie.split(';').next().unwrap().to_owned();
 
+    let answers: Vec<_> = guesses.into_iter().map(|guess| guess.join().unwrap()).collect();
+    assert!(answers.iter().all(|status| [401, 429].contains(status)), "{answers:?}");
+    assert!(answers.contains(&429), "{answers:?}");
     let state = browser.stream("the room", |name, state| {
         let known = state["sensors"][0]["value"].is_number();
         (name == "state" && known && state["bus"] == true).then(|| state.clone())
