@@ -20,7 +20,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, text};
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::exemplar::Exemplar;
@@ -202,18 +202,9 @@ impl Pen<'_> {
         help: &str,
         samples: impl IntoIterator<Item = (Labels<'a, N>, f64)>,
     ) -> Result<(), Error> {
-        let mut samples = samples.into_iter().peekable();
-        if samples.peek().is_none() {
-            return Ok(());
-        }
-        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        for (labels, value) in samples {
-            match N {
-                0 => family.encode_gauge(&value)?,
-                _ => family.encode_family(&labels)?.encode_gauge(&value)?,
-            }
-        }
-        Ok(())
+        self.family(name, help, MetricType::Gauge, samples, |mut one, value| {
+            one.encode_gauge(&value)
+        })
     }
 
     fn counters<'a, const N: usize>(
@@ -222,17 +213,27 @@ impl Pen<'_> {
         help: &str,
         samples: impl IntoIterator<Item = (Labels<'a, N>, f64)>,
     ) -> Result<(), Error> {
+        self.family(name, help, MetricType::Counter, samples, |mut one, value| {
+            one.encode_counter(&value, None::<&Exemplar<[(&str, &str); 0], f64>>)
+        })
+    }
+
+    /// A family; without a sample there is none.
+    fn family<'a, const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        kind: MetricType,
+        samples: impl IntoIterator<Item = (Labels<'a, N>, f64)>,
+        write: impl Fn(MetricEncoder<'_>, f64) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let mut samples = samples.into_iter().peekable();
         if samples.peek().is_none() {
             return Ok(());
         }
-        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
+        let mut family = self.0.encode_descriptor(name, help, None, kind)?;
         for (labels, value) in samples {
-            let none: Option<&Exemplar<[(&str, &str); 0], f64>> = None;
-            match N {
-                0 => family.encode_counter(&value, none)?,
-                _ => family.encode_family(&labels)?.encode_counter(&value, none)?,
-            }
+            write(family.encode_family(&labels)?, value)?;
         }
         Ok(())
     }
