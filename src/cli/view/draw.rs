@@ -102,7 +102,8 @@ fn draw_header(frame: &mut Frame, area: Rect, snapshot: &Snapshot) {
     let name = Span::styled(" OUTPOST ", STRONG.add_modifier(Modifier::REVERSED));
     let room = usize::from(area.width).saturating_sub(name.width() + right.width() + 4);
     let page = snapshot.page.map_or(String::new(), |page| format!(" · page http://{page}/"));
-    let about = format!("  {} · {}{page}", snapshot.device, snapshot.place);
+    // Before the place: on a narrow terminal the end is cut off.
+    let about = format!("  {}{page} · {}", snapshot.device, snapshot.place);
     let left = Line::from(vec![name, Span::raw(marks::cut(&about, room))]);
     frame.render_widget(left, area);
     let width = u16::try_from(right.width()).unwrap_or(u16::MAX).min(area.width);
