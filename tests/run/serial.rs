@@ -124,6 +124,14 @@ impl Shed {
         })
     }
 
+    /// Lives until the agent is on the bus and listens there.
+    fn until_online(&mut self, bus: &Bus, site: &Site, mark: usize) {
+        let status = site.topic("status");
+        self.until("online", |_| {
+            bus.on(mark, &status).iter().any(|one| one.json()["state"] == "online").then_some(())
+        });
+    }
+
     /// Lives until a device command has ended.
     fn ask(&mut self, bus: &Bus, site: &Site, name: &str, payload: &str) -> Json {
         let mark = bus.mark();
@@ -186,6 +194,8 @@ fn a_board_on_a_line_is_ruled_like_one_on_the_bus_and_without_it() {
         lines.contains(&"set lamp OFF".to_string()).then_some(())
     });
     barn.send(b"\nlamp OFF\n");
+    // The lines come up before the bus does, and a command before the subscription is lost.
+    shed.until_online(&bus, &site, 0);
 
     silence_on_a_line_forbids(&mut barn, &bus, &site);
 
@@ -212,10 +222,7 @@ fn a_board_on_a_line_is_ruled_like_one_on_the_bus_and_without_it() {
     shed.say("tank_cm", 50);
     let mark = bus.mark();
     broker.restart();
-    let status = site.topic("status");
-    shed.until("online again", |_| {
-        bus.on(mark, &status).iter().any(|one| one.json()["state"] == "online").then_some(())
-    });
+    shed.until_online(&bus, &site, mark);
 
     // No echo: once more, then it does not respond.
     shed.mute = true;
