@@ -131,6 +131,8 @@ fn cargo(arguments: &[&str]) -> Result<Vec<u8>> {
 struct Plan {
     cpu: String,
     flags: Vec<OsString>,
+    /// Put behind `CFLAGS` and `CXXFLAGS` of whoever builds.
+    without: Vec<&'static str>,
     folder: PathBuf,
 }
 
@@ -160,8 +162,10 @@ impl Plan {
         for name in ["CFLAGS", "CXXFLAGS", "LDFLAGS", "CMAKE_TOOLCHAIN_FILE"] {
             identity += &format!("{name}={}\n", env::var(name).unwrap_or_default());
         }
+        let without = if cpu == "native" { broken_features(&c, &cxx)? } else { Vec::new() };
         if cpu == "native" {
             identity += &host_features();
+            identity += &format!("{}\n", without.join(" "));
         }
         for flag in &flags {
             identity += &format!("{}\n", flag.to_string_lossy());
@@ -169,7 +173,7 @@ impl Plan {
         let mut hasher = DefaultHasher::new();
         identity.hash(&mut hasher);
         let folder = cache_folder()?.join(format!("{:016x}", hasher.finish()));
-        Ok(Self { cpu, flags, folder })
+        Ok(Self { cpu, flags, without, folder })
     }
 
     /// Builds what is not built yet and returns the folder of the libraries.
@@ -193,13 +197,13 @@ impl Plan {
         let work = self.folder.join("build");
         let mut archive = OsString::from("-DCMAKE_ARCHIVE_OUTPUT_DIRECTORY=");
         archive.push(&libraries);
-        run(Command::new(&cmake)
-            .arg("-S")
-            .arg(&source.root)
-            .arg("-B")
-            .arg(&work)
-            .args(&self.flags)
-            .arg(archive))?;
+        let mut configure = Command::new(&cmake);
+        configure.arg("-S").arg(&source.root).arg("-B").arg(&work).args(&self.flags).arg(archive);
+        for name in ["CFLAGS", "CXXFLAGS"].into_iter().filter(|_| !self.without.is_empty()) {
+            let given = env::var(name).unwrap_or_default();
+            configure.env(name, format!("{given} {}", self.without.join(" ")));
+        }
+        run(&mut configure)?;
         let jobs = env::var("NUM_JOBS").unwrap_or_else(|_| "1".to_owned());
         run(Command::new(&cmake)
             .arg("--build")
@@ -318,6 +322,25 @@ fn host_features() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let line = text.lines().find(|line| line.starts_with("flags") || line.starts_with("Features"));
     format!("{}\n", line.unwrap_or_default())
+}
+
+/// Compiler flags that keep ggml's AMX kernels out of a native build.
+///
+/// ggml fills the tile configuration on the stack and hands its address to `_tile_loadconfig`,
+/// which GCC 12 does not know to read memory: the stores are dropped, and the first tile
+/// instruction that follows ends the process with SIGILL (llama.cpp's pull request 26954). No
+/// board has AMX; AVX-512 stays on. Compilers that do not know the flags have no AMX either.
+fn broken_features(c: &cc::Tool, cxx: &cc::Tool) -> Result<Vec<&'static str>> {
+    if cargo_variable("CARGO_CFG_TARGET_ARCH")? != "x86_64" {
+        return Ok(Vec::new());
+    }
+    let known = |tool: &cc::Tool, flag: &str| {
+        let mut command = Command::new(tool.path());
+        command.args([flag, "-E", "-x", "c", "/dev/null"]);
+        command.output().is_ok_and(|output| output.status.success())
+    };
+    let flags = ["-mno-amx-tile", "-mno-amx-int8", "-mno-amx-bf16"];
+    Ok(flags.into_iter().filter(|flag| known(c, flag) && known(cxx, flag)).collect())
 }
 
 fn run(command: &mut Command) -> Result<()> {
