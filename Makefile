@@ -54,7 +54,8 @@ kernels: ## Checks ggml's kernels on emulated Arm cores; part of CI
 test-arm: ## Runs the Arm program itself on emulated cores; CASES=n decisions
 	@CASES=$(CASES) FILE=$(FILE) cross/test-arm.sh
 
-test-page: ## Looks at the page in a real Chromium; pictures in target/page/shots
+test-page: PROFILE = dev
+test-page: setup ## Looks at the page in a real Chromium; pictures in target/page/shots
 	@cross/test-page.sh
 
 crash: ## Cuts the power of a simulated disk at every operation of a run; POINTS=n

@@ -12,7 +12,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::agent::{Agent, Effect, Report, level};
 use crate::clock::Now;
-use crate::config::{Actuator, ActuatorKind, Aim, Config};
+use crate::config::{self, Actuator, ActuatorKind, Aim, Config, SensorKind};
 use crate::domain::{ActuatorId, Entry, SensorId, Value};
 use crate::journal::{self, Stamp};
 use crate::limits::{LIVE_COMMANDS_MAX, LIVE_NEWS_MAX};
@@ -105,9 +105,11 @@ impl Live {
         let sensors = (0u16..).zip(&self.config.sensors).map(|(id, _)| self.sensor(id, agent, now));
         let actuators =
             (0u16..).zip(&self.config.actuators).map(|(id, _)| self.actuator(id, agent, now));
-        let goals = agent.goal_reports().into_iter().map(|goal| {
-            json!({"name": goal.name, "satisfied": goal.satisfied, "gap": goal.gap,
-                "forecast_gap": goal.forecast_gap, "share": goal.share})
+        let reports = agent.goal_reports().into_iter().zip(agent.goals_in_force());
+        let goals = reports.map(|(report, goal)| {
+            json!({"name": report.name, "satisfied": report.satisfied, "gap": report.gap,
+                "forecast_gap": report.forecast_gap, "share": report.share,
+                "put": config::goal_to_json(goal, &self.config)})
         });
         let approvals = agent.approvals().iter().map(|waits| {
             let actuator = &self.config.actuators[usize::from(waits.actuator.0)];
@@ -135,13 +137,14 @@ impl Live {
             None => Json::Null,
         };
         let slope = state.estimate(sensor.every, now.tick).map(|estimate| estimate.slope * 3600.0);
-        let band = self.config.goals.iter().find_map(|goal| match &goal.aim {
+        let band = agent.goals_in_force().iter().find_map(|goal| match &goal.aim {
             Aim::Keep { sensor, min, max } if sensor.0 == id => {
                 Some(json!({"goal": goal.name, "min": min, "max": max}))
             }
             _ => None,
         });
         json!({"name": sensor.name, "unit": sensor.unit, "value": value, "band": band,
+            "number": sensor.kind == SensorKind::Number,
             "per_hour": slope, "age_s": state.heard().map(|at| now.tick.since(at).as_secs())})
     }
 

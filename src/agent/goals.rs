@@ -342,6 +342,12 @@ impl Agent {
         self.report(Report::Goals(lines));
     }
 
+    /// The goals in force: of the file, with what operators changed. Reports have their order.
+    #[must_use]
+    pub fn goals_in_force(&self) -> &[Goal] {
+        &self.aims
+    }
+
     /// How each goal in force stands.
     #[must_use]
     pub fn goal_reports(&self) -> Vec<GoalReport> {

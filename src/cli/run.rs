@@ -100,10 +100,7 @@ async fn serve(config: Arc<Config>, launched: Option<Launched>, json: bool) -> a
     let mut memory = Memory::open(&config)?;
     let clock = Clock::Real(Arc::new(RealClock::new(memory.restored.floor_unix_ms)));
     let program = std::env::current_exe().context("the path of this program")?;
-    let mind = runtime::mind(&config, &program, None).unwrap_or_else(|text| {
-        memory.notices.push(("mind".into(), text, Severity::Alarm));
-        None
-    });
+    let mind = runtime::mind(&config, &program, None);
     tracing::info!(
         device = config.device.name,
         mode = config.mode.word(),
@@ -121,7 +118,7 @@ async fn serve(config: Arc<Config>, launched: Option<Launched>, json: bool) -> a
         destinations: uplink.as_ref().map(|(uplink, _)| uplink.meters()).unwrap_or_default(),
     };
     let metrics = Arc::new(Metrics::new(&config, sources));
-    let mind_handle = mind.as_ref().map(|mind| mind.handle.clone());
+    let mind_handle = mind.as_ref().ok().and_then(Option::as_ref).map(|mind| mind.handle.clone());
     let mut parts = runtime::parts(config.clone(), clock, endpoint, memory, mind);
     let (live, viewer, asked) = live::open(&config, parts.boot);
     parts.page = Some(asked);

@@ -10,7 +10,7 @@ mod raw;
 mod source;
 
 pub(crate) use check::size;
-pub use check::{broker_of, goal_from_json};
+pub use check::{broker_of, goal_from_json, goal_to_json};
 pub use checked::*;
 pub use fault::{Fault, Faults, Strictness, Warning};
 pub use load::{DEFAULT_PATH, LoadError, from_bytes, from_text, from_text_on, load, load_with};

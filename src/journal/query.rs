@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::DATABASE;
 use super::block::{self, kind_bit};
@@ -263,6 +263,28 @@ impl Reader {
             Seen::Newer(_) | Seen::Block { .. } | Seen::Differs(_) => true,
         })?;
         fault.map_or(Ok(last), Err)
+    }
+
+    /// The sequence of the `count`-th newest record of a kind before another sequence, as far as
+    /// the audit database has them; 0 where it has fewer. Looks from the end: what a journal of
+    /// years holds before is not read.
+    ///
+    /// # Errors
+    /// Where the audit database cannot be read.
+    pub fn back(&self, kind: Kind, before: u64, count: usize) -> Result<u64, QueryError> {
+        let Some(audit) = &self.audit else { return Ok(0) };
+        let sql = "SELECT seq FROM record WHERE seq < ?1 AND kind = ?2
+                   ORDER BY seq DESC LIMIT 1 OFFSET ?3";
+        let before = i64::try_from(before).unwrap_or(i64::MAX);
+        let skipped = i64::try_from(count.saturating_sub(1)).unwrap_or(i64::MAX);
+        let found = audit
+            .prepare_cached(sql)
+            .and_then(|mut one| {
+                one.query_row(params![before, kind.code(), skipped], |row| row.get::<_, i64>(0))
+                    .optional()
+            })
+            .map_err(|source| self.failed("looking back", source))?;
+        Ok(found.map_or(0, i64::cast_unsigned))
     }
 
     /// Walks through everything after a sequence, in order, until `take` gives false. Gives the

@@ -79,7 +79,7 @@ pub fn parts(
     clock: Clock,
     endpoint: Endpoint,
     memory: Memory,
-    mind: Option<MindParts>,
+    mind: Result<Option<MindParts>, String>,
 ) -> Parts {
     let now = clock.now();
     let boot: u64 = rand::random();

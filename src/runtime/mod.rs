@@ -63,8 +63,8 @@ pub struct Parts {
     pub journal: Option<Journal>,
     /// What the journal says.
     pub journal_events: JournalInbox,
-    /// The language model, if there is one.
-    pub mind: Option<MindParts>,
+    /// The language model, if there is one; or why there is none though one is configured.
+    pub mind: Result<Option<MindParts>, String>,
     /// How long the bus had not been heard before this start; `None`: nobody knows.
     pub away: Option<Duration>,
     /// What the governor of the board allows; `None`: everything, always.
@@ -205,7 +205,8 @@ pub async fn run(
     let (lines, line_events) = lines::start(&parts.config, &inbox);
     let mut pace = parts.clock.join();
     let (agent, first) = parts.agent;
-    let (mind, mind_events) = parts.mind.map(MindParts::apart).unzip();
+    let (mind, unusable) = parts.mind.map_or_else(|text| (None, Some(text)), |mind| (mind, None));
+    let (mind, mind_events) = mind.map(MindParts::apart).unzip();
     let (uplink, uplink_news) = parts.uplink.unzip();
     let (switches, switched) = mpsc::channel(1);
     let (update, update_news) = parts.update.unzip();
@@ -253,6 +254,9 @@ pub async fn run(
     runtime.perform(first);
     for (kind, text, severity) in parts.notices {
         runtime.apply(Event::Notice { kind, text, severity });
+    }
+    if let Some(text) = unusable {
+        runtime.no_mind(text);
     }
     live(&mut runtime, &mut sources, &mut pace, parts.service, shutdown).await;
     runtime.last_words(&mut sources).await;

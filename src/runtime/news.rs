@@ -250,6 +250,17 @@ impl Runtime<'_> {
         }
     }
 
+    /// A mind is configured and cannot even be started: who waits for it must be told.
+    pub(super) fn no_mind(&mut self, text: String) {
+        let (word, nothing) = (MindWord::Failed, String::new);
+        self.apply(Event::Mind(MindNews::State {
+            word,
+            text,
+            sha256: nothing(),
+            adapter: nothing(),
+        }));
+    }
+
     pub(super) fn mind_news(&mut self, event: MindEvent) {
         let names = self.mind.as_ref().map(|mind| mind.handle.names()).unwrap_or_default();
         match event {

@@ -35,9 +35,10 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const HTML: &str = include_str!("page/index.html");
 const STYLE: &str = include_str!("page/style.css");
-const SCRIPTS: [(&str, &str); 4] = [
+const SCRIPTS: [(&str, &str); 5] = [
     ("/page/main.js", include_str!("page/main.js")),
     ("/page/now.js", include_str!("page/now.js")),
+    ("/page/goal.js", include_str!("page/goal.js")),
     ("/page/story.js", include_str!("page/story.js")),
     ("/page/parts.js", include_str!("page/parts.js")),
 ];
@@ -178,7 +179,8 @@ async fn decisions(
         let reader = Reader::open(folder)?;
         let filter = Filter { kind: Some(Kind::Decision), ..Filter::default() };
         let mut last = VecDeque::with_capacity(limit);
-        reader.each(0, &filter, |record| {
+        let from = reader.back(Kind::Decision, before, limit)?;
+        reader.each(from.saturating_sub(1), &filter, |record| {
             if record.seq >= before {
                 return false;
             }

@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import json
 import pathlib
+import queue
 import socket
 import subprocess
 import sys
@@ -23,6 +24,8 @@ VIEWS = ["now", "story", "ask", "past"]
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 PATIENCE_S = 60
 SENSORS, RATE_HZ, CROWD_S = 200, 10, 10
+# Many devices at a time, since each command is in the journal before the next one of its device.
+DECISIONS, LAMPS = 10_000, 50
 
 
 def holds(what):
@@ -125,6 +128,8 @@ def newcomer(url):
         driver.find_element(By.CSS_SELECTOR, 'nav a[href="#ask"]').click()
         say(driver, "keep the humidity below 75")
         wait(driver, "the goal is put", lambda d: "succeeded" in d.find_element(By.ID, "asked").text)
+        in_place(driver)
+        driver.find_element(By.CSS_SELECTOR, 'nav a[href="#ask"]').click()
         say(driver, "advise only")
         driver.find_element(By.CSS_SELECTOR, 'nav a[href="#now"]').click()
         wait(driver, "the mode", lambda d: "mode advise" in d.find_element(By.ID, "pills").text)
@@ -137,6 +142,35 @@ def newcomer(url):
     took = time.monotonic() - began
     assert took < 180, took
     holds(f"from the first look to a changed goal and an approved command, {took:.0f} s")
+
+
+def in_place(driver):
+    """A goal changed where it stands, a new one, and one that is forgotten."""
+    driver.find_element(By.CSS_SELECTOR, 'nav a[href="#now"]').click()
+    card = next(one for one in shown(driver, "#goals article") if "at most" not in one.text and "climate" in one.text)
+    card.find_element(By.TAG_NAME, "summary").click()
+    most = card.find_element(By.CSS_SELECTOR, '[aria-label="at most"]')
+    to = float(most.get_attribute("value")) - 0.5
+    most.clear()
+    most.send_keys(str(to))
+    accessible(driver, "a goal's form")
+    driver.save_screenshot(str(FOLDER / "goal.png"))
+    card.find_element(By.CSS_SELECTOR, "button[type=submit]").click()
+    wait(driver, "what is wanted is another", lambda d: f"to {to:g}" in d.find_element(By.ID, "sensors").text)
+    driver.find_element(By.CSS_SELECTOR, "#new-goal summary").click()
+    driver.find_element(By.CSS_SELECTOR, "#new-goal input[type=text]").send_keys("of the form")
+    driver.find_element(By.CSS_SELECTOR, '#new-goal [aria-label="at least"]').send_keys("1")
+    accessible(driver, "the form of a new goal")
+    driver.find_element(By.CSS_SELECTOR, "#new-goal button[type=submit]").click()
+    goal = '//div[@id="goals"]/article[.//h3[text()="of the form"]]'
+    wait(driver, "the new goal", lambda d: d.find_elements(By.XPATH, goal))
+    driver.find_element(By.XPATH, goal).find_element(By.TAG_NAME, "summary").click()
+    forget = driver.find_element(By.XPATH, goal).find_element(By.CSS_SELECTOR, "button.no")
+    forget.click()
+    assert "Really" in forget.text, forget.text
+    forget.click()
+    wait(driver, "it is forgotten", lambda d: not d.find_elements(By.XPATH, goal))
+    holds("a goal is changed, set and forgotten where it stands")
 
 
 class Line:
@@ -265,6 +299,11 @@ def say(driver, text):
 HOSTILE = '<img src=x onerror="document.title=1">\u202e reversed \u0007 & "quoted" ' + "x" * 1500
 
 
+def narrow(driver):
+    wide = driver.execute_script("return document.documentElement.scrollWidth - window.innerWidth")
+    assert wide <= 0, f"{wide} px too wide"
+
+
 def hostile():
     """Names and values that are markup are text."""
     web, bus = free_port(), free_port()
@@ -274,7 +313,9 @@ def hostile():
                     f'[web]\nlisten = "127.0.0.1:{web}"\n[journal]\npath = "{FOLDER}/hostile-journal"\n'
                     f'[[sensor]]\nname = "word"\ntopic = "h/word"\ntype = "text"\nunit = "<b>"\n'
                     f'[[sensor]]\nname = "number"\ntopic = "h/number"\n'
-                    f'[[goal]]\nname = {goal}\nkeep = {{ sensor = "number", min = 1 }}\n')
+                    f'[[goal]]\nname = {goal}\nkeep = {{ sensor = "number", min = 10 }}\n'
+                    f'[[actuator]]\nname = "lamp"\ntopic = "h/lamp"\nkind = "switch"\nsafe = "off"\n'
+                    f'effects = {{ number = "raises" }}\n[agent]\nmode = "advise"\n')
     with program("run", "--config", str(file)), browser("desktop") as driver:
         until_there(web)
         client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
@@ -285,14 +326,75 @@ def hostile():
             client.publish("h/number", "5", qos=1).wait_for_publish(10)
         driver.get(f"http://127.0.0.1:{web}/")
         wait(driver, "the word", lambda d: "<img src=x" in d.find_element(By.ID, "sensors").text)
+        # Ten kilobytes of it where a number is expected, and in a command: what is said of them is text too.
+        client.publish("h/number", HOSTILE + "y" * 10_000, qos=1).wait_for_publish(10)
+        client.publish("outpost/hostile/cmd/ask/<b>1<b>", json.dumps({"text": HOSTILE + "z" * 10_000}), qos=1).wait_for_publish(10)
+        client.publish("h/number", "5", qos=1).wait_for_publish(10)
+        wait(driver, "what waits for a person", lambda d: "<img src=x" in d.find_element(By.ID, "approvals").text)
         assert "<img src=x" in driver.find_element(By.ID, "goals").text
-        assert not driver.find_elements(By.CSS_SELECTOR, "#sensors img, #goals img, #sensors b")
         assert driver.title != "1"
-        wide = driver.execute_script("return document.documentElement.scrollWidth - window.innerWidth")
-        assert wide <= 0, f"{wide} px too wide"
+        for view, place in (("story", "decisions"), ("ask", "events")):
+            driver.find_element(By.CSS_SELECTOR, f'nav a[href="#{view}"]').click()
+            wait(driver, f"it in {place}", lambda d: "<img src=x" in d.find_element(By.ID, place).text)
+            narrow(driver)
+            driver.save_screenshot(str(FOLDER / f"hostile-{view}.png"))
+        driver.find_element(By.CSS_SELECTOR, 'nav a[href="#now"]').click()
+        assert not driver.find_elements(By.CSS_SELECTOR, "main img, main b")
+        assert driver.title != "1"
+        narrow(driver)
         driver.save_screenshot(str(FOLDER / "hostile.png"))
         client.loop_stop()
     holds("names and values that are markup are shown as text")
+
+
+def many():
+    """Ten thousand decisions: the story is there at once, and so is what lies before."""
+    web, bus = free_port(), free_port()
+    file = FOLDER / "many.toml"
+    rules = "".join(f'[[rule]]\nname = "{word} {n}"\nwhen = "number{n} {sign} 5"\nset = {{ lamp{n} = "{word}" }}\n'
+                    for word, sign in (("on", ">"), ("off", "<=")) for n in range(LAMPS))
+    lamps = "".join(f'[[sensor]]\nname = "number{n}"\ntopic = "m/number{n}"\n'
+                    f'[[actuator]]\nname = "lamp{n}"\ntopic = "m/lamp{n}"\nkind = "switch"\nsafe = "off"\n'
+                    f'max_commands_per_hour = {DECISIONS // LAMPS + 100}\n' for n in range(LAMPS))
+    file.write_text(f'[device]\nname = "many"\n[bus]\nurl = "embedded"\nlisten = "127.0.0.1:{bus}"\n'
+                    f'[web]\nlisten = "127.0.0.1:{web}"\n[journal]\npath = "{FOLDER}/many-journal"\n'
+                    f'{lamps}{rules}')
+    with program("run", "--config", str(file)), browser("desktop") as driver:
+        until_there(web)
+        client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+        client.max_queued_messages_set(0)
+        client.connect("127.0.0.1", bus)
+        heard = queue.Queue()
+        client.on_message = lambda _client, _data, message: heard.put((message.topic, message.payload.decode()))
+        client.loop_start()
+        client.subscribe([(f"m/lamp{n}", 1) for n in range(LAMPS)])
+        # One round after the other: what is decided about a reading is what the next one finds.
+        for number in range(DECISIONS // LAMPS):
+            word, value = ("OFF", "1") if number % 2 else ("ON", "9")
+            for lamp in range(LAMPS):
+                client.publish(f"m/number{lamp}", value, qos=1)
+            missing = {(f"m/lamp{lamp}", word) for lamp in range(LAMPS)}
+            while missing:
+                missing.discard(heard.get(timeout=PATIENCE_S))
+        client.loop_stop()
+        driver.get("about:blank")
+        began = time.monotonic()
+        driver.get(f"http://127.0.0.1:{web}/#story")
+        wait(driver, "decisions", lambda d: shown(d, "#decisions article"))
+        first = time.monotonic() - began
+        newest = driver.find_elements(By.CSS_SELECTOR, "#decisions article")
+        began = time.monotonic()
+        driver.find_element(By.ID, "older").click()
+        wait(driver, "older ones", lambda d: len(d.find_elements(By.CSS_SELECTOR, "#decisions article")) > len(newest))
+        older = time.monotonic() - began
+        count, before = 0, ""
+        while page := json.loads(asked(web, f"/page/decisions{before}")[1])["decisions"]:
+            count, before = count + len(page), f"?before={page[-1]['seq']}"
+    said = f"{count} decisions: the newest shown after {first * 1000:.0f} ms, those before after {older * 1000:.0f} ms more"
+    print(said, flush=True)
+    assert count >= DECISIONS - 1, said
+    assert first < 1 and older < 1, said
+    holds(said)
 
 
 def crowd():
@@ -376,6 +478,7 @@ def main():
         broken_line(port)
         newcomer(url)
     hostile()
+    many()
     crowd()
 
 

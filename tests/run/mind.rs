@@ -111,6 +111,21 @@ pub fn wait_voice(bus: &Bus, site: &Site) -> serde_json::Value {
 }
 
 #[test]
+fn an_adapter_that_is_not_there_is_said_and_nothing_waits_for_it() {
+    let broker = Broker::start();
+    let place = Place::open(&broker, 9.0);
+    let bus = Bus::join(&broker);
+    let lines = section("/nowhere/mind.gguf");
+    let lines = lines.replace("[mind]", "[mind]\nadapter = \"nobody-made-it\"");
+    let site = Site::new(&broker, "cold-adapter", &lines);
+    let agent = Agent::start(&site);
+    wait_status(&bus, &site, 0, "failed");
+    wait_event(&bus, &site, 0, "nobody-made-it");
+    acts(&place);
+    assert!(agent.stop().success());
+}
+
+#[test]
 fn a_missing_model_is_said_and_taken_up_when_it_appears() {
     let broker = Broker::start();
     let place = Place::open(&broker, 9.0);

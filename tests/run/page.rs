@@ -101,7 +101,9 @@ fn a_person_with_the_token_sees_the_place_and_gives_orders() {
     let front = eventually("the page", SOON, || browser.get("/").ok());
     let policy = front.headers()["content-security-policy"].to_str().unwrap();
     assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
-    for path in ["/page/main.js", "/page/now.js", "/page/story.js", "/page/parts.js"] {
+    for path in
+        ["/page/main.js", "/page/now.js", "/page/story.js", "/page/goal.js", "/page/parts.js"]
+    {
         let kind = browser.get(path).unwrap().headers()["content-type"].clone();
         assert!(kind.to_str().unwrap().starts_with("text/javascript"), "{path}: {kind:?}");
     }
@@ -145,8 +147,36 @@ fn a_person_with_the_token_sees_the_place_and_gives_orders() {
         (states == ["accepted", "executing", "succeeded"]).then_some(())
     });
 
+    changes_a_goal(&browser, &site);
     looks_back(&browser, &place);
     assert!(agent.stop().success());
+}
+
+/// A goal is shown as the command takes it, and what is wanted follows the command.
+fn changes_a_goal(browser: &Browser, site: &Site) {
+    let goal = browser.stream("the goal", |_, state| {
+        let first = state["goals"].get(0)?;
+        Some(first["put"].clone())
+    });
+    let keep = json!({"sensor": "room", "min": 2.0, "max": 8.0});
+    assert_eq!(goal, json!({"name": "keep cold", "keep": keep, "weight": 1.0}));
+    let mut changed = goal.clone();
+    changed["keep"]["max"] = json!(7.5);
+    let url = browser.url.clone();
+    let order = json!({"kind": "goal", "what": {"put": changed}});
+    assert_eq!(status(browser.post("/page/command", &url, &order)), 202);
+    browser.stream("the new band", |_, state| {
+        let sensor = state["sensors"].get(0)?;
+        (sensor["band"]["max"] == 7.5 && state["goals"][0]["put"] == changed).then_some(())
+    });
+    // What is wrong is told, and nothing is changed by it.
+    changed["keep"]["max"] = json!(1);
+    let order = json!({"kind": "goal", "what": {"put": changed}});
+    let id = read(&mut browser.post("/page/command", &url, &order).unwrap());
+    let topic = format!("goal/{}", id["id"].as_str().unwrap());
+    eventually("the refusal", SOON, || (site.states(&topic) == ["rejected"]).then_some(()));
+    let order = json!({"kind": "goal", "what": {"put": goal}});
+    assert_eq!(status(browser.post("/page/command", &url, &order)), 202);
 }
 
 /// The story and the past.

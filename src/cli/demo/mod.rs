@@ -128,14 +128,11 @@ async fn play(
     let broker = broker::spawn(([127, 0, 0, 1], 0).into(), config.bus.max_packet_bytes)?;
     let endpoint = Endpoint::at(broker.addr);
     let program = std::env::current_exe().context("the path of this program")?;
-    let mut memory = Memory::open(&config)?;
-    let mind = runtime::mind(&config, &program, token_cost(&config)).unwrap_or_else(|text| {
-        memory.notices.push(("mind".into(), text, crate::domain::Severity::Alarm));
-        None
-    });
+    let memory = Memory::open(&config)?;
+    let mind = runtime::mind(&config, &program, token_cost(&config));
     let heard = Inbox::new(config.clone()).topics().cloned().collect();
     let mut bus = PlaceOnBus::new(&place, clock.clone(), endpoint.clone(), heard)?;
-    let mind_handle = mind.as_ref().map(|mind| mind.handle.clone());
+    let mind_handle = mind.as_ref().ok().and_then(Option::as_ref).map(|mind| mind.handle.clone());
     let mut parts = runtime::parts(config.clone(), clock.clone(), endpoint, memory, mind);
     let (page, viewer, asked) = live::open(&config, parts.boot);
     parts.page = Some(asked);

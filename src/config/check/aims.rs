@@ -1,6 +1,8 @@
 //! `[[goal]]`, and a goal that an operator puts at run time. What two goals want at once that
 //! cannot be is said by `conflicts`.
 
+use serde_json::json;
+
 use super::conflict::conflict;
 use super::section::Section;
 use super::units::minute_of_day;
@@ -42,6 +44,43 @@ pub fn goal_from_json(json: &serde_json::Value, config: &Config) -> Result<Goal,
         _ if words.is_empty() => Err("it is about something that is faulty itself".into()),
         _ => Err(words.join("; ")),
     }
+}
+
+/// Says a goal as the `goal` command takes it: what [`goal_from_json`] reads back as the same.
+#[must_use]
+pub fn goal_to_json(goal: &Goal, config: &Config) -> serde_json::Value {
+    let name = |id: SensorId| config.sensors.get(usize::from(id.0)).map(|sensor| &sensor.name);
+    let time = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+    let bounds = |sensor: SensorId, min: Option<f64>, max: Option<f64>| {
+        let mut table = json!({"sensor": name(sensor)});
+        for (key, bound) in [("min", min), ("max", max)] {
+            if let Some(bound) = bound {
+                table[key] = json!(bound);
+            }
+        }
+        table
+    };
+    let (key, aim) = match &goal.aim {
+        Aim::Keep { sensor, min, max } => ("keep", bounds(*sensor, *min, *max)),
+        Aim::Avoid { sensor, min, max } => ("avoid", bounds(*sensor, *min, *max)),
+        Aim::Reach { sensor, min, max, by_minute } => {
+            let mut reach = bounds(*sensor, *min, *max);
+            reach["by"] = json!(time(*by_minute));
+            ("reach", reach)
+        }
+        Aim::Minimise(Least::Cost) => ("minimise", json!("cost")),
+        Aim::Minimise(Least::Switching) => ("minimise", json!("switching")),
+        Aim::Follow { sensor, schedule, within } => {
+            let lines = schedule.iter().map(|(minute, value)| (time(*minute), json!(value)));
+            let lines: serde_json::Map<_, _> = lines.collect();
+            ("follow", json!({"sensor": name(*sensor), "schedule": lines, "within": within}))
+        }
+    };
+    let mut put = json!({"name": goal.name, key: aim, "weight": goal.weight});
+    if let Some(when) = &goal.when {
+        put["when"] = json!(when.source());
+    }
+    put
 }
 
 impl Checker<'_> {
@@ -258,5 +297,50 @@ impl Checker<'_> {
             return None;
         }
         (had_min == min.is_some() && had_max == max.is_some()).then_some((min, max))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Strictness, load::from_text};
+
+    const PLACE: &str = r#"
+        [device]
+        name = "here"
+        [bus]
+        url = "embedded"
+        [[sensor]]
+        name = "air"
+        topic = "air"
+        [[goal]]
+        name = "both \"ends\""
+        keep = { sensor = "air", min = 18, max = 26.5 }
+        weight = 0.3
+        when = "hour >= 6 && air > 1"
+        [[goal]]
+        name = "one end"
+        avoid = { sensor = "air", max = -3 }
+        [[goal]]
+        name = "in time"
+        reach = { sensor = "air", min = 20, by = "06:05" }
+        [[goal]]
+        name = "the day"
+        follow = { sensor = "air", schedule = { "06:00" = 20, "22:00" = 17 }, within = 1 }
+        [[goal]]
+        name = "cheap"
+        minimise = "cost"
+        [[goal]]
+        name = "calm"
+        minimise = "switching"
+    "#;
+
+    #[test]
+    fn a_goal_that_is_said_is_read_back_as_the_same() {
+        let config = from_text(PLACE, "here.toml", &[], Strictness::Check).unwrap().0;
+        assert_eq!(config.goals.len(), 6);
+        for goal in &config.goals {
+            let said = super::goal_to_json(goal, &config);
+            assert_eq!(&super::goal_from_json(&said, &config).unwrap(), goal, "{said}");
+        }
     }
 }

@@ -15,7 +15,7 @@ mod wishes;
 
 use std::collections::BTreeMap;
 
-pub use aims::goal_from_json;
+pub use aims::{goal_from_json, goal_to_json};
 pub use topics::broker_of;
 
 use super::checked::{Actuator, ActuatorKind, Config, Dialect, Sensor, SensorKind};

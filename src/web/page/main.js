@@ -1,5 +1,6 @@
 // The page: which view is shown, the stream of the running agent, commands, the past.
 
+import { told as goal } from "./goal.js";
 import * as now from "./now.js";
 import * as story from "./story.js";
 import { bounds, el, line, moment, number, say, svg, toast, words } from "./parts.js";
@@ -55,6 +56,7 @@ function sentence(kind, what) {
   if (kind === "ask") return what.text;
   if (kind === "set") return `${words(what.actuator)} ${what.value}`;
   if (kind === "mode") return `mode ${what.mode}`;
+  if (kind === "goal") return goal(what);
   return `${kind} ${Object.values(what).join(" ")}`;
 }
 

@@ -1,12 +1,14 @@
 // The view of now: what waits for a person, goals, readings, devices. Cards stay; only what is
 // another value is drawn again.
 
+import { Change, fresh } from "./goal.js";
 import { Band, WHO, begun, bounds, el, line, number, say, span, svg, words } from "./parts.js";
 
 const byId = (id) => document.getElementById(id);
 const cards = { sensors: new Map(), actuators: new Map(), goals: new Map(), approvals: new Map() };
 let command = () => {};
 let find = () => null;
+let sensors = [];
 
 /** `send` sends a command; `decision` finds one that is known by its id. */
 export function start(send, decision) {
@@ -16,6 +18,12 @@ export function start(send, decision) {
 
 /** Brings the view up to date. */
 export function show(state) {
+  const numbers = state.sensors.filter((one) => one.number);
+  // Sensors come with a start of the program, and a form that is open is left alone.
+  if (numbers.map((one) => one.name).join() !== sensors.map((one) => one.name).join()) {
+    sensors = numbers;
+    if (sensors.length > 0) fresh(byId("new-goal"), command, sensors);
+  }
   each("approvals", state.approvals, (one) => one.id, approval);
   each("goals", state.goals, (one) => one.name, goal);
   each("sensors", state.sensors, (one) => one.name, sensor);
@@ -47,15 +55,18 @@ function each(place, list, key, make) {
     }
   }
   const heading = byId(place).previousElementSibling;
-  if (heading?.tagName === "H2") heading.hidden = list.length === 0;
+  // Where there is no goal yet one can be set.
+  if (heading?.tagName === "H2") heading.hidden = list.length === 0 && place !== "goals";
 }
 
 function sensor(one) {
   const value = el("div", { class: "value" });
   const trend = el("p", { class: "quiet" });
-  const band = one.band ? new Band(one.band) : null;
+  const track = el("div");
+  let band = null;
+  let wanted = null;
   const spark = el("div");
-  const node = el("article", { class: "card" }, el("h3", { text: words(one.name) }), value, band?.node, spark, trend);
+  const node = el("article", { class: "card" }, el("h3", { text: words(one.name) }), value, track, spark, trend);
   return {
     node,
     show(now) {
@@ -70,6 +81,12 @@ function sensor(one) {
         value.classList.toggle("long", whole.length > 24);
         if (whole.length > 24) value.tabIndex = 0;
         value.replaceChildren(text, known && now.unit ? el("small", { text: ` ${now.unit}` }) : "");
+      }
+      // What is wanted changes with the goals.
+      if (JSON.stringify(now.band) !== wanted) {
+        wanted = JSON.stringify(now.band);
+        band = now.band ? new Band(now.band) : null;
+        track.replaceChildren(...(band ? [band.node] : []));
       }
       band?.show(now.value);
       say(trend, words_of(now));
@@ -105,8 +122,9 @@ function goal(one) {
   const word = el("span", { class: "badge" });
   const share = el("progress", { max: 1, "aria-label": `share of the day in which ${one.name} was kept` });
   const about = el("p", { class: "quiet" });
+  const change = new Change(one.name, command, (name) => sensors.find((known) => known.name === name)?.unit);
   const node = el("article", { class: "card" },
-    el("div", { class: "row spread" }, el("h3", { text: one.name }), word), share, about);
+    el("div", { class: "row spread" }, el("h3", { text: one.name }), word), share, about, change.node);
   return {
     node,
     show(now) {
@@ -114,6 +132,7 @@ function goal(one) {
         : now.satisfied === false ? [`off by ${number(now.gap)}`, "bad"] : ["not in force or unknown", "plain"];
       say(word, text);
       word.className = `badge ${kind}`;
+      change.show(now.put);
       const [hour, day, week] = now.share;
       share.hidden = day === null;
       if (day !== null) share.value = day;

@@ -92,6 +92,10 @@ fn what_the_chain_lets_go_of_stays_where_it_matters() {
     });
     each.unwrap();
     assert_eq!(commands, (1..=200).map(|n| n * 1000).collect::<Vec<_>>());
+    let back = |before, count| reader.back(Kind::Command, before, count).unwrap();
+    assert_eq!(back(u64::MAX, 1), 200_000);
+    assert_eq!((back(200_000, 3), back(1001, 1), back(1000, 1)), (197_000, 1000, 0));
+    assert_eq!((back(u64::MAX, 200), back(u64::MAX, 201)), (1000, 0));
     assert!(chain::list(folder.path()).unwrap()[0] > 1000, "the oldest files are gone");
     let report = reader.verify().unwrap();
     assert!(report.is_whole() && report.altered == 0, "{report:?}");
