@@ -24,8 +24,8 @@ VIEWS = ["now", "story", "ask", "past"]
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 PATIENCE_S = 60
 SENSORS, RATE_HZ, CROWD_S = 200, 10, 10
-# Many devices at a time, since each command is in the journal before the next one of its device.
-DECISIONS, LAMPS = 10_000, 50
+# Many devices, since a rule whose condition flickers sends four messages in ten seconds.
+DECISIONS, LAMPS = 10_000, 250
 
 
 def holds(what):
