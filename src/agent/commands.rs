@@ -82,6 +82,7 @@ impl Agent {
             Body::Approve { approval } => self.settle_approval(&key, &approval, true),
             Body::Deny { approval } => self.settle_approval(&key, &approval, false),
             Body::Model { model, adapter } => self.switch_model(&key, model, adapter),
+            Body::Restart => self.restart(&key),
             Body::Update { release } => self.take_release(&key, release),
             Body::Rate { decision, good } => self.rate(&key, &decision, good),
         }
@@ -254,6 +255,28 @@ impl Agent {
         }
     }
 
+    /// Ends as for a stop. That it has succeeded only the next start can know, and says it.
+    fn restart(&mut self, key: &(String, String)) {
+        if self.stopping.is_some() {
+            return self.set_command(key, CommandState::Rejected, "the agent is stopping already");
+        }
+        self.set_command(key, CommandState::Accepted, "");
+        self.set_command(key, CommandState::Executing, "");
+        self.say(
+            "restart",
+            "the program starts again at an operator's word".into(),
+            Severity::Info,
+        );
+        self.restarting = true;
+        self.stop();
+    }
+
+    /// It ended for an operator's `restart` and is to be started again.
+    #[must_use]
+    pub fn wants_restart(&self) -> bool {
+        self.restarting
+    }
+
     /// Has a release verified and put into its slot. How its trial ends is not the command's: this
     /// process is gone by then, and the retained topic `update` says it.
     fn take_release(&mut self, key: &(String, String), release: String) {
@@ -421,14 +444,24 @@ impl Agent {
             let memory = CommandMemory { state, reason, changed, order, ended };
             self.commands.insert((kind, id), memory);
         }
-        self.end_open_commands("the agent was started again before it ended");
+        let runs = concat!("version ", env!("CARGO_PKG_VERSION"), " runs since");
+        for key in self.open_commands_of(|kind| kind == "restart") {
+            self.set_command(&key, CommandState::Succeeded, runs);
+        }
+        for key in self.open_commands_of(|_| true) {
+            let reason = "the agent was started again before it ended";
+            self.set_command(&key, CommandState::Failed, reason);
+        }
     }
 
-    /// Every open command fails for this reason.
-    pub(super) fn end_open_commands(&mut self, reason: &str) {
+    fn open_commands_of(&self, is_kind: impl Fn(&str) -> bool) -> Vec<(String, String)> {
         let open = self.commands.iter().filter(|(_, memory)| !memory.state.is_terminal());
-        let keys: Vec<_> = open.map(|(key, _)| key.clone()).collect();
-        for key in keys {
+        open.map(|(key, _)| key.clone()).filter(|key| is_kind(&key.0)).collect()
+    }
+
+    /// Every open command fails for this reason; a `restart` ends with the next start.
+    pub(super) fn end_open_commands(&mut self, reason: &str) {
+        for key in self.open_commands_of(|kind| kind != "restart") {
             self.set_command(&key, CommandState::Failed, reason);
         }
     }

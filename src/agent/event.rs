@@ -154,6 +154,8 @@ pub enum Body {
         /// What they mean.
         spoken: Box<Spoken>,
     },
+    /// End and start again.
+    Restart,
     /// Take up another model or adapter.
     Model {
         /// Id of the catalogue or path; `None`: the one in use.

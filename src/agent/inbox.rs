@@ -257,7 +257,7 @@ impl Inbox {
                 release.parse::<Name>().map_err(|error| format!("`release`: {error}"))?;
                 Ok(Body::Update { release: release.into() })
             }
-            "restart" => Err(format!("kind {kind} is not carried out by this version")),
+            "restart" => Ok(Body::Restart),
             other => Err(format!("unknown kind {}", shown(other))),
         }
     }

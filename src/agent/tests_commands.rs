@@ -2,6 +2,7 @@
 //! forward, one state ends a command, and an id is carried out once.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
@@ -93,4 +94,25 @@ proptest! {
         prop_assert!(last.values().all(|state| state.is_terminal()), "{last:?}");
         prop_assert!(begun.values().all(|times| *times == 1), "{begun:?}");
     }
+}
+
+fn restart() -> Event {
+    Inbox::new(Arc::new(room())).command("restart", "r", b"{}", false).unwrap()
+}
+
+#[test]
+fn a_restart_ends_the_agent_and_has_succeeded_with_the_next_start() {
+    let mut bench = Bench::new(room()).up();
+    bench.steady(27.0, 60);
+    let effects = bench.on(restart());
+    assert_eq!(states(&effects, "r"), [CommandState::Accepted, CommandState::Executing]);
+    assert!(sends(&effects).contains(&(0, "OFF".into())), "it hands over to safe");
+    assert!(effects.contains(&Effect::Stopped) && bench.agent.wants_restart());
+    let open = ("restart".into(), "r".into(), CommandState::Executing, String::new(), 0);
+    let resumed = Resumed { next_seq: 5, commands: vec![open], ..Resumed::default() };
+    let mut bench = Bench::resumed(room(), resumed);
+    assert_eq!(states(&bench.effects, "r"), [CommandState::Succeeded]);
+    // One that the broker brings again is not carried out again.
+    assert_eq!(states(&bench.on(restart()), "r"), [CommandState::Succeeded]);
+    assert!(!bench.agent.wants_restart());
 }

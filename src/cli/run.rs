@@ -46,8 +46,26 @@ pub fn run(args: &RunArgs, json: bool) -> anyhow::Result<ExitCode> {
         runtime::choose(mind, &config.journal.path);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(Arc::new(config), launched, json))?;
-    Ok(ExitCode::SUCCESS)
+    let again = runtime.block_on(serve(Arc::new(config), launched, json))?;
+    // Every task and thread of ours has ended with it.
+    drop(runtime);
+    if again { Err(start_again()) } else { Ok(ExitCode::SUCCESS) }
+}
+
+/// Puts the program as it lies on the disk now into this process's place: whoever started us, a
+/// service manager or nobody, has the same process with the same arguments. Comes back only with
+/// the reason why it could not; then the exit code says so to who starts us.
+fn start_again() -> anyhow::Error {
+    use std::os::unix::process::CommandExt;
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return anyhow::Error::from(error).context("restart: where the program is"),
+    };
+    // What Linux says of a file that a package has replaced meanwhile.
+    let name = program.to_string_lossy();
+    let program = name.strip_suffix(" (deleted)").map_or(program.clone(), PathBuf::from);
+    let error = std::process::Command::new(&program).args(std::env::args_os().skip(1)).exec();
+    anyhow::Error::from(error).context(format!("restart of {}", program.display()))
 }
 
 /// A release on trial that does not take the configuration is undone, and the code is one after
@@ -90,7 +108,12 @@ pub fn journal_path(file: Option<&std::path::Path>) -> anyhow::Result<PathBuf> {
     Ok(config.journal.path)
 }
 
-async fn serve(config: Arc<Config>, launched: Option<Launched>, json: bool) -> anyhow::Result<()> {
+/// True where an operator wants the program to start again.
+async fn serve(
+    config: Arc<Config>,
+    launched: Option<Launched>,
+    json: bool,
+) -> anyhow::Result<bool> {
     let mut endpoint = Endpoint::of(&config.bus);
     if let Broker::Embedded { listen } = config.bus.broker {
         let broker = broker::spawn(listen, config.bus.max_packet_bytes)?;
@@ -135,9 +158,9 @@ async fn serve(config: Arc<Config>, launched: Option<Launched>, json: bool) -> a
     parts.board = Some(board::watch(Root::of_environment(), board, journal));
     parts.service = Service::of_environment();
     let mut printer = Printer { json, metrics, live };
-    runtime::run(parts, stop_signal(), &mut printer).await?;
+    let agent = runtime::run(parts, stop_signal(), &mut printer).await?;
     drop(stop_api);
-    Ok(())
+    Ok(agent.wants_restart())
 }
 
 /// Starts the API, where there is to be one, until `stops` hears that its sender is gone. Gives

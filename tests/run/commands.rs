@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 use crate::agent::{Agent, SOON, Site};
 use crate::bus::Bus;
 use crate::common::{Broker, eventually};
+use crate::mind;
 use crate::place::Place;
 
 /// Sends a command and gives its last state.
@@ -56,7 +57,6 @@ fn commands_are_carried_out_once_or_refused_with_the_reason() {
         ("set/r8", r#"{"actuator":"lamp","value":"on","issued":"yesterday"}"#, "issued"),
         ("mode/r9", r#"{"mode":"party"}"#, "observe, advise, act"),
         ("approve/r10", r#"{"approval":"nothing"}"#, "nothing"),
-        ("restart/r11", "{}", "not carried out"),
     ];
     for (name, payload, reason) in refused {
         assert_state(&ask(&bus, &site, name, payload), "rejected", reason);
@@ -88,6 +88,34 @@ fn commands_are_carried_out_once_or_refused_with_the_reason() {
     assert_eq!(site.states("set/once"), ["accepted", "executing", "succeeded"]);
     assert_eq!(site.states("set/late"), ["expired"]);
     assert_eq!(site.states("set/forbidden"), ["rejected"]);
+    site.verify();
+}
+
+#[test]
+fn a_restart_starts_the_program_again_and_then_has_succeeded() {
+    let broker = Broker::start();
+    let place = Place::open(&broker, 9.0);
+    let bus = Bus::join(&broker);
+    let site = Site::new(&broker, "cold-again", "");
+    let mut agent = Agent::start(&site);
+    let status = site.topic("status");
+    bus.wait_json(0, &status, SOON, |status| status["state"] == "online");
+    let first = site.records("boot").len();
+    mind::acts(&place);
+    let mark = bus.mark();
+    let process = agent.id();
+    assert_state(&ask(&bus, &site, "restart/again", "{}"), "succeeded", "runs since");
+    // The same process, so that whoever started it has nothing to do; another start of the agent.
+    assert!(agent.lives() && agent.id() == process);
+    bus.wait_json(mark, &status, SOON, |status| status["state"] == "offline");
+    bus.wait_json(mark, &status, SOON, |status| status["state"] == "online");
+    assert_eq!(site.records("boot").len(), first + 1);
+    assert_eq!(site.states("restart/again"), ["accepted", "executing", "succeeded"]);
+    mind::acts(&place);
+    // Brought again, it is answered and not carried out again.
+    assert_state(&ask(&bus, &site, "restart/again", "{}"), "succeeded", "runs since");
+    assert_eq!(site.records("boot").len(), first + 1);
+    assert!(agent.stop().success());
     site.verify();
 }
 
