@@ -287,6 +287,20 @@ impl Reader {
         Ok(found.map_or(0, i64::cast_unsigned))
     }
 
+    /// Size of the chain's files that may hold records after a sequence, in bytes, whole files
+    /// counted; those that are gone meanwhile are not.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read.
+    pub fn bytes_after(&self, after: u64) -> Result<u64, QueryError> {
+        let files = self.files()?;
+        let from = files.partition_point(|first| *first <= after.saturating_add(1));
+        let held = files.iter().skip(from.saturating_sub(1)).map(|first| self.file(*first));
+        // What was written last is in the file beside it.
+        let both = held.flat_map(|path| [path.with_extension("sqlite-wal"), path]);
+        Ok(both.filter_map(|path| path.metadata().ok()).map(|file| file.len()).sum())
+    }
+
     /// Walks through everything after a sequence, in order, until `take` gives false. Gives the
     /// last sequence that was looked at; what the writer adds meanwhile is left for the next walk.
     pub(super) fn walk(

@@ -63,6 +63,10 @@ pub struct DestinationMeters {
     pub connected: Gauge,
     /// Records that it has not acknowledged.
     pub backlog: Gauge,
+    /// Bytes of the journal's files that hold them.
+    waiting: Gauge,
+    /// When the oldest of them was made, milliseconds since 1970; 0: nothing waits, or unknown.
+    oldest_unix_ms: Gauge,
     /// Everything up to this sequence is acknowledged.
     pub acknowledged: Gauge,
     /// When that last moved, or nothing was waiting.
@@ -85,6 +89,8 @@ impl DestinationMeters {
             name: name.to_owned(),
             connected: Gauge::default(),
             backlog: Gauge::default(),
+            waiting: Gauge::default(),
+            oldest_unix_ms: Gauge::default(),
             acknowledged: Gauge::default(),
             moved: Arc::new(Mutex::new(Instant::now())),
             batches: Counter::default(),
@@ -102,6 +108,23 @@ impl DestinationMeters {
         if before != acknowledged || backlog == 0 {
             *self.moved.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         }
+    }
+
+    /// What waits: bytes of the journal's files, and when the oldest record was made.
+    pub fn waits(&self, waiting: Option<(u64, i64)>) {
+        let (bytes, oldest_unix_ms) = waiting.unwrap_or_default();
+        self.waiting.set(gauge(bytes));
+        self.oldest_unix_ms.set(oldest_unix_ms);
+    }
+
+    /// Age of the oldest record that waits, by the wall clock.
+    fn oldest_s(&self) -> f64 {
+        let made = self.oldest_unix_ms.get();
+        if self.backlog.get() == 0 || made == 0 {
+            return 0.0;
+        }
+        let now = jiff::Timestamp::now().as_millisecond();
+        now.saturating_sub(made).max(0) as f64 / 1e3
     }
 
     /// For how long something has waited and nothing was acknowledged.
@@ -292,6 +315,12 @@ impl Storage {
         let name = "outpost_uplink_backlog_records";
         let help = "Records that the destination has not acknowledged.";
         pen.gauges(name, help, each(|one| one.backlog.get() as f64))?;
+        let name = "outpost_uplink_backlog_bytes";
+        let help = "Size of the journal's files that hold them.";
+        pen.gauges(name, help, each(|one| one.waiting.get() as f64))?;
+        let name = "outpost_uplink_oldest_seconds";
+        let help = "Age of the oldest record that is not acknowledged.";
+        pen.gauges(name, help, each(DestinationMeters::oldest_s))?;
         let name = "outpost_uplink_acknowledged_seq";
         let help = "Everything up to this sequence is acknowledged.";
         pen.gauges(name, help, each(|one| one.acknowledged.get() as f64))?;

@@ -30,6 +30,8 @@ fn journal_and_destinations_are_on_the_page() {
     journal.failing.set(1);
     let cloud = DestinationMeters::new("far \"away\"\n");
     cloud.at(40, 2);
+    let now = jiff::Timestamp::now().as_millisecond();
+    cloud.waits(Some((16_000, now - 90_000)));
     let sources = Sources { journal: Some(journal), destinations: vec![cloud.clone()] };
     let metrics = Metrics::new(&config("[device]\nname = \"p\"\n"), sources);
     let page = metrics.page().unwrap();
@@ -38,6 +40,8 @@ fn journal_and_destinations_are_on_the_page() {
         "outpost_journal_lost_total{reason=\"quota\"} 70.0\n",
         "outpost_journal_failing 1.0\n",
         "outpost_uplink_backlog_records{destination=\"far \\\"away\\\"\\n\"} 2.0\n",
+        "outpost_uplink_backlog_bytes{destination=\"far \\\"away\\\"\\n\"} 16000.0\n",
+        "outpost_uplink_oldest_seconds{destination=\"far \\\"away\\\"\\n\"} 9",
         "outpost_uplink_acknowledged_seq{destination=\"far \\\"away\\\"\\n\"} 40.0\n",
     ] {
         assert!(page.contains(line), "{line} in\n{page}");
@@ -45,7 +49,10 @@ fn journal_and_destinations_are_on_the_page() {
     let stalled = "outpost_uplink_stalled_seconds{destination=\"far \\\"away\\\"\\n\"} ";
     assert!(!page.contains(&format!("{stalled}0.0\n")), "{page}");
     cloud.at(42, 0);
+    cloud.waits(None);
     let page = metrics.page().unwrap();
+    let oldest = "outpost_uplink_oldest_seconds{destination=\"far \\\"away\\\"\\n\"} 0.0\n";
+    assert!(page.contains(oldest), "{page}");
     assert!(page.contains(&format!("{stalled}0.0\n")), "{page}");
 }
 

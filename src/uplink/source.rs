@@ -57,6 +57,15 @@ fn is_alarm(record: &Record) -> bool {
         && matches!(record.entry(), Ok(Entry::Event { severity: Severity::Alarm, .. }))
 }
 
+/// Records that a destination has not acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Of the journal's files that hold them, whole files counted.
+    pub bytes: u64,
+    /// When the first of them was made, milliseconds since 1970.
+    pub oldest_unix_ms: i64,
+}
+
 /// The journal's folder.
 #[derive(Clone, Debug)]
 pub struct Source {
@@ -105,6 +114,19 @@ impl Source {
             Err(error) => chunk.fault = Some(words(&error)),
         }
         chunk
+    }
+
+    /// What waits after a sequence; `None` where that cannot be known now.
+    #[must_use]
+    pub fn waiting(&self, after: u64) -> Option<Waiting> {
+        let reader = Reader::open(&self.folder).ok()?;
+        let mut oldest_unix_ms = None;
+        let first = reader.each(after, &Filter::default(), |record| {
+            oldest_unix_ms = Some(record.unix_ms);
+            false
+        });
+        first.ok()?;
+        Some(Waiting { bytes: reader.bytes_after(after).ok()?, oldest_unix_ms: oldest_unix_ms? })
     }
 
     /// The record at a place; none where the journal does not have it.

@@ -64,7 +64,9 @@ fn the_page_of_metrics_says_what_is_and_nothing_that_was() {
     std::fs::write(&token, TOKEN).unwrap();
     let more = format!(
         "[web]\nlisten = \"127.0.0.1:{web}\"\ntoken_file = {token:?}\n\
-         [[cloud]]\nname = \"hq\"\nurl = \"mqtt://127.0.0.1:{port}\"\n"
+         [[cloud]]\nname = \"hq\"\nurl = \"mqtt://127.0.0.1:{port}\"\n\
+         [[cloud]]\nname = \"away\"\nurl = \"mqtt://127.0.0.1:{}\"\n",
+        free_port()
     );
     let site = Site::new(&broker, "cold-metrics", &more);
     let agent = Agent::start_with(&site, &[("OUTPOST_BOARD_ROOT", tree.path())]);
@@ -76,6 +78,14 @@ fn the_page_of_metrics_says_what_is_and_nothing_that_was() {
     wait_sample(web, "outpost_board_temperature_celsius", |it| it.is_some());
     wait_sample(web, "outpost_journal_commits_total", |it| it > Some(0.0));
     wait_sample(web, "outpost_uplink_connected{destination=\"hq\"}", |it| it == Some(1.0));
+    // Nobody is where this one should be.
+    let bytes = "outpost_uplink_backlog_bytes{destination=\"away\"}";
+    // It is told every ten seconds.
+    eventually("what waits", 6 * SOON, || {
+        (sample(&page(web, TOKEN).ok()?, bytes) > Some(4096.0)).then_some(())
+    });
+    let oldest = "outpost_uplink_oldest_seconds{destination=\"away\"}";
+    wait_sample(web, oldest, |it| it.is_some_and(|age_s| age_s > 0.0 && age_s < 600.0));
     assert!(matches!(page(web, "another-token-0"), Err(ureq::Error::StatusCode(401))));
     wait_sample(web, "outpost_web_requests_total{result=\"wrong\"}", |it| it == Some(1.0));
 

@@ -55,6 +55,10 @@ impl Sender {
     pub(super) fn tell_backlog(&mut self, now: Instant) {
         (self.kept.backlog, self.kept.backlog_at) = (self.backlog(), now);
         self.common.backlog.set(self.place, self.kept.backlog);
+        let some = self.kept.backlog > 0;
+        let waiting = some.then(|| self.source.waiting(self.flow.cursor())).flatten();
+        let waiting = waiting.map(|waiting| (waiting.bytes, waiting.oldest_unix_ms));
+        self.meters.waits(waiting);
     }
 
     pub(super) fn write_notes(&mut self) {
