@@ -36,6 +36,7 @@ pub fn look_after(
     faults: &mut Faults,
     mut look: impl FnMut(Tick, &[Message]),
 ) -> Score {
+    let (mut forbidden, mut unavoidable) = (0, 0);
     let end = place.now() + Duration::from_secs_f64(hours * 3600.0);
     loop {
         let at = now(place);
@@ -59,12 +60,24 @@ pub fn look_after(
         }
         let left = end.saturating_sub(place.now());
         if left.is_zero() {
-            return place.score();
+            let mut score = place.score();
+            score.forbidden = score.forbidden.saturating_sub(unavoidable);
+            score.unavoidable = unavoidable;
+            return score;
         }
         let mut step = place.next_due().min(left);
         for wake in [keeper.next_wake(), faults.next(at.tick)].into_iter().flatten() {
             step = step.min(wake.since(at.tick));
         }
         place.advance(step.max(Duration::from_millis(1)));
+        if faults.is_none() {
+            continue;
+        }
+        let began = std::mem::replace(&mut forbidden, place.score().forbidden);
+        if forbidden > began {
+            let at = now(place).tick;
+            let excused = place.forbidden().iter().filter(|name| faults.excuse(name, at)).count();
+            unavoidable += (forbidden - began).min(excused as u64);
+        }
     }
 }

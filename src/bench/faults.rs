@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use rand::rngs::StdRng;
 
 use crate::clock::Tick;
+use crate::config::{Config, Port};
 use crate::plant::{Command, Message, between, stream};
 
 /// Hours from the start of one fault to that of the next.
@@ -47,9 +48,18 @@ pub struct Fault {
     pub kind: Kind,
 }
 
+/// What tells that an interlock is broken, and what can end it: topics.
+#[derive(Debug)]
+struct Ends {
+    sensors: Vec<String>,
+    devices: Vec<String>,
+}
+
 /// The faults of a run.
 #[derive(Debug)]
 pub struct Faults {
+    /// By the interlock's name.
+    interlocks: BTreeMap<String, Ends>,
     list: Vec<Fault>,
     last: BTreeMap<String, String>,
     late: Vec<(Tick, Message)>,
@@ -62,6 +72,7 @@ impl Faults {
     #[must_use]
     pub fn none() -> Faults {
         Faults {
+            interlocks: BTreeMap::new(),
             list: Vec::new(),
             last: BTreeMap::new(),
             late: Vec::new(),
@@ -103,6 +114,44 @@ impl Faults {
         self.list.iter().filter(in_time).any(|fault| kind(&fault.kind))
     }
 
+    /// Nothing ever fails in this run.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Knows the interlocks of a configuration from now on.
+    #[must_use]
+    pub fn with_interlocks(mut self, config: &Config) -> Faults {
+        let topic = |port: &Port| port.topic().map(str::to_owned);
+        for interlock in &config.interlocks {
+            let sensors = interlock.forbid.sensors().iter();
+            let sensors = sensors.map(|id| &config.sensors[usize::from(id.0)].port);
+            let devices = interlock.forbid.actuators().iter();
+            let devices = devices.map(|id| &config.actuators[usize::from(id.0)].port);
+            let ends = Ends {
+                sensors: sensors.filter_map(topic).collect(),
+                devices: devices.filter_map(topic).collect(),
+            };
+            self.interlocks.insert(interlock.name.clone(), ends);
+        }
+        self
+    }
+
+    /// Nobody can prevent that this interlock is broken now: none of its devices hears, or a sensor
+    /// that would tell is silent or stuck.
+    #[must_use]
+    pub fn excuse(&self, interlock: &str, now: Tick) -> bool {
+        let Some(ends) = self.interlocks.get(interlock) else { return false };
+        let deaf = |topic: &String| self.holds(now, |kind| *kind == Kind::Dead(topic.clone()));
+        let lies = |kind: &Kind| match kind {
+            Kind::Silent(topic) | Kind::Stuck(topic) => ends.sensors.contains(topic),
+            _ => false,
+        };
+        let none_hears = !ends.devices.is_empty() && ends.devices.iter().all(deaf);
+        none_hears || self.holds(now, lies)
+    }
+
     /// A restart began that was not carried out yet.
     pub fn restart_is_due(&mut self, now: Tick) -> bool {
         let due = |fault: &&Fault| fault.kind == Kind::Restart && fault.from <= now;
@@ -112,7 +161,7 @@ impl Faults {
 
     /// What arrives now of what was said now and before.
     pub fn pass(&mut self, said: Vec<Message>, now: Tick) -> Vec<Message> {
-        if self.list.is_empty() {
+        if self.is_none() {
             return said;
         }
         let mut arrives = Vec::new();
@@ -175,6 +224,40 @@ mod tests {
 
     fn payloads(messages: Vec<Message>) -> Vec<String> {
         messages.into_iter().map(|message| message.payload).collect()
+    }
+
+    #[test]
+    fn what_nobody_can_prevent_is_excused_while_it_lasts_and_nothing_else() {
+        let device = |name: &str| {
+            let keys = "kind = \"switch\"\nsafe = \"off\"";
+            format!("[[actuator]]\nname = \"{name}\"\ntopic = \"d/{name}\"\n{keys}\n")
+        };
+        let sensor = |name| format!("[[sensor]]\nname = \"{name}\"\ntopic = \"s/{name}\"\n");
+        let (dry, both) = ("pump == 'on' && well < 10", "pump == 'on' && mains == 'on'");
+        let lock =
+            |name, forbid| format!("[[interlock]]\nname = \"{name}\"\nforbid = \"{forbid}\"\n");
+        let text = [
+            "[device]\nname = \"tank\"\n[bus]\nurl = \"embedded\"\n".to_owned(),
+            sensor("well") + &sensor("other"),
+            device("pump") + &device("mains"),
+            lock("dry", dry) + &lock("both", both),
+        ]
+        .concat();
+        let read = crate::config::from_text(&text, "tank", &[], crate::config::Strictness::Check);
+        let config = read.unwrap().0;
+        let excused = |kind: Kind, name: &str, at: u64| {
+            with(kind).with_interlocks(&config).excuse(name, Tick(at))
+        };
+        let dead = |topic: &str| Kind::Dead(topic.into());
+        assert!(excused(dead("d/pump"), "dry", 1500));
+        assert!(!excused(dead("d/pump"), "dry", 999) && !excused(dead("d/pump"), "dry", 2000));
+        assert!(!excused(dead("d/mains"), "dry", 1500));
+        assert!(!excused(dead("d/pump"), "both", 1500), "the other one hears");
+        assert!(excused(Kind::Stuck("s/well".into()), "dry", 1500));
+        assert!(excused(Kind::Silent("s/well".into()), "dry", 1500));
+        assert!(!excused(Kind::Silent("s/other".into()), "dry", 1500));
+        assert!(!excused(Kind::Late, "dry", 1500) && !excused(Kind::Doubled, "dry", 1500));
+        assert!(!excused(dead("d/pump"), "unknown", 1500));
     }
 
     #[test]

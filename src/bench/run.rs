@@ -207,7 +207,7 @@ fn faults(options: &Options, config: &Config, seed: u64) -> Faults {
     let topic = |port: &config::Port| port.topic().map(str::to_owned);
     let sensors: Vec<_> = config.sensors.iter().filter_map(|one| topic(&one.port)).collect();
     let devices: Vec<_> = config.actuators.iter().filter_map(|one| topic(&one.port)).collect();
-    Faults::of(seed, options.hours, &sensors, &devices)
+    Faults::of(seed, options.hours, &sensors, &devices).with_interlocks(config)
 }
 
 fn live(
@@ -313,6 +313,18 @@ mod tests {
         let again = run(&Options { kinds: vec![results[0].kind], ..options }, |_| {}).unwrap();
         let rows = |results: &[PlantResult]| format!("{:?}", results[0].rows);
         assert_eq!(rows(&results), rows(&again), "the same seeds give the same run");
+    }
+
+    #[test]
+    fn what_a_place_forbids_is_an_interlock_of_its_configuration() {
+        for kind in Kind::ALL {
+            let read = config::from_text(kind.config(), kind.word(), &[], Strictness::Check);
+            let config = read.unwrap().0;
+            let known: Vec<_> = config.interlocks.iter().map(|one| &*one.name).collect();
+            for interlock in kind.spec().into_iter().flat_map(|spec| spec.interlocks) {
+                assert!(known.contains(&interlock.name), "{}: {known:?}", interlock.name);
+            }
+        }
     }
 
     #[test]

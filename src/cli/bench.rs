@@ -154,7 +154,7 @@ fn print(result: &PlantResult, json: bool) {
                 "satisfied": score.satisfied(), "within": score.share(), "goals": goals,
                 "cost_per_day": row.cost_h() * 24.0, "penalty": penalty(score),
                 "switchings_per_day": switched, "forbidden": score.forbidden,
-                "notes_broken": score.notes_broken,
+                "unavoidable": score.unavoidable, "notes_broken": score.notes_broken,
             });
             println!("{line}");
         } else {
@@ -180,6 +180,7 @@ fn summary(results: &[PlantResult], json: bool) {
         rows.filter(|row| row.controller == "planner").map(|row| &row.score)
     };
     let forbidden: u64 = ours().map(|score| score.forbidden).sum();
+    let unavoidable: u64 = ours().map(|score| score.unavoidable).sum();
     let notes: u64 = ours().map(|score| score.notes_broken).sum();
     let satisfied = results.iter().filter_map(PlantResult::satisfied_of_limit);
     let satisfied = satisfied.fold(f64::INFINITY, f64::min);
@@ -202,6 +203,7 @@ fn summary(results: &[PlantResult], json: bool) {
     if json {
         let line = json!({
             "forbidden": forbidden,
+            "unavoidable": unavoidable,
             "satisfied_of_limit": satisfied.is_finite().then_some(satisfied),
             "cost_of_limit": satisfied.is_finite().then_some(cost),
             "cost_floor_per_hour": COST_FLOOR,

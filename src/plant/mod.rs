@@ -56,6 +56,9 @@ pub struct Score {
     pub goals: Vec<(&'static str, u64)>,
     /// Times that a forbidden state began.
     pub forbidden: u64,
+    /// Times that one began which nobody could prevent, for a fault that the benchmark made; not
+    /// among the others.
+    pub unavoidable: u64,
     /// Sum over the samples of the weighted share of goals that were not met.
     pub unmet: f64,
     /// What the devices used, in the operator's unit.
@@ -78,6 +81,7 @@ impl Score {
         self.samples += other.samples;
         self.within += other.within;
         self.forbidden += other.forbidden;
+        self.unavoidable += other.unavoidable;
         self.unmet += other.unmet;
         self.cost += other.cost;
         self.switchings += other.switchings;
