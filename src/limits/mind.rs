@@ -149,7 +149,7 @@ pub const WEB_LOGIN_MS: u64 = 1000;
 /// Wrong tokens that wait for that pause at a time; one more is told to come later.
 pub const WEB_GUESSES_MAX: usize = 8;
 /// Decisions that the page gets at a time.
-pub const PAGE_DECISIONS_MAX: usize = 50;
+pub const PAGE_RECORDS_MAX: usize = 50;
 /// Longest history that the page gets, in hours: a month.
 pub const PAGE_HISTORY_HOURS_MAX: f64 = 744.0;
 /// Slices of a history: one a few pixels of a wide screen.

@@ -25,7 +25,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::Shared;
 use super::error::ApiError;
 use crate::domain::{Entry, Value as Reading};
-use crate::journal::{Filter, Kind, Reader, decision_json};
+use crate::journal::{Filter, Kind, QueryError, Reader, Record, decision_json, record_json};
 use crate::limits;
 use crate::link::topics::CommandKind;
 use crate::live::{Asked, Viewer};
@@ -35,9 +35,10 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const HTML: &str = include_str!("page/index.html");
 const STYLE: &str = include_str!("page/style.css");
-const SCRIPTS: [(&str, &str); 5] = [
+const SCRIPTS: [(&str, &str); 6] = [
     ("/page/main.js", include_str!("page/main.js")),
     ("/page/now.js", include_str!("page/now.js")),
+    ("/page/board.js", include_str!("page/board.js")),
     ("/page/goal.js", include_str!("page/goal.js")),
     ("/page/story.js", include_str!("page/story.js")),
     ("/page/parts.js", include_str!("page/parts.js")),
@@ -63,6 +64,7 @@ pub(super) fn views() -> Router<Arc<Shared>> {
         .route("/page/stream", routing::get(stream))
         .route("/page/command", routing::post(command))
         .route("/page/decisions", routing::get(decisions))
+        .route("/page/events", routing::get(events))
         .route("/page/history", routing::get(history))
 }
 
@@ -161,7 +163,7 @@ async fn command(
     Ok((StatusCode::ACCEPTED, Json(json!({ "id": id }))).into_response())
 }
 
-/// Which decisions.
+/// Which decisions or events.
 #[derive(Deserialize)]
 struct Before {
     before: Option<u64>,
@@ -173,30 +175,53 @@ async fn decisions(
     State(shared): State<Arc<Shared>>,
     Query(Before { before, limit }): Query<Before>,
 ) -> Result<Json<Value>, ApiError> {
-    let limit = limit.unwrap_or(limits::PAGE_DECISIONS_MAX).clamp(1, limits::PAGE_DECISIONS_MAX);
-    let before = before.unwrap_or(u64::MAX);
     look_back(&shared, move |folder| {
-        let reader = Reader::open(folder)?;
-        let filter = Filter { kind: Some(Kind::Decision), ..Filter::default() };
-        let mut last = VecDeque::with_capacity(limit);
-        let from = reader.back(Kind::Decision, before, limit)?;
-        reader.each(from.saturating_sub(1), &filter, |record| {
-            if record.seq >= before {
-                return false;
-            }
-            if last.len() == limit {
-                last.pop_front();
-            }
-            last.push_back(record);
-            true
-        })?;
-        let lines = last.iter().rev().filter_map(|record| match record.entry() {
+        let last = newest(folder, Kind::Decision, before, limit)?;
+        let lines = last.iter().filter_map(|record| match record.entry() {
             Ok(Entry::Decision(decision)) => Some(decision_json(&decision, record.stamp())),
             _ => None,
         });
         Ok(json!({ "decisions": lines.collect::<Vec<_>>() }))
     })
     .await
+}
+
+/// Events of the journal, newest first.
+async fn events(
+    State(shared): State<Arc<Shared>>,
+    Query(Before { before, limit }): Query<Before>,
+) -> Result<Json<Value>, ApiError> {
+    look_back(&shared, move |folder| {
+        let last = newest(folder, Kind::Event, before, limit)?;
+        Ok(json!({ "events": last.iter().map(record_json).collect::<Vec<_>>() }))
+    })
+    .await
+}
+
+/// The newest records of a kind before a sequence, newest first.
+fn newest(
+    folder: &Path,
+    kind: Kind,
+    before: Option<u64>,
+    limit: Option<usize>,
+) -> Result<Vec<Record>, QueryError> {
+    let limit = limit.unwrap_or(limits::PAGE_RECORDS_MAX).clamp(1, limits::PAGE_RECORDS_MAX);
+    let before = before.unwrap_or(u64::MAX);
+    let reader = Reader::open(folder)?;
+    let filter = Filter { kind: Some(kind), ..Filter::default() };
+    let mut last = VecDeque::with_capacity(limit);
+    let from = reader.back(kind, before, limit)?;
+    reader.each(from.saturating_sub(1), &filter, |record| {
+        if record.seq >= before {
+            return false;
+        }
+        if last.len() == limit {
+            last.pop_front();
+        }
+        last.push_back(record);
+        true
+    })?;
+    Ok(last.into_iter().rev().collect())
 }
 
 /// How far back.
@@ -267,7 +292,7 @@ fn at_of(state: &str) -> Option<i64> {
 /// Reads the journal on a thread that may wait; few at a time.
 async fn look_back(
     shared: &Shared,
-    look: impl FnOnce(&Path) -> Result<Value, crate::journal::QueryError> + Send + 'static,
+    look: impl FnOnce(&Path) -> Result<Value, QueryError> + Send + 'static,
 ) -> Result<Json<Value>, ApiError> {
     let permit = Arc::clone(&shared.readers).try_acquire_owned();
     let permit = permit.map_err(|_| ApiError::busy("too many look back at a time"))?;

@@ -20,7 +20,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 PROGRAM, FOLDER, AXE = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]).read_text()
-VIEWS = ["now", "story", "ask", "past"]
+VIEWS = ["now", "story", "ask", "past", "board"]
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 PATIENCE_S = 60
 SENSORS, RATE_HZ, CROWD_S = 200, 10, 10
@@ -111,6 +111,9 @@ def views(url):
                         driver.find_element(By.CSS_SELECTOR, "#decisions summary").click()
                     if view == "past":
                         wait(driver, "charts", lambda d: shown(d, "#charts svg"))
+                    if view == "board":
+                        wait(driver, "figures", lambda d: len(shown(d, "#figures dd")) > 5)
+                        wait(driver, "what was said", lambda d: shown(d, "#events li"))
                     wide = driver.execute_script("return document.documentElement.scrollWidth - window.innerWidth")
                     assert wide <= 0, f"{view} is {wide} px too wide on a {size}"
                     name = f"{size}-{'dark' if dark else 'light'}-{view}"
@@ -333,7 +336,7 @@ def hostile():
         wait(driver, "what waits for a person", lambda d: "<img src=x" in d.find_element(By.ID, "approvals").text)
         assert "<img src=x" in driver.find_element(By.ID, "goals").text
         assert driver.title != "1"
-        for view, place in (("story", "decisions"), ("ask", "events")):
+        for view, place in (("story", "decisions"), ("board", "events")):
             driver.find_element(By.CSS_SELECTOR, f'nav a[href="#{view}"]').click()
             wait(driver, f"it in {place}", lambda d: "<img src=x" in d.find_element(By.ID, place).text)
             narrow(driver)

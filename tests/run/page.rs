@@ -83,6 +83,34 @@ fn guess(url: &str, wrong: &Json) -> Vec<std::thread::JoinHandle<u16>> {
     (0..20).map(one).collect()
 }
 
+/// The files are for everybody, the place is not.
+fn strangers(browser: &Browser) {
+    let front = eventually("the page", SOON, || browser.get("/").ok());
+    let policy = front.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    for path in [
+        "/page/main.js",
+        "/page/now.js",
+        "/page/story.js",
+        "/page/goal.js",
+        "/page/board.js",
+        "/page/parts.js",
+    ] {
+        let kind = browser.get(path).unwrap().headers()["content-type"].clone();
+        assert!(kind.to_str().unwrap().starts_with("text/javascript"), "{path}: {kind:?}");
+    }
+    for path in [
+        "/page/stream",
+        "/page/decisions",
+        "/page/events",
+        "/page/history",
+        "/metrics",
+        "/v1/models",
+    ] {
+        assert_eq!(status(browser.get(path)), 401, "{path}");
+    }
+}
+
 #[test]
 fn a_person_with_the_token_sees_the_place_and_gives_orders() {
     let broker = Broker::start();
@@ -97,19 +125,7 @@ fn a_person_with_the_token_sees_the_place_and_gives_orders() {
     let url = format!("http://127.0.0.1:{port}");
     let mut browser = Browser { url: url.clone(), cookie: String::new() };
 
-    // The files are for everybody, the place is not.
-    let front = eventually("the page", SOON, || browser.get("/").ok());
-    let policy = front.headers()["content-security-policy"].to_str().unwrap();
-    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
-    for path in
-        ["/page/main.js", "/page/now.js", "/page/story.js", "/page/goal.js", "/page/parts.js"]
-    {
-        let kind = browser.get(path).unwrap().headers()["content-type"].clone();
-        assert!(kind.to_str().unwrap().starts_with("text/javascript"), "{path}: {kind:?}");
-    }
-    for path in ["/page/stream", "/page/decisions", "/page/history", "/metrics", "/v1/models"] {
-        assert_eq!(status(browser.get(path)), 401, "{path}");
-    }
+    strangers(&browser);
     let order = json!({"kind": "set", "what": {"actuator": "lamp", "value": "on"}});
     assert_eq!(status(browser.post("/page/command", &url, &order)), 401);
     let wrong = json!({"token": "a-token-of-another-test"});
@@ -190,6 +206,18 @@ fn looks_back(browser: &Browser, place: &Place) {
     let seq = decided["seq"].as_u64().unwrap();
     let older = browser.json(&format!("/page/decisions?before={seq}"));
     let older = older["decisions"].as_array().unwrap();
+    assert!(older.iter().all(|one| one["seq"].as_u64().unwrap() < seq), "{older:?}");
+    let what = json!({"decision": decided["id"], "good": true});
+    let rating = json!({"kind": "rate", "what": what});
+    assert_eq!(status(browser.post("/page/command", &browser.url, &rating)), 202);
+    let said = eventually("the rating among what was said", SOON, || {
+        let said = browser.json("/page/events?limit=3")["events"].as_array().unwrap().clone();
+        said.iter().find(|one| one["event"] == "rating").cloned()
+    });
+    assert!(said["text"].as_str().unwrap().contains(decided["id"].as_str().unwrap()), "{said}");
+    let seq = said["seq"].as_u64().unwrap();
+    let older = browser.json(&format!("/page/events?before={seq}"));
+    let older = older["events"].as_array().unwrap();
     assert!(older.iter().all(|one| one["seq"].as_u64().unwrap() < seq), "{older:?}");
     let past = browser.json("/page/history?hours=1");
     let room = past["series"]["room"].as_array().unwrap();

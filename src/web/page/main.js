@@ -1,14 +1,15 @@
 // The page: which view is shown, the stream of the running agent, commands, the past.
 
+import * as board from "./board.js";
 import { told as goal } from "./goal.js";
 import * as now from "./now.js";
 import * as story from "./story.js";
 import { bounds, el, line, moment, number, say, svg, toast, words } from "./parts.js";
 
 const byId = (id) => document.getElementById(id);
-const VIEWS = ["now", "story", "ask", "past"];
+const VIEWS = ["now", "story", "ask", "past", "board"];
 const SPARKS_EVERY_MS = 300000;
-const EVENTS_MAX = 60;
+const BOARD_EVERY_MS = 5000;
 const ASKED_MAX = 60;
 const asked = new Map();
 // States that come before the answer that names their command: the agent takes it in milliseconds.
@@ -20,7 +21,17 @@ let stream = null;
 
 // ---- asking the board ----
 
-async function fetched(path, body) {
+// The board reads its journal for two at a time: one page asks one thing after the other.
+let turn = Promise.resolve();
+
+function fetched(path, body) {
+  if (body !== undefined) return answered(path, body);
+  const mine = turn.then(() => answered(path));
+  turn = mine.catch(() => {});
+  return mine;
+}
+
+async function answered(path, body) {
   const how = body === undefined ? {} : { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
   const answer = await fetch(path, how);
   if (answer.status === 401) {
@@ -78,7 +89,10 @@ function listen() {
   });
   stream.addEventListener("news", (event) => news(JSON.parse(event.data)));
   // What was decided before the stream began, or while it was broken or we were slow, is fetched.
-  const caughtUp = () => story.newest(fetched).catch(() => {});
+  const caughtUp = () => {
+    story.newest(fetched).catch(() => {});
+    if (!byId("board").hidden) board.newest(fetched).catch(() => {});
+  };
   stream.addEventListener("open", caughtUp);
   stream.addEventListener("missed", caughtUp);
   stream.addEventListener("error", () => {
@@ -90,7 +104,7 @@ function listen() {
 
 function news(line) {
   if (line.decision) story.add(line.decision);
-  if (line.event) said(line.event);
+  if (line.event) board.said(line.event);
   if (line.command) told(line.command);
 }
 
@@ -106,16 +120,6 @@ function told(command) {
   known.end.className = `badge ${word === "succeeded" ? "" : ["rejected", "failed", "expired"].includes(word) ? "bad" : "plain"}`;
   say(known.reason, reason);
   if (!["accepted", "executing"].includes(word)) toast(`${known.what}: ${word}${reason ? `, ${reason}` : ""}`);
-}
-
-function said(event) {
-  const kind = event.severity === "alarm" ? "bad" : event.severity === "warning" ? "warn" : "plain";
-  const list = byId("events");
-  list.prepend(el("li", { class: "card" },
-    el("div", { class: "row spread" }, el("span", { class: `badge ${kind}`, text: event.kind }),
-      el("time", { class: "when", datetime: event.at, text: moment(event.at) })),
-    el("p", { text: event.text })));
-  while (list.children.length > EVENTS_MAX) list.lastChild.remove();
 }
 
 function draw() {
@@ -187,6 +191,19 @@ function chart(sensor, series, from_ms, until_ms) {
     el("div", { class: "axis" }, el("span", { text: moment(from_ms) }), el("span", { text: moment(until_ms) })));
 }
 
+// ---- the board ----
+
+async function figures() {
+  try {
+    const answer = await fetch("/metrics");
+    if (!answer.ok) throw new Error(`the board answers ${answer.status}`);
+    board.figures(await answer.text(), state);
+    say(byId("board-fault"), "");
+  } catch (error) {
+    say(byId("board-fault"), String(error.message));
+  }
+}
+
 // ---- views ----
 
 function view() {
@@ -198,6 +215,10 @@ function view() {
     else link.removeAttribute("aria-current");
   }
   if (isIn && state && shown === "past") past();
+  if (isIn && shown === "board") {
+    figures();
+    board.newest(fetched).catch((error) => say(byId("board-fault"), String(error.message)));
+  }
 }
 
 function login() {
@@ -247,8 +268,16 @@ byId("older").addEventListener("click", async () => {
     toast(String(error.message));
   }
 });
+byId("older-events").addEventListener("click", async () => {
+  try {
+    byId("older-events").disabled = (await board.older(fetched)) === 0;
+  } catch (error) {
+    toast(String(error.message));
+  }
+});
 byId("hours").addEventListener("change", past);
 window.addEventListener("hashchange", view);
 setInterval(() => { if (isIn) sparks(); }, SPARKS_EVERY_MS);
+setInterval(() => { if (isIn && !byId("board").hidden) figures(); }, BOARD_EVERY_MS);
 now.start(command, story.find);
 enter();
