@@ -184,6 +184,9 @@ pub const BURST_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Most operators' commands of such a queue that come before the connection is complete and wait
 /// for that; a further one is dealt with at once, and refused where it needs the connection.
 pub const EARLY_COMMANDS_MAX: usize = 256;
+/// How long commands of a cloud wait for the bus after a start, in milliseconds: as long as its
+/// broker may take to give back what it queued. Then they are answered as without a bus.
+pub const EARLY_CLOUD_MS: u64 = 10_000;
 /// Keep-alive of the connection, in seconds: a dead one is noticed within 45.
 pub const KEEP_ALIVE_S: u64 = 30;
 

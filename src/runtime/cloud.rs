@@ -2,11 +2,44 @@
 //! and the board's status, the states of commands and what waits for approval go to them. No
 //! decisions.
 
+use std::time::Duration;
+
 use super::outbox::Receipt;
 use super::{Incoming, Runtime, render};
 use crate::agent::Report;
+use crate::clock::Tick;
+use crate::limits::{EARLY_CLOUD_MS, EARLY_COMMANDS_MAX};
 use crate::link::Outgoing;
 use crate::uplink::{FromCloud, Remote, RemoteWord};
+
+/// Commands that came before the bus was there for the first time. By default it waits no more.
+#[derive(Default)]
+pub(super) struct Early {
+    held: Vec<Remote>,
+    until: Option<Tick>,
+}
+
+impl Early {
+    pub(super) fn new(now: Tick) -> Early {
+        let until = now.after(Duration::from_millis(EARLY_CLOUD_MS));
+        Early { held: Vec::new(), until: Some(until) }
+    }
+
+    /// When the wait is over, where something waits.
+    pub(super) fn due(&self) -> Option<Tick> {
+        self.until.filter(|_| !self.held.is_empty())
+    }
+
+    /// One that is not to wait comes back at once.
+    fn hold(&mut self, remote: Remote, now: Tick) -> Option<Remote> {
+        let waits = self.until.is_some_and(|until| now < until);
+        if !waits || self.held.len() >= EARLY_COMMANDS_MAX {
+            return Some(remote);
+        }
+        self.held.push(remote);
+        None
+    }
+}
 
 impl Runtime<'_> {
     /// News of a destination that may command.
@@ -16,14 +49,31 @@ impl Runtime<'_> {
                 self.told_clouds = None;
                 self.tell_clouds_status();
             }
-            FromCloud::Command(Remote { place, topic, payload, retained, receipt }) => {
-                let before = self.recorded;
-                match payload {
-                    Ok(payload) => self.message(topic, payload, retained),
-                    Err(bytes) => self.oversize(&topic, bytes),
+            FromCloud::Command(remote) => {
+                // A cloud that is connected before the bus brings what it kept for us: the devices
+                // will be there in a moment.
+                let now = self.clock.now().tick;
+                if let Some(remote) = self.early_clouds.hold(remote, now) {
+                    self.remote(remote);
                 }
-                self.settle_when_stored(before, receipt.map(|it| Receipt::Cloud(place, it)));
             }
+        }
+    }
+
+    fn remote(&mut self, remote: Remote) {
+        let Remote { place, topic, payload, retained, receipt } = remote;
+        let before = self.recorded;
+        match payload {
+            Ok(payload) => self.message(topic, payload, retained),
+            Err(bytes) => self.oversize(&topic, bytes),
+        }
+        self.settle_when_stored(before, receipt.map(|it| Receipt::Cloud(place, it)));
+    }
+
+    /// The bus is there, or has been waited for long enough.
+    pub(super) fn release_clouds(&mut self) {
+        for remote in std::mem::take(&mut self.early_clouds).held {
+            self.remote(remote);
         }
     }
 

@@ -168,6 +168,7 @@ struct Runtime<'a> {
     queue: burst::Queue,
     /// Operators' commands that came out of it before anything could be sent.
     early: Vec<news::Message>,
+    early_clouds: cloud::Early,
     /// Connections to a session that went on: the number in our message to ourselves.
     resumptions: u64,
     /// The last record's number.
@@ -236,6 +237,7 @@ pub async fn run(
         told_clouds: None,
         mind,
         outbox: Outbox::default(),
+        early_clouds: cloud::Early::new(parts.clock.now().tick),
         queue: burst::Queue::new(parts.away, parts.clock.now().tick),
         clock: parts.clock,
         early: Vec::new(),
@@ -255,9 +257,7 @@ pub async fn run(
     for (kind, text, severity) in parts.notices {
         runtime.apply(Event::Notice { kind, text, severity });
     }
-    if let Some(text) = unusable {
-        runtime.no_mind(text);
-    }
+    unusable.into_iter().for_each(|text| runtime.no_mind(text));
     live(&mut runtime, &mut sources, &mut pace, parts.service, shutdown).await;
     runtime.last_words(&mut sources).await;
     Ok(runtime.end().await)
@@ -313,7 +313,7 @@ fn link_config(parts: &Parts, device: &DeviceName, inbox: &Inbox) -> LinkConfig 
 impl Runtime<'_> {
     fn next_time(&self) -> Tick {
         let answer = self.later.keys().next().map(|(due, _)| *due);
-        let others = answer.into_iter().chain(self.queue.due());
+        let others = answer.into_iter().chain(self.queue.due()).chain(self.early_clouds.due());
         others.fold(self.agent.next_wake(), Tick::min)
     }
 
@@ -359,6 +359,9 @@ impl Runtime<'_> {
             self.apply(Event::Mind(news));
         }
         self.burst_overdue(now);
+        if self.early_clouds.due().is_some_and(|due| due <= now) {
+            self.release_clouds();
+        }
         self.apply(Event::Wake);
     }
 

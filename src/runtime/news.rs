@@ -164,6 +164,7 @@ impl Runtime<'_> {
         for message in std::mem::take(&mut self.early) {
             self.received(message);
         }
+        self.release_clouds();
         if let Some(sentinel) = sentinel {
             let topic = DeviceTopic::Loopback.build(&self.device);
             let (token, payload) = (self.next_token, sentinel.into_bytes());
