@@ -8,7 +8,7 @@ PROFILE = release
 
 .PHONY: help setup demo test check lint audit size sim crash damage hostile line backlog \
 	update-cuts update-kills \
-	bench bench-mind bench-write cross kernels test-arm test-page \
+	bench bench-mind bench-write cross kernels test-arm test-page test-cloud \
 	package test-package specialist clean
 
 help: ## Lists these commands
@@ -57,6 +57,10 @@ test-arm: ## Runs the Arm program itself on emulated cores; CASES=n decisions
 test-page: PROFILE = dev
 test-page: setup ## Looks at the page in a real Chromium; pictures in target/page/shots
 	@cross/test-page.sh
+
+test-cloud: PROFILE = dev
+test-cloud: setup ## Sends records to real servers: S3, and NATS JetStream of three servers
+	@cross/test-cloud.sh
 
 crash: ## Cuts the power of a simulated disk at every operation of a run; POINTS=n
 	OUTPOST_CRASH_POINTS=$(or $(POINTS),15000) \

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use outpost::board::Profiles;
 use outpost::config::{
-    ActuatorKind, Aim, Broker, CloudAck, CloudFormat, CloudPriority, Config, Faults, LoadError,
-    Mode, Strictness, Warning, from_bytes, from_text, from_text_on, load_with,
+    ActuatorKind, Aim, Broker, CloudAck, CloudFormat, CloudPriority, CloudTo, Config, Faults,
+    LoadError, Mode, Strictness, Warning, from_bytes, from_text, from_text_on, load_with,
 };
 use outpost::domain::{ActuatorId, SensorId, Setting, Value};
 use proptest::prelude::*;
@@ -425,14 +425,45 @@ fn a_destination_has_its_defaults_and_its_own_words() {
     let (config, warnings) = checked(text).unwrap();
     assert!(warnings.is_empty(), "{warnings:?}");
     let [a, b] = &config.clouds[..] else { panic!("two destinations") };
+    let (at_a, at_b) = (a.broker().unwrap(), b.broker().unwrap());
     let remote = |tls, port| Broker::Remote { host: "hub".into(), port, tls };
-    assert_eq!((&a.bus.broker, &b.bus.broker), (&remote(true, 8883), &remote(false, 1)));
+    assert_eq!((&at_a.bus.broker, &at_b.bus.broker), (&remote(true, 8883), &remote(false, 1)));
     assert_eq!((a.batch_records, a.delay.as_secs(), a.budget_bytes), (1000, 60, None));
-    assert_eq!((a.ack, a.format), (CloudAck::Broker, CloudFormat::Postcard));
-    assert_eq!((a.priority, a.keep_alive.as_secs()), (CloudPriority::All, 30));
+    assert_eq!((at_a.ack, at_a.format), (CloudAck::Broker, CloudFormat::Postcard));
+    assert_eq!((a.priority, at_a.keep_alive.as_secs()), (CloudPriority::All, 30));
     assert_eq!((b.batch_records, b.delay.as_secs(), b.budget_bytes), (7, 0, Some(1_000_000)));
-    assert_eq!((b.ack, b.format), (CloudAck::Receiver, CloudFormat::Json));
-    assert_eq!((b.priority, b.keep_alive.as_secs()), (CloudPriority::Alarms, 1200));
-    assert_eq!((b.client_id.as_deref(), b.bus.username.as_deref()), (Some("me"), Some("u")));
+    assert_eq!((at_b.ack, at_b.format), (CloudAck::Receiver, CloudFormat::Json));
+    assert_eq!((b.priority, at_b.keep_alive.as_secs()), (CloudPriority::Alarms, 1200));
+    assert_eq!((at_b.client_id.as_deref(), at_b.bus.username.as_deref()), (Some("me"), Some("u")));
     assert_eq!(b.kinds.len(), 1);
+}
+
+#[test]
+fn a_store_of_objects_is_named_by_its_url() {
+    let text = "[device]\nname = \"g-1\"\n[[cloud]]\nname = \"a\"\n\
+                url = \"s3://records/north\"\nregion = \"eu-1\"\nusername = \"id\"\n\
+                password_file = \"p\"\nendpoint = \"http://10.0.0.1:9000\"\n\
+                [[cloud]]\nname = \"b\"\nurl = \"file:///mnt/usb\"\nack = \"receiver\"\n";
+    let (config, warnings) = checked(text).unwrap();
+    let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+    assert!(warning.to_string().contains("ack"), "{warning}");
+    let [a, b] = &config.clouds[..] else { panic!("two destinations") };
+    assert_eq!((a.batch_records, a.delay.as_secs()), (10_000, 900));
+    let CloudTo::Objects(at_a) = &a.to else { panic!("{:?}", a.to) };
+    assert_eq!(at_a.url.as_str(), "s3://records/north");
+    assert_eq!((at_a.region.as_deref(), at_a.username.as_deref()), (Some("eu-1"), Some("id")));
+    assert!(matches!(&b.to, CloudTo::Objects(at_b) if at_b.url.path() == "/mnt/usb"));
+    for (wrong, key) in [
+        ("url = \"s3://\"", "url"),
+        ("url = \"s3://id:secret@bucket\"", "url"),
+        ("url = \"file://host/folder\"", "url"),
+        ("url = \"s3://b\"\nusername = \"id\"", "username"),
+        ("url = \"s3://b\"\nendpoint = \"minio:9000\"", "endpoint"),
+        ("url = \"ftp://b\"", "url"),
+    ] {
+        let text = format!("[device]\nname = \"g\"\n[[cloud]]\nname = \"a\"\n{wrong}\n");
+        let faults = checked(&text).unwrap_err().to_string();
+        assert!(faults.contains(key), "{wrong}: {faults}");
+        assert!(!faults.contains("secret"), "{faults}");
+    }
 }

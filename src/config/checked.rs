@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::cloud::Cloud;
 use crate::board::Profile;
 use crate::domain::{ActuatorId, SensorId, Setting, Value};
 use crate::expr::Expression;
-use crate::journal::Kind;
 use crate::limits;
 
 /// Everything that the configuration says.
@@ -71,67 +71,6 @@ impl Default for Update {
             deadline: Duration::from_millis(limits::UPDATE_DEADLINE_MS_DEFAULT),
         }
     }
-}
-
-/// A destination of the journal's records.
-#[derive(Clone, Debug)]
-pub struct Cloud {
-    /// Unique; the name of its cursor. Letters a-z, digits and `-`, 1 to 63 characters.
-    pub name: String,
-    /// Its broker, never the embedded one.
-    pub bus: Bus,
-    /// MQTT client id; `None`: made of the device's and the destination's name.
-    pub client_id: Option<String>,
-    /// How batches are written.
-    pub format: CloudFormat,
-    /// What moves the cursor.
-    pub ack: CloudAck,
-    /// Only records of these kinds; empty: of all.
-    pub kinds: Vec<Kind>,
-    /// Only records that matter so much.
-    pub priority: CloudPriority,
-    /// Most records of one message.
-    pub batch_records: u32,
-    /// How long records gather for a message.
-    pub delay: Duration,
-    /// Most bytes of messages a day; `None`: no limit.
-    pub budget_bytes: Option<u64>,
-    /// Longest silence on the line.
-    pub keep_alive: Duration,
-    /// Its operators may command the board, and are told how it is.
-    pub commands: bool,
-    /// Spans of the day in which batches go, as minutes of the board's own day, the second one not
-    /// included; one that ends before it begins goes over midnight. Empty: always.
-    pub hours: Vec<(u16, u16)>,
-}
-
-/// How batches are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CloudFormat {
-    /// The compact form of `docs/formats.md`.
-    Postcard,
-    /// One JSON object.
-    Json,
-}
-
-/// What moves a destination's cursor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CloudAck {
-    /// The broker's PUBACK: it has the batch, which does not say that it keeps it.
-    Broker,
-    /// The receiver's word on `log-ack`.
-    Receiver,
-}
-
-/// How much a record must matter to be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CloudPriority {
-    /// Everything.
-    All,
-    /// What is no reading and no count of faults.
-    Matters,
-    /// Events of severity alarm.
-    Alarms,
 }
 
 /// A serial line with a microcontroller at its other end.

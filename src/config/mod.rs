@@ -4,6 +4,7 @@
 
 mod check;
 mod checked;
+mod cloud;
 mod fault;
 mod load;
 mod raw;
@@ -12,5 +13,6 @@ mod source;
 pub(crate) use check::size;
 pub use check::{broker_of, goal_from_json, goal_to_json};
 pub use checked::*;
+pub use cloud::*;
 pub use fault::{Fault, Faults, Strictness, Warning};
 pub use load::{DEFAULT_PATH, LoadError, from_bytes, from_text, from_text_on, load, load_with};

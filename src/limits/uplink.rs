@@ -105,6 +105,21 @@ pub const UPLINK_LAST_ACK_MS_MAX: u64 = 3_000;
 /// Longest wait for the end of all destinations, in milliseconds: the last acknowledgements, their
 /// farewells, and one read.
 pub const UPLINK_CLOSE_MS_MAX: u64 = UPLINK_LAST_ACK_MS_MAX + CLOSE_MS_MAX + 1_000;
+/// How long records gather for an object, where nothing is said, in milliseconds: a hundred objects
+/// a day are cheap to ask for and to list.
+pub const UPLINK_OBJECT_DELAY_MS_DEFAULT: u64 = 900_000;
+/// Longest wait for a connection to what answers requests, in milliseconds: some round trips of a
+/// slow line.
+pub const UPLINK_CONNECT_MS_MAX: u64 = 10_000;
+/// Longest time of a request, in milliseconds: 200 KB over 56 kbit/s take 30 s.
+pub const UPLINK_REQUEST_MS_MAX: u64 = 60_000;
+/// Wait after a request that failed, in milliseconds; it doubles up to
+/// `UPLINK_REQUEST_PAUSE_MS_MAX`, and a change of the kernel's routes ends it.
+pub const UPLINK_REQUEST_PAUSE_MS_MIN: u64 = 1_000;
+/// See [`UPLINK_REQUEST_PAUSE_MS_MIN`]: a store that is away for a day is asked 300 times.
+pub const UPLINK_REQUEST_PAUSE_MS_MAX: u64 = 300_000;
+/// Most bytes of a file with a secret, in bytes: a token of a cloud is no longer.
+pub const UPLINK_SECRET_BYTES_MAX: usize = 16 * 1024;
 /// Most bytes that a batch unpacks to at a receiver; more is refused.
 pub const UPLINK_UNPACKED_BYTES_MAX: usize = 16 * 1024 * 1024;
 

@@ -1,7 +1,9 @@
 //! The uplink: the journal's records to their destinations, whenever there is a line.
 //!
 //! - `batch`: the frozen form of a message; `source`: reading the journal; `flow`: what is on its
-//!   way and what is acknowledged; `sender`: one destination at work; `thread`: all of them
+//!   way and what is acknowledged; `book`: what every destination keeps
+//! - `sender`: a broker at work; `poster`: whatever answers each request, such as a store of
+//!   `objects`; `thread`: all of them
 //! - `budget`, `notes`, `suspect`: bytes a day, what must be remembered, records that nobody takes
 //! - `remote`: operators behind a destination: their commands, and what they are told
 //! - `receive`: the reference receiver, into SQLite
@@ -21,6 +23,9 @@ pub mod source;
 pub mod suspect;
 
 mod alarms;
+mod book;
+mod objects;
+mod poster;
 mod routes;
 mod sender;
 mod thread;

@@ -29,6 +29,20 @@ pub struct Notes {
     pub forgotten: u64,
     /// Bytes of the day.
     pub spent: Spent,
+    /// The range that was last on its way by request: said again with the same name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub going: Option<Range>,
+}
+
+/// Records of a request: everything after one sequence up to and with another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Range {
+    /// Everything up to here was acknowledged.
+    pub after: u64,
+    /// The last one.
+    pub last: u64,
+    /// The start of the agent that made the last one.
+    pub boot: u64,
 }
 
 impl Notes {

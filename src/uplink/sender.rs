@@ -4,53 +4,39 @@
 //! The order in which things are decided is the flow's; this is the hand that does it. A panic here
 //! would end one destination and nothing else.
 
-mod kept;
 mod operator;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use kept::Kept;
-
 use super::alarms::Alarms;
 use super::batch::{self, AuditHead, Head, Packer};
-use super::budget::Budget;
+use super::book::Book;
 use super::flow::{Flow, Place, Said, Sent};
-use super::notes::Notes;
 use super::remote::{self, ToCloud};
 use super::routes::Routes;
-use super::source::{Chunk, Source, Wanted};
 use super::suspect::Suspect;
-use super::thread::{Common, Notice, Wakers};
+use super::thread::Wakers;
 use super::word::Word;
-use crate::clock::ClockTrust;
-use crate::config::{Cloud, CloudAck, CloudFormat};
+use crate::config::{CloudAck, CloudBroker, CloudFormat};
 use crate::domain::Severity;
 use crate::journal::Record;
 use crate::limits::{
-    LINK_EVENTS_MAX, UPLINK_BACKLOG_MS, UPLINK_BATCH_BYTES_MAX, UPLINK_BATCH_RECORDS_LEAST,
-    UPLINK_BUDGET_LOOK_MS, UPLINK_CURSOR_MS_MAX, UPLINK_CURSOR_MS_MIN, UPLINK_CURSOR_RECORDS,
-    UPLINK_LAST_ACK_MS_MAX, UPLINK_READ_FAULTS_MAX, UPLINK_RETRY_MS,
+    LINK_EVENTS_MAX, UPLINK_BATCH_BYTES_MAX, UPLINK_BATCH_RECORDS_LEAST, UPLINK_LAST_ACK_MS_MAX,
+    UPLINK_RETRY_MS,
 };
 use crate::link::topics::DeviceTopic;
 use crate::link::{Class, Endpoint, LinkConfig, LinkEvent, LinkHandle, Outgoing, Pace};
-use crate::metrics::DestinationMeters;
 
 /// A destination.
 pub(super) struct Sender {
-    common: Arc<Common>,
-    place: usize,
-    cloud: Cloud,
+    book: Book,
+    broker: CloudBroker,
     topic: String,
-    wanted: Wanted,
-    source: Source,
     flow: Flow,
     packer: Packer,
-    notes: Notes,
-    budget: Budget,
     alarms: Alarms,
     suspect: Suspect,
     /// The probe that the broker has not got yet: its token and sequence.
@@ -60,44 +46,20 @@ pub(super) struct Sender {
     link: Option<LinkHandle>,
     routes: Routes,
     next_token: u64,
-    /// The last sequence that is stored.
-    stored: u64,
     /// Everything up to here was on its way at some time: it need not gather again.
     seen_to: u64,
-    /// When what has gathered goes.
-    gathered: Option<Instant>,
-    /// Nothing is read before.
-    not_before: Option<Instant>,
-    /// The day's budget is spent, or it is not its time.
-    is_held: bool,
-    read_faults: u32,
     /// Of the last batch.
     bytes_per_record: usize,
     /// The audit's head that this line was told.
     audit_told: u64,
-    kept: Kept,
-    meters: DestinationMeters,
 }
 
 impl Sender {
-    pub(super) fn new(
-        common: Arc<Common>,
-        place: usize,
-        cloud: Cloud,
-        cursor: u64,
-        meters: DestinationMeters,
-    ) -> Sender {
-        let now = Instant::now();
-        let notes = Notes::read(&Notes::path(&common.folder, &cloud.name));
-        meters.quarantined.inc_by(notes.quarantine.len() as u64 + notes.forgotten);
+    pub(super) fn new(book: Book, broker: CloudBroker, cursor: u64) -> Sender {
         Sender {
-            place,
-            topic: DeviceTopic::Log.build(&common.device),
-            wanted: Wanted::of(&cloud),
-            source: Source::new(common.folder.clone()),
-            flow: Flow::new(cloud.ack, cursor, rand::random(), now),
+            topic: DeviceTopic::Log.build(&book.common.device),
+            flow: Flow::new(broker.ack, cursor, rand::random(), Instant::now()),
             packer: Packer::default(),
-            budget: Budget::new(cloud.budget_bytes, notes.spent),
             alarms: Alarms::default(),
             suspect: Suspect::default(),
             probe: None,
@@ -105,41 +67,35 @@ impl Sender {
             link: None,
             routes: Routes::new(),
             next_token: 0,
-            stored: common.stored_before.max(cursor),
-            seen_to: common.stored_before,
-            gathered: None,
-            not_before: None,
-            is_held: false,
-            read_faults: 0,
+            seen_to: book.common.stored_before,
             bytes_per_record: 0,
             audit_told: 0,
-            kept: Kept::at_start(cursor, notes.clone(), now),
-            notes,
-            cloud,
-            common,
-            meters,
+            broker,
+            book,
         }
     }
 
     fn link_config(&self) -> LinkConfig {
-        let device = &self.common.device;
-        let own = || format!("{}-{}", device.client_id(), self.cloud.name);
+        let device = &self.book.common.device;
+        let own = || format!("{}-{}", device.client_id(), self.book.cloud.name);
         let ack = DeviceTopic::LogAck.build(device);
         let commands = DeviceTopic::commands(device);
-        let wanted =
-            [(self.cloud.ack == CloudAck::Receiver, ack), (self.cloud.commands, commands.clone())];
+        let wanted = [
+            (self.broker.ack == CloudAck::Receiver, ack),
+            (self.broker.commands, commands.clone()),
+        ];
         LinkConfig {
             endpoint: Endpoint {
-                section: format!("cloud \"{}\"", self.cloud.name),
-                ..Endpoint::of(&self.cloud.bus)
+                section: format!("cloud \"{}\"", self.book.cloud.name),
+                ..Endpoint::of(&self.broker.bus)
             },
-            client_id: self.cloud.client_id.clone().unwrap_or_else(own),
+            client_id: self.broker.client_id.clone().unwrap_or_else(own),
             is_lasting: true,
-            will: self.cloud.commands.then(|| self.common.offline.clone()),
+            will: self.broker.commands.then(|| self.book.common.offline.clone()),
             subscriptions: wanted.into_iter().filter_map(|(is, it)| is.then_some(it)).collect(),
             // A command is the broker's until the journal has it.
-            receipts: if self.cloud.commands { vec![commands] } else { Vec::new() },
-            keep_alive: self.cloud.keep_alive,
+            receipts: if self.broker.commands { vec![commands] } else { Vec::new() },
+            keep_alive: self.broker.keep_alive,
             pace: Pace::default(),
         }
     }
@@ -154,8 +110,8 @@ impl Sender {
         match crate::link::spawn(self.link_config(), events_in) {
             Ok(link) => self.link = Some(link),
             Err(error) => {
-                let text = format!("destination {}: {error}", self.cloud.name);
-                self.say(text, Severity::Alarm);
+                let text = format!("destination {}: {error}", self.book.cloud.name);
+                self.book.say(text, Severity::Alarm);
             }
         }
         self.note_stored(*wakers.stored.borrow_and_update());
@@ -199,33 +155,24 @@ impl Sender {
         while let Ok(event) = events.try_recv() {
             self.take(event);
         }
-        self.common.cursors.moved(&self.cloud.name, self.flow.cursor());
-        self.write_notes();
-    }
-
-    fn say(&self, text: String, severity: Severity) {
-        tracing::warn!(destination = self.cloud.name, "{text}");
-        // Full: others wait to be read, and the log has it.
-        self.common.notices.try_send(Notice { text, severity }).ok();
+        self.book.close(self.flow.cursor());
     }
 
     fn note_stored(&mut self, stored: u64) {
-        self.stored = self.stored.max(stored);
+        self.book.stored = self.book.stored.max(stored);
         self.note_alarm();
     }
 
     /// An alarm that is stored does not gather.
     fn note_alarm(&mut self) {
-        if self.alarms.stored(self.stored) {
-            self.gathered = Some(Instant::now());
+        if self.alarms.stored(self.book.stored) {
+            self.book.gathered = Some(Instant::now());
         }
     }
 
     /// What time alone may change next.
     fn due(&self) -> Instant {
-        let now = Instant::now();
-        let ms = Duration::from_millis;
-        let mut due = now + ms(UPLINK_CURSOR_MS_MAX);
+        let mut due = self.book.due(self.flow.cursor());
         let mut or = |other: Instant| due = due.min(other);
         self.flow.due().into_iter().for_each(&mut or);
         if !self.flow.is_up() {
@@ -233,19 +180,8 @@ impl Sender {
         }
         if self.flow.room().is_some() && self.trial.is_none() {
             // Both at once: nothing is read before the later.
-            let waits = [self.gathered, self.not_before];
+            let waits = [self.book.gathered, self.book.not_before];
             waits.into_iter().flatten().max().into_iter().for_each(&mut or);
-        }
-        let moved = self.flow.cursor().saturating_sub(self.kept.cursor);
-        if moved > 0 {
-            let wait = match moved >= UPLINK_CURSOR_RECORDS {
-                true => UPLINK_CURSOR_MS_MIN,
-                false => UPLINK_CURSOR_MS_MAX,
-            };
-            or(self.kept.cursor_at + ms(wait));
-        }
-        if self.backlog() != self.kept.backlog {
-            or(self.kept.backlog_at + ms(UPLINK_BACKLOG_MS));
         }
         due
     }
@@ -258,25 +194,21 @@ impl Sender {
         {
             link.hurry();
         }
-        if self.not_before.is_some_and(|at| at <= now) {
-            self.not_before = None;
+        if self.book.not_before.is_some_and(|at| at <= now) {
+            self.book.not_before = None;
         }
         self.send_alarms();
         while self.send_next(now) {}
-        self.keep(now);
-        self.meters.at(self.flow.cursor(), self.backlog());
-        self.meters.connected.set(i64::from(self.flow.is_up()));
-        self.meters.held.set(i64::from(self.is_held));
-    }
-
-    fn backlog(&self) -> u64 {
-        self.stored.saturating_sub(self.flow.cursor())
+        self.book.keep(self.flow.cursor(), now);
+        self.book.show(self.flow.cursor(), self.flow.is_up());
     }
 
     /// Reads and hands over one batch; false where nothing more can be done now.
     fn send_next(&mut self, now: Instant) -> bool {
         let Some(room) = self.flow.room() else { return false };
-        if self.not_before.is_some() || self.trial.is_some() || !self.has_gathered(now) {
+        let (read_to, again) = (self.flow.read_to(), self.flow.read_to() < self.seen_to);
+        let waits = self.book.not_before.is_some() || self.trial.is_some();
+        if waits || !self.book.has_gathered(read_to, again, now) {
             return false;
         }
         if let Some(seq) = self.suspect.wants_another() {
@@ -284,16 +216,17 @@ impl Sender {
         }
         let after = self.flow.read_to();
         let most = self.most_records(room);
-        let (wanted, notes) = (&self.wanted, &self.notes);
+        let (wanted, notes) = (&self.book.wanted, &self.book.notes);
         let chunk = self
+            .book
             .source
             .read(after, most, |record| wanted.takes(record) && !notes.refuses(record.seq));
-        let Some(chunk) = self.without_fault(chunk, now) else { return false };
+        let Some(chunk) = self.book.without_fault(chunk, now) else { return false };
         // Nothing is there for good, whatever was said to be stored.
-        let nowhere = Place { seq: self.stored, boot: 0 };
+        let nowhere = Place { seq: self.book.stored, boot: 0 };
         let last = chunk.last.unwrap_or(nowhere);
         self.seen_to = self.seen_to.max(last.seq);
-        self.gathered = chunk.full.then_some(now);
+        self.book.gathered = chunk.full.then_some(now);
         if chunk.records.is_empty() {
             self.flow.skipped(last.seq);
             return chunk.full;
@@ -301,52 +234,18 @@ impl Sender {
         self.send(chunk.records, last, chunk.audit, now)
     }
 
-    /// What is there may go: enough of it, or long enough, or it was on its way before.
-    fn has_gathered(&mut self, now: Instant) -> bool {
-        let waiting = self.stored.saturating_sub(self.flow.read_to());
-        if waiting == 0 {
-            self.gathered = None;
-            return false;
-        }
-        let again = self.flow.read_to() < self.seen_to;
-        let delay = self.cloud.delay;
-        let due = *self.gathered.get_or_insert_with(|| now + delay);
-        again || due <= now || waiting >= u64::from(self.cloud.batch_records)
-    }
-
     /// One where the line is new; else as many as the line takes quickly.
     fn most_records(&self, room: usize) -> usize {
         if self.flow.is_new() {
             return 1;
         }
-        let most = usize::try_from(self.cloud.batch_records).unwrap_or(usize::MAX);
+        let most = usize::try_from(self.book.cloud.batch_records).unwrap_or(usize::MAX);
         let fits = room.checked_div(self.bytes_per_record).unwrap_or(most);
         fits.max(UPLINK_BATCH_RECORDS_LEAST).min(most)
     }
 
-    /// A journal that cannot be read is read again; for ever only what can be read of it.
-    fn without_fault(&mut self, chunk: Chunk, now: Instant) -> Option<Chunk> {
-        let nothing = || "what was stored is not to be seen".to_owned();
-        let fault = chunk.fault.clone().or_else(|| chunk.last.is_none().then(nothing));
-        let Some(fault) = fault else {
-            self.read_faults = 0;
-            return Some(chunk);
-        };
-        self.read_faults += 1;
-        if self.read_faults < UPLINK_READ_FAULTS_MAX {
-            tracing::warn!(fault, destination = self.cloud.name, "the journal cannot be read");
-            self.not_before = Some(now + Duration::from_millis(UPLINK_RETRY_MS));
-            return None;
-        }
-        self.read_faults = 0;
-        let name = &self.cloud.name;
-        let text = format!("records that cannot be read are not sent to {name}: {fault}");
-        self.say(text, Severity::Alarm);
-        Some(chunk)
-    }
-
     fn pack(&mut self, head: &Head, records: &[Record]) -> Vec<u8> {
-        match self.cloud.format {
+        match self.broker.format {
             CloudFormat::Postcard => self.packer.pack(head, records),
             CloudFormat::Json => batch::json::pack(head, records),
         }
@@ -372,17 +271,14 @@ impl Sender {
             if records.len() == 1 {
                 let text =
                     format!("{} bytes, a message takes {UPLINK_BATCH_BYTES_MAX}", payload.len());
-                self.refuse(&records[0], &text);
+                self.book.refuse(&records[0], &text);
                 return true;
             }
             records.truncate(records.len() / 2);
             last = records.last().map_or(last, place_of);
-            self.gathered = Some(now);
+            self.book.gathered = Some(now);
         };
-        self.look_at_the_day();
-        self.is_held = !self.budget.allows(payload.len(), false) || !self.is_its_time();
-        if self.is_held {
-            self.not_before = Some(now + Duration::from_millis(UPLINK_BUDGET_LOOK_MS));
+        if self.book.must_wait(payload.len(), now) {
             self.alarms.look();
             self.send_alarms();
             return false;
@@ -398,27 +294,20 @@ impl Sender {
         true
     }
 
-    fn look_at_the_day(&mut self) {
-        let now = self.common.clock.now();
-        if now.trust == ClockTrust::Synced {
-            self.budget.today(now.unix_ms);
-        }
-    }
-
     fn publish(&mut self, payload: Vec<u8>) -> Option<u64> {
         let token = self.next_token;
         let (topic, bytes) = (self.topic.clone(), payload.len());
         let message = Outgoing { token, topic, payload, retain: false, class: Class::Batch };
         let link = self.link.as_ref()?;
         if let Err(error) = link.publish(message) {
-            tracing::warn!(%error, destination = self.cloud.name, "batch not handed over");
-            self.not_before = Some(Instant::now() + Duration::from_millis(UPLINK_RETRY_MS));
+            tracing::warn!(%error, destination = self.book.cloud.name, "batch not handed over");
+            self.book.not_before = Some(Instant::now() + Duration::from_millis(UPLINK_RETRY_MS));
             return None;
         }
         self.next_token += 1;
-        self.budget.spend(bytes + self.topic.len());
-        self.meters.batches.inc();
-        self.meters.bytes.inc_by((bytes + self.topic.len()) as u64);
+        self.book.budget.spend(bytes + self.topic.len());
+        self.book.meters.batches.inc();
+        self.book.meters.bytes.inc_by((bytes + self.topic.len()) as u64);
         Some(token)
     }
 
@@ -435,25 +324,27 @@ impl Sender {
         };
         let payload = self.pack(&head, records);
         let fits = payload.len() <= UPLINK_BATCH_BYTES_MAX;
-        self.look_at_the_day();
-        (fits && self.budget.allows(payload.len(), true)).then(|| self.publish(payload)).flatten()
+        self.book.look_at_the_day();
+        (fits && self.book.budget.allows(payload.len(), true))
+            .then(|| self.publish(payload))
+            .flatten()
     }
 
     /// Alarms that stand behind more than a batch overtake it, and so do those that the budget
     /// would keep waiting.
     fn send_alarms(&mut self) {
-        let behind = self.stored.saturating_sub(self.flow.after());
-        let overtakes = self.flow.is_open() && behind > u64::from(self.cloud.batch_records);
-        let may = overtakes || (self.is_held && self.flow.is_up());
+        let behind = self.book.stored.saturating_sub(self.flow.after());
+        let overtakes = self.flow.is_open() && behind > u64::from(self.book.cloud.batch_records);
+        let may = overtakes || (self.book.is_held && self.flow.is_up());
         if !may {
             return;
         }
         let Some(from) = self.alarms.search_from(self.flow.after()) else { return };
-        let found = self.source.alarms(from);
-        self.alarms.searched(self.stored, self.flow.cursor());
+        let found = self.book.source.alarms(from);
+        self.alarms.searched(self.book.stored, self.flow.cursor());
         let is_new = |record: &Record| {
-            self.wanted.takes(record)
-                && !self.notes.refuses(record.seq)
+            self.book.wanted.takes(record)
+                && !self.book.notes.refuses(record.seq)
                 && !self.alarms.is_done(record.seq)
         };
         let records: Vec<_> = found.into_iter().filter(is_new).collect();
@@ -464,7 +355,7 @@ impl Sender {
 
     /// The line broke at a record several times: does it break at another one too?
     fn try_another(&mut self, seq: u64) -> bool {
-        let chunk = self.source.read(seq, 1, |record| self.wanted.takes(record));
+        let chunk = self.book.source.read(seq, 1, |record| self.book.wanted.takes(record));
         if let Some(record) = chunk.records.first()
             && let Some(token) = self.send_ahead(&chunk.records)
         {
@@ -476,23 +367,13 @@ impl Sender {
         true
     }
 
-    fn refuse(&mut self, record: &Record, reason: &str) {
-        let kind = record.kind.word();
-        let (name, seq) = (&self.cloud.name, record.seq);
-        let text = format!("record {seq} ({kind}) is not taken by {name}: {reason}");
-        self.notes.refuse(seq, kind, reason);
-        self.meters.quarantined.inc();
-        self.write_notes();
-        self.say(text, Severity::Warning);
-    }
-
     fn take(&mut self, event: LinkEvent) {
         let now = Instant::now();
         match event {
             LinkEvent::Up { .. } => {
                 self.flow.up();
                 self.alarms.begin_again();
-                self.not_before = None;
+                self.book.not_before = None;
                 self.audit_told = 0;
                 self.greet();
             }
@@ -514,7 +395,7 @@ impl Sender {
                 }
             }
             LinkEvent::Message { topic, payload, retained, receipt } => {
-                if topic == DeviceTopic::LogAck.build(&self.common.device) {
+                if topic == DeviceTopic::LogAck.build(&self.book.common.device) {
                     self.hear(&payload, retained, now);
                 } else {
                     self.operator_says(topic, Ok(payload), retained, receipt);
@@ -524,16 +405,18 @@ impl Sender {
                 self.operator_says(topic, Err(bytes), false, Some(receipt));
             }
             LinkEvent::SubscriptionRefused { filter } => {
-                let text =
-                    format!("{} refuses {filter}: no acknowledgement will come", self.cloud.name);
-                self.say(text, Severity::Alarm);
+                let text = format!(
+                    "{} refuses {filter}: no acknowledgement will come",
+                    self.book.cloud.name
+                );
+                self.book.say(text, Severity::Alarm);
             }
             LinkEvent::Takeover { count } => {
                 let text = format!(
                     "{}: another client uses our client id ({count} times)",
-                    self.cloud.name
+                    self.book.cloud.name
                 );
-                self.say(text, Severity::Alarm);
+                self.book.say(text, Severity::Alarm);
             }
             LinkEvent::Oversize { .. } | LinkEvent::Unreadable { .. } => {}
         }
@@ -544,23 +427,26 @@ impl Sender {
             self.suspect.broke_at_another();
         } else if let Some((_, seq)) = self.probe.take() {
             let refused = self.suspect.broke_at(seq);
-            if refused && let Ok(Some(record)) = self.source.record_at(seq) {
-                self.refuse(&record, "the connection breaks at it, and not at others");
+            if refused && let Ok(Some(record)) = self.book.source.record_at(seq) {
+                self.book.refuse(&record, "the connection breaks at it, and not at others");
             }
         }
         self.flow.down();
         self.alarms.begin_again();
-        self.tell_backlog(Instant::now());
+        self.book.tell_backlog(self.flow.cursor(), Instant::now());
     }
 
     fn hear(&mut self, payload: &[u8], retained: bool, now: Instant) {
         let Some(word) = Word::parse(payload) else {
-            tracing::warn!(destination = self.cloud.name, "an acknowledgement that cannot be read");
+            tracing::warn!(
+                destination = self.book.cloud.name,
+                "an acknowledgement that cannot be read"
+            );
             return;
         };
         if let Said::Ahead(place) = self.flow.receiver_has(word.place, word.probe, retained, now) {
             // Where the journal cannot be read now, the next probe asks again.
-            if let Ok(record) = self.source.record_at(place.seq) {
+            if let Ok(record) = self.book.source.record_at(place.seq) {
                 let is_there = record.is_some_and(|record| record.boot == place.boot);
                 if !is_there {
                     let (seq, boot) = (place.seq, place.boot);
@@ -571,10 +457,10 @@ impl Sender {
         }
         if let Some((seq, reason)) = word.reject
             && seq > self.flow.cursor()
-            && !self.notes.refuses(seq)
-            && let Ok(Some(record)) = self.source.record_at(seq)
+            && !self.book.notes.refuses(seq)
+            && let Ok(Some(record)) = self.book.source.record_at(seq)
         {
-            self.refuse(&record, &reason);
+            self.book.refuse(&record, &reason);
             self.flow.begin_again();
         }
     }

@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use super::book::Book;
+use super::objects::Store;
+use super::poster::Poster;
 use super::remote::{FromCloud, ToCloud, Word};
 use super::sender::Sender;
 use crate::clock::Clock;
-use crate::config::Cloud;
+use crate::config::{Cloud, CloudTo};
 use crate::domain::Severity;
 use crate::journal::Cursors;
 use crate::limits::{
@@ -188,7 +191,10 @@ pub fn spawn(setup: Setup) -> std::io::Result<(Uplink, News)> {
         offline: setup.offline,
         zone: setup.zone,
     });
-    let ways = setup.clouds.iter().map(|cloud| cloud.commands.then(word_channel));
+    let ways = setup
+        .clouds
+        .iter()
+        .map(|cloud| cloud.broker().is_some_and(|broker| broker.commands).then(word_channel));
     let (words, heard): (Vec<_>, Vec<_>) = ways.map(Option::unzip).unzip();
     let meters: Vec<_> = names.iter().map(|name| DestinationMeters::new(name)).collect();
     let counted = meters.clone();
@@ -205,8 +211,17 @@ pub fn spawn(setup: Setup) -> std::io::Result<(Uplink, News)> {
                 let known = acknowledged.iter().find(|(name, _)| *name == cloud.name);
                 let cursor = known.map_or(0, |(_, seq)| *seq);
                 let meters = counted[place].clone();
-                let sender = Sender::new(Arc::clone(&common), place, cloud, cursor, meters);
-                tasks.spawn(sender.run(wakers.clone(), words));
+                let to = cloud.to.clone();
+                let book = Book::open(Arc::clone(&common), place, cloud, cursor, meters);
+                let wakers = wakers.clone();
+                match to {
+                    CloudTo::Broker(broker) => {
+                        tasks.spawn(Sender::new(book, broker, cursor).run(wakers, words))
+                    }
+                    CloudTo::Objects(objects) => {
+                        tasks.spawn(Poster::new(book, Store::new(objects), cursor).run(wakers))
+                    }
+                };
             }
             while let Some(ended) = tasks.join_next().await {
                 if let Err(error) = ended {

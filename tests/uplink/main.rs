@@ -12,6 +12,7 @@ mod common;
 mod agent;
 mod backlog;
 mod line;
+mod objects;
 mod proxy;
 mod shaped;
 mod site;

@@ -46,9 +46,18 @@ impl Board {
     }
 
     pub fn start_with(addr: SocketAddr, keys: &str, quota_bytes: u64) -> Board {
+        Board::start_sending(&format!("mqtt://{addr}"), keys, quota_bytes)
+    }
+
+    /// A board whose [[cloud]] has this `url`.
+    pub fn start_at(url: &str, keys: &str) -> Board {
+        Board::start_sending(url, keys, 256_000_000)
+    }
+
+    fn start_sending(url: &str, keys: &str, quota_bytes: u64) -> Board {
         let text = format!(
             "[device]\nname = \"board\"\n\
-             [[cloud]]\nname = \"hq\"\nurl = \"mqtt://{addr}\"\n{keys}\n"
+             [[cloud]]\nname = \"hq\"\nurl = \"{url}\"\n{keys}\n"
         );
         let (config, _) = from_text(&text, "outpost.toml", &[], Strictness::Check)
             .unwrap_or_else(|faults| panic!("{faults}"));

@@ -1,21 +1,35 @@
 //! `[[cloud]]`: where the journal's records are sent.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use url::Url;
+
+use super::plain::PATH_BYTES_MAX;
 use super::section::Section;
 use super::units::minute_of_day;
-use super::{Checker, Raw, quoted};
-use crate::config::checked::{Broker, Cloud, CloudAck, CloudFormat, CloudPriority};
+use super::{Checker, Place, Raw, quoted};
+use crate::config::checked::Broker;
+use crate::config::cloud::{
+    Cloud, CloudAck, CloudBroker, CloudFormat, CloudObjects, CloudPriority, CloudTo,
+};
 use crate::journal::Kind;
 use crate::limits::{
     CLOUD_HOURS_MAX, CLOUDS_MAX, KEEP_ALIVE_S, UPLINK_BATCH_RECORDS_DEFAULT,
     UPLINK_BATCH_RECORDS_MAX, UPLINK_BUDGET_BYTES_MAX, UPLINK_BUDGET_BYTES_MIN,
     UPLINK_DELAY_MS_DEFAULT, UPLINK_DELAY_MS_MAX, UPLINK_KEEP_ALIVE_MS_MAX,
-    UPLINK_KEEP_ALIVE_MS_MIN,
+    UPLINK_KEEP_ALIVE_MS_MIN, UPLINK_OBJECT_DELAY_MS_DEFAULT,
 };
 
-const URL_FORM: &str = "\"mqtt://host[:1883]\" or \"mqtts://host[:8883]\"";
+const URL_FORM: &str = "\"mqtt://host[:1883]\", \"mqtts://host[:8883]\", \"s3://bucket/prefix\", \
+                        \"az://container/prefix\", \"gs://bucket/prefix\" or \"file:///folder\"";
+const OBJECTS_FORM: &str = "\"s3://bucket/prefix\", \"az://container/prefix\", \
+                            \"gs://bucket/prefix\" or \"file:///folder\", without user and query";
+/// Schemes of stores of objects.
+const OBJECTS: [&str; 4] = ["s3", "az", "gs", "file"];
+/// Keys that only a broker has.
+const BROKERS_OWN: &[&str] = &["client_id", "format", "ack", "keep_alive", "commands", "cert_file"];
 const NAME_FORM: &str = "a-z, 0-9 and -, 1 to 63 characters";
 const FORMATS: [(&str, CloudFormat); 2] =
     [("postcard", CloudFormat::Postcard), ("json", CloudFormat::Json)];
@@ -45,56 +59,132 @@ impl Checker<'_> {
                 section.fault(self, "name", found, "a name that no other [[cloud]] has");
             }
         }
-        let url = section.required_text(self, "url", URL_FORM);
-        let broker = match url {
-            Some("embedded") => {
-                section.fault(self, "url", "the embedded broker".into(), URL_FORM);
-                None
-            }
-            Some(url) => self.remote_broker(&section, url),
-            None => None,
+        let to = self.cloud_to(&mut section);
+        let delay = match to {
+            Some(CloudTo::Objects(_)) => UPLINK_OBJECT_DELAY_MS_DEFAULT,
+            _ => UPLINK_DELAY_MS_DEFAULT,
         };
+        let records = match to {
+            Some(CloudTo::Objects(_)) => UPLINK_BATCH_RECORDS_MAX,
+            _ => UPLINK_BATCH_RECORDS_DEFAULT,
+        };
+        let kinds = self.kinds(&mut section);
+        let priority = section.word(self, "priority", &PRIORITIES).unwrap_or(CloudPriority::All);
+        let batches = 1..=UPLINK_BATCH_RECORDS_MAX;
+        let batch_records = section.integer(self, "batch", batches, records);
+        let delay = section.duration_or(self, "delay", 0..=UPLINK_DELAY_MS_MAX, delay);
+        let budgets = UPLINK_BUDGET_BYTES_MIN..=UPLINK_BUDGET_BYTES_MAX;
+        let budget_bytes = section.size(self, "budget", budgets);
+        let hours = self.hours(&mut section);
+        section.finish(self);
+        let name = name?.to_owned();
+        Some(Cloud { name, to: to?, kinds, priority, batch_records, delay, budget_bytes, hours })
+    }
+
+    /// What takes the records, by the form of `url`.
+    fn cloud_to(&mut self, section: &mut Section<'_>) -> Option<CloudTo> {
+        let url = section.required_text(self, "url", URL_FORM)?;
+        if url == "embedded" {
+            section.fault(self, "url", "the embedded broker".into(), URL_FORM);
+            return None;
+        }
+        let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+        if OBJECTS.contains(&scheme) {
+            return self.cloud_objects(section, url, scheme).map(CloudTo::Objects);
+        }
+        let broker = self.remote_broker(section, url);
+        self.unused(section, &["endpoint", "region"]);
+        self.cloud_broker(section, broker).map(CloudTo::Broker)
+    }
+
+    fn cloud_broker(
+        &mut self,
+        section: &mut Section<'_>,
+        broker: Option<Broker>,
+    ) -> Option<CloudBroker> {
         let tls = matches!(broker, Some(Broker::Remote { tls: true, .. }));
         let placeholder = Broker::Remote { host: String::new(), port: 1883, tls };
-        let bus = self.access(&mut section, broker.clone().unwrap_or(placeholder));
-        for key in ["ca_file", "cert_file", "key_file"] {
-            if broker.is_some() && !tls && section.has(key) {
+        let bus = self.access(section, broker.clone().unwrap_or(placeholder));
+        if broker.is_some() && !tls {
+            self.unused(section, &["ca_file", "cert_file", "key_file"]);
+        }
+        let to = CloudBroker {
+            bus,
+            client_id: section.bounded_text(self, "client_id", 256).map(str::to_owned),
+            format: section.word(self, "format", &FORMATS).unwrap_or(CloudFormat::Postcard),
+            ack: section.word(self, "ack", &ACKS).unwrap_or(CloudAck::Broker),
+            keep_alive: self.keep_alive(section),
+            commands: section.yes_or_no(self, "commands").unwrap_or(false),
+        };
+        broker.map(|_| to)
+    }
+
+    fn cloud_objects(
+        &mut self,
+        section: &mut Section<'_>,
+        text: &str,
+        scheme: &str,
+    ) -> Option<CloudObjects> {
+        let url = Url::parse(text).ok().filter(objects_at);
+        if url.is_none() {
+            self.no_url(section, "url", text, OBJECTS_FORM);
+        }
+        let endpoint = section.text(self, "endpoint").and_then(|text| {
+            let is_plain = |url: &Url| {
+                let known = ["http", "https"].contains(&url.scheme());
+                known && url.has_host() && url.username().is_empty() && url.password().is_none()
+            };
+            let found = Url::parse(text).ok().filter(is_plain);
+            if found.is_none() {
+                let form = "\"https://host\" or \"http://host:9000\", without user and password";
+                self.no_url(section, "endpoint", text, form);
+            }
+            found
+        });
+        let region = section.bounded_text(self, "region", 64).map(str::to_owned);
+        let username = section.bounded_text(self, "username", 256).map(str::to_owned);
+        let mut path = |key| section.bounded_text(self, key, PATH_BYTES_MAX).map(PathBuf::from);
+        let (password_file, key_file) = (path("password_file"), path("key_file"));
+        let ca_file = path("ca_file");
+        let with_secret = ["s3", "az"].contains(&scheme);
+        if with_secret && username.is_some() != password_file.is_some() {
+            let key = if username.is_some() { "username" } else { "password_file" };
+            let allowed = "`username` and `password_file`, or neither";
+            section.fault(self, key, format!("`{key}` alone"), allowed);
+        }
+        self.unused(section, BROKERS_OWN);
+        self.unused(
+            section,
+            match scheme {
+                "s3" => &["key_file"],
+                "az" => &["key_file", "region"],
+                "gs" => &["username", "password_file", "region", "endpoint"],
+                _ => &["username", "password_file", "key_file", "ca_file", "region", "endpoint"],
+            },
+        );
+        let url = url?;
+        Some(CloudObjects { url, endpoint, region, username, password_file, key_file, ca_file })
+    }
+
+    /// A url of the wrong form; where it may hold a secret that is not shown.
+    fn no_url(&mut self, section: &Section<'_>, key: &str, text: &str, allowed: &str) {
+        let spot = section.spot(key);
+        if text.contains('@') {
+            let place = Place { excerpt: None, ..self.place(&spot) };
+            self.fault_at(&spot, place, "a url with a user".into(), allowed.into());
+        } else {
+            section.fault(self, key, quoted(text), allowed);
+        }
+    }
+
+    /// Keys that are known, and mean nothing with this `url`.
+    fn unused(&mut self, section: &mut Section<'_>, keys: &[&'static str]) {
+        for key in keys {
+            if section.get(key).is_some() {
                 let spot = section.spot(key);
                 self.warn(&spot, "not used with this `url`".into());
             }
         }
-        let client_id = section.bounded_text(self, "client_id", 256).map(str::to_owned);
-        let cloud = Cloud {
-            name: name.unwrap_or_default().to_owned(),
-            bus,
-            client_id,
-            format: section.word(self, "format", &FORMATS).unwrap_or(CloudFormat::Postcard),
-            ack: section.word(self, "ack", &ACKS).unwrap_or(CloudAck::Broker),
-            kinds: self.kinds(&mut section),
-            priority: section.word(self, "priority", &PRIORITIES).unwrap_or(CloudPriority::All),
-            batch_records: section.integer(
-                self,
-                "batch",
-                1..=UPLINK_BATCH_RECORDS_MAX,
-                UPLINK_BATCH_RECORDS_DEFAULT,
-            ),
-            delay: section.duration_or(
-                self,
-                "delay",
-                0..=UPLINK_DELAY_MS_MAX,
-                UPLINK_DELAY_MS_DEFAULT,
-            ),
-            budget_bytes: section.size(
-                self,
-                "budget",
-                UPLINK_BUDGET_BYTES_MIN..=UPLINK_BUDGET_BYTES_MAX,
-            ),
-            keep_alive: self.keep_alive(&mut section),
-            hours: self.hours(&mut section),
-            commands: section.yes_or_no(self, "commands").unwrap_or(false),
-        };
-        section.finish(self);
-        (name.is_some() && broker.is_some()).then_some(cloud)
     }
 
     /// MQTT counts it in whole seconds.
@@ -138,5 +228,17 @@ impl Checker<'_> {
             }
         }
         kinds
+    }
+}
+
+/// True for a bucket with a prefix, or for a folder of this machine.
+fn objects_at(url: &Url) -> bool {
+    let bare = url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    bare && match url.scheme() {
+        "file" => url.to_file_path().is_ok(),
+        _ => url.has_host() && url.port().is_none(),
     }
 }

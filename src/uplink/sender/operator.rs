@@ -18,8 +18,11 @@ impl Sender {
     /// There is a line: the agent says how the board is, since the last will said otherwise.
     pub(super) fn greet(&self) {
         // Full: as much waits for the agent that a line which comes and goes is nothing new.
-        if self.cloud.commands && self.common.commands.try_send(FromCloud::Up).is_err() {
-            tracing::debug!(destination = self.cloud.name, "the agent was not told of the line");
+        if self.broker.commands && self.book.common.commands.try_send(FromCloud::Up).is_err() {
+            tracing::debug!(
+                destination = self.book.cloud.name,
+                "the agent was not told of the line"
+            );
         }
     }
 
@@ -32,18 +35,18 @@ impl Sender {
         retained: bool,
         receipt: Option<u64>,
     ) {
-        let parsed = DeviceTopic::parse(&self.common.device, &topic);
+        let parsed = DeviceTopic::parse(&self.book.common.device, &topic);
         let is_command = matches!(parsed, Some(DeviceTopic::Command { .. }));
-        if !self.cloud.commands || !is_command {
-            tracing::warn!(destination = self.cloud.name, topic, "nothing that we asked for");
+        if !self.broker.commands || !is_command {
+            tracing::warn!(destination = self.book.cloud.name, topic, "nothing that we asked for");
             if let (Some(link), Some(receipt)) = (&self.link, receipt) {
                 link.settle(receipt);
             }
             return;
         }
-        let remote = Remote { place: self.place, topic, payload, retained, receipt };
-        if self.common.commands.try_send(FromCloud::Command(remote)).is_err() {
-            tracing::warn!(destination = self.cloud.name, "too many commands wait");
+        let remote = Remote { place: self.book.place, topic, payload, retained, receipt };
+        if self.book.common.commands.try_send(FromCloud::Command(remote)).is_err() {
+            tracing::warn!(destination = self.book.cloud.name, "too many commands wait");
         }
     }
 
@@ -56,24 +59,28 @@ impl Sender {
             ToCloud::Say(word) => word,
         };
         let bytes = topic.len() + payload.len();
-        if !self.budget.allows(bytes, true) {
-            tracing::debug!(destination = self.cloud.name, topic, "not said, the budget is spent");
+        if !self.book.budget.allows(bytes, true) {
+            tracing::debug!(
+                destination = self.book.cloud.name,
+                topic,
+                "not said, the budget is spent"
+            );
             return;
         }
         let token = WORDS_FROM | self.next_token;
         self.next_token += 1;
         match link.publish(Outgoing { token, topic, payload, retain, class }) {
-            Ok(()) => self.budget.spend(bytes),
-            Err(error) => tracing::warn!(%error, destination = self.cloud.name, "not said"),
+            Ok(()) => self.book.budget.spend(bytes),
+            Err(error) => tracing::warn!(%error, destination = self.book.cloud.name, "not said"),
         }
     }
 
     /// What an orderly end says, since the last will is for the other ones.
     pub(super) fn farewell(&self) -> Vec<Outgoing> {
-        if !self.cloud.commands {
+        if !self.broker.commands {
             return Vec::new();
         }
-        let Will { topic, payload } = self.common.offline.clone();
+        let Will { topic, payload } = self.book.common.offline.clone();
         let token = WORDS_FROM | self.next_token;
         vec![Outgoing { token, topic, payload, retain: true, class: Class::State }]
     }

@@ -1,0 +1,306 @@
+//! One destination that answers each request, at work: reads, packs, asks, and moves its cursor by
+//! the answer. One request at a time, so that the answer always speaks of the next records.
+//!
+//! A range that was asked once is asked again with the same name until it is there, over restarts
+//! too: where the name is the key, a repeat overwrites itself. What never happens here: a cursor
+//! that passes records which the destination has not said to have.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::alarms::Alarms;
+use super::batch::AuditHead;
+use super::book::Book;
+use super::flow::Place;
+use super::notes::Range;
+use super::routes::Routes;
+use super::source::Chunk;
+use super::thread::Wakers;
+use crate::domain::Severity;
+use crate::journal::Record;
+use crate::limits::{
+    UPLINK_LAST_ACK_MS_MAX, UPLINK_REQUEST_PAUSE_MS_MAX, UPLINK_REQUEST_PAUSE_MS_MIN,
+};
+
+/// What a request is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Parcel {
+    /// Whose records.
+    pub(super) device: String,
+    /// All after one sequence that are wanted, up to and with another.
+    pub(super) range: Range,
+    /// A copy of alarms that overtakes the backlog; they come again in their place.
+    pub(super) ahead: bool,
+    /// The newest link of the audit's hash chain.
+    pub(super) audit: Option<AuditHead>,
+}
+
+/// Why a destination does not have what it was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// There is no line, or it is busy: the same again later.
+    Line(String),
+    /// It answers, and will go on saying no until a person has changed something.
+    Wrong(String),
+}
+
+/// What takes parcels.
+pub(super) trait Depot: Send {
+    /// The bytes of a parcel.
+    fn pack(&mut self, parcel: &Parcel, records: &[Record]) -> Vec<u8>;
+
+    /// Sends it; `Ok` only where it is kept there. Given up in the middle it may be there or not.
+    fn put(
+        &mut self,
+        parcel: &Parcel,
+        bytes: Vec<u8>,
+    ) -> impl Future<Output = Result<(), Refusal>> + Send;
+}
+
+/// A destination.
+pub(super) struct Poster<D> {
+    book: Book,
+    depot: D,
+    alarms: Alarms,
+    routes: Routes,
+    cursor: u64,
+    /// Everything up to here was stored before the start: it need not gather again.
+    seen_to: u64,
+    next_token: u64,
+    /// Requests that failed since one that did not.
+    failures: u32,
+    /// The last request was answered well.
+    is_up: bool,
+    /// A person was told that it says no.
+    has_complained: bool,
+}
+
+impl<D: Depot> Poster<D> {
+    pub(super) fn new(book: Book, depot: D, cursor: u64) -> Poster<D> {
+        // A range only begins where everything before it is there.
+        let begun = book.notes.going.map_or(0, |going| going.after);
+        let mut alarms = Alarms::default();
+        alarms.look();
+        Poster {
+            depot,
+            alarms,
+            routes: Routes::new(),
+            cursor: cursor.max(begun),
+            seen_to: book.common.stored_before,
+            next_token: 0,
+            failures: 0,
+            is_up: false,
+            has_complained: false,
+            book,
+        }
+    }
+
+    /// Works until closing is asked; a request that is on its way then has a moment to end.
+    pub(super) async fn run(mut self, mut wakers: Wakers) {
+        let mut closing = wakers.closing.clone();
+        let grace = async move {
+            // An error says that the handle is gone: that is closing too.
+            closing.wait_for(|is_closing| *is_closing).await.map(drop).ok();
+            sleep(Duration::from_millis(UPLINK_LAST_ACK_MS_MAX)).await;
+        };
+        tokio::select! {
+            biased;
+            () = self.work(&mut wakers) => {}
+            () = grace => {}
+        }
+        self.book.close(self.cursor);
+    }
+
+    async fn work(&mut self, wakers: &mut Wakers) {
+        while !*wakers.closing.borrow_and_update() {
+            self.alarms.made(*wakers.urgent.borrow_and_update());
+            self.note_stored(*wakers.stored.borrow_and_update());
+            let more = self.turn(Instant::now()).await;
+            self.book.keep(self.cursor, Instant::now());
+            self.book.show(self.cursor, self.is_up);
+            if more {
+                continue;
+            }
+            let due = self.due();
+            tokio::select! {
+                biased;
+                changed = wakers.closing.changed() => {
+                    // The handle is gone.
+                    if changed.is_err() {
+                        return;
+                    }
+                }
+                Ok(()) = wakers.urgent.changed() => {}
+                Ok(()) = wakers.stored.changed() => {}
+                () = sleep_until(due) => {}
+            }
+        }
+    }
+
+    /// An alarm that is stored does not gather.
+    fn note_stored(&mut self, stored: u64) {
+        self.book.stored = self.book.stored.max(stored);
+        if self.alarms.stored(self.book.stored) {
+            self.book.gathered = Some(Instant::now());
+        }
+    }
+
+    fn due(&self) -> Instant {
+        let mut due = self.book.due(self.cursor);
+        if self.failures > 0 {
+            due = due.min(self.routes.due());
+        }
+        if self.book.backlog(self.cursor) > 0 {
+            // Both at once: nothing is read before the later.
+            let waits = [self.book.gathered, self.book.not_before].into_iter().flatten().max();
+            due = waits.map_or(due, |at| due.min(at));
+        }
+        due
+    }
+
+    /// True where more can be done at once.
+    async fn turn(&mut self, now: Instant) -> bool {
+        let hurry = self.failures > 0 && self.routes.have_changed(now);
+        if hurry || self.book.not_before.is_some_and(|at| at <= now) {
+            self.book.not_before = None;
+        }
+        self.send_alarms().await;
+        self.send_next(now).await
+    }
+
+    async fn send_next(&mut self, now: Instant) -> bool {
+        let going =
+            self.book.notes.going.filter(|it| it.after == self.cursor && it.last > it.after);
+        let again = going.is_some() || self.cursor < self.seen_to;
+        if self.book.not_before.is_some() || !self.book.has_gathered(self.cursor, again, now) {
+            return false;
+        }
+        let most = usize::try_from(self.book.cloud.batch_records).unwrap_or(usize::MAX);
+        let (wanted, notes) = (&self.book.wanted, &self.book.notes);
+        let takes = |record: &Record| wanted.takes(record) && !notes.refuses(record.seq);
+        let chunk = self.book.source.read(self.cursor, most, takes);
+        let Some(chunk) = self.book.without_fault(chunk, now) else { return false };
+        let chunk = as_before(chunk, going);
+        // Nothing is there for good, whatever was said to be stored.
+        let last = chunk.last.unwrap_or(Place { seq: self.book.stored, boot: 0 });
+        self.book.gathered = chunk.full.then_some(now);
+        if chunk.records.is_empty() {
+            self.cursor = self.cursor.max(last.seq);
+            return chunk.full;
+        }
+        let range = Range { after: self.cursor, last: last.seq, boot: last.boot };
+        self.send(range, chunk, now).await
+    }
+
+    async fn send(&mut self, range: Range, chunk: Chunk, now: Instant) -> bool {
+        let parcel = Parcel { range, ahead: false, audit: chunk.audit, device: self.device() };
+        let bytes = self.depot.pack(&parcel, &chunk.records);
+        if self.book.must_wait(bytes.len(), now) {
+            self.alarms.look();
+            self.send_alarms().await;
+            return false;
+        }
+        self.book.notes.going = Some(range);
+        self.book.write_notes();
+        if !self.put(&parcel, bytes).await {
+            return false;
+        }
+        self.cursor = range.last;
+        true
+    }
+
+    /// Alarms that stand behind more than a batch overtake it, and so do those that the budget
+    /// would keep waiting.
+    async fn send_alarms(&mut self) {
+        let behind = self.book.backlog(self.cursor) > u64::from(self.book.cloud.batch_records);
+        let pauses = self.failures > 0 && self.book.not_before.is_some();
+        if pauses || !(behind || self.book.is_held) {
+            return;
+        }
+        let Some(from) = self.alarms.search_from(self.cursor) else { return };
+        let found = self.book.source.alarms(from);
+        self.alarms.searched(self.book.stored, self.cursor);
+        let is_new = |record: &Record| {
+            self.book.wanted.takes(record)
+                && !self.book.notes.refuses(record.seq)
+                && !self.alarms.is_done(record.seq)
+        };
+        let records: Vec<_> = found.into_iter().filter(is_new).collect();
+        let (Some(first), Some(last)) = (records.first(), records.last()) else { return };
+        let range = Range { after: first.seq.saturating_sub(1), last: last.seq, boot: last.boot };
+        let parcel = Parcel { range, ahead: true, audit: None, device: self.device() };
+        let bytes = self.depot.pack(&parcel, &records);
+        self.book.look_at_the_day();
+        if !self.book.budget.allows(bytes.len(), true) {
+            return;
+        }
+        self.next_token += 1;
+        let token = self.next_token;
+        self.alarms.sent(token, records.iter().map(|record| record.seq).collect());
+        if self.put(&parcel, bytes).await {
+            self.alarms.arrived(token);
+        } else {
+            self.alarms.given_back(token);
+        }
+    }
+
+    fn device(&self) -> String {
+        self.book.common.device.to_string()
+    }
+
+    /// Asks once; true where it is there.
+    async fn put(&mut self, parcel: &Parcel, bytes: Vec<u8>) -> bool {
+        let length = bytes.len();
+        self.book.budget.spend(length);
+        self.book.meters.batches.inc();
+        self.book.meters.bytes.inc_by(length as u64);
+        match self.depot.put(parcel, bytes).await {
+            Ok(()) => {
+                (self.failures, self.is_up, self.has_complained) = (0, true, false);
+                true
+            }
+            Err(refusal) => {
+                self.is_refused(refusal);
+                false
+            }
+        }
+    }
+
+    fn is_refused(&mut self, refusal: Refusal) {
+        self.is_up = false;
+        self.failures = self.failures.saturating_add(1);
+        self.book.not_before = Some(Instant::now() + pause(self.failures));
+        let name = &self.book.cloud.name;
+        match refusal {
+            Refusal::Wrong(text) if !self.has_complained => {
+                self.has_complained = true;
+                self.book.say(format!("destination {name}: {text}"), Severity::Warning);
+            }
+            Refusal::Wrong(text) | Refusal::Line(text) => {
+                tracing::info!(destination = name, "not sent: {text}");
+            }
+        }
+    }
+}
+
+/// The same records as when the range was asked first, where the journal still gives them.
+fn as_before(mut chunk: Chunk, going: Option<Range>) -> Chunk {
+    if let Some(going) = going
+        && chunk.last.is_some_and(|last| last.seq > going.last)
+    {
+        chunk.records.retain(|record| record.seq <= going.last);
+        chunk.last = Some(Place { seq: going.last, boot: going.boot });
+        chunk.full = true;
+    }
+    chunk
+}
+
+/// After so many failures: twice as long each time, half of it random, so that a fleet does not
+/// come back at once.
+fn pause(failures: u32) -> Duration {
+    let doubled =
+        UPLINK_REQUEST_PAUSE_MS_MIN.saturating_mul(1 << failures.min(16).saturating_sub(1));
+    let whole = doubled.min(UPLINK_REQUEST_PAUSE_MS_MAX);
+    Duration::from_millis(whole / 2 + rand::random_range(0..=whole / 2))
+}
