@@ -59,7 +59,7 @@ test-page: setup ## Looks at the page in a real Chromium; pictures in target/pag
 	@cross/test-page.sh
 
 test-cloud: PROFILE = dev
-test-cloud: setup ## Sends records to real servers: S3, and NATS JetStream of three servers
+test-cloud: setup ## Sends records to real servers: S3, an OpenTelemetry collector, three of NATS
 	@cross/test-cloud.sh
 
 crash: ## Cuts the power of a simulated disk at every operation of a run; POINTS=n

@@ -460,6 +460,10 @@ fn a_store_of_objects_is_named_by_its_url() {
         ("url = \"s3://b\"\nusername = \"id\"", "username"),
         ("url = \"s3://b\"\nendpoint = \"minio:9000\"", "endpoint"),
         ("url = \"ftp://b\"", "url"),
+        ("url = \"https://user:secret@collector\"", "url"),
+        ("url = \"https://collector\"\nsignals = [\"traces\"]", "signals"),
+        ("url = \"https://collector\"\nsignals = []", "signals"),
+        ("url = \"https://collector\"\nusername = \"u\"", "username"),
     ] {
         let text = format!("[device]\nname = \"g\"\n[[cloud]]\nname = \"a\"\n{wrong}\n");
         let faults = checked(&text).unwrap_err().to_string();

@@ -37,6 +37,8 @@ pub enum CloudTo {
     Broker(CloudBroker),
     /// A store of objects: each batch is one.
     Objects(CloudObjects),
+    /// An OpenTelemetry collector.
+    Otlp(CloudOtlp),
 }
 
 impl Cloud {
@@ -45,7 +47,7 @@ impl Cloud {
     pub fn broker(&self) -> Option<&CloudBroker> {
         match &self.to {
             CloudTo::Broker(broker) => Some(broker),
-            CloudTo::Objects(_) => None,
+            CloudTo::Objects(_) | CloudTo::Otlp(_) => None,
         }
     }
 }
@@ -84,6 +86,23 @@ pub struct CloudObjects {
     pub key_file: Option<PathBuf>,
     /// Authorities that are believed beside the built-in ones, as PEM.
     pub ca_file: Option<PathBuf>,
+}
+
+/// A collector that is spoken to by OTLP over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloudOtlp {
+    /// `http` or `https`; `v1/logs` and `v1/metrics` lie below it.
+    pub url: Url,
+    /// Basic authentication, with the secret.
+    pub username: Option<String>,
+    /// The secret; without a user a bearer token.
+    pub password_file: Option<PathBuf>,
+    /// Authorities that are believed beside the system's, as PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Every record as a log record.
+    pub logs: bool,
+    /// Readings that are numbers as points of a gauge.
+    pub metrics: bool,
 }
 
 /// How batches are written.

@@ -118,6 +118,8 @@ pub const UPLINK_REQUEST_MS_MAX: u64 = 60_000;
 pub const UPLINK_REQUEST_PAUSE_MS_MIN: u64 = 1_000;
 /// See [`UPLINK_REQUEST_PAUSE_MS_MIN`]: a store that is away for a day is asked 300 times.
 pub const UPLINK_REQUEST_PAUSE_MS_MAX: u64 = 300_000;
+/// Bytes of an answer that are read: a message of an error, or counts of what was rejected.
+pub const UPLINK_ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Most bytes of a file with a secret, in bytes: a token of a cloud is no longer.
 pub const UPLINK_SECRET_BYTES_MAX: usize = 16 * 1024;
 /// Most bytes that a batch unpacks to at a receiver; more is refused.

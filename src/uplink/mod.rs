@@ -2,8 +2,8 @@
 //!
 //! - `batch`: the frozen form of a message; `source`: reading the journal; `flow`: what is on its
 //!   way and what is acknowledged; `book`: what every destination keeps
-//! - `sender`: a broker at work; `poster`: whatever answers each request, such as a store of
-//!   `objects`; `thread`: all of them
+//! - `sender`: a broker at work; `poster`: whatever answers each request, a store of
+//!   `objects` or a collector of `otlp`; `thread`: all of them
 //! - `budget`, `notes`, `suspect`: bytes a day, what must be remembered, records that nobody takes
 //! - `remote`: operators behind a destination: their commands, and what they are told
 //! - `receive`: the reference receiver, into SQLite
@@ -25,6 +25,7 @@ pub mod suspect;
 mod alarms;
 mod book;
 mod objects;
+mod otlp;
 mod poster;
 mod routes;
 mod sender;

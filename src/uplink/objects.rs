@@ -16,13 +16,11 @@ use object_store::{Certificate, ClientOptions, ObjectStore, ObjectStoreExt, Retr
 use serde_json::json;
 
 use super::batch::json::hex;
-use super::poster::{Depot, Parcel, Refusal};
+use super::poster::{Depot, Parcel, Refusal, chain, secret, unreadable, wrong};
 use crate::config::CloudObjects;
 use crate::disk;
 use crate::journal::{Record, boot_hex, record_json};
-use crate::limits::{
-    UPLINK_CONNECT_MS_MAX, UPLINK_REQUEST_MS_MAX, UPLINK_RETRY_MS, UPLINK_SECRET_BYTES_MAX,
-};
+use crate::limits::{UPLINK_CONNECT_MS_MAX, UPLINK_REQUEST_MS_MAX, UPLINK_RETRY_MS};
 
 /// As for batches (see `batch`).
 const ZSTD_LEVEL: i32 = 6;
@@ -49,13 +47,15 @@ impl Store {
 }
 
 impl Depot for Store {
-    fn pack(&mut self, parcel: &Parcel, records: &[Record]) -> Vec<u8> {
+    fn pack(&mut self, parcel: &Parcel, records: &[Record]) -> Vec<Vec<u8>> {
         let lines = lines(parcel, records);
         // Only without memory: then as it is, which a reader of zstd refuses and a person can read.
-        zstd::bulk::compress(lines.as_bytes(), ZSTD_LEVEL).unwrap_or(lines.into_bytes())
+        let packed = zstd::bulk::compress(lines.as_bytes(), ZSTD_LEVEL);
+        vec![packed.unwrap_or(lines.into_bytes())]
     }
 
-    async fn put(&mut self, parcel: &Parcel, bytes: Vec<u8>) -> Result<(), Refusal> {
+    async fn put(&mut self, parcel: &Parcel, requests: Vec<Vec<u8>>) -> Result<(), Refusal> {
+        let bytes = requests.concat();
         let key = key(&self.to.url, parcel);
         if self.to.url.scheme() == "file" {
             let folder = self.to.url.to_file_path();
@@ -75,10 +75,6 @@ impl Depot for Store {
             refusal
         })
     }
-}
-
-fn wrong(key: &str, what: impl std::fmt::Display) -> Refusal {
-    Refusal::Wrong(format!("`{key}`: {what}"))
 }
 
 /// The object's name. The boot tells a board with a new card from the one before it.
@@ -142,20 +138,6 @@ fn refusal(error: &object_store::Error) -> Refusal {
         | Error::InvalidPath { .. } => Refusal::Wrong(text),
         _ => Refusal::Line(text),
     }
-}
-
-/// An error with its causes, each once.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 fn connect(to: &CloudObjects) -> Result<Arc<dyn ObjectStore>, Refusal> {
@@ -229,20 +211,6 @@ fn once() -> RetryConfig {
     RetryConfig { max_retries: 1, retry_timeout, ..RetryConfig::default() }
 }
 
-fn unreadable(key: &str, path: &Path, error: &std::io::Error) -> Refusal {
-    wrong(key, format!("{}: {error}", path.display()))
-}
-
-/// A secret of a file, without the end of its line.
-fn secret(path: &Path) -> Result<String, Refusal> {
-    let text = std::fs::read_to_string(path);
-    let text = text.map_err(|error| unreadable("password_file", path, &error))?;
-    if text.len() > UPLINK_SECRET_BYTES_MAX {
-        return Err(wrong("password_file", format!("over {UPLINK_SECRET_BYTES_MAX} bytes")));
-    }
-    Ok(text.trim_end().to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,7 +254,7 @@ mod tests {
         // Over TLS, so that its parts are all here; nothing listens on this port.
         let mut store = store("s3://bucket", Some("https://127.0.0.1:1"));
         store.to.password_file = Some("/dev/null".into());
-        let answer = store.put(&parcel(), b"x".to_vec()).await;
+        let answer = store.put(&parcel(), vec![b"x".to_vec()]).await;
         assert!(matches!(&answer, Err(Refusal::Line(_))), "{answer:?}");
     }
 

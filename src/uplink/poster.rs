@@ -5,6 +5,7 @@
 //! too: where the name is the key, a repeat overwrites itself. What never happens here: a cursor
 //! that passes records which the destination has not said to have.
 
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
@@ -21,6 +22,7 @@ use crate::domain::Severity;
 use crate::journal::Record;
 use crate::limits::{
     UPLINK_LAST_ACK_MS_MAX, UPLINK_REQUEST_PAUSE_MS_MAX, UPLINK_REQUEST_PAUSE_MS_MIN,
+    UPLINK_SECRET_BYTES_MAX,
 };
 
 /// What a request is about.
@@ -41,20 +43,58 @@ pub(super) struct Parcel {
 pub(super) enum Refusal {
     /// There is no line, or it is busy: the same again later.
     Line(String),
+    /// It asks for patience, perhaps for so long.
+    Busy(String, Option<Duration>),
     /// It answers, and will go on saying no until a person has changed something.
     Wrong(String),
+    /// It will never take one of these records.
+    Batch(String),
+}
+
+/// What is wrong with a key of the configuration.
+pub(super) fn wrong(key: &str, what: impl std::fmt::Display) -> Refusal {
+    Refusal::Wrong(format!("`{key}`: {what}"))
+}
+
+/// A file that a key names and that cannot be read.
+pub(super) fn unreadable(key: &str, path: &Path, error: &std::io::Error) -> Refusal {
+    wrong(key, format!("{}: {error}", path.display()))
+}
+
+/// A secret of a file, without the end of its line.
+pub(super) fn secret(path: &Path) -> Result<String, Refusal> {
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|error| unreadable("password_file", path, &error))?;
+    if text.len() > UPLINK_SECRET_BYTES_MAX {
+        return Err(wrong("password_file", format!("over {UPLINK_SECRET_BYTES_MAX} bytes")));
+    }
+    Ok(text.trim_end().to_owned())
+}
+
+/// An error with its causes, each once.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let words = cause.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        source = cause.source();
+    }
+    text
 }
 
 /// What takes parcels.
 pub(super) trait Depot: Send {
-    /// The bytes of a parcel.
-    fn pack(&mut self, parcel: &Parcel, records: &[Record]) -> Vec<u8>;
+    /// The bodies of a parcel's requests, in their order.
+    fn pack(&mut self, parcel: &Parcel, records: &[Record]) -> Vec<Vec<u8>>;
 
-    /// Sends it; `Ok` only where it is kept there. Given up in the middle it may be there or not.
+    /// Sends them; `Ok` only where it is kept there. Given up in the middle it may be there or not.
     fn put(
         &mut self,
         parcel: &Parcel,
-        bytes: Vec<u8>,
+        requests: Vec<Vec<u8>>,
     ) -> impl Future<Output = Result<(), Refusal>> + Send;
 }
 
@@ -74,6 +114,8 @@ pub(super) struct Poster<D> {
     is_up: bool,
     /// A person was told that it says no.
     has_complained: bool,
+    /// Most records of the next parcel: fewer while one is searched that is not taken.
+    most: usize,
 }
 
 impl<D: Depot> Poster<D> {
@@ -92,6 +134,7 @@ impl<D: Depot> Poster<D> {
             failures: 0,
             is_up: false,
             has_complained: false,
+            most: most_records(&book),
             book,
         }
     }
@@ -176,10 +219,9 @@ impl<D: Depot> Poster<D> {
         if self.book.not_before.is_some() || !self.book.has_gathered(self.cursor, again, now) {
             return false;
         }
-        let most = usize::try_from(self.book.cloud.batch_records).unwrap_or(usize::MAX);
         let (wanted, notes) = (&self.book.wanted, &self.book.notes);
         let takes = |record: &Record| wanted.takes(record) && !notes.refuses(record.seq);
-        let chunk = self.book.source.read(self.cursor, most, takes);
+        let chunk = self.book.source.read(self.cursor, self.most, takes);
         let Some(chunk) = self.book.without_fault(chunk, now) else { return false };
         let chunk = as_before(chunk, going);
         // Nothing is there for good, whatever was said to be stored.
@@ -195,19 +237,41 @@ impl<D: Depot> Poster<D> {
 
     async fn send(&mut self, range: Range, chunk: Chunk, now: Instant) -> bool {
         let parcel = Parcel { range, ahead: false, audit: chunk.audit, device: self.device() };
-        let bytes = self.depot.pack(&parcel, &chunk.records);
-        if self.book.must_wait(bytes.len(), now) {
+        let requests = self.depot.pack(&parcel, &chunk.records);
+        if self.book.must_wait(length(&requests), now) {
             self.alarms.look();
             self.send_alarms().await;
             return false;
         }
         self.book.notes.going = Some(range);
         self.book.write_notes();
-        if !self.put(&parcel, bytes).await {
-            return false;
+        match self.put(&parcel, requests).await {
+            Ok(()) => {
+                self.cursor = range.last;
+                self.most = self.most.saturating_mul(2).min(most_records(&self.book));
+                true
+            }
+            Err(Refusal::Batch(reason)) => {
+                self.is_not_taken(&chunk.records, &reason);
+                true
+            }
+            Err(refusal) => {
+                self.is_refused(refusal);
+                false
+            }
         }
-        self.cursor = range.last;
-        true
+    }
+
+    /// One of these will never be taken: the search goes on in a half of them, from their
+    /// beginning.
+    fn is_not_taken(&mut self, records: &[Record], reason: &str) {
+        self.book.notes.going = None;
+        self.book.gathered = Some(Instant::now());
+        if let [record] = records {
+            self.book.refuse(record, reason);
+        } else {
+            self.most = (records.len() / 2).max(1);
+        }
     }
 
     /// Alarms that stand behind more than a batch overtake it, and so do those that the budget
@@ -230,18 +294,21 @@ impl<D: Depot> Poster<D> {
         let (Some(first), Some(last)) = (records.first(), records.last()) else { return };
         let range = Range { after: first.seq.saturating_sub(1), last: last.seq, boot: last.boot };
         let parcel = Parcel { range, ahead: true, audit: None, device: self.device() };
-        let bytes = self.depot.pack(&parcel, &records);
+        let requests = self.depot.pack(&parcel, &records);
         self.book.look_at_the_day();
-        if !self.book.budget.allows(bytes.len(), true) {
+        if !self.book.budget.allows(length(&requests), true) {
             return;
         }
         self.next_token += 1;
         let token = self.next_token;
         self.alarms.sent(token, records.iter().map(|record| record.seq).collect());
-        if self.put(&parcel, bytes).await {
-            self.alarms.arrived(token);
-        } else {
-            self.alarms.given_back(token);
+        match self.put(&parcel, requests).await {
+            // What is not taken is searched for in its place.
+            Ok(()) | Err(Refusal::Batch(_)) => drop(self.alarms.arrived(token)),
+            Err(refusal) => {
+                self.alarms.given_back(token);
+                self.is_refused(refusal);
+            }
         }
     }
 
@@ -249,39 +316,48 @@ impl<D: Depot> Poster<D> {
         self.book.common.device.to_string()
     }
 
-    /// Asks once; true where it is there.
-    async fn put(&mut self, parcel: &Parcel, bytes: Vec<u8>) -> bool {
-        let length = bytes.len();
+    async fn put(&mut self, parcel: &Parcel, requests: Vec<Vec<u8>>) -> Result<(), Refusal> {
+        let length = length(&requests);
         self.book.budget.spend(length);
         self.book.meters.batches.inc();
         self.book.meters.bytes.inc_by(length as u64);
-        match self.depot.put(parcel, bytes).await {
-            Ok(()) => {
-                (self.failures, self.is_up, self.has_complained) = (0, true, false);
-                true
-            }
-            Err(refusal) => {
-                self.is_refused(refusal);
-                false
-            }
-        }
+        self.depot.put(parcel, requests).await?;
+        (self.failures, self.is_up, self.has_complained) = (0, true, false);
+        Ok(())
     }
 
     fn is_refused(&mut self, refusal: Refusal) {
         self.is_up = false;
         self.failures = self.failures.saturating_add(1);
-        self.book.not_before = Some(Instant::now() + pause(self.failures));
+        let asked = match &refusal {
+            Refusal::Busy(_, Some(asked)) => {
+                (*asked).min(Duration::from_millis(UPLINK_REQUEST_PAUSE_MS_MAX))
+            }
+            _ => Duration::ZERO,
+        };
+        self.book.not_before = Some(Instant::now() + pause(self.failures).max(asked));
         let name = &self.book.cloud.name;
         match refusal {
             Refusal::Wrong(text) if !self.has_complained => {
                 self.has_complained = true;
                 self.book.say(format!("destination {name}: {text}"), Severity::Warning);
             }
-            Refusal::Wrong(text) | Refusal::Line(text) => {
+            Refusal::Wrong(text)
+            | Refusal::Line(text)
+            | Refusal::Busy(text, _)
+            | Refusal::Batch(text) => {
                 tracing::info!(destination = name, "not sent: {text}");
             }
         }
     }
+}
+
+fn most_records(book: &Book) -> usize {
+    usize::try_from(book.cloud.batch_records).unwrap_or(usize::MAX)
+}
+
+fn length(requests: &[Vec<u8>]) -> usize {
+    requests.iter().map(Vec::len).sum()
 }
 
 /// The same records as when the range was asked first, where the journal still gives them.

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::book::Book;
 use super::objects::Store;
+use super::otlp::Collector;
 use super::poster::Poster;
 use super::remote::{FromCloud, ToCloud, Word};
 use super::sender::Sender;
@@ -220,6 +221,9 @@ pub fn spawn(setup: Setup) -> std::io::Result<(Uplink, News)> {
                     }
                     CloudTo::Objects(objects) => {
                         tasks.spawn(Poster::new(book, Store::new(objects), cursor).run(wakers))
+                    }
+                    CloudTo::Otlp(otlp) => {
+                        tasks.spawn(Poster::new(book, Collector::new(otlp), cursor).run(wakers))
                     }
                 };
             }

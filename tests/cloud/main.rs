@@ -9,4 +9,5 @@ mod common;
 mod site;
 
 mod nats;
+mod otlp;
 mod s3;

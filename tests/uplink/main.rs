@@ -13,6 +13,7 @@ mod agent;
 mod backlog;
 mod line;
 mod objects;
+mod otlp;
 mod proxy;
 mod shaped;
 mod site;

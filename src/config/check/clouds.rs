@@ -12,7 +12,7 @@ use super::units::minute_of_day;
 use super::{Checker, Place, Raw, quoted};
 use crate::config::checked::Broker;
 use crate::config::cloud::{
-    Cloud, CloudAck, CloudBroker, CloudFormat, CloudObjects, CloudPriority, CloudTo,
+    Cloud, CloudAck, CloudBroker, CloudFormat, CloudObjects, CloudOtlp, CloudPriority, CloudTo,
 };
 use crate::journal::Kind;
 use crate::limits::{
@@ -22,8 +22,11 @@ use crate::limits::{
     UPLINK_KEEP_ALIVE_MS_MIN, UPLINK_OBJECT_DELAY_MS_DEFAULT,
 };
 
-const URL_FORM: &str = "\"mqtt://host[:1883]\", \"mqtts://host[:8883]\", \"s3://bucket/prefix\", \
-                        \"az://container/prefix\", \"gs://bucket/prefix\" or \"file:///folder\"";
+const URL_FORM: &str = "\"mqtt://host[:1883]\", \"mqtts://host[:8883]\", \
+                        \"s3://bucket/prefix\", \"az://container/prefix\", \"gs://bucket/prefix\", \
+                        \"file:///folder\" or \"https://collector:4318\"";
+const OTLP_FORM: &str = "\"https://collector:4318\" or \"http://…\", without user and query";
+const SIGNALS_FORM: &str = "a list of \"logs\" and \"metrics\"";
 const OBJECTS_FORM: &str = "\"s3://bucket/prefix\", \"az://container/prefix\", \
                             \"gs://bucket/prefix\" or \"file:///folder\", without user and query";
 /// Schemes of stores of objects.
@@ -92,8 +95,11 @@ impl Checker<'_> {
         if OBJECTS.contains(&scheme) {
             return self.cloud_objects(section, url, scheme).map(CloudTo::Objects);
         }
+        if ["http", "https"].contains(&scheme) {
+            return self.cloud_otlp(section, url).map(CloudTo::Otlp);
+        }
         let broker = self.remote_broker(section, url);
-        self.unused(section, &["endpoint", "region"]);
+        self.unused(section, &["endpoint", "region", "signals"]);
         self.cloud_broker(section, broker).map(CloudTo::Broker)
     }
 
@@ -153,6 +159,7 @@ impl Checker<'_> {
             section.fault(self, key, format!("`{key}` alone"), allowed);
         }
         self.unused(section, BROKERS_OWN);
+        self.unused(section, &["signals"]);
         self.unused(
             section,
             match scheme {
@@ -164,6 +171,38 @@ impl Checker<'_> {
         );
         let url = url?;
         Some(CloudObjects { url, endpoint, region, username, password_file, key_file, ca_file })
+    }
+
+    fn cloud_otlp(&mut self, section: &mut Section<'_>, text: &str) -> Option<CloudOtlp> {
+        let bare = |url: &Url| {
+            let secret = !url.username().is_empty() || url.password().is_some();
+            url.has_host() && !secret && url.query().is_none() && url.fragment().is_none()
+        };
+        let url = Url::parse(text).ok().filter(bare);
+        if url.is_none() {
+            self.no_url(section, "url", text, OTLP_FORM);
+        }
+        let username = section.bounded_text(self, "username", 256).map(str::to_owned);
+        let mut path = |key| section.bounded_text(self, key, PATH_BYTES_MAX).map(PathBuf::from);
+        let (password_file, ca_file) = (path("password_file"), path("ca_file"));
+        if username.is_some() && password_file.is_none() {
+            let allowed = "`username` and `password_file`, or `password_file` alone for a token";
+            section.fault(self, "username", "`username` alone".into(), allowed);
+        }
+        let (mut logs, mut metrics) = (!section.has("signals"), !section.has("signals"));
+        for node in section.list(self, "signals", SIGNALS_FORM).unwrap_or_default() {
+            match &node.raw {
+                Raw::Text(word) if word == "logs" => logs = true,
+                Raw::Text(word) if word == "metrics" => metrics = true,
+                _ => section.fault(self, "signals", node.raw.words(), SIGNALS_FORM),
+            }
+        }
+        if !logs && !metrics {
+            section.fault(self, "signals", "none of them".into(), SIGNALS_FORM);
+        }
+        self.unused(section, BROKERS_OWN);
+        self.unused(section, &["key_file", "endpoint", "region"]);
+        Some(CloudOtlp { url: url?, username, password_file, ca_file, logs, metrics })
     }
 
     /// A url of the wrong form; where it may hold a secret that is not shown.
