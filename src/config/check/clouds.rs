@@ -98,7 +98,12 @@ impl Checker<'_> {
         if ["http", "https"].contains(&scheme) {
             return self.cloud_otlp(section, url).map(CloudTo::Otlp);
         }
-        let broker = self.remote_broker(section, url);
+        let broker = if ["mqtt", "mqtts"].contains(&scheme) {
+            self.remote_broker(section, url)
+        } else {
+            self.no_url(section, "url", url, URL_FORM);
+            None
+        };
         self.unused(section, &["endpoint", "region", "signals"]);
         self.cloud_broker(section, broker).map(CloudTo::Broker)
     }
