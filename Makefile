@@ -8,7 +8,7 @@ PROFILE = release
 
 .PHONY: help setup demo test check lint audit size sim crash damage hostile line backlog \
 	update-cuts update-kills \
-	bench bench-mind bench-write cross kernels test-arm test-page test-cloud \
+	bench bench-mind bench-write cross kernels test-arm test-page test-cloud test-disk \
 	package test-package specialist clean
 
 help: ## Lists these commands
@@ -61,6 +61,10 @@ test-page: setup ## Looks at the page in a real Chromium; pictures in target/pag
 test-cloud: PROFILE = dev
 test-cloud: setup ## Sends records to real servers: S3, an OpenTelemetry collector, three of NATS
 	@cross/test-cloud.sh
+
+test-disk: PROFILE = dev
+test-disk: setup ## A full, a read-only and a slow disk under the real program; as root
+	cargo test --locked --test disk -- --nocapture --test-threads 1
 
 crash: ## Cuts the power of a simulated disk at every operation of a run; POINTS=n
 	OUTPOST_CRASH_POINTS=$(or $(POINTS),15000) \

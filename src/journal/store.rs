@@ -21,7 +21,6 @@ mod tests;
 mod waiting;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -141,7 +140,7 @@ pub struct Store {
     /// Command changes since ids were last forgotten.
     command_changes: u32,
     /// Held as long as the store lives; the system lets go of it when the process ends.
-    _lock: File,
+    _lock: files::Lock,
 }
 
 /// Whether this boot has records that were made before its clock was trusted.
@@ -224,14 +223,17 @@ impl Store {
         let refused = error.chain();
         let is_empty = std::fs::metadata(&self.path).map_or(true, |file| file.len() == 0);
         let looked = schema::open_without_writing(&self.path).and_then(|it| restore::look(&it));
+        let next_seq = self.reserved_seq.saturating_add(1);
+        let unknown = Restored { next_seq, ..Restored::default() };
         let mut restored = match looked {
             Ok(restored) => restored,
-            Err(_) if is_empty => {
-                let next_seq = self.reserved_seq.saturating_add(1);
-                Restored { next_seq, ..Restored::default() }
-            }
+            Err(_) if is_empty => unknown,
             Err(source) if damage::is_damage(&source) => {
-                return self.replace(&database(&self.path, "reading", source));
+                match self.replace(&database(&self.path, "reading", source)) {
+                    Ok(restored) => return Ok(restored),
+                    // It cannot be set aside either. It may be whole: its log was not to be read.
+                    Err(_) => unknown,
+                }
             }
             Err(_) => return Err(error),
         };

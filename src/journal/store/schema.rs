@@ -119,8 +119,9 @@ pub(super) fn open(path: &Path, form: &Form, sizes: Sizes) -> Result<Connection,
 }
 
 /// Opens the database for a look when the disk takes nothing. On a full disk SQLite cannot make its
-/// shared index; a connection that is alone keeps the index in memory. On a read-only one only the
-/// database itself is read, as of the last checkpoint.
+/// shared index; a connection that is alone keeps the index in memory. On a read-only one the index
+/// that a killed agent has left will do; where there is none there is no log either, and the
+/// database is read as it is.
 pub(super) fn open_without_writing(path: &Path) -> rusqlite::Result<Connection> {
     let alone = || {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -128,7 +129,12 @@ pub(super) fn open_without_writing(path: &Path) -> rusqlite::Result<Connection> 
         connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         is_new(&connection).map(|_| connection)
     };
-    alone().or_else(|_| open_immutable(path))
+    let by_old_index = || {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        is_new(&connection).map(|_| connection)
+    };
+    alone().or_else(|_| by_old_index()).or_else(|_| open_immutable(path))
 }
 
 /// Opens a database that nobody writes, without its log and without any lock.

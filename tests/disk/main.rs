@@ -1,0 +1,128 @@
+//! Disks that are full, read-only or slow, under the real program on a real mosquitto: rules go on
+//! as before, nothing that was said to be stored is lost, and all of it ends by itself.
+//!
+//! `make test-disk` runs it: it mounts small file systems, so it needs root.
+#![allow(clippy::unwrap_used, reason = "a set-up that fails must fail the test")]
+#![allow(clippy::disallowed_methods, reason = "nobody reads a test's folder after a power cut")]
+
+#[path = "../run/bus.rs"]
+mod bus;
+#[path = "../common/mod.rs"]
+mod common;
+
+mod site;
+
+use std::time::Duration;
+
+use common::Broker;
+use site::{Agent, Disk, Site};
+
+/// Small packets leave the broker at once: else the kernel's 40 ms are all that is measured.
+const AT_ONCE: &str = "set_tcp_nodelay true\n";
+
+/// How much longer a rule may take, by the median of a phase, than on a sound disk.
+const MORE: Duration = Duration::from_millis(1);
+
+/// A phase with a bad disk beside the one before it.
+fn compare(what: &str, sound: &[Duration], bad: &[Duration]) {
+    let (before, during) = (median(sound), median(bad));
+    let longest = bad.iter().max().unwrap();
+    println!("{what}: a rule in {during:?}, {before:?} on a sound disk, longest {longest:?}");
+    assert!(during <= before + MORE, "{what}: {during:?} where it was {before:?}");
+}
+
+fn median(times: &[Duration]) -> Duration {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+#[test]
+fn a_full_disk_keeps_no_rule_waiting_and_loses_nothing_that_was_acknowledged() {
+    let (broker, disk) = (Broker::start_with(AT_ONCE), Disk::mount(40));
+    let site = Site::new(&broker, &disk.folder().join("journal"));
+    let agent = Agent::start(&site);
+    site.wait_online();
+    site.order("before", "on");
+    let sound = site.reactions();
+    disk.fill();
+    site.noise(Duration::from_secs(5));
+    let full = site.reactions();
+    site.send("during", "off");
+    site.wait_event("the word that it is full", "journal");
+    compare("full", &sound, &full);
+    disk.empty();
+    site.wait_recovered();
+    site.wait_end("during");
+    site.order("after", "on");
+    let said = site.said();
+    agent.kill();
+    let agent = Agent::start(&site);
+    site.wait_online();
+    site.holds(&said);
+    drop(agent);
+    site.verify();
+}
+
+#[test]
+fn a_disk_that_becomes_writable_again_is_written_to() {
+    let (broker, disk) = (Broker::start_with(AT_ONCE), Disk::mount(40));
+    let site = Site::new(&broker, &disk.folder().join("journal"));
+    let agent = Agent::start(&site);
+    site.wait_online();
+    site.order("before", "on");
+    let sound = site.reactions();
+    agent.kill();
+    disk.remount("ro");
+    let agent = Agent::start(&site);
+    site.wait_online();
+    let bad = site.reactions();
+    compare("read-only", &sound, &bad);
+    site.wait_event("the word that it takes nothing", "journal");
+    site.send("during", "off");
+    disk.remount("rw");
+    site.wait_recovered();
+    site.wait_end("during");
+    site.order("after", "on");
+    let said = site.said();
+    agent.kill();
+    site.holds(&said);
+    site.verify();
+}
+
+#[test]
+fn a_disk_that_was_never_written_to_is_taken_up_once_it_can_be() {
+    let (broker, disk) = (Broker::start_with(AT_ONCE), Disk::mount(40));
+    let site = Site::new(&broker, &disk.folder().join("journal"));
+    disk.remount("ro");
+    let agent = Agent::start(&site);
+    site.wait_online();
+    site.reactions();
+    disk.remount("rw");
+    site.wait_recovered();
+    site.order("after", "on");
+    let said = site.said();
+    agent.kill();
+    site.holds(&said);
+    site.verify();
+}
+
+#[test]
+fn a_disk_that_takes_100_ms_a_sync_keeps_no_rule_waiting() {
+    let (broker, disk) = (Broker::start_with(AT_ONCE), Disk::mount(40));
+    let site = Site::new(&broker, &disk.folder().join("journal"));
+    let agent = Agent::start(&site);
+    site.wait_online();
+    let sound = site.reactions();
+    drop(agent);
+    let agent = Agent::start_slow(&site);
+    site.wait_online();
+    site.noise(Duration::from_secs(2));
+    let slow = site.reactions();
+    compare("100 ms a sync", &sound, &slow);
+    site.order("slow", "on");
+    let said = site.said();
+    agent.kill();
+    site.holds(&said);
+    site.verify();
+}
