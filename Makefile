@@ -31,6 +31,8 @@ lint:
 	@cross/setup.sh packages
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	# Those that `make test` leaves out.
+	cargo clippy --locked --test cloud --test disk -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 
 audit: ## Checks licences, sources and known faults of all dependencies

@@ -5,6 +5,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[allow(dead_code, reason = "the other tests need more of it")]
 #[path = "../uplink/site.rs"]
 mod site;
 

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a set-up that fails must fail the test")]
 #![allow(clippy::disallowed_methods, reason = "nobody reads a test's folder after a power cut")]
 
+#[allow(dead_code, reason = "the other tests need more of it")]
 #[path = "../run/bus.rs"]
 mod bus;
 #[path = "../common/mod.rs"]
@@ -31,6 +32,21 @@ fn compare(what: &str, sound: &[Duration], bad: &[Duration]) {
     assert!(during <= before + MORE, "{what}: {during:?} where it was {before:?}");
 }
 
+/// The plug is pulled: what was said to be stored is there, and the sequence is whole.
+fn whole_after_a_kill(site: &Site, agent: Agent) {
+    let said = site.said();
+    agent.kill();
+    site.holds(&said);
+    site.verify();
+}
+
+/// A broker, a small disk, and a site whose journal lies on it.
+fn place() -> (Broker, Disk, Site) {
+    let (broker, disk) = (Broker::start_with(AT_ONCE), Disk::mount(40));
+    let site = Site::new(&broker, &disk.folder().join("journal"));
+    (broker, disk, site)
+}
+
 fn median(times: &[Duration]) -> Duration {
     let mut times = times.to_vec();
     times.sort_unstable();
@@ -39,8 +55,7 @@ fn median(times: &[Duration]) -> Duration {
 
 #[test]
 fn a_full_disk_keeps_no_rule_waiting_and_loses_nothing_that_was_acknowledged() {
-    let (broker, disk) = (Broker::start_with(AT_ONCE), Disk::mount(40));
-    let site = Site::new(&broker, &disk.folder().join("journal"));
+    let (_broker, disk, site) = place();
     let agent = Agent::start(&site);
     site.wait_online();
     site.order("before", "on");
@@ -66,8 +81,7 @@ fn a_full_disk_keeps_no_rule_waiting_and_loses_nothing_that_was_acknowledged() {
 
 #[test]
 fn a_disk_that_becomes_writable_again_is_written_to() {
-    let (broker, disk) = (Broker::start_with(AT_ONCE), Disk::mount(40));
-    let site = Site::new(&broker, &disk.folder().join("journal"));
+    let (_broker, disk, site) = place();
     let agent = Agent::start(&site);
     site.wait_online();
     site.order("before", "on");
@@ -84,16 +98,12 @@ fn a_disk_that_becomes_writable_again_is_written_to() {
     site.wait_recovered();
     site.wait_end("during");
     site.order("after", "on");
-    let said = site.said();
-    agent.kill();
-    site.holds(&said);
-    site.verify();
+    whole_after_a_kill(&site, agent);
 }
 
 #[test]
 fn a_disk_that_was_never_written_to_is_taken_up_once_it_can_be() {
-    let (broker, disk) = (Broker::start_with(AT_ONCE), Disk::mount(40));
-    let site = Site::new(&broker, &disk.folder().join("journal"));
+    let (_broker, disk, site) = place();
     disk.remount("ro");
     let agent = Agent::start(&site);
     site.wait_online();
@@ -101,16 +111,12 @@ fn a_disk_that_was_never_written_to_is_taken_up_once_it_can_be() {
     disk.remount("rw");
     site.wait_recovered();
     site.order("after", "on");
-    let said = site.said();
-    agent.kill();
-    site.holds(&said);
-    site.verify();
+    whole_after_a_kill(&site, agent);
 }
 
 #[test]
 fn a_disk_that_takes_100_ms_a_sync_keeps_no_rule_waiting() {
-    let (broker, disk) = (Broker::start_with(AT_ONCE), Disk::mount(40));
-    let site = Site::new(&broker, &disk.folder().join("journal"));
+    let (_broker, _disk, site) = place();
     let agent = Agent::start(&site);
     site.wait_online();
     let sound = site.reactions();
@@ -121,8 +127,5 @@ fn a_disk_that_takes_100_ms_a_sync_keeps_no_rule_waiting() {
     let slow = site.reactions();
     compare("100 ms a sync", &sound, &slow);
     site.order("slow", "on");
-    let said = site.said();
-    agent.kill();
-    site.holds(&said);
-    site.verify();
+    whole_after_a_kill(&site, agent);
 }
