@@ -178,3 +178,59 @@ fn a_wrong_token_is_said_once_and_a_right_one_is_taken_up() {
     let more = board.news.as_mut().unwrap().notices.try_recv();
     assert!(more.is_err(), "said once: {more:?}");
 }
+
+/// A server over TLS that takes everything: the certificate of its authority, and its address.
+fn over_tls(runtime: &tokio::runtime::Runtime) -> (String, SocketAddr) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+    use tokio_rustls::rustls::{ServerConfig, crypto};
+
+    let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(own.signing_key.serialize_der()));
+    let config = ServerConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![own.cert.der().clone()], key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).unwrap();
+    let addr = listener.local_addr().unwrap();
+    runtime.spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            // Who does not believe the certificate ends here.
+            let Ok(mut line) = acceptor.accept(socket).await else { continue };
+            let mut request = [0; 4096];
+            assert!(line.read(&mut request).await.unwrap() > 0);
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            line.write_all(answer).await.unwrap();
+            line.shutdown().await.ok();
+        }
+    });
+    (own.cert.pem(), addr)
+}
+
+#[test]
+fn over_tls_only_a_known_authority_gets_the_records() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (pem, addr) = over_tls(&runtime);
+    let ca = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(ca.path(), pem).unwrap();
+    let url = format!("https://{addr}");
+    let plain = "signals = [\"logs\"]\ndelay = \"0s\"";
+    let mut stranger = Board::start_at(&url, plain);
+    let mut known = Board::start_at(&url, &format!("{plain}\nca_file = {:?}", ca.path()));
+    for board in [&mut stranger, &mut known] {
+        board.readings(5);
+        board.wait_stored();
+    }
+    let backlog = |board: &Board| *board.news.as_ref().unwrap().backlog.borrow();
+    eventually("the batch's end", SOON, || {
+        known.restart();
+        (known.cursor() == 5).then_some(())
+    });
+    assert_eq!(backlog(&known), 0);
+    stranger.stop();
+    assert_eq!(stranger.cursor(), 0, "a certificate that nobody knows");
+}
