@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod bench;
 pub mod board;
+pub mod causes;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -20,6 +21,7 @@ pub mod link;
 pub mod live;
 pub mod metrics;
 pub mod mind;
+pub mod pause;
 pub mod plant;
 pub mod runtime;
 pub mod update;

@@ -430,6 +430,8 @@ pub const PLANT_RECONNECT_MS: u64 = 1000;
 pub const MIND_THREADS_DEFAULT_MAX: u16 = 4;
 /// Most events of the mind that wait to be read.
 pub const MIND_EVENTS_MAX: usize = 64;
+/// Most bytes of a file with a secret: a token of a cloud is no longer.
+pub const SECRET_BYTES_MAX: u64 = 16 * 1024;
 /// Tokens of the mind's context: prefix 400, eight candidates and the state 300, and reserve for
 /// long notes. KV of the default model: 22.5 KB a token, 45 MB.
 pub const MIND_CONTEXT_TOKENS: u32 = 2048;

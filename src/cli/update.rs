@@ -11,9 +11,10 @@ use clap::{Args, Subcommand};
 use outpost_launcher::disk::{Disk, RealDisk};
 use outpost_launcher::limits::MANIFEST_BYTES_MAX;
 use outpost_launcher::manifest::{self, Manifest, Name};
-use outpost_launcher::slots::{Slots, Staged, chain};
+use outpost_launcher::slots::{Slots, Staged};
 use serde_json::json;
 
+use crate::causes::chain;
 use crate::config::{self, Strictness};
 use crate::mind::pull::Patience;
 use crate::update::{self, Source, Taking};

@@ -8,6 +8,7 @@ mod cloud;
 mod fault;
 mod load;
 mod raw;
+mod secret;
 mod source;
 
 pub(crate) use check::size;
@@ -16,3 +17,4 @@ pub use checked::*;
 pub use cloud::*;
 pub use fault::{Fault, Faults, Strictness, Warning};
 pub use load::{DEFAULT_PATH, LoadError, from_bytes, from_text, from_text_on, load, load_with};
+pub use secret::secret;

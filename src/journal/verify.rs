@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use super::query::{QueryError, Reader, Seen};
 use super::record::{DecodeError, Kind, Record};
 use super::store::{ANCHOR, HEAD, Link, link, open_to_read, record_of};
+use crate::causes::chain;
 use crate::domain::Entry;
 use crate::limits::{JOURNAL_READ_ROWS, JOURNAL_REPORT_LINES_MAX};
 
@@ -300,11 +301,6 @@ fn unexplained(missing: &[(u64, u64)], mut explained: Vec<(u64, u64)>) -> Vec<(u
         }
     }
     left
-}
-
-fn chain(error: &QueryError) -> String {
-    let source = std::error::Error::source(error).map(ToString::to_string);
-    source.map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
 
 #[cfg(test)]

@@ -116,12 +116,14 @@ pub const UPLINK_REQUEST_MS_MAX: u64 = 60_000;
 /// Wait after a request that failed, in milliseconds; it doubles up to
 /// `UPLINK_REQUEST_PAUSE_MS_MAX`, and a change of the kernel's routes ends it.
 pub const UPLINK_REQUEST_PAUSE_MS_MIN: u64 = 1_000;
-/// See [`UPLINK_REQUEST_PAUSE_MS_MIN`]: a store that is away for a day is asked 300 times.
+/// See [`UPLINK_REQUEST_PAUSE_MS_MIN`]: a store that is away for a day is asked
+/// some 400 times.
 pub const UPLINK_REQUEST_PAUSE_MS_MAX: u64 = 300_000;
 /// Bytes of an answer that are read: a message of an error, or counts of what was rejected.
 pub const UPLINK_ANSWER_BYTES_MAX: usize = 64 * 1024;
-/// Most bytes of a file with a secret, in bytes: a token of a cloud is no longer.
-pub const UPLINK_SECRET_BYTES_MAX: usize = 16 * 1024;
+/// Records behind one that is not taken that are tried in its place, until one is taken: then it is
+/// the record and not the collector. So many bad ones in a row are no record's fault.
+pub const UPLINK_TRIALS_MAX: usize = 16;
 /// Most bytes that a batch unpacks to at a receiver; more is refused.
 pub const UPLINK_UNPACKED_BYTES_MAX: usize = 16 * 1024 * 1024;
 

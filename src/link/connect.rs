@@ -273,15 +273,11 @@ fn connect_packet(config: &LinkConfig) -> Result<Connect, ConnectError> {
         retain: true,
     });
     let password = match password_file {
-        Some(path) => {
-            let bytes = read_file("password_file", path)?;
-            let text = String::from_utf8(bytes).map_err(|error| ConnectError::File {
-                key: "password_file",
-                path: path.clone(),
-                source: io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()),
-            })?;
-            text.trim_end_matches(['\r', '\n']).to_owned()
-        }
+        Some(path) => crate::config::secret(path).map_err(|source| ConnectError::File {
+            key: "password_file",
+            path: path.clone(),
+            source,
+        })?,
         None => String::new(),
     };
     connect.login = username.clone().map(|username| Login { username, password });

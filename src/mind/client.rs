@@ -23,19 +23,20 @@ pub use super::protocol::{
 };
 use super::protocol::{FailureKind, Load, PROTOCOL_VERSION, Reply, Request};
 use crate::limits;
+use crate::pause::Pause;
 
 mod child;
 mod handle;
 mod life;
-mod pause;
 mod share;
+mod stamp;
 mod switch;
 use child::Child;
 use handle::Ask;
 pub use handle::MindHandle;
 use life::{Asked, Life};
-use pause::{FileStamp, Pause};
 pub use share::Share;
+use stamp::FileStamp;
 pub use switch::{Files, Names};
 use switch::{Switch, Trial};
 
@@ -182,7 +183,7 @@ pub fn spawn(config: MindConfig, events: mpsc::Sender<MindEvent>) -> MindHandle 
         events,
         asks: queue,
         process: Arc::clone(&process),
-        pause: Pause::new(),
+        pause: Pause::new(limits::MIND_RESTART_MS_MIN, limits::MIND_RESTART_MS_MAX),
         shares,
         said,
         names,
@@ -257,7 +258,7 @@ impl Keeper {
                 if !ids.is_empty() {
                     self.tell(MindEvent::Lost { ids, reason: reason.clone() }).await?;
                 }
-                let pause = self.pause.next();
+                let pause = self.pause.after_failure();
                 tracing::warn!(%reason, pause_ms = pause.as_millis(), "the mind died");
                 self.tell(MindEvent::State(MindState::Failed { reason })).await?;
                 self.wait(pause).await?;
@@ -358,7 +359,7 @@ impl Keeper {
         self.process.store(0, Ordering::Relaxed);
         let Life { child, waiting, ready, .. } = life;
         if ready.is_some_and(|since| since.elapsed().as_millis() >= limits::MIND_SOUND_MS.into()) {
-            self.pause = Pause::new();
+            self.pause.begin_again();
         }
         let ids = waiting.into_iter().filter_map(|(_, asked, _)| asked.decision());
         match end {

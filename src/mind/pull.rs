@@ -18,6 +18,7 @@ use thiserror::Error;
 use super::catalog::{CatalogError, Entry, ModelFile, Source, Store};
 use super::gguf::{self, FileType};
 use super::stamp;
+use crate::causes::chain;
 use crate::disk::{self, DiskError};
 
 mod http;
@@ -97,20 +98,6 @@ pub enum PullError {
 
 fn list(failures: &[(String, SourceError)]) -> String {
     failures.iter().map(|(source, error)| format!("\n  {source}: {}", chain(error))).collect()
-}
-
-/// An error with its causes in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// One source failed; the next one is tried.

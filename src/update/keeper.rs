@@ -10,12 +10,13 @@ use outpost_launcher::deadline;
 use outpost_launcher::disk::RealDisk;
 use outpost_launcher::lock::Lock;
 use outpost_launcher::manifest::Name;
-use outpost_launcher::slots::{SlotError, Slots, Staged, chain};
+use outpost_launcher::slots::{SlotError, Slots, Staged};
 use outpost_launcher::state::{Baseline, State};
 use serde_json::Value as Json;
 use tokio::sync::mpsc;
 
 use super::{Facts, Health, Launched, Taking, Verdict};
+use crate::causes::chain;
 use crate::clock::Tick;
 use crate::config::Update;
 use crate::domain::Severity;

@@ -63,7 +63,7 @@ impl Launched {
         let Some(release) = self.release.as_ref().filter(|_| self.on_trial) else { return false };
         if let Err(error) = self.slots().undo(release, reason) {
             // Its starts are counted: it ends all the same, three starts later.
-            tracing::error!(error = outpost_launcher::slots::chain(&error), "not undone");
+            tracing::error!(error = crate::causes::chain(&error), "not undone");
         }
         true
     }
@@ -94,7 +94,7 @@ pub fn report(state: &Result<State, SlotError>, running: Option<&Name>) -> Json 
     let state = match state {
         Ok(state) => state,
         Err(error) => {
-            let reason = outpost_launcher::slots::chain(error);
+            let reason = crate::causes::chain(error);
             return json!({"state": "damaged", "release": null, "reason": reason,
                 "running": running});
         }

@@ -8,10 +8,11 @@ use std::path::Path;
 use outpost_launcher::disk::RealDisk;
 use outpost_launcher::lock::Lock;
 use outpost_launcher::manifest::Name;
-use outpost_launcher::slots::{SlotError, Slots, Staged, Wish, chain};
+use outpost_launcher::slots::{SlotError, Slots, Staged, Wish};
 
 use super::Trust;
 use super::source::{self, Source};
+use crate::causes::chain;
 use crate::clock::RealClock;
 use crate::config::Update;
 use crate::limits;

@@ -16,7 +16,8 @@ use object_store::{Certificate, ClientOptions, ObjectStore, ObjectStoreExt, Retr
 use serde_json::json;
 
 use super::batch::json::hex;
-use super::poster::{Depot, Parcel, Refusal, chain, secret, unreadable, wrong};
+use super::poster::{Depot, Parcel, Refusal, authorities, secret, wrong};
+use crate::causes::chain;
 use crate::config::CloudObjects;
 use crate::disk;
 use crate::journal::{Record, boot_hex, record_json};
@@ -196,8 +197,7 @@ fn options(to: &CloudObjects) -> Result<ClientOptions, Refusal> {
         .with_connect_timeout(Duration::from_millis(UPLINK_CONNECT_MS_MAX))
         .with_timeout(Duration::from_millis(UPLINK_REQUEST_MS_MAX));
     if let Some(path) = &to.ca_file {
-        let pem = std::fs::read(path).map_err(|error| unreadable("ca_file", path, &error))?;
-        let found = Certificate::from_pem_bundle(&pem);
+        let found = Certificate::from_pem_bundle(&authorities(path)?);
         for certificate in found.map_err(|error| wrong("ca_file", error))? {
             options = options.with_root_certificate(certificate);
         }

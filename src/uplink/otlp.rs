@@ -26,7 +26,8 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message;
 use reqwest::{Certificate, Client, Response, StatusCode, header};
 
-use super::poster::{Depot, Parcel, Refusal, chain, secret, unreadable, wrong};
+use super::poster::{Depot, Parcel, Refusal, authorities, secret, wrong};
+use crate::causes::chain;
 use crate::clock::ClockTrust;
 use crate::config::CloudOtlp;
 use crate::domain::{Entry, Severity, Value};
@@ -65,8 +66,7 @@ impl Collector {
             // A secret goes to the host of the configuration and to no other.
             .redirect(reqwest::redirect::Policy::none());
         if let Some(path) = &self.to.ca_file {
-            let pem = std::fs::read(path).map_err(|error| unreadable("ca_file", path, &error))?;
-            let found = Certificate::from_pem_bundle(&pem);
+            let found = Certificate::from_pem_bundle(&authorities(path)?);
             for certificate in found.map_err(|error| wrong("ca_file", error))? {
                 builder = builder.add_root_certificate(certificate);
             }

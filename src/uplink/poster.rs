@@ -18,12 +18,14 @@ use super::notes::Range;
 use super::routes::Routes;
 use super::source::Chunk;
 use super::thread::Wakers;
+use crate::config;
 use crate::domain::Severity;
 use crate::journal::Record;
 use crate::limits::{
     UPLINK_LAST_ACK_MS_MAX, UPLINK_REQUEST_PAUSE_MS_MAX, UPLINK_REQUEST_PAUSE_MS_MIN,
-    UPLINK_SECRET_BYTES_MAX,
+    UPLINK_TRIALS_MAX,
 };
+use crate::pause::Pause;
 
 /// What a request is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,32 +59,18 @@ pub(super) fn wrong(key: &str, what: impl std::fmt::Display) -> Refusal {
 }
 
 /// A file that a key names and that cannot be read.
-pub(super) fn unreadable(key: &str, path: &Path, error: &std::io::Error) -> Refusal {
+fn unreadable(key: &str, path: &Path, error: &std::io::Error) -> Refusal {
     wrong(key, format!("{}: {error}", path.display()))
 }
 
-/// A secret of a file, without the end of its line.
+/// The secret of `password_file`.
 pub(super) fn secret(path: &Path) -> Result<String, Refusal> {
-    let text = std::fs::read_to_string(path);
-    let text = text.map_err(|error| unreadable("password_file", path, &error))?;
-    if text.len() > UPLINK_SECRET_BYTES_MAX {
-        return Err(wrong("password_file", format!("over {UPLINK_SECRET_BYTES_MAX} bytes")));
-    }
-    Ok(text.trim_end().to_owned())
+    config::secret(path).map_err(|error| unreadable("password_file", path, &error))
 }
 
-/// An error with its causes, each once.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        source = cause.source();
-    }
-    text
+/// The authorities of `ca_file`, as PEM.
+pub(super) fn authorities(path: &Path) -> Result<Vec<u8>, Refusal> {
+    std::fs::read(path).map_err(|error| unreadable("ca_file", path, &error))
 }
 
 /// What takes parcels.
@@ -108,8 +96,9 @@ pub(super) struct Poster<D> {
     /// Everything up to here was stored before the start: it need not gather again.
     seen_to: u64,
     next_token: u64,
-    /// Requests that failed since one that did not.
-    failures: u32,
+    pause: Pause,
+    /// The last request failed.
+    has_failed: bool,
     /// The last request was answered well.
     is_up: bool,
     /// A person was told that it says no.
@@ -131,7 +120,8 @@ impl<D: Depot> Poster<D> {
             cursor: cursor.max(begun),
             seen_to: book.common.stored_before,
             next_token: 0,
-            failures: 0,
+            pause: Pause::new(UPLINK_REQUEST_PAUSE_MS_MIN, UPLINK_REQUEST_PAUSE_MS_MAX),
+            has_failed: false,
             is_up: false,
             has_complained: false,
             most: most_records(&book),
@@ -191,7 +181,7 @@ impl<D: Depot> Poster<D> {
 
     fn due(&self) -> Instant {
         let mut due = self.book.due(self.cursor);
-        if self.failures > 0 {
+        if self.has_failed {
             due = due.min(self.routes.due());
         }
         if self.book.backlog(self.cursor) > 0 {
@@ -204,7 +194,7 @@ impl<D: Depot> Poster<D> {
 
     /// True where more can be done at once.
     async fn turn(&mut self, now: Instant) -> bool {
-        let hurry = self.failures > 0 && self.routes.have_changed(now);
+        let hurry = self.has_failed && self.routes.have_changed(now);
         if hurry || self.book.not_before.is_some_and(|at| at <= now) {
             self.book.not_before = None;
         }
@@ -251,10 +241,7 @@ impl<D: Depot> Poster<D> {
                 self.most = self.most.saturating_mul(2).min(most_records(&self.book));
                 true
             }
-            Err(Refusal::Batch(reason)) => {
-                self.is_not_taken(&chunk.records, &reason);
-                true
-            }
+            Err(Refusal::Batch(reason)) => self.is_not_taken(&chunk.records, reason).await,
             Err(refusal) => {
                 self.is_refused(refusal);
                 false
@@ -263,22 +250,60 @@ impl<D: Depot> Poster<D> {
     }
 
     /// One of these will never be taken: the search goes on in a half of them, from their
-    /// beginning.
-    fn is_not_taken(&mut self, records: &[Record], reason: &str) {
+    /// beginning. True where more can be done at once.
+    async fn is_not_taken(&mut self, records: &[Record], reason: String) -> bool {
         self.book.notes.going = None;
         self.book.gathered = Some(Instant::now());
-        if let [record] = records {
-            self.book.refuse(record, reason);
-        } else {
+        let [record] = records else {
             self.most = (records.len() / 2).max(1);
+            return true;
+        };
+        match self.takes_another(record.seq).await {
+            Ok(true) => {
+                self.book.refuse(record, &reason);
+                true
+            }
+            // It may be anything but the record: nothing passes until another one is taken.
+            Ok(false) => {
+                self.is_refused(Refusal::Wrong(format!("no record is taken: {reason}")));
+                false
+            }
+            Err(refusal) => {
+                self.is_refused(refusal);
+                false
+            }
         }
+    }
+
+    /// Whether one of the next records is taken where this one is not: a copy of it is sent.
+    async fn takes_another(&mut self, seq: u64) -> Result<bool, Refusal> {
+        let takes = |record: &Record| self.book.wanted.takes(record);
+        let others = self.book.source.read(seq, UPLINK_TRIALS_MAX, takes).records;
+        for other in others.into_iter().take(UPLINK_TRIALS_MAX) {
+            let parcel = self.copy_of(std::slice::from_ref(&other));
+            let requests = self.depot.pack(&parcel, std::slice::from_ref(&other));
+            match self.put(&parcel, requests).await {
+                Ok(()) => return Ok(true),
+                Err(Refusal::Batch(_)) => {}
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Ok(false)
+    }
+
+    /// The parcel of records that come again in their place.
+    fn copy_of(&self, records: &[Record]) -> Parcel {
+        let first = records.first().map_or(0, |record| record.seq);
+        let last = records.last().map_or((0, 0), |record| (record.seq, record.boot));
+        let range = Range { after: first.saturating_sub(1), last: last.0, boot: last.1 };
+        Parcel { range, ahead: true, audit: None, device: self.device() }
     }
 
     /// Alarms that stand behind more than a batch overtake it, and so do those that the budget
     /// would keep waiting.
     async fn send_alarms(&mut self) {
         let behind = self.book.backlog(self.cursor) > u64::from(self.book.cloud.batch_records);
-        let pauses = self.failures > 0 && self.book.not_before.is_some();
+        let pauses = self.has_failed && self.book.not_before.is_some();
         if pauses || !(behind || self.book.is_held) {
             return;
         }
@@ -291,9 +316,10 @@ impl<D: Depot> Poster<D> {
                 && !self.alarms.is_done(record.seq)
         };
         let records: Vec<_> = found.into_iter().filter(is_new).collect();
-        let (Some(first), Some(last)) = (records.first(), records.last()) else { return };
-        let range = Range { after: first.seq.saturating_sub(1), last: last.seq, boot: last.boot };
-        let parcel = Parcel { range, ahead: true, audit: None, device: self.device() };
+        if records.is_empty() {
+            return;
+        }
+        let parcel = self.copy_of(&records);
         let requests = self.depot.pack(&parcel, &records);
         self.book.look_at_the_day();
         if !self.book.budget.allows(length(&requests), true) {
@@ -322,20 +348,21 @@ impl<D: Depot> Poster<D> {
         self.book.meters.batches.inc();
         self.book.meters.bytes.inc_by(length as u64);
         self.depot.put(parcel, requests).await?;
-        (self.failures, self.is_up, self.has_complained) = (0, true, false);
+        (self.has_failed, self.is_up, self.has_complained) = (false, true, false);
+        self.pause.begin_again();
         Ok(())
     }
 
     fn is_refused(&mut self, refusal: Refusal) {
         self.is_up = false;
-        self.failures = self.failures.saturating_add(1);
+        self.has_failed = true;
         let asked = match &refusal {
             Refusal::Busy(_, Some(asked)) => {
                 (*asked).min(Duration::from_millis(UPLINK_REQUEST_PAUSE_MS_MAX))
             }
             _ => Duration::ZERO,
         };
-        self.book.not_before = Some(Instant::now() + pause(self.failures).max(asked));
+        self.book.not_before = Some(Instant::now() + self.pause.after_failure().max(asked));
         let name = &self.book.cloud.name;
         match refusal {
             Refusal::Wrong(text) if !self.has_complained => {
@@ -370,13 +397,4 @@ fn as_before(mut chunk: Chunk, going: Option<Range>) -> Chunk {
         chunk.full = true;
     }
     chunk
-}
-
-/// After so many failures: twice as long each time, half of it random, so that a fleet does not
-/// come back at once.
-fn pause(failures: u32) -> Duration {
-    let doubled =
-        UPLINK_REQUEST_PAUSE_MS_MIN.saturating_mul(1 << failures.min(16).saturating_sub(1));
-    let whole = doubled.min(UPLINK_REQUEST_PAUSE_MS_MAX);
-    Duration::from_millis(whole / 2 + rand::random_range(0..=whole / 2))
 }

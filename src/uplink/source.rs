@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use super::batch::AuditHead;
 use super::flow::Place;
+use crate::causes::chain;
 use crate::config::{Cloud, CloudPriority};
 use crate::domain::{Entry, Severity};
-use crate::journal::{Filter, Kind, QueryError, Reader, Record};
+use crate::journal::{Filter, Kind, Reader, Record};
 use crate::limits::{UPLINK_ALARMS_MAX, UPLINK_BATCH_MEMORY_BYTES_MAX};
 
 /// Records in order.
@@ -111,7 +112,7 @@ impl Source {
                     last.seq = looked_to;
                 }
             }
-            Err(error) => chunk.fault = Some(words(&error)),
+            Err(error) => chunk.fault = Some(chain(&error)),
         }
         chunk
     }
@@ -162,7 +163,7 @@ impl Source {
         });
         if let Err(error) = looked {
             // They come in their place.
-            tracing::warn!(error = words(&error), "alarms of the backlog not found");
+            tracing::warn!(error = chain(&error), "alarms of the backlog not found");
         }
         alarms.into()
     }
@@ -172,11 +173,6 @@ impl Source {
 fn follows(before: u64, record: &Record) -> bool {
     record.seq <= before.saturating_add(1)
         || matches!(record.entry(), Ok(Entry::Dropped { first, .. }) if first <= before + 1)
-}
-
-fn words(error: &QueryError) -> String {
-    let source = std::error::Error::source(error).map(|it| format!(": {it}"));
-    format!("{error}{}", source.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -191,7 +191,7 @@ fn router(shared: Arc<Shared>) -> Router {
 /// The hash of the token in a file.
 fn token(path: &std::path::Path) -> Result<[u8; 32], WebError> {
     let fault = |reason: String| WebError::Token { path: path.to_owned(), reason };
-    let text = std::fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
+    let text = config::secret(path).map_err(|error| fault(error.to_string()))?;
     let text = text.trim();
     let least = limits::WEB_TOKEN_BYTES_MIN;
     if text.len() < least {

@@ -8,7 +8,7 @@ use outpost::domain::Severity;
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
-use crate::common::{eventually, free_port};
+use crate::common::{eventually, free_port, wait_listening};
 use crate::site::{Board, SOON};
 
 const RECORDS: u64 = 20_000;
@@ -53,9 +53,7 @@ impl Collector {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        self.child = Some(child);
-        let addr = ("127.0.0.1", self.port);
-        eventually("the collector", SOON, || std::net::TcpStream::connect(addr).ok().map(drop));
+        wait_listening("the collector", self.child.insert(child), self.port);
     }
 
     /// As a service manager ends it: what it has taken is written.

@@ -7,7 +7,7 @@ use outpost::domain::Severity;
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
-use crate::common::{eventually, free_port};
+use crate::common::{eventually, free_port, wait_listening};
 use crate::site::{Board, SOON};
 
 const RECORDS: u64 = 20_000;
@@ -39,9 +39,7 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        self.child = Some(child);
-        let addr = ("127.0.0.1", self.port);
-        eventually("the server", SOON, || std::net::TcpStream::connect(addr).ok().map(drop));
+        wait_listening("the server", self.child.insert(child), self.port);
     }
 
     fn kill(&mut self) {

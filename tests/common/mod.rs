@@ -24,6 +24,17 @@ pub fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
+/// Waits until a program that was started listens on its port of this machine.
+pub fn wait_listening(name: &str, child: &mut Child, port: u16) {
+    let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    eventually(name, PROGRAM_DEADLINE, || {
+        if let Some(status) = child.try_wait().unwrap() {
+            panic!("{name} has ended with {status}");
+        }
+        TcpStream::connect(addr).ok()
+    });
+}
+
 /// Looks again and again until `look` finds something; panics at the deadline.
 pub fn eventually<T>(what: &str, deadline: Duration, mut look: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + deadline;
@@ -152,13 +163,7 @@ impl Broker {
             .spawn()
             .unwrap_or_else(|error| panic!("mosquitto is needed for this test: {error}"));
         let child = self.child.insert(child);
-        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
-        eventually("mosquitto's start", PROGRAM_DEADLINE, || {
-            if let Some(status) = child.try_wait().unwrap() {
-                panic!("mosquitto has ended with {status}");
-            }
-            TcpStream::connect(addr).ok()
-        });
+        wait_listening("mosquitto", child, self.port);
     }
 }
 

@@ -26,8 +26,10 @@ use crate::site::{Board, SOON};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
     Taken,
-    /// 400 where this record is in it.
-    Bad(u64),
+    /// 400 where one of these records is in it.
+    Bad(&'static [u64]),
+    /// 400 whatever it is.
+    Nothing,
     /// Accepted, but for this record.
     But(u64),
     /// 429, and when to come again.
@@ -94,9 +96,10 @@ async fn take(State(seen): State<Arc<Mutex<Seen>>>, headers: HeaderMap, body: By
         seen.answers.pop_front();
     }
     match answer {
-        Answer::Bad(seq) if seqs.contains(&seq) => {
+        Answer::Bad(bad) if seqs.iter().any(|seq| bad.contains(seq)) => {
             return (StatusCode::BAD_REQUEST, "a field is of no use").into_response();
         }
+        Answer::Nothing => return StatusCode::BAD_REQUEST.into_response(),
         Answer::Later(seconds) => {
             let wait = [("retry-after", seconds.to_string())];
             return (StatusCode::TOO_MANY_REQUESTS, wait).into_response();
@@ -132,7 +135,7 @@ fn sequences(request: &ExportLogsServiceRequest) -> Vec<u64> {
 
 #[test]
 fn a_record_that_is_never_taken_is_found_named_and_left_out() {
-    for answer in [Answer::Bad(21), Answer::But(21)] {
+    for answer in [Answer::Bad(&[21]), Answer::But(21)] {
         let collector = Collector::start(&[answer]);
         let mut board = collector.board("");
         board.readings(40);
@@ -148,6 +151,41 @@ fn a_record_that_is_never_taken_is_found_named_and_left_out() {
         board.stop();
         assert_eq!(board.cursor(), 40, "it blocks nothing");
     }
+}
+
+#[test]
+fn two_in_a_row_that_are_never_taken_are_both_found() {
+    let collector = Collector::start(&[Answer::Bad(&[21, 22])]);
+    let mut board = collector.board("");
+    board.readings(40);
+    board.wait_stored();
+    let there = collector.wait(40);
+    assert!(!there.contains(&21) && !there.contains(&22), "{there:?}");
+    board.stop();
+    assert_eq!(board.cursor(), 40);
+}
+
+#[test]
+fn a_collector_that_takes_nothing_costs_no_record() {
+    let mut answers = vec![Answer::Nothing; 12];
+    answers.push(Answer::Taken);
+    let collector = Collector::start(&answers);
+    let mut board = collector.board("");
+    board.readings(5);
+    board.wait_stored();
+    let mut there = collector.wait(5);
+    // The first of them may have been a copy.
+    eventually("the first record", SOON, || {
+        there = collector.seen.lock().unwrap().taken.clone();
+        there.contains(&1).then_some(())
+    });
+    there.sort_unstable();
+    there.dedup();
+    assert_eq!(there, [1, 2, 3, 4, 5], "none went into quarantine");
+    let notice = board.news.as_mut().unwrap().notices.try_recv().unwrap();
+    assert!(notice.text.contains("no record is taken"), "{}", notice.text);
+    let more = board.news.as_mut().unwrap().notices.try_recv();
+    assert!(more.is_err(), "said once: {more:?}");
 }
 
 #[test]

@@ -97,13 +97,6 @@ impl JournalError {
     /// The error and its causes in one line, for events and log lines.
     #[must_use]
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
+        crate::causes::chain(self)
     }
 }
