@@ -46,10 +46,12 @@ pub fn run(args: &RunArgs, json: bool) -> anyhow::Result<ExitCode> {
         runtime::choose(mind, &config.journal.path);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let by_launcher = launched.is_some();
     let again = runtime.block_on(serve(Arc::new(config), launched, json))?;
     // Every task and thread of ours has ended with it.
     drop(runtime);
-    if again { Err(start_again()) } else { Ok(ExitCode::SUCCESS) }
+    // Which release runs next is the launcher's to say, and whoever supervises starts it at any end.
+    if again && !by_launcher { Err(start_again()) } else { Ok(ExitCode::SUCCESS) }
 }
 
 /// Puts the program as it lies on the disk now into this process's place: whoever started us, a

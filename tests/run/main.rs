@@ -26,6 +26,7 @@ mod dataset;
 mod discover;
 mod ends;
 mod goals;
+mod launched;
 mod metrics;
 mod mind;
 mod model;

@@ -1,127 +1,22 @@
 //! Updates of the real program on a real broker: a good release is confirmed, bad ones are undone
-//! with their reason and the board is told of both. The supervisor does what the launcher does, by
-//! the launcher's own crate; the launcher's tests are about `exec`, kills and power cuts.
+//! with their reason and the board is told of both. The launcher is the real one; its own tests are
+//! about kills and power cuts.
 
-use std::fs::{self, File};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::process::Command;
 
 use outpost_launcher::disk::RealDisk;
 use outpost_launcher::lock::Lock;
 use outpost_launcher::manifest::{Name, sha256};
-use outpost_launcher::slots::{Candidate, Slots};
+use outpost_launcher::slots::Slots;
 use serde_json::{Value as Json, json};
 
 use crate::agent::{Agent, SOON, Site};
 use crate::bus::Bus;
-use crate::common::Broker;
+use crate::common::{Broker, eventually};
+use crate::launched::{PATIENCE, Supervisor, UPDATE, apply, ends, publish};
 use crate::place::Place;
-
-/// Trial and deadline of the configuration are 1 s and 4 s; a debug build starts up to three times.
-const PATIENCE: Duration = Duration::from_secs(60);
-const UPDATE: &str = "[update]\ntrial = \"1s\"\ndeadline = \"4s\"\n";
-
-/// Starts what the slots say, again and again, as systemd does with `Restart=always`.
-struct Supervisor {
-    over: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Supervisor {
-    fn start(site: &Site) -> Supervisor {
-        let over = Arc::new(AtomicBool::new(false));
-        let (config, slots, log) =
-            (site.config(), site.folder().join("slots"), site.folder().join("log"));
-        let is_over = over.clone();
-        let live = move || {
-            while !is_over.load(Ordering::Relaxed) {
-                let mut child = launch(&slots, &config, &log);
-                while child.try_wait().unwrap().is_none() {
-                    if is_over.load(Ordering::Relaxed) {
-                        child.kill().unwrap();
-                    }
-                    std::thread::sleep(Duration::from_millis(5));
-                }
-            }
-        };
-        Supervisor { over, thread: Some(std::thread::spawn(live)) }
-    }
-}
-
-impl Drop for Supervisor {
-    fn drop(&mut self) {
-        self.over.store(true, Ordering::Relaxed);
-        // What went wrong in there has been printed by its own panic.
-        drop(self.thread.take().map(JoinHandle::join));
-    }
-}
-
-fn launch(slots: &Path, config: &Path, log: &Path) -> Child {
-    let installed = Path::new(env!("CARGO_BIN_EXE_outpost"));
-    let lock = Lock::take(slots).unwrap();
-    let start = Slots::new(slots, RealDisk).start("boot", Some(installed), lock.is_some());
-    drop(lock);
-    let Candidate { program, release, trial_s } = start.candidates.into_iter().next().unwrap();
-    let mut command = Command::new(program);
-    command.args(["run", "--config"]).arg(config).env("OUTPOST_SLOTS", slots);
-    if let Some(release) = release {
-        command.env("OUTPOST_RELEASE", release.as_str());
-    }
-    if let Some(seconds) = trial_s {
-        command.env("OUTPOST_TRIAL", seconds.to_string());
-    }
-    let log = File::options().create(true).append(true).open(log).unwrap();
-    let site = slots.parent().unwrap();
-    command.env("OUTPOST__UPDATE__FROM", site.join("stick"));
-    command.env("OUTPOST__UPDATE__ROOT", site.join("keys/root.json"));
-    command.env("OUTPOST_BOARD_ROOT", slots).env("NO_COLOR", "1");
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
-}
-
-/// A release whose program is the real one with these words of a shell before it.
-fn publish(site: &Site, id: &str, before: &str) -> PathBuf {
-    let folder = site.folder().join(format!("release-{id}"));
-    fs::create_dir(&folder).unwrap();
-    let program = env!("CARGO_BIN_EXE_outpost");
-    let script = format!("#!/bin/sh\n{before}\nexec {program} \"$@\"\n");
-    fs::write(folder.join("outpost"), &script).unwrap();
-    fs::set_permissions(folder.join("outpost"), fs::Permissions::from_mode(0o755)).unwrap();
-    let (length, sum) = (script.len(), sha256(script.as_bytes()));
-    let manifest = json!({"release": id, "program": "outpost",
-        "files": [{"name": "outpost", "length": length, "sha256": sum}]});
-    fs::write(folder.join("release.json"), manifest.to_string()).unwrap();
-    folder
-}
-
-/// Runs `outpost update apply`; what it says, and whether it succeeded.
-fn apply(site: &Site, release: &Path) -> (String, bool) {
-    let end = Command::new(env!("CARGO_BIN_EXE_outpost"))
-        .args(["--json", "update", "apply"])
-        .arg(release)
-        .arg("--slots")
-        .arg(site.folder().join("slots"))
-        .arg("--config")
-        .arg(site.config())
-        .output()
-        .unwrap();
-    let text = [end.stdout, end.stderr].concat();
-    (String::from_utf8(text).unwrap(), end.status.success())
-}
-
-/// Takes a release and waits until the board says how it ended.
-fn ends(site: &Site, bus: &Bus, release: &Path, id: &str) -> Json {
-    let mark = bus.mark();
-    let (text, ok) = apply(site, release);
-    assert!(ok && text.contains("\"ready\""), "{text}");
-    bus.wait_json(mark, &site.topic("update"), PATIENCE, |told| {
-        told["release"] == id && (told["state"] == "confirmed" || told["state"] == "undone")
-    })
-}
 
 #[test]
 fn good_releases_are_confirmed_and_bad_ones_undone_with_their_reason() {
@@ -288,4 +183,57 @@ fn signed_releases_are_taken_and_others_are_not() {
     let other = take.replace("@keys/", "@others/").replace("@slots", "@others/slots");
     let (text, ok) = say(&format!("update take 2.0.0 {other}"));
     assert!(!ok && text.contains("is not believed"), "{text}");
+}
+
+/// Sends a `restart` and gives its state once it has ended.
+fn restarts(site: &Site, bus: &Bus, id: &str, meanwhile: impl FnOnce()) -> Json {
+    let mark = bus.mark();
+    bus.say(&site.topic(&format!("cmd/restart/{id}")), "{}");
+    meanwhile();
+    bus.wait_json(mark, &site.topic(&format!("cmd-state/restart/{id}")), PATIENCE, |told| {
+        !["accepted", "executing"].contains(&told["state"].as_str().unwrap())
+    })
+}
+
+#[test]
+fn a_restart_goes_by_the_launcher_and_once_whatever_is_killed() {
+    let broker = Broker::start();
+    let bus = Bus::join(&broker);
+    let site = Site::new(&broker, "cold-again", UPDATE);
+    let _place = Place::open(&broker, 12.0);
+    let supervisor = Supervisor::start(&site);
+    bus.wait_json(0, &site.topic("status"), SOON, |status| status["state"] == "online");
+    let boots = || site.records("boot").len();
+    let first = boots();
+    assert_eq!(restarts(&site, &bus, "r1", || {})["state"], "succeeded");
+    assert_eq!(boots(), first + 1);
+
+    // Killed while it hands over; killed at once, when the broker has to bring the order again.
+    let executing = || {
+        let topic = site.topic("cmd-state/restart/r2");
+        bus.wait_json(0, &topic, SOON, |told| told["state"] == "executing");
+        supervisor.kill();
+    };
+    assert_eq!(restarts(&site, &bus, "r2", executing)["state"], "succeeded");
+    assert_eq!(restarts(&site, &bus, "r3", || supervisor.kill())["state"], "succeeded");
+    for id in ["r1", "r2", "r3"] {
+        let states = site.states(&format!("restart/{id}"));
+        assert_eq!(states, ["accepted", "executing", "succeeded"], "{id}");
+        // Brought again, it is answered and not carried out again.
+        let before = boots();
+        assert_eq!(restarts(&site, &bus, id, || {})["state"], "succeeded");
+        assert_eq!(boots(), before);
+    }
+
+    // The release that waits is what runs after it.
+    let (text, ok) = apply(&site, &publish(&site, "1.0.0", ""));
+    assert!(ok, "{text}");
+    assert_eq!(restarts(&site, &bus, "r4", || {})["state"], "succeeded");
+    let confirmed = eventually("a confirmed release", PATIENCE, || {
+        let state = Slots::new(site.folder().join("slots"), RealDisk).state();
+        state.unwrap().confirmed
+    });
+    assert_eq!(confirmed.release, "1.0.0".parse::<Name>().unwrap());
+    drop(supervisor);
+    site.verify();
 }
