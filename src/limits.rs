@@ -547,6 +547,10 @@ pub const MODEL_NAME_BYTES_MAX: usize = 4096;
 pub const REPLAY_DECISIONS_MAX: usize = 20_000;
 /// Pause of `log tail -f` between two looks, in milliseconds: a person sees it as at once.
 pub const JOURNAL_FOLLOW_MS: u64 = 200;
+/// Most rows of a group of a Parquet file, which waits in memory; readers skip whole groups.
+pub const PARQUET_GROUP_ROWS: usize = 100_000;
+/// Most bytes of its texts: decisions are some KB each, and a board has 512 MB.
+pub const PARQUET_GROUP_BYTES: usize = 16 << 20;
 
 const _: () = assert!(JOURNAL_COMMIT_BYTES * 4 <= JOURNAL_QUEUE_BYTES_MAX);
 const _: () = assert!(JOURNAL_BLOCK_BYTES * 4 <= JOURNAL_BLOCK_BYTES_MAX);

@@ -425,7 +425,7 @@ fn a_destination_has_its_defaults_and_its_own_words() {
     let (config, warnings) = checked(text).unwrap();
     assert!(warnings.is_empty(), "{warnings:?}");
     let [a, b] = &config.clouds[..] else { panic!("two destinations") };
-    let (at_a, at_b) = (a.broker().unwrap(), b.broker().unwrap());
+    let (at_a, at_b) = (a.to.broker().unwrap(), b.to.broker().unwrap());
     let remote = |tls, port| Broker::Remote { host: "hub".into(), port, tls };
     assert_eq!((&at_a.bus.broker, &at_b.bus.broker), (&remote(true, 8883), &remote(false, 1)));
     assert_eq!((a.batch_records, a.delay.as_secs(), a.budget_bytes), (1000, 60, None));

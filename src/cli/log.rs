@@ -4,8 +4,9 @@
 mod dataset;
 mod effects;
 mod export;
+mod sheet;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -79,7 +80,7 @@ enum LogCommand {
         place: Place,
         #[command(flatten)]
         wanted: Wanted,
-        /// jsonl or csv
+        /// jsonl, csv or parquet
         #[arg(long, value_enum, default_value_t = export::Format::Jsonl)]
         format: export::Format,
         /// Decisions as cases to learn from, with what people said of them and what came of them
@@ -148,7 +149,10 @@ pub fn run(
     json: bool,
     journal_path: impl Fn(Option<&Path>) -> anyhow::Result<PathBuf>,
 ) -> anyhow::Result<ExitCode> {
-    let mut out = Output { to: io::BufWriter::new(io::stdout().lock()), json, shown: 0 };
+    let out = io::stdout();
+    let is_terminal = out.is_terminal();
+    let to = io::BufWriter::new(out.lock());
+    let mut out = Output { to, json, is_terminal, shown: 0 };
     let done = out.run(args.command, &journal_path);
     match done.and_then(|code| out.to.flush().map(|()| code).map_err(anyhow::Error::from)) {
         // `log query | head`: the reader has what it wants.
@@ -165,6 +169,8 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 struct Output<W: Write> {
     to: W,
     json: bool,
+    /// A person looks at it.
+    is_terminal: bool,
     shown: u64,
 }
 

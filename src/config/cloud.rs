@@ -41,11 +41,11 @@ pub enum CloudTo {
     Otlp(CloudOtlp),
 }
 
-impl Cloud {
+impl CloudTo {
     /// The broker, where it is one.
     #[must_use]
     pub fn broker(&self) -> Option<&CloudBroker> {
-        match &self.to {
+        match self {
             CloudTo::Broker(broker) => Some(broker),
             CloudTo::Objects(_) | CloudTo::Otlp(_) => None,
         }
@@ -67,6 +67,16 @@ pub struct CloudBroker {
     pub keep_alive: Duration,
     /// Its operators may command the board, and are told how it is.
     pub commands: bool,
+    /// It hears that the board is there, and of alarms; nothing else.
+    pub heartbeat: bool,
+}
+
+impl CloudBroker {
+    /// It is told, retained, whether the board is there and how it is.
+    #[must_use]
+    pub fn is_told_status(&self) -> bool {
+        self.commands || self.heartbeat
+    }
 }
 
 /// A store of objects.

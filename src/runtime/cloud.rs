@@ -80,7 +80,7 @@ impl Runtime<'_> {
     /// Says how the board is, where that has changed since it was said. Not at each change of the
     /// backlog, which is a line's own doing.
     pub(super) fn tell_clouds_status(&mut self) {
-        let Some(uplink) = self.uplink.as_ref().filter(|uplink| uplink.may_command()) else {
+        let Some(uplink) = self.uplink.as_ref().filter(|uplink| uplink.is_told_status()) else {
             return;
         };
         let now = self.clock.now();
@@ -93,11 +93,11 @@ impl Runtime<'_> {
         let report = Report::Status(status);
         let said = render::report(&self.device, self.boot, self.backlog, now, &report);
         if let Some(render::Rendered { topic, payload, retain, class }) = said {
-            uplink.say(&RemoteWord { topic, payload, retain, class });
+            uplink.say_status(&RemoteWord { topic, payload, retain, class });
         }
     }
 
-    /// Says what is said on the bus.
+    /// Says what is said on the bus to those who may command.
     pub(super) fn tell_clouds(&self, message: &Outgoing) {
         let Some(uplink) = &self.uplink else { return };
         let Outgoing { topic, payload, retain, class, .. } = message.clone();

@@ -91,7 +91,7 @@ impl Sender {
             },
             client_id: self.broker.client_id.clone().unwrap_or_else(own),
             is_lasting: true,
-            will: self.broker.commands.then(|| self.book.common.offline.clone()),
+            will: self.broker.is_told_status().then(|| self.book.common.offline.clone()),
             subscriptions: wanted.into_iter().filter_map(|(is, it)| is.then_some(it)).collect(),
             // A command is the broker's until the journal has it.
             receipts: if self.broker.commands { vec![commands] } else { Vec::new() },

@@ -44,7 +44,7 @@ pub struct Setup {
     pub clock: Clock,
     /// The board's own time zone.
     pub zone: jiff::tz::TimeZone,
-    /// What destinations that may command are told when the board is gone.
+    /// What destinations that are told of the board hear when it is gone.
     pub offline: Will,
 }
 
@@ -67,14 +67,30 @@ pub struct News {
     pub commands: mpsc::Receiver<FromCloud>,
 }
 
+/// The way to a destination that is told of the board.
+struct Told {
+    /// Its operators may command, and hear of every command.
+    commands: bool,
+    words: mpsc::Sender<ToCloud>,
+}
+
+impl Told {
+    /// Where too much waits it is not said: the journal has it.
+    fn say(&self, word: &Word) {
+        if self.words.try_send(ToCloud::Say(word.clone())).is_err() {
+            tracing::warn!(topic = word.topic, "not said to a destination");
+        }
+    }
+}
+
 /// A running uplink. Dropped, it ends without a farewell.
 pub struct Uplink {
     urgent: watch::Sender<u64>,
     closing: watch::Sender<bool>,
     ended: std::sync::mpsc::Receiver<()>,
     meters: Vec<DestinationMeters>,
-    /// To each destination that may command, by its place.
-    words: Vec<Option<mpsc::Sender<ToCloud>>>,
+    /// To each destination that is told of the board, by its place.
+    words: Vec<Option<Told>>,
 }
 
 impl Uplink {
@@ -86,24 +102,30 @@ impl Uplink {
     /// Whether any destination may command.
     #[must_use]
     pub fn may_command(&self) -> bool {
+        self.words.iter().flatten().any(|told| told.commands)
+    }
+
+    /// Whether any destination is told how the board is.
+    #[must_use]
+    pub fn is_told_status(&self) -> bool {
         self.words.iter().any(Option::is_some)
     }
 
-    /// Says something to every destination that may command. Where too much waits it is not said:
-    /// the journal has it.
+    /// Says something to every destination that may command.
     pub fn say(&self, word: &Word) {
-        for words in self.words.iter().flatten() {
-            if words.try_send(ToCloud::Say(word.clone())).is_err() {
-                tracing::warn!(topic = word.topic, "not said to a destination");
-            }
-        }
+        self.words.iter().flatten().filter(|told| told.commands).for_each(|told| told.say(word));
+    }
+
+    /// Says how the board is to every destination that is told.
+    pub fn say_status(&self, word: &Word) {
+        self.words.iter().flatten().for_each(|told| told.say(word));
     }
 
     /// The command with this receipt, of the destination at this place, is safe with us. Where too
     /// much waits it comes again, and is known then.
     pub fn settle(&self, place: usize, receipt: u64) {
-        if let Some(Some(words)) = self.words.get(place)
-            && words.try_send(ToCloud::Settle(receipt)).is_err()
+        if let Some(Some(told)) = self.words.get(place)
+            && told.words.try_send(ToCloud::Settle(receipt)).is_err()
         {
             tracing::debug!(receipt, "a command of a destination will come again");
         }
@@ -192,10 +214,11 @@ pub fn spawn(setup: Setup) -> std::io::Result<(Uplink, News)> {
         offline: setup.offline,
         zone: setup.zone,
     });
-    let ways = setup
-        .clouds
-        .iter()
-        .map(|cloud| cloud.broker().is_some_and(|broker| broker.commands).then(word_channel));
+    let ways = setup.clouds.iter().map(|cloud| {
+        let broker = cloud.to.broker().filter(|broker| broker.is_told_status())?;
+        let (words, heard) = mpsc::channel(UPLINK_WORDS_MAX);
+        Some((Told { commands: broker.commands, words }, heard))
+    });
     let (words, heard): (Vec<_>, Vec<_>) = ways.map(Option::unzip).unzip();
     let meters: Vec<_> = names.iter().map(|name| DestinationMeters::new(name)).collect();
     let counted = meters.clone();
@@ -238,8 +261,4 @@ pub fn spawn(setup: Setup) -> std::io::Result<(Uplink, News)> {
     })?;
     let news = News { backlog, notices, commands };
     Ok((Uplink { urgent, closing, ended, meters, words }, news))
-}
-
-fn word_channel() -> (mpsc::Sender<ToCloud>, mpsc::Receiver<ToCloud>) {
-    mpsc::channel(UPLINK_WORDS_MAX)
 }

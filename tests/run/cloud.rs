@@ -1,12 +1,15 @@
 //! Operators behind a destination of the journal: the same commands as on the bus, each carried out
 //! once whichever way it comes, and what they are told of the board.
 
+use outpost::domain::{Entry, Severity};
+use outpost::uplink::batch::decode;
 use serde_json::Value as Json;
 
 use crate::agent::{Agent, SOON, Site};
 use crate::bus::Bus;
 use crate::common::{Broker, eventually};
 use crate::place::Place;
+use crate::proxy::Proxy;
 
 fn status(cloud: &Bus, site: &Site, mark: usize, key: &str, word: &str) -> Json {
     cloud.wait_json(mark, &site.topic("status"), SOON, |status| status[key] == word)
@@ -127,4 +130,76 @@ fn the_cloud_is_told_what_waits_and_hears_of_a_dead_board() {
     assert!(!place.room().siren);
     assert!(agent.stop().success());
     site.verify();
+}
+
+/// `heartbeat = "20m"`, what the documents advise.
+const BEATS_A_MONTH: u64 = 30 * 24 * 3;
+/// Headers of IPv6 (40 bytes) and of TCP with time stamps (32).
+const PACKET_BYTES: u64 = 72;
+/// A ping, its answer and the acknowledgement of that.
+const PACKETS_A_BEAT: u64 = 3;
+/// What TLS 1.3 adds to a record.
+const RECORD_BYTES: u64 = 22;
+/// A whole handshake with certificates on both sides, and its packets.
+const HANDSHAKE_BYTES: u64 = 8_000;
+/// A line that breaks once a day.
+const CONNECTIONS_A_MONTH: u64 = 30;
+
+#[test]
+fn a_heartbeat_says_that_the_board_is_there_for_less_than_a_megabyte_a_month() {
+    let (broker, far) = (Broker::start(), Broker::start());
+    let proxy = Proxy::start(far.addr(), None);
+    let place = Place::open(&broker, 5.0);
+    let (bus, cloud) = (Bus::join(&broker), Bus::join(&far));
+    let more = format!(
+        "[[cloud]]\nname = \"metered\"\nurl = \"mqtt://{}\"\nheartbeat = \"2500ms\"\n",
+        proxy.addr()
+    );
+    let site = Site::new(&broker, "cold-metered", &more);
+    let agent = Agent::start(&site);
+    status(&bus, &site, 0, "state", "online");
+    let online = status(&cloud, &site, 0, "state", "online");
+    assert_eq!(online["mode"], "act", "{online}");
+    // What is done here is nobody's business there.
+    let mark = bus.mark();
+    bus.say(&site.topic("cmd/set/l1"), r#"{"actuator":"lamp","value":"on"}"#);
+    state(&bus, &site, mark, "set/l1", "succeeded");
+
+    let more_than = |bytes: u64| {
+        let now = proxy.counts();
+        (now.bytes_up > bytes).then_some(now)
+    };
+    let ping = 2;
+    let joined = proxy.counts().bytes_up;
+    let first = eventually("a ping", SOON, || more_than(joined));
+    let last = eventually("three more", SOON, || more_than(first.bytes_up + 3 * ping - 1));
+    assert_eq!(last.bytes_up, first.bytes_up + 3 * ping, "pings and nothing else");
+    assert!(last.bytes_down <= first.bytes_down + 4 * ping, "answers and nothing else");
+    let beat = 2 * ping + PACKETS_A_BEAT * PACKET_BYTES + 2 * RECORD_BYTES;
+    let connection = first.bytes_up + first.bytes_down + HANDSHAKE_BYTES;
+    let month = BEATS_A_MONTH * beat + CONNECTIONS_A_MONTH * connection;
+    println!("a beat {beat} bytes, a connection {connection}, a month {month}");
+    assert!(month < 1_000_000, "{month} bytes a month");
+
+    // Another board of that name is an alarm, which goes at once and alone.
+    let other = r#"{"state":"online","version":"0","boot":"00000000000000aa","mode":"act"}"#;
+    bus.say(&site.topic("status"), other);
+    let log = site.topic("log");
+    let batch = cloud.wait(0, "the alarm", SOON, |message| {
+        (message.topic == log).then(|| decode(&message.payload).unwrap())
+    });
+    let entries: Vec<_> =
+        batch.records.iter().map(|it| it.record().unwrap().entry().unwrap()).collect();
+    assert!(
+        matches!(&entries[..], [Entry::Event { severity: Severity::Alarm, .. }]),
+        "{entries:?}"
+    );
+    let topics: std::collections::BTreeSet<_> =
+        cloud.since(0).into_iter().map(|message| message.topic).collect();
+    assert_eq!(topics, [log, site.topic("status")].into(), "nothing else is said there");
+    drop(place);
+
+    let mark = cloud.mark();
+    agent.kill();
+    status(&cloud, &site, mark, "state", "offline");
 }

@@ -11,6 +11,9 @@ mod common;
 #[path = "../common/tree.rs"]
 mod tree;
 
+#[path = "../common/proxy.rs"]
+#[allow(dead_code, reason = "the tests of the uplink cut lines, these count bytes")]
+mod proxy;
 #[path = "../common/pty.rs"]
 mod pty;
 

@@ -8,13 +8,14 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/proxy.rs"]
+mod proxy;
 
 mod agent;
 mod backlog;
 mod line;
 mod objects;
 mod otlp;
-mod proxy;
 mod shaped;
 mod site;
 mod words;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::sheet::Sheet;
 use super::{Output, Wanted};
 use crate::domain::Entry;
 use crate::journal::{Reader, Record, boot_hex, record_json, rfc3339, step_word};
@@ -17,6 +18,8 @@ pub(super) enum Format {
     Jsonl,
     /// RFC 4180, with a line of names.
     Csv,
+    /// Apache Parquet.
+    Parquet,
 }
 
 impl<W: Write> Output<W> {
@@ -26,27 +29,54 @@ impl<W: Write> Output<W> {
         wanted: &Wanted,
         format: Format,
     ) -> anyhow::Result<()> {
-        if format == Format::Csv {
-            writeln!(self.to, "seq,at,boot,kind,name,value,state,text")?;
+        match format {
+            Format::Jsonl => {
+                self.export_each(folder, wanted, |to, record| {
+                    Ok(writeln!(to, "{}", record_json(record))?)
+                })?;
+            }
+            Format::Csv => {
+                writeln!(self.to, "seq,at,boot,kind,name,value,state,text")?;
+                self.export_each(folder, wanted, |to, record| {
+                    Ok(writeln!(to, "{}", csv_line(record))?)
+                })?;
+            }
+            Format::Parquet => {
+                anyhow::ensure!(!self.json, "`--json` is for lines, and a Parquet file has none");
+                anyhow::ensure!(
+                    !self.is_terminal,
+                    "a Parquet file is not for a terminal: `outpost log export … > records.parquet`"
+                );
+                let mut sheet = Sheet::new()?;
+                self.export_each(folder, wanted, |to, record| {
+                    Ok(to.write_all(&sheet.push(record)?)?)
+                })?;
+                self.to.write_all(&sheet.finish()?)?;
+            }
         }
-        let reader = Reader::open(folder)?;
-        let mut written = Ok(());
-        if wanted.limit == Some(0) {
-            return Ok(());
-        }
-        reader.each(0, &wanted.filter(), |record| {
-            self.shown += 1;
-            written = match format {
-                Format::Jsonl => writeln!(self.to, "{}", record_json(&record)),
-                Format::Csv => writeln!(self.to, "{}", csv_line(&record)),
-            };
-            written.is_ok() && wanted.limit.is_none_or(|limit| self.shown < limit)
-        })?;
-        written?;
         if self.json {
             writeln!(self.to, "{}", json!({ "records": self.shown }))?;
         }
         Ok(())
+    }
+
+    fn export_each(
+        &mut self,
+        folder: &Path,
+        wanted: &Wanted,
+        mut write: impl FnMut(&mut W, &Record) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let reader = Reader::open(folder)?;
+        if wanted.limit == Some(0) {
+            return Ok(());
+        }
+        let mut written = Ok(());
+        reader.each(0, &wanted.filter(), |record| {
+            self.shown += 1;
+            written = write(&mut self.to, &record);
+            written.is_ok() && wanted.limit.is_none_or(|limit| self.shown < limit)
+        })?;
+        written
     }
 
     pub(super) fn stats(&mut self, folder: &Path, wanted: &Wanted) -> anyhow::Result<()> {
@@ -108,7 +138,7 @@ fn csv_line(record: &Record) -> String {
 }
 
 /// Name, value, state and text of an entry.
-fn cells(entry: &Entry) -> [String; 4] {
+pub(super) fn cells(entry: &Entry) -> [String; 4] {
     let none = String::new;
     match entry {
         Entry::Boot { version, mode } => [none(), version.clone(), mode.clone(), none()],

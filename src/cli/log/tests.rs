@@ -1,6 +1,8 @@
 //! The lines that programs read, and the ones that people read.
 
 use clap::Parser;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::{Field, Row};
 use rusqlite::Connection;
 use serde_json::Value as Json;
 use tempfile::TempDir;
@@ -10,6 +12,7 @@ use super::*;
 use crate::clock::{Now, Tick};
 use crate::domain::{CommandState, Decider, FaultKind, Setting, StepState, Value};
 use crate::journal::{Options, Stamp, Store, StoreBackend};
+use crate::limits::PARQUET_GROUP_ROWS;
 
 #[derive(Debug, Parser)]
 struct Line {
@@ -76,12 +79,17 @@ fn some_of_all() -> TempDir {
 
 /// Runs `log` with a folder and arguments; gives the exit code and the output.
 fn log(folder: &TempDir, args: &str, json: bool) -> (ExitCode, String) {
+    let (code, bytes) = log_bytes(folder, args, json);
+    (code, String::from_utf8(bytes).unwrap())
+}
+
+fn log_bytes(folder: &TempDir, args: &str, json: bool) -> (ExitCode, Vec<u8>) {
     let path = folder.path().to_str().unwrap();
     let words = ["log"].into_iter().chain(args.split_whitespace()).chain(["--path", path]);
     let line = Line::try_parse_from(words).unwrap();
-    let mut out = Output { to: Vec::new(), json, shown: 0 };
+    let mut out = Output { to: Vec::new(), json, is_terminal: false, shown: 0 };
     let code = out.run(line.log.command, &|_| bail!("--path says it")).unwrap();
-    (code, String::from_utf8(out.to).unwrap())
+    (code, out.to)
 }
 
 fn json_lines(folder: &TempDir, args: &str) -> Vec<Json> {
@@ -190,6 +198,62 @@ fn an_export_has_a_line_for_each_record() {
     let (_, jsonl) = log(&folder, "export --kind reading", false);
     assert_eq!(jsonl.lines().count(), 2);
     assert_eq!(csv_cell("a \"b\", c"), "\"a \"\"b\"\", c\"");
+}
+
+/// A file as another program reads it: each row as JSON.
+fn rows(bytes: Vec<u8>) -> (usize, Vec<Json>) {
+    let reader = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
+    let rows = reader.get_row_iter(None).unwrap();
+    let cell = |field: &Field| match field {
+        Field::Null => Json::Null,
+        Field::ULong(number) => json!(number),
+        Field::Double(number) => json!(number),
+        Field::TimestampMillis(unix_ms) => json!(unix_ms),
+        Field::Str(text) => json!(text),
+        other => panic!("no column of ours holds {other:?}"),
+    };
+    let object = |row: Row| -> Json {
+        row.get_column_iter().map(|(name, field)| (name.clone(), cell(field))).collect()
+    };
+    (reader.num_row_groups(), rows.map(|row| object(row.unwrap())).collect())
+}
+
+#[test]
+fn a_parquet_file_has_a_typed_row_for_each_record() {
+    let folder = some_of_all();
+    let (_, bytes) = log_bytes(&folder, "export --format parquet", false);
+    let (_, rows) = rows(bytes);
+    let seqs: Vec<_> = rows.iter().map(|row| row["seq"].as_u64().unwrap()).collect();
+    assert_eq!(seqs, [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(rows[1]["kind"], "reading");
+    assert_eq!(rows[1]["name"], "air");
+    assert_eq!(rows[1]["at"], START_MS + 2000);
+    assert_eq!(rows[1]["number"], 21.5);
+    assert_eq!(rows[1]["clock"], "synced");
+    assert_eq!(rows[1]["boot"], "000000000000b007");
+    assert_eq!(rows[1]["record"], Json::Null, "a reading is whole without it");
+    assert_eq!(rows[6]["number"], Json::Null);
+    assert_eq!(
+        (&rows[6]["name"], &rows[6]["value"], &rows[6]["state"]),
+        (&json!("fan"), &json!("on"), &json!("confirmed"))
+    );
+    let line = &json_lines(&folder, "query")[6];
+    let record: Json = serde_json::from_str(rows[6]["record"].as_str().unwrap()).unwrap();
+    assert_eq!(&record, line, "everything of it");
+}
+
+#[test]
+fn a_parquet_file_is_written_by_groups_and_bounded_like_any_export() {
+    let many = PARQUET_GROUP_ROWS as u64 + 10;
+    let entries: Vec<_> = (1..=many).map(|seq| (seq, reading("air", seq as f64))).collect();
+    let folder = journal(&entries);
+    let (groups, all) = rows(log_bytes(&folder, "export --format parquet", false).1);
+    assert_eq!((groups, all.len() as u64), (2, many));
+    assert!(all.iter().zip(1..).all(|(row, seq)| row["seq"] == seq && row["number"] == seq as f64));
+    let (groups, few) = rows(log_bytes(&folder, "export --format parquet --limit 3", false).1);
+    assert_eq!((groups, few.len()), (1, 3));
+    let (groups, none) = rows(log_bytes(&folder, "export --format parquet --kind event", false).1);
+    assert_eq!((groups, none.len()), (0, 0));
 }
 
 #[test]

@@ -32,7 +32,8 @@ const OBJECTS_FORM: &str = "\"s3://bucket/prefix\", \"az://container/prefix\", \
 /// Schemes of stores of objects.
 const OBJECTS: [&str; 4] = ["s3", "az", "gs", "file"];
 /// Keys that only a broker has.
-const BROKERS_OWN: &[&str] = &["client_id", "format", "ack", "keep_alive", "commands", "cert_file"];
+const BROKERS_OWN: &[&str] =
+    &["client_id", "format", "ack", "keep_alive", "heartbeat", "commands", "cert_file"];
 const NAME_FORM: &str = "a-z, 0-9 and -, 1 to 63 characters";
 const FORMATS: [(&str, CloudFormat); 2] =
     [("postcard", CloudFormat::Postcard), ("json", CloudFormat::Json)];
@@ -72,7 +73,7 @@ impl Checker<'_> {
             _ => UPLINK_BATCH_RECORDS_DEFAULT,
         };
         let kinds = self.kinds(&mut section);
-        let priority = section.word(self, "priority", &PRIORITIES).unwrap_or(CloudPriority::All);
+        let priority = self.priority(&mut section, to.as_ref().and_then(CloudTo::broker));
         let batches = 1..=UPLINK_BATCH_RECORDS_MAX;
         let batch_records = section.integer(self, "batch", batches, records);
         let delay = section.duration_or(self, "delay", 0..=UPLINK_DELAY_MS_MAX, delay);
@@ -125,6 +126,7 @@ impl Checker<'_> {
             format: section.word(self, "format", &FORMATS).unwrap_or(CloudFormat::Postcard),
             ack: section.word(self, "ack", &ACKS).unwrap_or(CloudAck::Broker),
             keep_alive: self.keep_alive(section),
+            heartbeat: section.has("heartbeat"),
             commands: section.yes_or_no(self, "commands").unwrap_or(false),
         };
         broker.map(|_| to)
@@ -231,11 +233,33 @@ impl Checker<'_> {
         }
     }
 
-    /// MQTT counts it in whole seconds.
+    /// With `heartbeat` only alarms go, so no other key says which records.
+    fn priority(
+        &mut self,
+        section: &mut Section<'_>,
+        broker: Option<&CloudBroker>,
+    ) -> CloudPriority {
+        let found = section.word(self, "priority", &PRIORITIES);
+        if !broker.is_some_and(|broker| broker.heartbeat) {
+            return found.unwrap_or(CloudPriority::All);
+        }
+        for key in ["priority", "kinds", "keep_alive"] {
+            if section.has(key) {
+                let allowed = "one of them: with `heartbeat` only alarms go";
+                section.fault(self, key, format!("`{key}` beside `heartbeat`"), allowed);
+            }
+        }
+        CloudPriority::Alarms
+    }
+
+    /// MQTT counts it in whole seconds; a ping goes after half of it.
     fn keep_alive(&mut self, section: &mut Section<'_>) -> Duration {
         let range = UPLINK_KEEP_ALIVE_MS_MIN..=UPLINK_KEEP_ALIVE_MS_MAX;
-        let found = section.duration_or(self, "keep_alive", range, KEEP_ALIVE_S * 1000);
-        Duration::from_secs(found.as_secs())
+        let found = section.duration_or(self, "keep_alive", range.clone(), KEEP_ALIVE_S * 1000);
+        let halves = range.start() / 2..=range.end() / 2;
+        let beat = section.duration_or(self, "heartbeat", halves, 0);
+        let long = if section.has("heartbeat") { beat * 2 } else { found };
+        Duration::from_secs(long.as_secs())
     }
 
     /// Spans such as `22:00-06:00`.

@@ -18,7 +18,9 @@ impl Sender {
     /// There is a line: the agent says how the board is, since the last will said otherwise.
     pub(super) fn greet(&self) {
         // Full: as much waits for the agent that a line which comes and goes is nothing new.
-        if self.broker.commands && self.book.common.commands.try_send(FromCloud::Up).is_err() {
+        if self.broker.is_told_status()
+            && self.book.common.commands.try_send(FromCloud::Up).is_err()
+        {
             tracing::debug!(
                 destination = self.book.cloud.name,
                 "the agent was not told of the line"
@@ -77,7 +79,7 @@ impl Sender {
 
     /// What an orderly end says, since the last will is for the other ones.
     pub(super) fn farewell(&self) -> Vec<Outgoing> {
-        if !self.broker.commands {
+        if !self.broker.is_told_status() {
             return Vec::new();
         }
         let Will { topic, payload } = self.book.common.offline.clone();

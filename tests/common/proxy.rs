@@ -48,6 +48,8 @@ pub struct Counts {
     pub connections: u64,
     /// Bytes from the client.
     pub bytes_up: u64,
+    /// Bytes to the client.
+    pub bytes_down: u64,
     /// When the last connection was accepted.
     pub accepted: Option<Instant>,
     /// When the first PUBLISH after the last change of the line came from the client.
@@ -170,6 +172,8 @@ impl Way {
                     if buffer[0] >> 4 == 3 {
                         counts.published.get_or_insert_with(Instant::now);
                     }
+                } else {
+                    self.count.lock().unwrap().bytes_down += count as u64;
                 }
                 let mut at = Instant::now();
                 if let Some(Shape { bytes_per_s, delay }) = shape {
