@@ -342,30 +342,55 @@ fn choice(
         proposal.alternatives.iter().filter_map(|index| place(&proposal.candidates[*index].set));
     let here: Vec<usize> = here.collect();
     let trust = config.mind.as_ref().map_or(1.0, |mind| mind.trust);
-    let by_mind = p.and_then(|p| sure(p, &here, trust));
-    let chosen = by_mind.or(here.first().copied()).unwrap_or(0);
-    if chosen == decision.chosen {
+    let Some(Other { chosen, margin, near }) = other_choice(decision, &here, p, trust) else {
         tally.same_choice += 1;
         return;
-    }
-    let apart = |a: f64, b: f64| (a - b).abs();
+    };
     let (old, new) = (&decision.candidates[decision.chosen], &decision.candidates[chosen]);
-    let by_scores = p.map(|p| apart(p[decision.chosen], p[chosen]));
-    let margin = by_scores.unwrap_or_else(|| apart(old.utility, new.utility));
     let text = format!("\"{}\" instead of \"{}\"", new.text, old.text);
     line["margin"] = json!(margin);
-    // Next to `trust`, or to each other, a hair decides.
-    let held: f64 = p.map_or(0.0, |p| here.iter().map(|index| p[*index]).sum());
-    let at_trust = p.is_some_and(|p| {
-        here.iter().any(|index| held > 0.0 && apart(p[*index] / held, trust) <= SCORE_SAME)
-    });
-    if margin <= SCORE_SAME || at_trust {
+    if near {
         tally.near_choice += 1;
         line["near"] = json!(text);
     } else {
         tally.other_choice += 1;
         line["differs"] = json!(format!("another choice: {text}"));
     }
+}
+
+/// Another choice than the recorded one.
+#[derive(Debug, PartialEq)]
+struct Other {
+    chosen: usize,
+    /// Between the two, of what decided now: the mind's scores, or the planner's utilities.
+    margin: f64,
+    /// A hair decides: next to each other, or next to `trust`.
+    near: bool,
+}
+
+/// Chooses among `here`, the alternatives in the planner's order; `None` where it is as it was.
+fn other_choice(
+    decision: &Decision,
+    here: &[usize],
+    p: Option<&[f64]>,
+    trust: f64,
+) -> Option<Other> {
+    let by_mind = p.and_then(|p| sure(p, here, trust));
+    let chosen = by_mind.or(here.first().copied()).unwrap_or(0);
+    if chosen == decision.chosen {
+        return None;
+    }
+    let apart = |a: f64, b: f64| (a - b).abs();
+    let utility = |index: usize| decision.candidates[index].utility;
+    let margin = match p.filter(|_| by_mind.is_some()) {
+        Some(p) => apart(p[decision.chosen], p[chosen]),
+        None => apart(utility(decision.chosen), utility(chosen)),
+    };
+    let held: f64 = p.map_or(0.0, |p| here.iter().map(|index| p[*index]).sum());
+    let at_trust = p.is_some_and(|p| {
+        here.iter().any(|index| held > 0.0 && apart(p[*index] / held, trust) <= SCORE_SAME)
+    });
+    Some(Other { chosen, margin, near: margin <= SCORE_SAME || at_trust })
 }
 
 fn words<'a>(texts: impl Iterator<Item = &'a String>) -> Json {
@@ -386,4 +411,49 @@ fn print(out: &mut impl Write, line: &Json) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Candidate, Decider};
+
+    fn decision(utilities: [f64; 3], chosen: usize) -> Decision {
+        let candidate = |utility: f64| Candidate {
+            set: Vec::new(),
+            text: String::new(),
+            predicted: Vec::new(),
+            cost: 0.0,
+            utility,
+            probability: None,
+        };
+        Decision {
+            id: "1-1".into(),
+            cause: String::new(),
+            facts: Vec::new(),
+            notes: Vec::new(),
+            candidates: utilities.map(candidate).into(),
+            chosen,
+            by: Decider::Planner,
+            guard: "passed".into(),
+            model: None,
+        }
+    }
+
+    #[test]
+    fn what_decides_now_says_how_near_two_choices_are() {
+        let was = decision([0.9001, 0.9, 0.5], 0);
+        assert_eq!(other_choice(&was, &[0, 1], None, 0.6), None);
+        let near = |here: &[usize], p: Option<&[f64]>| {
+            other_choice(&was, here, p, 0.6).map(|other| (other.chosen, other.near))
+        };
+        // The planner's order turned, by a hair of utility and by more.
+        assert_eq!(near(&[1, 0], None), Some((1, true)));
+        assert_eq!(near(&[2, 0], None), Some((2, false)));
+        // A mind that is not sure decides nothing, however far apart its scores are.
+        assert_eq!(near(&[1, 0], Some(&[0.3, 0.4, 0.3])), Some((1, true)));
+        // A sure one does: its scores are the margin, not the utilities.
+        assert_eq!(near(&[0, 1], Some(&[0.1, 0.8, 0.1])), Some((1, false)));
+        assert_eq!(near(&[0, 1], Some(&[0.39, 0.61, 0.0])), Some((1, true)), "next to trust");
+    }
 }
