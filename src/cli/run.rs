@@ -50,7 +50,7 @@ pub fn run(args: &RunArgs, json: bool) -> anyhow::Result<ExitCode> {
     let again = runtime.block_on(serve(Arc::new(config), launched, json))?;
     // Every task and thread of ours has ended with it.
     drop(runtime);
-    // Which release runs next is the launcher's to say, and whoever supervises starts it at any end.
+    // Which release runs next is the launcher's to say, and a supervisor starts that at any end.
     if again && !by_launcher { Err(start_again()) } else { Ok(ExitCode::SUCCESS) }
 }
 
