@@ -25,17 +25,22 @@ fn main() -> ExitCode {
     let mut ran = std::fs::OpenOptions::new().append(true).open("ran").unwrap();
     ran.write_all(format!("{release} {} {on_trial}\n", behaviour.trim()).as_bytes()).unwrap();
     if on_trial {
-        std::thread::sleep(TRIAL);
-        match behaviour.trim().split_once(' ').map_or("", |(_, what)| what) {
-            "crashes" => return ExitCode::FAILURE,
+        let what = behaviour.trim().split_once(' ').map_or("", |(_, what)| what);
+        match what {
+            "dies" => return ExitCode::FAILURE,
             "hangs" => loop {
                 std::thread::sleep(Duration::from_secs(60));
             },
             _ => {}
         }
-        let slots = Slots::new(root, RealDisk);
-        slots.confirm(&release.parse::<Name>().unwrap()).unwrap();
+        let (slots, release) = (Slots::new(root, RealDisk), release.parse::<Name>().unwrap());
+        slots.runs(&release).unwrap();
         deadline::cancel();
+        std::thread::sleep(TRIAL);
+        if what == "crashes" {
+            return ExitCode::FAILURE;
+        }
+        slots.confirm(&release).unwrap();
     }
     // Serves until its owner's next look.
     std::thread::sleep(TRIAL);

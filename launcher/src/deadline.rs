@@ -1,5 +1,5 @@
 //! The end of a trial that hangs: an alarm of the kernel, which goes on through `exec` and ends a
-//! process that does nothing about it. It costs no process and no memory beside the agent.
+//! process that does not set it anew. It costs no process and no memory beside the agent.
 
 /// Has the kernel end this process, whatever program it runs by then, after `seconds`.
 pub fn set(seconds: u32) {

@@ -17,8 +17,13 @@ pub const TRIAL_STARTS_PER_BOOT_MAX: u32 = 3;
 /// Starts of a trial in all boots. The power may fail in a trial without fault of the release, but
 /// a release that takes the whole board down must come to an end too.
 pub const TRIAL_STARTS_MAX: u32 = 10;
-/// Seconds after which a trial that neither confirms nor ends is killed, at most: a day.
-pub const TRIAL_DEADLINE_S_MAX: u32 = 86_400;
+/// How many times as long as the release before it one may take for its start. Caches are cold
+/// after a power cut, and a newer program has a little more to do.
+pub const TRIAL_START_FACTOR: u64 = 3;
+/// Seconds for the start of a release where nobody knows what the one before it took.
+pub const TRIAL_START_S_DEFAULT: u32 = 10;
+/// Seconds for a start at most. Rules stand still meanwhile.
+pub const TRIAL_START_S_MAX: u32 = 60;
 /// Releases that are remembered as undone; beyond, the oldest is forgotten.
 pub const UNDONE_MAX: usize = 16;
 /// Bytes that stay free beside a release's: journal, state and the way back need a few.

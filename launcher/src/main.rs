@@ -18,8 +18,7 @@ const USE: &str = "\
 use: outpost-launcher --slots FOLDER [--installed PROGRAM] [-- ARGUMENT…]
 
 Starts the program of the release in FOLDER with the arguments: one on trial, else the one that is
-confirmed, else PROGRAM. A trial that ends three times, or does not confirm itself in its time, is
-undone.
+confirmed, else PROGRAM. A trial that ends three times, or once before its rules run, is undone.
 ";
 
 struct Arguments {

@@ -97,8 +97,6 @@ fn fault(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SlotErr
 pub struct Wish {
     /// How well the board is now.
     pub baseline: Baseline,
-    /// Seconds until the kernel ends a trial that says nothing.
-    pub deadline_s: u32,
     /// Take it although this board has undone it before.
     pub again: bool,
     /// This board's processor, as `uname -m` calls it.
@@ -123,7 +121,7 @@ pub struct Candidate {
     pub program: PathBuf,
     /// The release it belongs to; `None`: the program that was installed.
     pub release: Option<Name>,
-    /// On trial: seconds until the kernel ends it.
+    /// On trial: seconds until the kernel ends it, unless its rules run by then.
     pub trial_s: Option<u32>,
 }
 
@@ -238,10 +236,10 @@ impl<D: Disk> Slots<D> {
         state.trial = Some(Trial {
             taken,
             baseline: wish.baseline,
-            deadline_s: wish.deadline_s.clamp(1, limits::TRIAL_DEADLINE_S_MAX),
             starts: 0,
             starts_in_boot: 0,
             boot: String::new(),
+            ran: false,
         });
         self.write(&state)?;
         Ok(Staged::Ready)
@@ -380,7 +378,8 @@ impl<D: Disk> Slots<D> {
         if let Some(trial) = &state.trial
             && let Some(program) = self.program(&trial.taken, false, &mut start.notices)
         {
-            let (release, trial_s) = (Some(trial.taken.release.clone()), Some(trial.deadline_s));
+            let (release, trial_s) =
+                (Some(trial.taken.release.clone()), Some(trial.baseline.start_s()));
             start.candidates.push(Candidate { program, release, trial_s });
         }
         for taken in state.confirmed.iter().chain(&state.previous) {
@@ -403,7 +402,11 @@ impl<D: Disk> Slots<D> {
     fn count(&self, mut state: State, boot: &str, notices: &mut Vec<String>) -> State {
         let Some(trial) = state.trial.clone() else { return state };
         let in_boot = if trial.boot == boot { trial.starts_in_boot } else { 0 };
-        let failed = if in_boot >= limits::TRIAL_STARTS_PER_BOOT_MAX {
+        let failed = if in_boot > 0 && !trial.ran {
+            // Whatever it was, it would only keep the rules waiting once more.
+            let seconds = trial.baseline.start_s();
+            Some(format!("ended before its rules ran, or they did not run within {seconds} s"))
+        } else if in_boot >= limits::TRIAL_STARTS_PER_BOOT_MAX {
             Some(format!("ended {in_boot} times before it was confirmed"))
         } else if trial.starts >= limits::TRIAL_STARTS_MAX {
             Some(format!("was not confirmed in {} starts of the board", trial.starts))
@@ -417,6 +420,7 @@ impl<D: Disk> Slots<D> {
             trial.starts += 1;
             trial.starts_in_boot = in_boot + 1;
             boot.clone_into(&mut trial.boot);
+            trial.ran = false;
         }
         if let Err(error) = self.write(&state) {
             notices.push(chain(&error));
@@ -458,6 +462,20 @@ impl<D: Disk> Slots<D> {
                 None
             }
         }
+    }
+
+    /// The rules of the release on trial run: from here on an end of it may be chance. Nothing
+    /// happens without a trial of that release.
+    ///
+    /// # Errors
+    /// Where the state cannot be read or written: its next end is then the last one.
+    pub fn runs(&self, release: &Name) -> Result<(), SlotError> {
+        self.change(|state| {
+            let trial = state.trial.as_mut().filter(|trial| trial.taken.release == *release);
+            if let Some(trial) = trial {
+                trial.ran = true;
+            }
+        })
     }
 
     /// The release on trial has proved itself. Nothing happens without a trial of that release.

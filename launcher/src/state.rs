@@ -54,6 +54,21 @@ pub struct Baseline {
     pub bus: bool,
     /// The language model answered.
     pub mind: bool,
+    /// Milliseconds from the start of the program until its rules ran; 0: nobody knows.
+    #[serde(default)]
+    pub start_ms: u32,
+}
+
+impl Baseline {
+    /// Seconds that a release has until its rules run.
+    #[must_use]
+    pub fn start_s(&self) -> u32 {
+        if self.start_ms == 0 {
+            return limits::TRIAL_START_S_DEFAULT;
+        }
+        let seconds = (u64::from(self.start_ms) * limits::TRIAL_START_FACTOR).div_ceil(1000);
+        u32::try_from(seconds).unwrap_or(u32::MAX).min(limits::TRIAL_START_S_MAX)
+    }
 }
 
 /// A release that has to prove itself.
@@ -64,8 +79,6 @@ pub struct Trial {
     pub taken: Taken,
     /// How well the board was before.
     pub baseline: Baseline,
-    /// Seconds after which the kernel ends it, where it has not been confirmed.
-    pub deadline_s: u32,
     /// Starts so far.
     #[serde(default)]
     pub starts: u32,
@@ -75,6 +88,9 @@ pub struct Trial {
     /// The kernel's id of the last boot it was started in.
     #[serde(default)]
     pub boot: String,
+    /// Its rules have run since its last start.
+    #[serde(default)]
+    pub ran: bool,
 }
 
 /// How an update ended.

@@ -75,8 +75,7 @@ impl Board {
             Ok(Box::new(File::open(release.join(name.as_str()))?))
         };
         let wish = Wish {
-            baseline: Baseline::default(),
-            deadline_s: 1,
+            baseline: Baseline { start_ms: 1, ..Baseline::default() },
             again,
             architecture: std::env::consts::ARCH.into(),
         };
@@ -152,8 +151,13 @@ fn bad_releases_are_undone_with_a_reason_also_where_nothing_was_there_before() {
     let board = Board::new(true);
     let reason = board.undoes(&board.publish("1.0.0", "1.0.0 crashes", None));
     assert!(reason.contains("ended 3 times"), "{reason}");
-    let reason = board.undoes(&board.publish("1.1.0", "1.1.0 hangs", None));
-    assert!(reason.contains("ended 3 times"), "{reason}");
+    // Without its rules it is not started twice.
+    for what in ["hangs", "dies"] {
+        let id = format!("1.1.{}", what.len());
+        let reason = board.undoes(&board.publish(&id, &format!("{id} {what}"), None));
+        assert!(reason.contains("ended before its rules ran"), "{reason}");
+        assert_eq!(board.ran().iter().filter(|line| line.starts_with(&id)).count(), 1);
+    }
     // A program for a machine that does not exist, and one that is none.
     let mut other = fs::read(program()).unwrap();
     other[18..20].copy_from_slice(&[0xfe, 0xfe]);
@@ -313,8 +317,7 @@ fn writes_slots_when_asked() {
         Ok(Box::new(File::open(release.join(name.as_str()))?))
     };
     let wish = Wish {
-        baseline: Baseline::default(),
-        deadline_s: 1,
+        baseline: Baseline { start_ms: 1, ..Baseline::default() },
         again: true,
         architecture: std::env::consts::ARCH.into(),
     };

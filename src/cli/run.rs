@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Context;
 use clap::Args;
@@ -36,6 +37,7 @@ pub struct RunArgs {
 /// # Errors
 /// Where the journal belongs to another agent, or the embedded broker cannot listen.
 pub fn run(args: &RunArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let began = Instant::now();
     let launched = Launched::of_environment();
     let mut config = match load(&args.config) {
         Ok(Ok(config)) => config,
@@ -47,7 +49,7 @@ pub fn run(args: &RunArgs, json: bool) -> anyhow::Result<ExitCode> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let by_launcher = launched.is_some();
-    let again = runtime.block_on(serve(Arc::new(config), launched, json))?;
+    let again = runtime.block_on(serve(Arc::new(config), launched.map(|it| (it, began)), json))?;
     // Every task and thread of ours has ended with it.
     drop(runtime);
     // Which release runs next is the launcher's to say, and a supervisor starts that at any end.
@@ -113,7 +115,7 @@ pub fn journal_path(file: Option<&std::path::Path>) -> anyhow::Result<PathBuf> {
 /// True where an operator wants the program to start again.
 async fn serve(
     config: Arc<Config>,
-    launched: Option<Launched>,
+    launched: Option<(Launched, Instant)>,
     json: bool,
 ) -> anyhow::Result<bool> {
     let mut endpoint = Endpoint::of(&config.bus);
@@ -135,7 +137,8 @@ async fn serve(
         env!("CARGO_PKG_VERSION")
     );
     let plan = config.update.clone();
-    let keeper = launched.map(|launched| update::spawn(Keeper::new(launched, plan))).transpose();
+    let keeper = launched.map(|(launched, began)| Keeper::new(launched, plan, began));
+    let keeper = keeper.map(update::spawn).transpose();
     let (board, journal) = (config.device.board, config.journal.path.clone());
     let uplink = runtime::uplink(&config, &mut memory, &clock);
     let sources = Sources {

@@ -55,6 +55,9 @@ struct TakeArgs {
     /// The root that this board began to trust with [default: `root` in [update]]
     #[arg(long)]
     root: Option<PathBuf>,
+    /// Configuration of the device, for its [update]
+    #[arg(long, default_value = config::DEFAULT_PATH)]
+    config: PathBuf,
     #[command(flatten)]
     how: HowArgs,
 }
@@ -71,9 +74,6 @@ struct ApplyArgs {
 struct HowArgs {
     #[command(flatten)]
     slots: SlotsArgs,
-    /// Configuration of the device, for its [update]
-    #[arg(long, default_value = config::DEFAULT_PATH)]
-    config: PathBuf,
     /// Take it although this board has undone it before
     #[arg(long)]
     again: bool,
@@ -112,7 +112,7 @@ fn status(folder: &Path, json: bool) -> anyhow::Result<ExitCode> {
 }
 
 fn take(args: &TakeArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let (config, _) = config::load(&args.how.config, Strictness::Run)?;
+    let (config, _) = config::load(&args.config, Strictness::Run)?;
     let mut wanted = config.update;
     if let Some(root) = &args.root {
         wanted.root.clone_from(root);
@@ -131,7 +131,6 @@ fn take(args: &TakeArgs, json: bool) -> anyhow::Result<ExitCode> {
 }
 
 fn apply(args: &ApplyArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let (config, _) = config::load(&args.how.config, Strictness::Run)?;
     let slots = &args.how.slots.slots;
     let _lock = update::lock(slots).map_err(anyhow::Error::msg)?;
     let path = args.release.join(manifest::FILE);
@@ -140,7 +139,7 @@ fn apply(args: &ApplyArgs, json: bool) -> anyhow::Result<ExitCode> {
     let mut open = |name: &Name| -> io::Result<Box<dyn Read>> {
         Ok(Box::new(File::open(args.release.join(name.as_str()))?))
     };
-    let wish = update::wish(slots, &config.update, args.how.again);
+    let wish = update::wish(slots, args.how.again);
     let staged = Slots::new(slots, RealDisk).stage(&bytes, &mut open, &wish);
     let staged = staged.map_err(|error| anyhow::anyhow!("{}", chain(&error)))?;
     Ok(told(staged, &Manifest::parse(&bytes)?.release, json))

@@ -13,14 +13,20 @@ pub const UPDATE_TRIAL_MS_MAX: u64 = 3_600_000;
 pub const UPDATE_DEADLINE_MS_DEFAULT: u64 = 1_200_000;
 /// The longest, in milliseconds: a day, as the launcher allows.
 pub const UPDATE_DEADLINE_MS_MAX: u64 = 86_400_000;
-/// What the kernel's alarm gives beyond that, in seconds: for the agent's own word and its
-/// hand-over to `safe`, which waits for slow devices.
-pub const UPDATE_ALARM_S: u64 = 120;
+/// What the kernel's alarm gives an orderly end on trial, in seconds: the hand-over to `safe` is
+/// over by then, records are stored and acknowledged.
+pub const UPDATE_END_S: u32 = 120;
+/// What it gives the thread that keeps the slots on trial, in seconds: longer than a slow card
+/// takes for one synced write.
+pub const UPDATE_KEEPER_S: u32 = 30;
 /// How often the state of the slots is looked at for a release that waits, in milliseconds.
 pub const UPDATE_LOOK_MS: u64 = 1_000;
-/// How long the agent's loop may be silent and still count as running, in milliseconds: it says how
-/// the board is each second or two, and a slow card holds it up for some.
-pub const UPDATE_SILENCE_MS: u64 = 30_000;
+/// How often the agent's loop says on trial that it goes round, in milliseconds.
+pub const UPDATE_PULSE_MS: u64 = 250;
+/// Pulses in a row that may be missing on trial before the rules do not run: a second. Going back
+/// takes most of another one, and rules must not stand still for longer than two. The loop waits
+/// for nothing, so that a slow card does not hold it up.
+pub const UPDATE_SILENT_PULSES_MAX: u32 = 4;
 /// How long bus and mind must be as they are before that is written down, in milliseconds: it wears
 /// the card, and a link that flaps is not how well a board is.
 pub const UPDATE_BASELINE_MS: u64 = 60_000;

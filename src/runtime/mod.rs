@@ -45,7 +45,6 @@ pub use place::PlaceOnBus;
 pub use render::Rendered;
 pub use service::Service;
 use sources::{Incoming, Sources, next_event};
-pub use update::UpdateParts;
 
 /// What a runtime is made of. Whoever builds it chooses the seams.
 pub struct Parts {
@@ -76,7 +75,7 @@ pub struct Parts {
     /// The journal's way to its destinations; `None`: it has none.
     pub uplink: Option<(Uplink, News)>,
     /// The line to the thread that keeps the slots; `None`: no launcher started us.
-    pub update: Option<UpdateParts>,
+    pub update: Option<crate::update::Line>,
     /// Commands of people at the page.
     pub page: Option<mpsc::Receiver<Asked>>,
 }
@@ -210,7 +209,7 @@ pub async fn run(
     let (mind, mind_events) = mind.map(MindParts::apart).unzip();
     let (uplink, uplink_news) = parts.uplink.unzip();
     let (switches, switched) = mpsc::channel(1);
-    let (update, update_news) = parts.update.unzip();
+    let (update, update_news) = update::Line::open(parts.update);
     let mut sources = Sources {
         switched,
         page: parts.page,
@@ -250,7 +249,7 @@ pub async fn run(
         refusal_said: None,
         switches,
         stopped: false,
-        update: update::Line::new(update),
+        update,
         observer,
     };
     runtime.perform(first);
@@ -259,6 +258,7 @@ pub async fn run(
     }
     unusable.into_iter().for_each(|text| runtime.no_mind(text));
     live(&mut runtime, &mut sources, &mut pace, parts.service, shutdown).await;
+    runtime.update.close();
     runtime.last_words(&mut sources).await;
     Ok(runtime.end().await)
 }
@@ -276,7 +276,8 @@ async fn live(
     service.ready();
     while !runtime.stopped {
         service.alive(runtime.clock.now().tick);
-        let until = runtime.next_time().min(service.due().unwrap_or(Tick(u64::MAX)));
+        let others = service.due().into_iter().chain(runtime.update.due());
+        let until = others.fold(runtime.next_time(), Tick::min);
         let next = next_event(sources, shutdown.as_mut(), stopping);
         let incoming = wait(pace, until, next).await;
         let incoming = update::or_stop(incoming, stopping);

@@ -11,10 +11,10 @@ use crate::clock::Tick;
 use crate::limits;
 use crate::link::topics::DeviceTopic;
 use crate::link::{Class, Outgoing};
-use crate::update::{Facts, News, Word};
+use crate::update::{self, Facts, News, Word};
 
-/// Both ends of the line to the thread.
-pub type UpdateParts = (SyncSender<Word>, mpsc::Receiver<News>);
+/// Time between two words on how the board is.
+const PULSE: Duration = Duration::from_millis(limits::UPDATE_PULSE_MS);
 
 /// The agent's end of it.
 pub(super) struct Line {
@@ -22,11 +22,26 @@ pub(super) struct Line {
     pub is_connected: bool,
     words: Option<SyncSender<Word>>,
     told: Option<(Facts, Tick)>,
+    on_trial: bool,
 }
 
 impl Line {
-    pub(super) fn new(words: Option<SyncSender<Word>>) -> Line {
-        Line { is_connected: false, words, told: None }
+    /// Our end, and where the news come out; nothing comes where no launcher started us.
+    pub(super) fn open(line: Option<update::Line>) -> (Line, Option<mpsc::Receiver<News>>) {
+        let on_trial = line.as_ref().is_some_and(|line| line.on_trial);
+        let (words, news) = line.map(|line| (line.words, line.news)).unzip();
+        (Line { is_connected: false, words, told: None, on_trial }, news)
+    }
+
+    /// When the loop has to wake to say that it goes round.
+    pub(super) fn due(&self) -> Option<Tick> {
+        let (_, told) = self.told.filter(|_| self.on_trial && self.words.is_some())?;
+        Some(told.after(PULSE))
+    }
+
+    /// The loop has ended, as it should: nobody waits for its next pulse.
+    pub(super) fn close(&mut self) {
+        self.words = None;
     }
 }
 
@@ -45,9 +60,8 @@ impl Runtime<'_> {
         let Some(line) = &self.update.words else { return };
         let mind = self.agent.status().mind;
         let facts = Facts { bus: self.update.is_connected, mind };
-        let pause = Duration::from_millis(limits::UPDATE_LOOK_MS);
         let told = self.update.told;
-        let is_news = told.is_none_or(|(told, at)| told != facts || now.since(at) > pause);
+        let is_news = told.is_none_or(|(told, at)| told != facts || now.since(at) >= PULSE);
         if is_news && line.try_send(Word::Facts(facts)).is_ok() {
             self.update.told = Some((facts, now));
         }
@@ -87,6 +101,7 @@ impl Runtime<'_> {
             News::Taken { command, result } => {
                 self.apply(Event::ReleaseTaken { command, result });
             }
+            News::Confirmed => self.update.on_trial = false,
             // The loop makes a stop of it.
             News::Restart => {}
         }

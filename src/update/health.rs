@@ -20,10 +20,10 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// As it is written down for the next update.
+    /// As it is written down for the next update, with the time that a start takes.
     #[must_use]
-    pub fn baseline(self) -> Baseline {
-        Baseline { bus: self.bus, mind: self.mind == MindWord::Ready }
+    pub fn baseline(self, start_ms: u32) -> Baseline {
+        Baseline { bus: self.bus, mind: self.mind == MindWord::Ready, start_ms }
     }
 }
 
@@ -56,12 +56,9 @@ impl Health {
         Health { baseline, trial, deadline: now.after(within), within, well_since: None }
     }
 
-    /// Looks at the facts. `None`: the loop with the rules does not go round.
-    pub fn look(&mut self, now: Tick, facts: Option<Facts>) -> Verdict {
-        let worse = match facts {
-            Some(facts) => self.worse(facts),
-            None => Some("its rules do not run".to_owned()),
-        };
+    /// Looks at the facts.
+    pub fn look(&mut self, now: Tick, facts: Facts) -> Verdict {
+        let worse = self.worse(facts);
         if worse.is_none() {
             let since = *self.well_since.get_or_insert(now);
             if now.since(since) >= self.trial {
@@ -93,7 +90,7 @@ impl Health {
 mod tests {
     use super::*;
 
-    const WELL: Baseline = Baseline { bus: true, mind: true };
+    const WELL: Baseline = Baseline { bus: true, mind: true, start_ms: 20 };
     const READY: Facts = Facts { bus: true, mind: MindWord::Ready };
 
     fn second(seconds: u64) -> Tick {
@@ -108,28 +105,28 @@ mod tests {
     #[test]
     fn what_is_well_for_the_whole_trial_is_confirmed() {
         let mut health = health(WELL);
-        assert_eq!(health.look(second(10), Some(READY)), Verdict::Wait);
-        assert_eq!(health.look(second(129), Some(READY)), Verdict::Wait);
-        assert_eq!(health.look(second(130), Some(READY)), Verdict::Confirm);
+        assert_eq!(health.look(second(10), READY), Verdict::Wait);
+        assert_eq!(health.look(second(129), READY), Verdict::Wait);
+        assert_eq!(health.look(second(130), READY), Verdict::Confirm);
     }
 
     #[test]
     fn a_break_begins_the_trial_anew() {
         let mut health = health(WELL);
         let down = Facts { bus: false, ..READY };
-        assert_eq!(health.look(second(1), Some(READY)), Verdict::Wait);
-        assert_eq!(health.look(second(100), Some(down)), Verdict::Wait);
-        assert_eq!(health.look(second(130), Some(READY)), Verdict::Wait);
-        assert_eq!(health.look(second(249), Some(READY)), Verdict::Wait);
-        assert_eq!(health.look(second(250), Some(READY)), Verdict::Confirm);
+        assert_eq!(health.look(second(1), READY), Verdict::Wait);
+        assert_eq!(health.look(second(100), down), Verdict::Wait);
+        assert_eq!(health.look(second(130), READY), Verdict::Wait);
+        assert_eq!(health.look(second(249), READY), Verdict::Wait);
+        assert_eq!(health.look(second(250), READY), Verdict::Confirm);
     }
 
     #[test]
     fn only_what_was_well_before_is_asked_for() {
         let dark = Facts { bus: false, mind: MindWord::Missing };
         let mut health = health(Baseline::default());
-        assert_eq!(health.look(second(0), Some(dark)), Verdict::Wait);
-        assert_eq!(health.look(second(120), Some(dark)), Verdict::Confirm);
+        assert_eq!(health.look(second(0), dark), Verdict::Wait);
+        assert_eq!(health.look(second(120), dark), Verdict::Confirm);
     }
 
     #[test]
@@ -138,19 +135,18 @@ mod tests {
             Verdict::Undo(reason) => reason,
             other => panic!("{other:?}"),
         };
-        let bus = reason(Some(Facts { bus: false, ..READY }));
+        let bus = reason(Facts { bus: false, ..READY });
         assert!(bus.ends_with("within 15.0 minutes: the bus is not connected"), "{bus}");
-        let mind = reason(Some(Facts { mind: MindWord::Failed, ..READY }));
+        let mind = reason(Facts { mind: MindWord::Failed, ..READY });
         assert!(mind.ends_with("the mind is failed, it was ready"), "{mind}");
-        assert!(reason(Some(READY)).ends_with("it was not well for long enough"));
-        assert!(reason(None).ends_with("its rules do not run"));
+        assert!(reason(READY).ends_with("it was not well for long enough"));
     }
 
     #[test]
     fn a_mind_that_is_spared_is_no_fault() {
         let mut health = health(WELL);
         let spared = Facts { mind: MindWord::Off, ..READY };
-        assert_eq!(health.look(second(0), Some(spared)), Verdict::Wait);
-        assert_eq!(health.look(second(120), Some(spared)), Verdict::Confirm);
+        assert_eq!(health.look(second(0), spared), Verdict::Wait);
+        assert_eq!(health.look(second(120), spared), Verdict::Confirm);
     }
 }

@@ -42,6 +42,8 @@ pub enum News {
         /// What became of it, or why not.
         result: Result<String, String>,
     },
+    /// The trial is over: this program stays.
+    Confirmed,
     /// Another release is to be started: an orderly end, and the supervisor does the rest.
     Restart,
 }
@@ -60,6 +62,16 @@ pub enum Word {
     },
 }
 
+/// The agent's end of the line to the thread.
+pub struct Line {
+    /// What it says goes in here.
+    pub words: SyncSender<Word>,
+    /// What it hears comes out here.
+    pub news: mpsc::Receiver<News>,
+    /// The release that runs has to prove itself: each pulse is waited for.
+    pub on_trial: bool,
+}
+
 /// What the thread knows.
 pub struct Keeper {
     launched: Launched,
@@ -68,7 +80,12 @@ pub struct Keeper {
     trial: Option<Health>,
     /// What was said last, and since when it is so.
     facts: Option<(Facts, Tick)>,
-    heard: Option<Tick>,
+    /// When this process began.
+    began: Instant,
+    /// How long it took until the rules ran.
+    start_ms: u32,
+    /// Pulses of the loop that are missing.
+    silent: u32,
     written: Baseline,
     reported: Option<Json>,
     refused: Option<String>,
@@ -79,9 +96,9 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// For the process that the launcher started.
+    /// For the process that the launcher started, and that began then.
     #[must_use]
-    pub fn new(launched: Launched, update: Update) -> Keeper {
+    pub fn new(launched: Launched, update: Update, began: Instant) -> Keeper {
         let (slots, written) = (launched.slots(), super::baseline(&launched.slots));
         let waits = slots.state().ok().and_then(|state| state.trial);
         let passed_over = waits.filter(|trial| trial.starts == 0).map(|trial| trial.taken.release);
@@ -91,7 +108,9 @@ impl Keeper {
             update,
             trial: None,
             facts: None,
-            heard: None,
+            began,
+            start_ms: 0,
+            silent: 0,
             written,
             reported: None,
             refused: None,
@@ -102,7 +121,10 @@ impl Keeper {
 
     /// The agent says how the board is.
     pub fn hear(&mut self, now: Tick, facts: Facts) {
-        self.heard = Some(now);
+        self.silent = 0;
+        if self.facts.is_none() {
+            self.start_ms = u32::try_from(now.0).unwrap_or(u32::MAX).max(1);
+        }
         if self.facts.is_none_or(|(before, _)| before != facts) {
             self.facts = Some((facts, now));
         }
@@ -111,6 +133,9 @@ impl Keeper {
     /// Looks at the slots and at the trial, and does what is due.
     pub fn look(&mut self, now: Tick) -> Vec<News> {
         let mut news = Vec::new();
+        if self.launched.on_trial && self.facts.is_some() {
+            deadline::set(limits::UPDATE_KEEPER_S);
+        }
         if let Err(error) = self.judge(now, &mut news) {
             self.refuse(&error, &mut news);
         }
@@ -132,6 +157,10 @@ impl Keeper {
         if !self.launched.on_trial || self.leaves {
             return Ok(());
         }
+        // Before the rules run for the first time the launcher's alarm counts; the next start of
+        // the launcher would not come back to a release whose rules never ran.
+        // What was said before a pulse went missing says nothing of now.
+        let Some((facts, _)) = self.facts.filter(|_| self.silent == 0) else { return Ok(()) };
         let state = self.slots.state()?;
         let Some(trial) = state.trial.filter(|trial| trial.taken.release == release) else {
             // Another release was begun in the place of this one, which never proved itself.
@@ -141,6 +170,9 @@ impl Keeper {
             news.push(News::Restart);
             return Ok(());
         };
+        if !trial.ran {
+            self.slots.runs(&release)?;
+        }
         let health = match &mut self.trial {
             Some(health) => health,
             None => {
@@ -148,9 +180,6 @@ impl Keeper {
                 self.trial.insert(Health::new(now, trial.baseline, well, deadline))
             }
         };
-        let silence = Duration::from_millis(limits::UPDATE_SILENCE_MS);
-        let heard = self.heard.is_some_and(|at| now.since(at) < silence);
-        let facts = self.facts.map(|(facts, _)| facts).filter(|_| heard);
         let verdict = health.look(now, facts);
         if verdict == Verdict::Wait {
             return Ok(());
@@ -163,6 +192,7 @@ impl Keeper {
                 self.slots.confirm(&release)?;
                 deadline::cancel();
                 self.launched.on_trial = false;
+                news.push(News::Confirmed);
                 (format!("release {release} is confirmed"), Severity::Info)
             }
             Verdict::Undo(reason) => {
@@ -194,7 +224,8 @@ impl Keeper {
     /// worse then must not become the measure.
     fn keep_baseline(&mut self, now: Tick, news: &mut Vec<News>) {
         let Some((facts, since)) = self.facts.filter(|_| !self.launched.on_trial) else { return };
-        let baseline = facts.baseline();
+        // The slowest start counts: that of a cold board.
+        let baseline = facts.baseline(self.start_ms.max(self.written.start_ms));
         let old = Duration::from_millis(limits::UPDATE_BASELINE_MS);
         if baseline == self.written || now.since(since) < old {
             return;
@@ -203,6 +234,30 @@ impl Keeper {
             Ok(()) => self.written = baseline,
             Err(error) => self.refuse(&error, news),
         }
+    }
+
+    /// A pulse of the loop is missing. On trial some in a row are the end of it: the rules stand
+    /// still, and nobody is left to end in order.
+    fn miss(&mut self) {
+        let Some(release) = self.launched.release.as_ref().filter(|_| self.launched.on_trial)
+        else {
+            return;
+        };
+        self.silent += 1;
+        if self.facts.is_none() || self.silent < limits::UPDATE_SILENT_PULSES_MAX {
+            return;
+        }
+        let silent_ms = u64::from(self.silent) * limits::UPDATE_PULSE_MS;
+        let reason = format!("its rules stood still for {silent_ms} ms");
+        // Where another process puts a release into the slots, that one takes its place.
+        let lock = Lock::take(&self.launched.slots);
+        if let Ok(Some(_)) = lock
+            && let Err(error) = self.slots.undo(release, &reason)
+        {
+            tracing::error!(error = chain(&error), "not undone");
+        }
+        tracing::error!(%release, reason, "undone: the program is ended where it stands");
+        std::process::abort();
     }
 
     /// Says what does not work, once.
@@ -234,15 +289,17 @@ fn taken(slots: &Path, update: &Update, release: &Name) -> Result<String, String
 ///
 /// # Errors
 /// Where there are no more threads.
-pub fn spawn(mut keeper: Keeper) -> std::io::Result<(SyncSender<Word>, mpsc::Receiver<News>)> {
+pub fn spawn(mut keeper: Keeper) -> std::io::Result<Line> {
     let (words_in, words) = sync_channel(limits::UPDATE_NEWS_MAX);
     let (news_in, news) = mpsc::channel(limits::UPDATE_NEWS_MAX);
-    let began = Instant::now();
+    let began = keeper.began;
+    let on_trial = keeper.launched.on_trial;
     let run = move || {
-        let pause = Duration::from_millis(limits::UPDATE_LOOK_MS);
         loop {
+            let on_trial = keeper.launched.on_trial;
+            let pause_ms = if on_trial { limits::UPDATE_PULSE_MS } else { limits::UPDATE_LOOK_MS };
             let now = |()| Tick(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
-            match words.recv_timeout(pause) {
+            match words.recv_timeout(Duration::from_millis(pause_ms)) {
                 Ok(Word::Facts(facts)) => keeper.hear(now(()), facts),
                 Ok(Word::Take { command, release }) => {
                     let (slots, update) = (keeper.launched.slots.clone(), keeper.update.clone());
@@ -257,8 +314,13 @@ pub fn spawn(mut keeper: Keeper) -> std::io::Result<(SyncSender<Word>, mpsc::Rec
                         tracing::error!(%error, "no thread for a release");
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => keeper.miss(),
+                Err(RecvTimeoutError::Disconnected) => {
+                    if on_trial {
+                        deadline::set(limits::UPDATE_END_S);
+                    }
+                    return;
+                }
             }
             for one in keeper.look(now(())) {
                 // The agent takes its time; it never waits for us, so we may wait for it.
@@ -269,7 +331,7 @@ pub fn spawn(mut keeper: Keeper) -> std::io::Result<(SyncSender<Word>, mpsc::Rec
         }
     };
     std::thread::Builder::new().name("update".into()).spawn(run)?;
-    Ok((words_in, news))
+    Ok(Line { words: words_in, news, on_trial })
 }
 
 #[cfg(test)]
@@ -283,10 +345,10 @@ mod tests {
         let trial = Trial {
             taken,
             baseline: Baseline::default(),
-            deadline_s: 60,
             starts: 0,
             starts_in_boot: 0,
             boot: String::new(),
+            ran: false,
         };
         State { trial: Some(trial), ..State::default() }
     }
@@ -296,7 +358,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let launched = Launched { slots: folder.path().into(), release: None, on_trial: false };
         launched.slots().write(&waiting("1")).unwrap();
-        let mut keeper = Keeper::new(launched.clone(), Update::default());
+        let mut keeper = Keeper::new(launched.clone(), Update::default(), Instant::now());
         assert!(!keeper.look(Tick(0)).contains(&News::Restart));
         launched.slots().write(&waiting("2")).unwrap();
         assert!(keeper.look(Tick(1000)).contains(&News::Restart));

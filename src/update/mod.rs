@@ -18,7 +18,7 @@ use outpost_launcher::state::{Baseline, End, State};
 use serde_json::{Value as Json, json};
 
 pub use health::{Facts, Health, Verdict};
-pub use keeper::{Keeper, News, Word, spawn};
+pub use keeper::{Keeper, Line, News, Word, spawn};
 pub use source::{BringError, Source};
 pub use take::{Taking, lock, take, wish};
 pub use trust::{Genuine, Trust, TrustError, manifest_target};
@@ -84,7 +84,8 @@ pub fn baseline(slots: &Path) -> Baseline {
 /// # Errors
 /// The step that failed.
 pub fn write_baseline(slots: &Path, baseline: Baseline) -> Result<(), crate::disk::DiskError> {
-    let text = json!({"bus": baseline.bus, "mind": baseline.mind}).to_string();
+    let Baseline { bus, mind, start_ms } = baseline;
+    let text = json!({"bus": bus, "mind": mind, "start_ms": start_ms}).to_string();
     crate::disk::replace(&slots.join(BASELINE), text.as_bytes())
 }
 
@@ -144,10 +145,10 @@ mod tests {
         state.trial = Some(Trial {
             taken,
             baseline: Baseline::default(),
-            deadline_s: 1,
             starts: 0,
             starts_in_boot: 0,
             boot: String::new(),
+            ran: false,
         });
         assert_eq!(told(&state), ("trial".into(), json!("2")));
         state.undo("the bus is not connected");
@@ -163,7 +164,7 @@ mod tests {
     fn a_baseline_is_read_back_and_nothing_is_asked_where_there_is_none() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(baseline(folder.path()), Baseline::default());
-        let well = Baseline { bus: true, mind: false };
+        let well = Baseline { bus: true, mind: false, start_ms: 20 };
         write_baseline(folder.path(), well).unwrap();
         assert_eq!(baseline(folder.path()), well);
     }

@@ -15,16 +15,13 @@ use super::source::{self, Source};
 use crate::causes::chain;
 use crate::clock::RealClock;
 use crate::config::Update;
-use crate::limits;
 use crate::mind::pull::Patience;
 
 /// What a release has to be like to be taken here.
 #[must_use]
-pub fn wish(slots: &Path, update: &Update, again: bool) -> Wish {
-    let deadline_s = update.deadline.as_secs().saturating_add(limits::UPDATE_ALARM_S);
+pub fn wish(slots: &Path, again: bool) -> Wish {
     Wish {
         baseline: super::baseline(slots),
-        deadline_s: u32::try_from(deadline_s).unwrap_or(u32::MAX),
         again,
         architecture: rustix::system::uname().machine().to_string_lossy().into_owned(),
     }
@@ -76,7 +73,7 @@ pub fn take(taking: &Taking<'_>, release: &Name) -> Result<(Staged, Vec<String>)
         Ok(Box::new(File::open(from.file(slots, part))?))
     };
     let _lock = lock(slots)?;
-    let wish = wish(slots, update, *again);
+    let wish = wish(slots, *again);
     let staged = Slots::new(*slots, RealDisk).stage(&genuine.manifest, &mut open, &wish);
     if matches!(staged, Ok(_) | Err(SlotError::Differs { .. })) {
         // In its slot, or not what was signed: to be fetched anew then.

@@ -19,6 +19,8 @@ use crate::bus::Bus;
 
 /// Trial and deadline of `UPDATE` are 1 s and 4 s; a debug build starts up to three times.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// `RestartSec` of the service.
+const RESTART_SEC: Duration = Duration::from_millis(200);
 /// Short enough for a test.
 pub const UPDATE: &str = "[update]\ntrial = \"1s\"\ndeadline = \"4s\"\n";
 
@@ -26,6 +28,7 @@ pub const UPDATE: &str = "[update]\ntrial = \"1s\"\ndeadline = \"4s\"\n";
 pub struct Supervisor {
     over: Arc<AtomicBool>,
     process: Arc<AtomicU32>,
+    log: PathBuf,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -47,9 +50,15 @@ impl Supervisor {
                     }
                     std::thread::sleep(Duration::from_millis(5));
                 }
+                std::thread::sleep(RESTART_SEC);
             }
         };
-        Supervisor { over, process, thread: Some(std::thread::spawn(live)) }
+        Supervisor {
+            over,
+            process,
+            log: site.folder().join("log"),
+            thread: Some(std::thread::spawn(live)),
+        }
     }
 
     /// Kills what runs, as a pulled plug would: no last words.
@@ -66,6 +75,11 @@ impl Drop for Supervisor {
         self.over.store(true, Ordering::Relaxed);
         // What went wrong in there has been printed by its own panic.
         drop(self.thread.take().map(JoinHandle::join));
+        if std::thread::panicking() {
+            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            let lines: Vec<_> = log.lines().collect();
+            eprintln!("---- log ----\n{}", lines[lines.len().saturating_sub(40)..].join("\n"));
+        }
     }
 }
 
@@ -119,8 +133,6 @@ pub fn apply(site: &Site, release: &Path) -> (String, bool) {
         .arg(release)
         .arg("--slots")
         .arg(site.folder().join("slots"))
-        .arg("--config")
-        .arg(site.config())
         .output()
         .unwrap();
     let text = [end.stdout, end.stderr].concat();

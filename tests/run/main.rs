@@ -22,6 +22,7 @@ mod bus;
 mod place;
 
 mod absence;
+mod bad;
 mod board;
 mod cloud;
 mod commands;

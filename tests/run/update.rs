@@ -10,59 +10,13 @@ use outpost_launcher::disk::RealDisk;
 use outpost_launcher::lock::Lock;
 use outpost_launcher::manifest::{Name, sha256};
 use outpost_launcher::slots::Slots;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use crate::agent::{Agent, SOON, Site};
 use crate::bus::Bus;
 use crate::common::{Broker, eventually};
-use crate::launched::{PATIENCE, Supervisor, UPDATE, apply, ends, publish};
+use crate::launched::{PATIENCE, Supervisor, UPDATE, apply, publish};
 use crate::place::Place;
-
-#[test]
-fn good_releases_are_confirmed_and_bad_ones_undone_with_their_reason() {
-    let broker = Broker::start();
-    let bus = Bus::join(&broker);
-    let site = Site::new(&broker, "cold-update", UPDATE);
-    fs::create_dir(site.folder().join("slots")).unwrap();
-    fs::write(site.folder().join("slots/baseline.json"), r#"{"bus":true,"mind":false}"#).unwrap();
-    // Devices that answer, so that each hand-over to `safe` is short.
-    let _place = Place::open(&broker, 12.0);
-    let supervisor = Supervisor::start(&site);
-    let told = bus.wait_json(0, &site.topic("update"), SOON, |told| told["state"] == "idle");
-    assert_eq!(told["running"], Json::Null);
-
-    let good = publish(&site, "1.0.0", "");
-    let told = ends(&site, &bus, &good, "1.0.0");
-    assert_eq!((&told["state"], &told["running"]), (&json!("confirmed"), &json!("1.0.0")));
-    let (text, ok) = apply(&site, &good);
-    assert!(ok && text.contains("\"confirmed\""), "{text}");
-
-    // Each of them runs as far as it can; what is confirmed runs again after it.
-    let bad = [
-        ("2.0.0", "OUTPOST__BUS__URL=mqtt://127.0.0.1:1 && export OUTPOST__BUS__URL", "the bus is"),
-        ("3.0.0", "export OUTPOST__AGENT__MODE=dance", "does not accept this board's config"),
-        ("4.0.0", "exit 1", "ended 3 times before it was confirmed"),
-        ("5.0.0", "kill -ABRT $$", "ended 3 times before it was confirmed"),
-        // Well, and gone before its trial is over.
-        ("5.1.0", "(sleep 0.8; kill -KILL $$) &", "ended 3 times before it was confirmed"),
-        // More memory than there is.
-        ("5.2.0", "ulimit -v 60000", "ended 3 times before it was confirmed"),
-    ];
-    for (id, before, reason) in bad {
-        let release = publish(&site, id, before);
-        let told = ends(&site, &bus, &release, id);
-        assert!(told["state"] == "undone" && told["running"] == "1.0.0", "{told}");
-        assert!(told["reason"].as_str().unwrap().contains(reason), "{told}");
-        let (text, ok) = apply(&site, &release);
-        assert!(!ok && text.contains(&format!("release {id} was undone")), "{text}");
-    }
-    let told = ends(&site, &bus, &publish(&site, "6.0.0", ""), "6.0.0");
-    assert_eq!((&told["state"], &told["running"]), (&json!("confirmed"), &json!("6.0.0")));
-    drop(supervisor);
-    let state = Slots::new(site.folder().join("slots"), RealDisk).state().unwrap();
-    assert_eq!(state.confirmed.unwrap().release, "6.0.0".parse::<Name>().unwrap());
-    site.verify();
-}
 
 #[test]
 fn a_wrong_release_is_refused_with_what_is_wrong() {

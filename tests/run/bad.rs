@@ -1,0 +1,97 @@
+//! Bad releases under the real launcher: each is undone by itself and reported with the reason, and
+//! the rules stand still for two seconds at most.
+
+use std::fs;
+use std::time::Duration;
+
+use outpost_launcher::disk::RealDisk;
+use outpost_launcher::manifest::Name;
+use outpost_launcher::slots::Slots;
+use serde_json::{Value as Json, json};
+
+use crate::agent::{SOON, Site};
+use crate::bus::Bus;
+use crate::common::Broker;
+use crate::launched::{Supervisor, UPDATE, apply, ends, publish};
+use crate::place::Place;
+
+/// The longest that rules may stand still. A debug build on a loaded machine starts in a second,
+/// where a release build takes 20 ms.
+const PAUSE_MAX: Duration = Duration::from_secs(3);
+
+/// The longest time without a reading that somebody dealt with, of those that begin between then
+/// and then; there is a reading each 200 ms.
+fn longest_pause(site: &Site, from: jiff::Timestamp, to: jiff::Timestamp) -> Duration {
+    let at = |record: &Json| -> jiff::Timestamp { record["at"].as_str().unwrap().parse().unwrap() };
+    let times: Vec<_> = site.records("reading").iter().map(at).collect();
+    let pairs = times.windows(2).filter(|pair| (from..=to).contains(&pair[0]));
+    pairs.map(|pair| pair[1].duration_since(pair[0]).unsigned_abs()).max().unwrap()
+}
+
+/// What a release does before it becomes the real program, and how its end is told.
+const BAD: [(&str, &str, &str); 8] = [
+    ("2.0.0", "export OUTPOST__BUS__URL=mqtt://127.0.0.1:1", "the bus is not connected"),
+    ("3.0.0", "export OUTPOST__AGENT__MODE=dance", "does not accept this board's configuration"),
+    ("4.0.0", "exit 1", "ended before its rules ran"),
+    ("5.0.0", "kill -ABRT $$", "ended before its rules ran"),
+    // Well, and gone before its trial is over; slow machines do not get so far.
+    ("5.1.0", "(sleep 0.8; kill -KILL $$) &", "ended"),
+    // More memory than there is.
+    ("5.2.0", "ulimit -v 60000", "ended before its rules ran"),
+    // Hangs before it is a program of ours.
+    ("5.3.0", "exec sleep 1000", "they did not run within 1 s"),
+    // Hangs while it runs: what it prints is read by nobody, and there is no room for more.
+    (
+        "5.4.0",
+        "p=$OUTPOST_SLOTS/pipe; rm -f $p; mkfifo $p; sleep 10 < $p & \
+         head -c 65536 /dev/zero > $p; exec > $p; set -- --json \"$@\"",
+        "its rules stood still",
+    ),
+];
+
+#[test]
+fn good_releases_are_confirmed_and_bad_ones_undone_with_their_reason() {
+    let broker = Broker::start();
+    let bus = Bus::join(&broker);
+    let site = Site::new(&broker, "cold-update", UPDATE);
+    fs::create_dir(site.folder().join("slots")).unwrap();
+    let well = r#"{"bus":true,"mind":false,"start_ms":100}"#;
+    fs::write(site.folder().join("slots/baseline.json"), well).unwrap();
+    // Devices that answer, so that each hand-over to `safe` is short.
+    let _place = Place::open(&broker, 12.0);
+    let supervisor = Supervisor::start(&site);
+    let told = bus.wait_json(0, &site.topic("update"), SOON, |told| told["state"] == "idle");
+    assert_eq!(told["running"], Json::Null);
+
+    let good = publish(&site, "1.0.0", "");
+    let told = ends(&site, &bus, &good, "1.0.0");
+    assert_eq!((&told["state"], &told["running"]), (&json!("confirmed"), &json!("1.0.0")));
+    let (text, ok) = apply(&site, &good);
+    assert!(ok && text.contains("\"confirmed\""), "{text}");
+
+    // Each of them runs as far as it can; what is confirmed runs again after it.
+    let mut begun = Vec::new();
+    for (id, before, reason) in BAD {
+        begun.push((id, jiff::Timestamp::now()));
+        let release = publish(&site, id, before);
+        let told = ends(&site, &bus, &release, id);
+        assert!(told["state"] == "undone" && told["running"] == "1.0.0", "{told}");
+        assert!(told["reason"].as_str().unwrap().contains(reason), "{told}");
+        let (text, ok) = apply(&site, &release);
+        assert!(!ok && text.contains(&format!("release {id} was undone")), "{text}");
+        println!("{id}: {}", told["reason"]);
+    }
+    begun.push(("6.0.0", jiff::Timestamp::now()));
+    let told = ends(&site, &bus, &publish(&site, "6.0.0", ""), "6.0.0");
+    assert_eq!((&told["state"], &told["running"]), (&json!("confirmed"), &json!("6.0.0")));
+    drop(supervisor);
+    let state = Slots::new(site.folder().join("slots"), RealDisk).state().unwrap();
+    assert_eq!(state.confirmed.unwrap().release, "6.0.0".parse::<Name>().unwrap());
+    for pair in begun.windows(2) {
+        let (id, pause) = (pair[0].0, longest_pause(&site, pair[0].1, pair[1].1));
+        println!("{id}: the rules stood still for {pause:?} at most");
+        // Without a bus rules run and hear nothing.
+        assert!(id == "2.0.0" || pause <= PAUSE_MAX, "{id}: {pause:?}");
+    }
+    site.verify();
+}
