@@ -41,6 +41,9 @@ const BIAS_MOST: f64 = 1.0;
 const OUTLIER: f64 = 6.0;
 /// Readings over which a lasting surprise is taken to have come up.
 const BIAS_READINGS: f64 = 7.0;
+/// An actuator that moved within so many periods may be what moves a sensor otherwise than
+/// believed: as many readings as it takes to see a new trend, twice.
+const BLAMED_PERIODS: u32 = 14;
 /// A single correction counts as at most so many times the usual one.
 const CORRECTION_MOST: f64 = 4.0;
 /// Silence after which the drift is as unknown as at the start, in horizons.
@@ -75,6 +78,10 @@ pub struct Filter {
     bias: f64,
     /// Readings in a row that were set aside.
     aside: u8,
+    /// The last reading that was not set aside was a jump.
+    jumped: bool,
+    /// When each actuator's level last changed.
+    moved: Vec<Option<Tick>>,
     at: Option<Tick>,
 }
 
@@ -106,6 +113,8 @@ impl Filter {
             restless: (RESTLESS_FIRST * unit).powi(2) / horizon_s,
             bias: 0.0,
             aside: 0,
+            jumped: false,
+            moved: vec![None; actuators.len()],
             at: None,
         }
     }
@@ -142,6 +151,7 @@ impl Filter {
         {
             self.run(now);
             self.levels[place] = level;
+            self.moved[place] = Some(now);
         }
     }
 
@@ -167,10 +177,15 @@ impl Filter {
             self.aside = 1;
             return;
         }
-        if std::mem::take(&mut self.aside) > 0 {
+        let jumped = std::mem::take(&mut self.aside) > 0;
+        if jumped {
             // It was no slip: the value itself has jumped.
             self.covariance[0] += surprise * surprise;
+            if self.jumped {
+                self.doubt_trend(surprise / (2.0 * self.every_s), now);
+            }
         }
+        self.jumped = jumped;
         self.note_bias(surprise, variance.sqrt());
         let variance = self.covariance[0] + self.noise;
         let gains: Vec<f64> = (0..size).map(|row| self.covariance[row * size] / variance).collect();
@@ -211,6 +226,18 @@ impl Filter {
             self.covariance[0] += off * off;
             self.covariance[size + 1] += (off / (BIAS_READINGS * self.every_s)).powi(2);
             self.bias = 0.0;
+        }
+    }
+
+    /// A value that jumps with each pair of readings does not jump: it moves at another pace than
+    /// was believed, by itself or by what an actuator that moved a while ago does to it.
+    fn doubt_trend(&mut self, off: f64, now: Tick) {
+        let size = self.state.len();
+        let recent = self.every * BLAMED_PERIODS;
+        let blamed = self.moved.iter().map(|at| at.is_some_and(|at| now.since(at) < recent));
+        let blamed = (2..).zip(blamed).filter_map(|(place, yes)| yes.then_some(place));
+        for place in blamed.chain([1]) {
+            self.covariance[place * size + place] += off * off;
         }
     }
 

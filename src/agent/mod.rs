@@ -49,6 +49,8 @@ mod tests_greenhouse;
 #[cfg(test)]
 mod tests_hidden;
 #[cfg(test)]
+mod tests_recovery;
+#[cfg(test)]
 mod tests_wishes;
 
 pub use self::core::{Agent, Counters, Resumed, ResumedStep};

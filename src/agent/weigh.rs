@@ -3,7 +3,8 @@
 //!
 //! Waiting costs nothing as long as what is needed can still be begun later. So something is begun
 //! when without it a goal would be left within the time that it takes to react, and it is ended as
-//! soon as its end keeps every goal for as long as it should rest.
+//! soon as its end keeps every goal for as long as it should rest. What pushes a broken goal further
+//! out is not put off: its end is weighed like the beginning of what mends.
 
 use super::core::Agent;
 use super::steps::level;
@@ -97,9 +98,21 @@ impl Watched {
         (self.pain(by, soon) + self.pain(by, end)) / 2.0
     }
 
-    /// How bad it is before anything could be felt that is begun later.
-    fn urgency(&self, by: ActuatorId) -> f64 {
-        self.pain(Some(by), self.at(self.react_s, 0.0, 0.0))
+    /// The goal is broken, and a change of the trend by `push` brings its sensor back.
+    fn is_mended_by(&self, push: f64) -> bool {
+        let (min, max) = self.bounds;
+        (push > 0.0 && min.is_some_and(|min| self.value < min))
+            || (push < 0.0 && max.is_some_and(|max| self.value > max))
+    }
+
+    /// How bad it is before anything could be felt that is begun later, on the side from which a
+    /// change of the trend by `push` leads away: nobody heats what is too warm, to have it warmer
+    /// when it will have cooled.
+    fn urgency(&self, by: ActuatorId, push: f64) -> f64 {
+        let (min, max) = self.bounds;
+        let side = if push > 0.0 { (min, None) } else { (None, max) };
+        let by = Some(by);
+        self.pain_of(side, self.margin_of(by), self.at(self.react_s, 0.0, 0.0))
     }
 
     /// How bad the near horizon is if nothing is done.
@@ -235,12 +248,14 @@ impl Agent {
         let touched = watched.iter().zip(&pushes).filter(|(_, push)| **push != 0.0);
         let longest = touched.map(|(one, _)| one.horizon_s).fold(0.0, f64::max);
         let (mut gain, mut driven) = (0.0, longest);
-        if moved > 0.0 {
+        let mends = watched.iter().zip(&pushes).any(|(one, push)| one.is_mended_by(*push));
+        if moved > 0.0 || mends {
             let urgent = watched.iter().zip(&pushes);
-            if urgent.into_iter().any(|(one, push)| *push != 0.0 && one.urgency(id) > 0.0) {
+            if urgent.into_iter().any(|(one, push)| *push != 0.0 && one.urgency(id, *push) > 0.0) {
                 let idle = all(&|one, _| one.near(by, 0.0, 0.0));
                 // As long as is best, but not shorter than it must be.
-                let least = actuator.min_on.as_secs_f64().min(longest);
+                let least = if moved > 0.0 { actuator.min_on } else { actuator.min_off };
+                let least = least.as_secs_f64().min(longest);
                 let spans = [0.1, 0.3, 0.6, 1.0].map(|share| least.max(share * longest));
                 let of = |span: f64| (span, all(&|one, push| one.near(by, push, span)));
                 let best = spans.into_iter().map(of).min_by(|a, b| a.1.total_cmp(&b.1));
@@ -253,7 +268,7 @@ impl Agent {
             let now = all(&|one, push| one.pain(by, one.at(rest(one), push, rest(one))));
             let later = all(&|one, push| {
                 let rest = rest(one);
-                one.pain(by, one.at(rest, push, rest - one.react_s))
+                one.pain(by, one.at(rest, push, (rest - one.react_s).max(0.0)))
             });
             let never = all(&|one, _| one.pain(by, one.at(rest(one), 0.0, 0.0)));
             gain = later.min(never) - now;

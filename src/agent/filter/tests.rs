@@ -147,6 +147,25 @@ fn a_slip_is_set_aside_a_jump_is_believed_and_a_new_trend_is_followed() {
     assert!((last.slope - 0.02).abs() < 0.007, "a door was opened two minutes ago: {last:?}");
 }
 
+/// Each switching moves it many times as fast as was thought possible: no run of jumps, but an
+/// effect that is to be learned.
+#[test]
+fn what_moves_much_faster_than_believed_is_no_run_of_jumps() {
+    let mut noise = Noise(5);
+    // Believed at first: half a unit a minute; what is: 6.
+    let mut filter = Filter::new(Duration::from_secs(60), 10.0, &[(HEATER, 1.0)]);
+    let (mut value, mut level) = (20.0, 0.0);
+    for step in 0..40_u64 {
+        let now = Tick(step * 60_000);
+        filter.take(value + 0.02 * noise.next(), now);
+        level = if step % 5 == 4 { 1.0 - level } else { level };
+        filter.level(HEATER, level, now);
+        value += 60.0 * (0.1 * level - 0.05);
+    }
+    let effect = filter.effect(HEATER);
+    assert!((effect - 0.1).abs() < 0.02, "{effect}");
+}
+
 #[test]
 fn nothing_makes_it_unsound() {
     let mut filter = Filter::new(EVERY, 1.0, &[(HEATER, -1.0)]);
