@@ -1,8 +1,9 @@
 //! Operators and the judgement at the end: what must hold once faults are over.
 
 use outpost::agent::Event;
-use outpost::domain::CommandState;
+use outpost::domain::{CommandState, Setting};
 
+use crate::place::TREMBLE;
 use crate::run::{JUDGED_MS, Next, Sim};
 use crate::scene::MARKER;
 
@@ -231,9 +232,24 @@ impl Sim {
         if self.scene.interlocks.iter().any(|atoms| atoms.iter().all(at_safe)) {
             return Ok(());
         }
+        // A level that trembles above its `safe` counts, so that an interlock on it keeps others from
+        // theirs: the oracle would call it forbidden.
+        let may_hold = |atom: &crate::scene::Atom| match atom.device() {
+            None => true,
+            Some(of) => match &self.scene.devices[of].safe {
+                Setting::Level(level) => atom.of_device(&Setting::Level(level + TREMBLE)),
+                safe => atom.of_device(safe),
+            },
+        };
+        let kept_from = |index: usize| {
+            let named = |atoms: &&Vec<crate::scene::Atom>| {
+                atoms.iter().any(|atom| atom.device() == Some(index))
+            };
+            self.scene.interlocks.iter().filter(named).any(|atoms| atoms.iter().all(may_hold))
+        };
         for (index, device) in self.scene.devices.iter().enumerate() {
             let is = &self.spots[index].setting;
-            if *is != device.safe && !device.keep {
+            if *is != device.safe && !device.keep && !kept_from(index) {
                 return Err(format!("stop: {} was left at {is}", device.name));
             }
         }

@@ -10,6 +10,8 @@ use crate::scene::{Kind, MARKER};
 
 /// How fast the place answers, in milliseconds: ten minutes.
 const TAU_MS: f64 = 600_000.0;
+/// How far beside its level a motor stops at most.
+pub const TREMBLE: f64 = 3.0;
 /// What a device at full changes in the end, in units: 25 outweighs every ambient value.
 const PUSH: f64 = 25.0;
 /// Most messages to one device within an hour beside twice its own limit: reflexes to `safe` and
@@ -115,7 +117,7 @@ impl Sim {
         let mut setting = self.spots[index].setting.clone();
         if let Setting::Level(level) = &mut setting {
             // Motors stop near by.
-            *level += self.rng.real(-3.0, 3.0);
+            *level += self.rng.real(-TREMBLE, TREMBLE);
         }
         let mut delay = self.rng.int(20, confirm / 4);
         let faulty = self.faulty();
