@@ -3,8 +3,8 @@
 //!
 //! Waiting costs nothing as long as what is needed can still be begun later. So something is begun
 //! when without it a goal would be left within the time that it takes to react, and it is ended as
-//! soon as its end keeps every goal for as long as it should rest. What pushes a broken goal further
-//! out is not put off: its end is weighed like the beginning of what mends.
+//! soon as its end keeps every goal for as long as it should rest. What pushes a broken goal
+//! further out is not put off: its end is weighed like the beginning of what mends.
 
 use super::core::Agent;
 use super::steps::level;

@@ -232,8 +232,8 @@ impl Sim {
         if self.scene.interlocks.iter().any(|atoms| atoms.iter().all(at_safe)) {
             return Ok(());
         }
-        // A level that trembles above its `safe` counts, so that an interlock on it keeps others from
-        // theirs: the oracle would call it forbidden.
+        // A level that trembles above its `safe` counts, so that an interlock on it keeps others
+        // from theirs: the oracle would call it forbidden.
         let may_hold = |atom: &crate::scene::Atom| match atom.device() {
             None => true,
             Some(of) => match &self.scene.devices[of].safe {
