@@ -76,6 +76,26 @@ pub struct Part {
     pub sha256: String,
 }
 
+/// What must be there before a release is taken. The agent looks; the launcher does not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Needs {
+    /// Boards it is for, by the names of their profiles; empty: any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub boards: Vec<String>,
+    /// The least version of the program that takes it; none: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+    /// Models that the board has, by their ids or paths: an adapter is of no use without its base.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<String>,
+}
+
+impl Needs {
+    fn is_nothing(&self) -> bool {
+        *self == Needs::default()
+    }
+}
+
 /// `release.json`. Unknown keys are for newer programs and are left alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -86,6 +106,9 @@ pub struct Manifest {
     /// Processors it is built for, as `uname -m` calls them; empty: any.
     #[serde(default)]
     pub architectures: Vec<String>,
+    /// What must be there.
+    #[serde(default, skip_serializing_if = "Needs::is_nothing")]
+    pub needs: Needs,
     /// All files, the program among them.
     pub files: Vec<Part>,
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use outpost_launcher::manifest::Name;
+use outpost_launcher::manifest::{Name, Needs};
 use serde_json::json;
 
 use crate::fleet::publish::{Days, describe, publish};
@@ -31,6 +31,15 @@ pub struct ReleaseArgs {
     /// A processor it is for, as `uname -m` calls it; left out: any
     #[arg(long)]
     architecture: Vec<String>,
+    /// A board it is for, by its profile (`outpost board`); left out: any
+    #[arg(long, value_name = "BOARD")]
+    needs_board: Vec<String>,
+    /// The least version of the program that takes it
+    #[arg(long, value_name = "VERSION")]
+    needs_program: Option<String>,
+    /// A model that the board must have, such as an adapter's base
+    #[arg(long, value_name = "MODEL")]
+    needs_model: Vec<String>,
 }
 
 /// Arguments of `outpost fleet publish`.
@@ -77,7 +86,12 @@ pub fn keys(args: &KeysArgs, json: bool) -> anyhow::Result<ExitCode> {
 /// Where a file cannot be part of a release.
 pub fn release(args: &ReleaseArgs, json: bool) -> anyhow::Result<ExitCode> {
     let (id, program) = (args.id.clone(), args.program.clone());
-    let manifest = describe(&args.folder, id, program, args.architecture.clone())?;
+    let needs = Needs {
+        boards: args.needs_board.clone(),
+        program: args.needs_program.clone(),
+        models: args.needs_model.clone(),
+    };
+    let manifest = describe(&args.folder, id, program, args.architecture.clone(), needs)?;
     if json {
         println!("{}", serde_json::to_string(&manifest)?);
     } else {

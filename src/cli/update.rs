@@ -93,7 +93,7 @@ pub fn run(args: UpdateArgs, json: bool) -> anyhow::Result<ExitCode> {
 
 fn status(folder: &Path, json: bool) -> anyhow::Result<ExitCode> {
     let state = Slots::new(folder, RealDisk).state();
-    let mut report = update::report(&state, None);
+    let mut report = update::report(&state, update::refusal(folder).as_ref(), None);
     if let Some(report) = report.as_object_mut() {
         // Who runs is known to the one who runs.
         report.remove("running");
@@ -136,13 +136,17 @@ fn apply(args: &ApplyArgs, json: bool) -> anyhow::Result<ExitCode> {
     let path = args.release.join(manifest::FILE);
     let bytes = RealDisk.read(&path, MANIFEST_BYTES_MAX);
     let bytes = bytes.with_context(|| path.display().to_string())?;
+    let release = Manifest::parse(&bytes)?;
     let mut open = |name: &Name| -> io::Result<Box<dyn Read>> {
         Ok(Box::new(File::open(args.release.join(name.as_str()))?))
     };
     let wish = update::wish(slots, args.how.again);
-    let staged = Slots::new(slots, RealDisk).stage(&bytes, &mut open, &wish);
-    let staged = staged.map_err(|error| anyhow::anyhow!("{}", chain(&error)))?;
-    Ok(told(staged, &Manifest::parse(&bytes)?.release, json))
+    let staged = update::met(&release).and_then(|()| {
+        let staged = Slots::new(slots, RealDisk).stage(&bytes, &mut open, &wish);
+        staged.map_err(|error| chain(&error))
+    });
+    update::keep_refusal(slots, &release.release, &staged);
+    Ok(told(staged.map_err(anyhow::Error::msg)?, &release.release, json))
 }
 
 fn told(staged: Staged, release: &Name, json: bool) -> ExitCode {

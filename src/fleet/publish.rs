@@ -7,7 +7,7 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use outpost_launcher::limits::COPY_BYTES;
-use outpost_launcher::manifest::{self, Manifest, Name, Part};
+use outpost_launcher::manifest::{self, Manifest, Name, Needs, Part};
 use sha2::{Digest, Sha256};
 use tough::editor::RepositoryEditor;
 use tough::{FilesystemTransport, RepositoryLoader, TargetName};
@@ -48,6 +48,7 @@ pub fn describe(
     release: Name,
     program: Name,
     architectures: Vec<String>,
+    needs: Needs,
 ) -> Result<Manifest, FleetError> {
     let wrong = |what: String| FleetError::Release { path: folder.to_path_buf(), what };
     let mut files = Vec::new();
@@ -61,7 +62,7 @@ pub fn describe(
         files.push(Part { name: name.parse().map_err(wrong)?, length, sha256 });
     }
     files.sort_by(|left, right| left.name.cmp(&right.name));
-    let manifest = Manifest { release, program, architectures, files };
+    let manifest = Manifest { release, program, architectures, needs, files };
     let text = serde_json::to_string_pretty(&manifest).map_err(|e| wrong(e.to_string()))?;
     let text = text + "\n";
     // By the checks that a board makes.

@@ -143,7 +143,8 @@ impl Keeper {
         if let Ok(state) = &state {
             self.leave_for(state, &mut news);
         }
-        let report = super::report(&state, self.launched.release.as_ref());
+        let refusal = super::refusal(&self.launched.slots);
+        let report = super::report(&state, refusal.as_ref(), self.launched.release.as_ref());
         if self.reported.as_ref() != Some(&report) {
             self.reported = Some(report.clone());
             news.push(News::Report(report));

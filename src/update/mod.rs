@@ -5,6 +5,7 @@
 
 mod health;
 mod keeper;
+mod needs;
 mod source;
 mod take;
 mod trust;
@@ -12,13 +13,16 @@ mod trust;
 use std::path::{Path, PathBuf};
 
 use outpost_launcher::disk::RealDisk;
+use outpost_launcher::limits::REASON_CHARS_MAX;
 use outpost_launcher::manifest::Name;
 use outpost_launcher::slots::{SlotError, Slots};
 use outpost_launcher::state::{Baseline, End, State};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 pub use health::{Facts, Health, Verdict};
 pub use keeper::{Keeper, Line, News, Word, spawn};
+pub use needs::met;
 pub use source::{BringError, Source};
 pub use take::{Taking, lock, take, wish};
 pub use trust::{Genuine, Trust, TrustError, manifest_target};
@@ -89,9 +93,54 @@ pub fn write_baseline(slots: &Path, baseline: Baseline) -> Result<(), crate::dis
     crate::disk::replace(&slots.join(BASELINE), text.as_bytes())
 }
 
+/// The last release that was not taken, until another is.
+const REFUSED: &str = "refused.json";
+
+/// A release that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Its id.
+    pub release: Name,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// The last refusal, where no release was taken after it.
+#[must_use]
+pub fn refusal(slots: &Path) -> Option<Refusal> {
+    let bytes = std::fs::read(slots.join(REFUSED)).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+/// Keeps what became of a wish for the report. What cannot be kept is only not reported.
+pub fn keep_refusal<T>(slots: &Path, release: &Name, result: &Result<T, String>) {
+    let path = slots.join(REFUSED);
+    let Err(reason) = result else {
+        if let Err(error) = std::fs::remove_file(&path)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "a refusal is still reported");
+        }
+        return;
+    };
+    let reason = reason.chars().take(REASON_CHARS_MAX).collect();
+    let refusal = Refusal { release: release.clone(), reason };
+    let kept = serde_json::to_vec(&refusal).map_err(|error| error.to_string());
+    let kept = kept.and_then(|text| {
+        crate::disk::replace(&path, &text).map_err(|error| crate::causes::chain(&error))
+    });
+    if let Err(error) = kept {
+        tracing::warn!(error, "a refusal is not reported");
+    }
+}
+
 /// What the board tells of its updates (design §5), and `outpost update status` too.
 #[must_use]
-pub fn report(state: &Result<State, SlotError>, running: Option<&Name>) -> Json {
+pub fn report(
+    state: &Result<State, SlotError>,
+    refusal: Option<&Refusal>,
+    running: Option<&Name>,
+) -> Json {
     let state = match state {
         Ok(state) => state,
         Err(error) => {
@@ -110,6 +159,10 @@ pub fn report(state: &Result<State, SlotError>, running: Option<&Name>) -> Json 
         }
         (None, None, None) => ("idle", None, ""),
     };
+    // A release that runs or is about to is more than one that did not come so far.
+    let refusal = refusal.filter(|_| state.intent.is_none() && state.trial.is_none());
+    let told = refusal.map(|one| ("refused", Some(&one.release), one.reason.as_str()));
+    let (word, release, reason) = told.unwrap_or((word, release, reason));
     json!({
         "state": word,
         "release": release,
@@ -133,7 +186,7 @@ mod tests {
     fn what_is_told_follows_the_state() {
         let taken = Taken { release: name("2"), slot: Slot::B, manifest: String::new() };
         let told = |state: &State| {
-            let told = report(&Ok(state.clone()), Some(&name("1")));
+            let told = report(&Ok(state.clone()), None, Some(&name("1")));
             assert_eq!(told["running"], "1");
             (told["state"].as_str().unwrap().to_owned(), told["release"].clone())
         };
@@ -152,12 +205,25 @@ mod tests {
         });
         assert_eq!(told(&state), ("trial".into(), json!("2")));
         state.undo("the bus is not connected");
-        let undone = report(&Ok(state.clone()), None);
+        let undone = report(&Ok(state.clone()), None, None);
         assert_eq!(undone["state"], "undone");
         assert_eq!(undone["reason"], "the bus is not connected");
         let (release, reason) = (name("2"), String::new());
         state.last = Some(Outcome { release, end: End::Confirmed, reason });
         assert_eq!(told(&state), ("confirmed".into(), json!("2")));
+    }
+
+    #[test]
+    fn a_refusal_is_told_until_a_release_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        keep_refusal::<()>(folder.path(), &name("3"), &Err("no room".into()));
+        let told = refusal(folder.path()).unwrap();
+        let report = report(&Ok(State::default()), Some(&told), None);
+        let found = (&report["state"], &report["release"], &report["reason"]);
+        assert_eq!(found, (&json!("refused"), &json!("3"), &json!("no room")));
+        keep_refusal(folder.path(), &name("4"), &Ok(()));
+        assert_eq!(refusal(folder.path()), None);
+        keep_refusal(folder.path(), &name("5"), &Ok(()));
     }
 
     #[test]

@@ -61,11 +61,19 @@ pub struct Taking<'a> {
 /// # Errors
 /// Why it was not taken, with its causes. What came over a network is kept for the next attempt.
 pub fn take(taking: &Taking<'_>, release: &Name) -> Result<(Staged, Vec<String>), String> {
-    let Taking { slots, from, update, again, patience } = taking;
+    let slots = taking.slots;
     let _taker = lock(&source::folder(slots))?;
+    let taken = verified(taking, release);
+    super::keep_refusal(slots, release, &taken);
+    taken
+}
+
+fn verified(taking: &Taking<'_>, release: &Name) -> Result<(Staged, Vec<String>), String> {
+    let Taking { slots, from, update, again, patience } = taking;
     let trust = Trust::of(slots, &update.root);
     let now = RealClock::new(trust.floor_unix_ms()).now();
     let genuine = trust.release(from, release, now).map_err(|error| chain(&error))?;
+    super::met(&genuine.files)?;
     from.bring(slots, &genuine.files, patience).map_err(|error| chain(&error))?;
     let mut open = |name: &Name| -> io::Result<Box<dyn Read>> {
         let part = genuine.files.files.iter().find(|part| part.name == *name);

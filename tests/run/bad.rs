@@ -1,7 +1,8 @@
-//! Bad releases under the real launcher: each is undone by itself and reported with the reason, and
-//! the rules stand still for two seconds at most.
+//! Twelve bad releases under the real launcher: each is undone by itself and reported with the
+//! reason, and the rules stand still for two seconds at most.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use outpost_launcher::disk::RealDisk;
@@ -12,7 +13,8 @@ use serde_json::{Value as Json, json};
 use crate::agent::{SOON, Site};
 use crate::bus::Bus;
 use crate::common::Broker;
-use crate::launched::{Supervisor, UPDATE, apply, ends, publish};
+use crate::launched::{PATIENCE, Supervisor, UPDATE, apply, ends, publish};
+use crate::mind;
 use crate::place::Place;
 
 /// The longest that rules may stand still. A debug build on a loaded machine starts in a second,
@@ -94,4 +96,82 @@ fn good_releases_are_confirmed_and_bad_ones_undone_with_their_reason() {
         assert!(id == "2.0.0" || pause <= PAUSE_MAX, "{id}: {pause:?}");
     }
     site.verify();
+}
+
+/// What cannot be of use here is not even put into a slot.
+#[test]
+fn a_release_for_another_board_or_without_what_it_needs_is_refused_and_reported() {
+    let broker = Broker::start();
+    let bus = Bus::join(&broker);
+    let site = Site::new(&broker, "cold-needs", UPDATE);
+    let _supervisor = Supervisor::start(&site);
+    bus.wait_json(0, &site.topic("update"), SOON, |told| told["state"] == "idle");
+    let needs = [
+        (json!({"architectures": ["vax"]}), "is for vax; this board is"),
+        (json!({"needs": {"boards": ["rpi5"]}}), "needs the board rpi5; this is "),
+        (json!({"needs": {"program": "99.0.0"}}), "needs the program 99.0.0 or newer; this is "),
+        (json!({"needs": {"models": ["no-such-model"]}}), "needs the model no-such-model, and "),
+        (json!({"files": []}), "release.json: program: outpost is none of its files"),
+    ];
+    for (number, (more, reason)) in needs.into_iter().enumerate() {
+        let id = format!("{number}.0.0");
+        let release = publish(&site, &id, "");
+        let path = release.join("release.json");
+        let mut manifest: Json = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        manifest.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        fs::write(&path, manifest.to_string()).unwrap();
+        let mark = bus.mark();
+        let (text, ok) = apply(&site, &release);
+        assert!(!ok && text.contains(reason), "{text}");
+        if manifest["files"] == json!([]) {
+            // A manifest that cannot be read has no id to report.
+            continue;
+        }
+        let told = bus.wait_json(mark, &site.topic("update"), SOON, |told| told["release"] == id);
+        assert!(told["state"] == "refused" && told["running"] == Json::Null, "{told}");
+        assert!(told["reason"].as_str().unwrap().contains(reason), "{told}");
+    }
+    // One that is taken ends the report.
+    let told = ends(&site, &bus, &publish(&site, "9.0.0", ""), "9.0.0");
+    assert_eq!(told["state"], "confirmed");
+}
+
+/// A model that is none and an adapter that is damaged cost the mind, and with it the trial; the
+/// rules run meanwhile.
+#[test]
+fn a_release_with_a_wrong_model_or_a_damaged_adapter_is_undone() {
+    let broker = Broker::start();
+    let bus = Bus::join(&broker);
+    let update = "[update]\ntrial = \"1s\"\ndeadline = \"5s\"\n";
+    let section = mind::section(mind::model().to_str().unwrap());
+    let site = Site::new(&broker, "cold-minds", &format!("{update}{section}"));
+    fs::create_dir(site.folder().join("slots")).unwrap();
+    let well = r#"{"bus":true,"mind":true,"start_ms":100}"#;
+    fs::write(site.folder().join("slots/baseline.json"), well).unwrap();
+    let (wrong, damaged) = (site.folder().join("wrong.gguf"), site.folder().join("damaged.gguf"));
+    fs::write(&wrong, vec![7; 1 << 16]).unwrap();
+    let adapter = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/adapters/edge-operator.gguf");
+    let adapter = fs::read(adapter).unwrap();
+    fs::write(&damaged, &adapter[..adapter.len() / 2]).unwrap();
+    let _place = Place::open(&broker, 12.0);
+    let _supervisor = Supervisor::start(&site);
+    let ready = |mark| {
+        bus.wait_json(mark, &site.topic("status"), PATIENCE, |status| status["mind"] == "ready");
+    };
+    ready(0);
+    for (id, key, file) in [("2.0.0", "MODEL", wrong), ("3.0.0", "ADAPTER", damaged)] {
+        let before = format!("export OUTPOST__MIND__{key}={}", file.display());
+        let release = publish(&site, id, &before);
+        let began = jiff::Timestamp::now();
+        let told = ends(&site, &bus, &release, id);
+        assert_eq!(told["state"], "undone");
+        let reason = told["reason"].as_str().unwrap();
+        assert!(reason.contains("the mind is ") && reason.ends_with("it was ready"), "{reason}");
+        let ended = jiff::Timestamp::now();
+        let mark = bus.mark();
+        ready(mark);
+        let pause = longest_pause(&site, began, ended);
+        println!("{id}: {reason}; the rules stood still for {pause:?} at most");
+        assert!(pause <= PAUSE_MAX, "{pause:?}");
+    }
 }

@@ -88,7 +88,10 @@ fn an_operator_has_a_signed_release_taken() {
     let _supervisor = Supervisor::start(&site);
     bus.wait_json(0, &site.topic("update"), SOON, |told| told["state"] == "idle");
     said(&ends("u1", r#"{"release":"../1"}"#), "rejected", "is no name");
+    let mark = bus.mark();
     said(&ends("u2", r#"{"release":"9"}"#), "failed", "the repository has no release 9");
+    let told = bus.wait_json(mark, &site.topic("update"), SOON, |told| told["release"] == "9");
+    said(&told, "refused", "the repository has no release 9");
     let mark = bus.mark();
     said(&ends("u3", r#"{"release":"1.0.0"}"#), "succeeded", "in its slot, to be tried");
     let told = bus.wait_json(mark, &site.topic("update"), PATIENCE, |told| {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use outpost::clock::{ClockTrust, Now, Tick};
 use outpost::fleet::{keys, publish};
 use outpost::update::{Genuine, Source, Trust, TrustError};
-use outpost_launcher::manifest::Name;
+use outpost_launcher::manifest::{Name, Needs};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
@@ -53,7 +53,7 @@ impl Fleet {
         fs::create_dir_all(&release).unwrap();
         fs::write(release.join("outpost"), format!("program {id}")).unwrap();
         let (name, program) = (id.parse().unwrap(), "outpost".parse().unwrap());
-        publish::describe(&release, name, program, Vec::new()).unwrap();
+        publish::describe(&release, name, program, Vec::new(), Needs::default()).unwrap();
         let (keys, to) = (self.path("keys"), self.path("repository"));
         self.block(publish::publish(&keys, &to, &release, days)).unwrap()
     }
