@@ -23,6 +23,13 @@ pub const PACKET_BYTES_DEFAULT: usize = 2_000_000;
 /// Most sensors in a configuration. A Zero 2 W holds the state of 4,096 in under 16 MB.
 /// More are a fault of the configuration.
 pub const SENSORS_MAX: usize = 4096;
+/// Most sensors that are derived from others. Each is computed within the event that changes what
+/// it is made of: an event has at most so many times `EXPRESSION_BYTES_MAX` operations for them.
+/// More are a fault of the configuration.
+pub const DERIVED_MAX: usize = 64;
+/// Longest unit of a sensor, in bytes: it stands behind each value. Longer is a fault of the
+/// configuration.
+pub const UNIT_BYTES_MAX: usize = 32;
 /// Most actuators in a configuration; more are a fault of the configuration.
 pub const ACTUATORS_MAX: usize = 512;
 /// Most goals; more are a fault of the configuration.

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use outpost::board::Profiles;
 use outpost::config::{
     ActuatorKind, Aim, Broker, CloudAck, CloudFormat, CloudPriority, CloudTo, Config, Faults,
-    LoadError, Mode, Strictness, Warning, from_bytes, from_text, from_text_on, load_with,
+    LoadError, Mode, Port, SensorKind, Strictness, Warning, from_bytes, from_text, from_text_on,
+    load_with,
 };
 use outpost::domain::{ActuatorId, SensorId, Setting, Value};
 use proptest::prelude::*;
@@ -133,6 +134,22 @@ fn the_configuration_of_the_design_means_what_it_says() {
 }
 
 #[test]
+fn derived_sensors_are_in_the_order_in_which_they_can_be_computed() {
+    let text = read(&folder().join("derived_good.toml"));
+    let (config, _) = checked(&text).unwrap_or_else(|faults| panic!("{faults}"));
+    let names: Vec<_> = config.sensors.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["air", "humidity", "muggy", "dew_point"]);
+    assert_eq!(config.derived, [SensorId(3), SensorId(2)]);
+    let dew_point = &config.sensors[3];
+    // As often as the slowest that it is made of.
+    assert_eq!((dew_point.every.as_secs(), dew_point.range), (300, Some((-40.0, 60.0))));
+    assert_eq!((dew_point.unit.as_str(), dew_point.learn), ("°C", false));
+    assert_eq!(dew_point.formula().unwrap().sensors(), [SensorId(0), SensorId(1)]);
+    assert_eq!(config.sensors[2].kind, SensorKind::Bool);
+    assert_eq!(config.actuators[0].effects, [(SensorId(3), -1.0)]);
+}
+
+#[test]
 fn the_least_configuration_has_the_defaults() {
     let (config, warnings) = checked("[device]\nname = \"a\"\n").expect("a name is enough");
     assert!(warnings.is_empty() && config.mind.is_none());
@@ -154,12 +171,15 @@ fn values_of_toml_are_kept_as_they_are_written() {
                 [[sensor]]\nname = \"n\"\ntopic = \"1e3\"\nscale = 1e3\noffset = 1_000\n";
     let (config, _) = checked(text).unwrap_or_else(|faults| panic!("{faults}"));
     let sensor = &config.sensors[0];
-    assert_eq!((sensor.port.topic().unwrap(), sensor.unit.as_str()), ("T/Mixed", "on"));
+    assert_eq!(
+        (sensor.port().and_then(Port::topic).unwrap(), sensor.unit.as_str()),
+        ("T/Mixed", "on")
+    );
     assert_eq!(sensor.map.get("ON"), Some(&Value::Text("Yes".into())));
     assert_eq!(sensor.map.get("on"), Some(&Value::Text("1e3".into())));
     let sensor = &config.sensors[1];
     assert_eq!(
-        (sensor.port.topic().unwrap(), sensor.scale, sensor.offset),
+        (sensor.port().and_then(Port::topic).unwrap(), sensor.scale, sensor.offset),
         ("1e3", 1000.0, 1000.0)
     );
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::commands::{Approval, CommandMemory, LastMove};
 use super::decide::Asked;
+use super::derived::Derivation;
 use super::dynamics::Dynamics;
 use super::effect::{Effect, Report, Status};
 use super::event::{Event, MindNews, MindWord};
@@ -145,6 +146,7 @@ pub struct Agent {
     pub(super) restarting: bool,
     pub(super) counters: Counters,
     pub(super) dynamics: Dynamics,
+    pub(super) derivation: Derivation,
     prefix: Option<String>,
     other_board_said: Option<Tick>,
 }
@@ -170,6 +172,7 @@ impl Agent {
             scales: Agent::scales(&aims, &config.sensors),
             aims,
             dynamics: Dynamics::new(&config, &resumed.learned, now.tick),
+            derivation: Derivation::new(&config),
             zone,
             now,
             out: Vec::new(),
@@ -218,6 +221,8 @@ impl Agent {
     /// Decides what an event means. Never waits, never fails.
     pub fn apply(&mut self, event: Event, now: Now) -> Vec<Effect> {
         self.set_now(now);
+        // What has gone stale meanwhile is unknown to the event too.
+        self.derive();
         match event {
             Event::Wake => {}
             Event::Reading { sensor, value, retained } => self.reading(sensor, value, retained),
@@ -248,6 +253,7 @@ impl Agent {
 
     /// What holds after every event is restored in the same order: timers, reflexes, goals, plans.
     fn settle(&mut self) {
+        self.derive();
         self.timers();
         self.reflexes();
         self.learn();
@@ -431,22 +437,20 @@ impl Agent {
         match value {
             Ok(value) => {
                 self.counters.readings += 1;
-                let mut doubt = None;
-                if let Value::Number(number) = value {
-                    self.dynamics.reading(id, number);
-                    doubt = self.world.sensors[index].senses.note(number);
-                }
-                self.world.sensors[index].take(value.clone(), self.now.tick);
-                let sensor = self.config.sensors[index].name.clone();
-                self.record(Entry::Reading { sensor: sensor.clone(), value });
+                let doubt = match value {
+                    Value::Number(number) => self.world.sensors[index].senses.note(number),
+                    Value::Bool(_) | Value::Text(_) => None,
+                };
+                self.believe(id, value);
                 if let Some(doubt) = doubt {
+                    let sensor = self.config.sensors[index].name.clone();
                     self.doubt(&sensor, doubt);
                 }
-                self.plan_wanted = true;
             }
             Err(fault) => {
                 if matches!(fault.kind, FaultKind::OutOfRange | FaultKind::NotFinite) {
                     self.world.sensors[index].doubt();
+                    self.derivation.touch(id);
                 }
                 let source = self.config.sensors[index].name.clone();
                 let count = &mut self.world.sensors[index].faults[fault_index(fault.kind)];
@@ -454,6 +458,19 @@ impl Agent {
                 self.fault(&source, &fault, due);
             }
         }
+    }
+
+    /// Takes a value for what a sensor is now, and writes it down.
+    pub(super) fn believe(&mut self, id: SensorId, value: Value) {
+        let index = usize::from(id.0);
+        if let Value::Number(number) = value {
+            self.dynamics.reading(id, number);
+        }
+        self.world.sensors[index].take(value.clone(), self.now.tick);
+        let sensor = self.config.sensors[index].name.clone();
+        self.record(Entry::Reading { sensor, value });
+        self.derivation.touch(id);
+        self.plan_wanted = true;
     }
 
     /// Counts a fault; `due` faults are reported, once a kind and source in a while.

@@ -180,15 +180,16 @@ impl Agent {
     fn follow(&mut self, entry: &Entry) {
         match entry {
             Entry::Reading { sensor, value } => {
-                let known = self.config.sensors.iter().position(|one| one.name == *sensor);
-                if let Some(index) = known.and_then(|index| u16::try_from(index).ok()) {
-                    self.reading(SensorId(index), Ok(value.clone()), false);
+                // Derived ones are computed here as they were there, not taken a second time.
+                if let Some(id) = self.speaks(sensor) {
+                    self.reading(id, Ok(value.clone()), false);
                 }
             }
             Entry::Faults { source, kind, .. } => {
-                let known = self.config.sensors.iter().position(|one| one.name == *source);
-                if let (Some(index), FaultKind::OutOfRange | FaultKind::NotFinite) = (known, kind) {
-                    self.world.sensors[index].doubt();
+                let known = self.speaks(source);
+                if let (Some(id), FaultKind::OutOfRange | FaultKind::NotFinite) = (known, kind) {
+                    self.world.sensors[usize::from(id.0)].doubt();
+                    self.derivation.touch(id);
                 }
             }
             Entry::Step { actuator, setting, state, by, cause, .. } => {
@@ -229,6 +230,13 @@ impl Agent {
             }
             _ => {}
         }
+    }
+
+    /// The sensor of this name, if it speaks for itself.
+    fn speaks(&self, name: &str) -> Option<SensorId> {
+        let sensors = &self.config.sensors;
+        let index = sensors.iter().position(|one| one.name == name && one.port().is_some())?;
+        Some(SensorId(u16::try_from(index).ok()?))
     }
 
     fn id_of(&self, name: &str) -> Option<ActuatorId> {
@@ -279,6 +287,7 @@ impl Agent {
             }
         }
         self.approvals.retain(|waits| waits.until > now);
+        self.derive();
         self.look_at_rules();
         self.learn();
         self.update_goals();

@@ -51,7 +51,8 @@ impl Inbox {
         let mut ends: BTreeMap<String, Ends> = BTreeMap::new();
         let mut lines = vec![BTreeMap::new(); config.lines.len()];
         for (index, sensor) in (0u16..).zip(&config.sensors) {
-            if let Some(end) = end_of(&sensor.port, &mut ends, &mut lines) {
+            let port = sensor.port();
+            if let Some(end) = port.and_then(|port| end_of(port, &mut ends, &mut lines)) {
                 end.sensors.push(SensorId(index));
             }
         }

@@ -2,14 +2,16 @@
 //! the same events give the same effects (design §2, §8.8).
 //!
 //! [`Agent::apply`] is the whole interface. What it decides is spread over the files by layer:
-//! `world` (what is), `rules` (reflexes and interlocks), `planner` and `decide` (goals and the
-//! mind's voice), `guard` (the last word), `steps` (a command's way to a device and back),
-//! `reach` (the bus and the serial lines come and go), `commands` (what operators ask for).
+//! `world` (what is), `derived` (what is made of it), `rules` (reflexes and interlocks),
+//! `planner` and `decide` (goals and the mind's voice), `guard` (the last word), `steps` (a
+//! command's way to a device and back), `reach` (the bus and the serial lines come and go),
+//! `commands` (what operators ask for).
 
 mod answers;
 mod commands;
 mod core;
 mod decide;
+mod derived;
 mod dynamics;
 mod effect;
 mod event;
@@ -38,6 +40,8 @@ mod tests;
 mod tests_asked;
 #[cfg(test)]
 mod tests_commands;
+#[cfg(test)]
+mod tests_derived;
 #[cfg(test)]
 mod tests_effort;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::core::Agent;
 use crate::clock::Tick;
-use crate::config::Port;
+use crate::config::{Feed, Port};
 use crate::domain::{ActuatorId, Decider, SensorId, Severity};
 use crate::limits;
 
@@ -15,9 +15,16 @@ impl Agent {
         self.since(&self.config.actuators[usize::from(id.0)].port)
     }
 
-    /// Since when a sensor can be heard; `None`: it cannot.
+    /// Since when a sensor can be heard, of a derived one all that it is made of; `None`: it
+    /// cannot.
     pub(super) fn hearing_since(&self, id: SensorId) -> Option<Tick> {
-        self.since(&self.config.sensors[usize::from(id.0)].port)
+        match &self.config.sensors[usize::from(id.0)].feed {
+            Feed::Port(port) => self.since(port),
+            Feed::Derived(formula) => {
+                let all = formula.sensors().iter().map(|one| self.hearing_since(*one));
+                all.collect::<Option<Vec<Tick>>>()?.into_iter().max()
+            }
+        }
     }
 
     /// Something can be sent to somebody.

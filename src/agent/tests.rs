@@ -13,7 +13,7 @@ use crate::expr::{Names, compile};
 fn sensor(name: &str) -> Sensor {
     Sensor {
         name: name.into(),
-        port: Port::Topic(format!("place/{name}")),
+        feed: Feed::Port(Port::Topic(format!("place/{name}"))),
         field: None,
         kind: SensorKind::Number,
         map: BTreeMap::new(),
@@ -77,6 +77,7 @@ pub(super) fn room() -> Config {
             max_packet_bytes: 1000,
         },
         mode: Mode::Act,
+        derived: Vec::new(),
         lines: Vec::new(),
         update: crate::config::Update::default(),
         clouds: Vec::new(),

@@ -18,14 +18,15 @@ fn place() -> Config {
     let mut config = room();
     let mut sky = config.sensors[0].clone();
     sky.name = "sky".into();
-    sky.port = crate::config::Port::Topic("place/sky".into());
+    let port = |topic: &str| crate::config::Feed::Port(crate::config::Port::Topic(topic.into()));
+    sky.feed = port("place/sky");
     sky.kind = SensorKind::Text;
     sky.range = None;
     sky.unit = String::new();
     sky.map = [("0".to_owned(), Value::Text("clear".into()))].into_iter().collect();
     let mut door = sky.clone();
     door.name = "door".into();
-    door.port = crate::config::Port::Topic("place/door".into());
+    door.feed = port("place/door");
     door.kind = SensorKind::Bool;
     door.map.clear();
     config.sensors.extend([sky, door]);

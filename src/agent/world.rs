@@ -46,6 +46,18 @@ pub fn fault_index(kind: FaultKind) -> usize {
     }
 }
 
+/// How long what a sensor said is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lasts {
+    /// For some of its periods.
+    #[default]
+    Periods,
+    /// It is derived: until the first of those that it is made of becomes stale.
+    Until(Tick),
+    /// It is derived from what does not become stale.
+    Always,
+}
+
 /// What is known of a sensor.
 #[derive(Clone, Debug, Default)]
 pub struct SensorState {
@@ -55,6 +67,8 @@ pub struct SensorState {
     filter: Option<Filter>,
     /// A faulty reading came after the last good one.
     doubted: bool,
+    /// How long the value is known.
+    pub lasts: Lasts,
     /// Whether it can be right at all.
     pub senses: Senses,
     /// Faults by kind.
@@ -80,7 +94,12 @@ impl SensorState {
     /// The value, unless it never spoke, is stale or in doubt.
     #[must_use]
     pub fn known(&self, every: Duration, now: Tick) -> Option<&Value> {
-        let fresh = now.since(self.at?) <= every * limits::STALE_PERIODS;
+        let at = self.at?;
+        let fresh = match self.lasts {
+            Lasts::Periods => now.since(at) <= every * limits::STALE_PERIODS,
+            Lasts::Until(end) => now < end,
+            Lasts::Always => true,
+        };
         if fresh && !self.doubted { self.value.as_ref() } else { None }
     }
 
@@ -94,7 +113,13 @@ impl SensorState {
     #[must_use]
     pub fn stale_at(&self, every: Duration, now: Tick) -> Option<Tick> {
         self.known(every, now)?;
-        Some(self.at?.after(every * limits::STALE_PERIODS + Duration::from_millis(1)))
+        match self.lasts {
+            Lasts::Periods => {
+                Some(self.at?.after(every * limits::STALE_PERIODS + Duration::from_millis(1)))
+            }
+            Lasts::Until(end) => Some(end),
+            Lasts::Always => None,
+        }
     }
 
     /// An actuator's level from now on, 0 to 1.

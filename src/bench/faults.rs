@@ -126,7 +126,7 @@ impl Faults {
         let topic = |port: &Port| port.topic().map(str::to_owned);
         for interlock in &config.interlocks {
             let sensors = interlock.forbid.sensors().iter();
-            let sensors = sensors.map(|id| &config.sensors[usize::from(id.0)].port);
+            let sensors = sensors.filter_map(|id| config.sensors[usize::from(id.0)].port());
             let devices = interlock.forbid.actuators().iter();
             let devices = devices.map(|id| &config.actuators[usize::from(id.0)].port);
             let ends = Ends {

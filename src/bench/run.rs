@@ -205,7 +205,7 @@ fn faults(options: &Options, config: &Config, seed: u64) -> Faults {
         return Faults::none();
     }
     let topic = |port: &config::Port| port.topic().map(str::to_owned);
-    let sensors: Vec<_> = config.sensors.iter().filter_map(|one| topic(&one.port)).collect();
+    let sensors: Vec<_> = config.sensors.iter().filter_map(|one| topic(one.port()?)).collect();
     let devices: Vec<_> = config.actuators.iter().filter_map(|one| topic(&one.port)).collect();
     Faults::of(seed, options.hours, &sensors, &devices).with_interlocks(config)
 }

@@ -32,7 +32,7 @@ pub fn run(args: &CheckArgs, json: bool) -> anyhow::Result<ExitCode> {
                 "{} is in order: {}",
                 args.config.display(),
                 [
-                    counted(config.sensors.len(), "sensor"),
+                    counted(config.sensors.len() - config.derived.len(), "sensor"),
                     counted(config.actuators.len(), "actuator"),
                     counted(config.goals.len(), "goal"),
                     counted(config.rules.len(), "rule"),

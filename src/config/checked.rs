@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::cloud::Cloud;
 use crate::board::Profile;
 use crate::domain::{ActuatorId, SensorId, Setting, Value};
-use crate::expr::Expression;
+use crate::expr::{Expression, Formula};
 use crate::limits;
 
 /// Everything that the configuration says.
@@ -21,8 +21,10 @@ pub struct Config {
     pub bus: Bus,
     /// `[agent] mode`
     pub mode: Mode,
-    /// `[[sensor]]`
+    /// `[[sensor]]`, then `[[derived]]`
     pub sensors: Vec<Sensor>,
+    /// Sensors that are derived from others, each after those that it is made of.
+    pub derived: Vec<SensorId>,
     /// `[[actuator]]`
     pub actuators: Vec<Actuator>,
     /// `[[goal]]`
@@ -129,6 +131,15 @@ impl Port {
     }
 }
 
+/// Where a sensor's values come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Feed {
+    /// It speaks.
+    Port(Port),
+    /// They are computed from other sensors.
+    Derived(Formula),
+}
+
 /// Who this board is.
 #[derive(Clone, Debug)]
 pub struct Device {
@@ -206,8 +217,8 @@ impl Mode {
 pub struct Sensor {
     /// snake_case, unique among sensors and actuators.
     pub name: String,
-    /// Where it speaks.
-    pub port: Port,
+    /// Where its values come from.
+    pub feed: Feed,
     /// JSON pointer into the payload of a topic; `None`: the payload is the bare value.
     pub field: Option<String>,
     /// What it says.
@@ -222,10 +233,31 @@ pub struct Sensor {
     pub unit: String,
     /// Least and greatest believable value, in the sensor's unit.
     pub range: Option<(f64, f64)>,
-    /// Expected period; stale after `STALE_PERIODS` of them.
+    /// Expected period; stale after `STALE_PERIODS` of them. Of a derived one the longest of those
+    /// that it is made of; it is known as long as they let it be.
     pub every: Duration,
     /// Its dynamics are learned; `false` forgets what was learned.
     pub learn: bool,
+}
+
+impl Sensor {
+    /// Where it speaks; `None`: it is derived.
+    #[must_use]
+    pub fn port(&self) -> Option<&Port> {
+        match &self.feed {
+            Feed::Port(port) => Some(port),
+            Feed::Derived(_) => None,
+        }
+    }
+
+    /// What it is made of; `None`: it speaks for itself.
+    #[must_use]
+    pub fn formula(&self) -> Option<&Formula> {
+        match &self.feed {
+            Feed::Port(_) => None,
+            Feed::Derived(formula) => Some(formula),
+        }
+    }
 }
 
 /// Type of a sensor's value.

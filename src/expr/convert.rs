@@ -10,28 +10,44 @@ use super::names::Meaning;
 use super::parse::{at, too_deep};
 use super::tree::{Arithmetic, Bools, Numbers, Order, Part, Texts};
 use super::words::{
-    Described, FUNCTIONS, Typed, arithmetic, computed, constant, is_constant, named, numbers,
-    order, shortened, sign,
+    Described, FUNCTIONS, Typed, arithmetic, computed, constant, function, is_constant, named,
+    numbers, order, shortened, sign,
 };
 use super::{ExprError, Names};
 use crate::config::SensorKind;
 use crate::domain::{ActuatorId, SensorId};
 use crate::limits::EXPRESSION_DEPTH_MAX;
 
+/// What the whole of an expression may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// A yes or no.
+    Condition,
+    /// A number or a yes or no.
+    Value,
+}
+
+/// What the whole is.
+pub(super) enum Root {
+    Bool(Bools),
+    Number(Numbers),
+}
+
 /// What the walk gives.
 pub(super) struct Converted {
-    pub root: Bools,
+    pub root: Root,
     pub sensors: BTreeSet<SensorId>,
     pub actuators: BTreeSet<ActuatorId>,
     pub depends_on_time: bool,
 }
 
-/// Converts a whole condition.
+/// Converts a whole expression.
 pub(super) fn convert(
     source: &str,
     root: &Node,
     info: &SourceInfo,
     names: &Names,
+    wanted: Wanted,
 ) -> Result<Converted, ExprError> {
     let mut walk = Walk {
         source,
@@ -42,9 +58,18 @@ pub(super) fn convert(
         depends_on_time: false,
     };
     let part = walk.part(root, 0)?;
-    let Typed::Bool(root) = part.typed else {
-        let message = format!("a condition is a yes or no; {}, compare it with something", part.is);
-        return Err(walk.error(part.id, message));
+    let root = match (part.typed, wanted) {
+        (Typed::Bool(bools), _) => Root::Bool(bools),
+        (Typed::Number(numbers), Wanted::Value) => Root::Number(numbers),
+        (_, Wanted::Condition) => {
+            let is = part.is;
+            let message = format!("a condition is a yes or no; {is}, compare it with something");
+            return Err(walk.error(part.id, message));
+        }
+        (Typed::Text(..), Wanted::Value) => {
+            let message = format!("a value is a number or a yes or no; {}", part.is);
+            return Err(walk.error(part.id, message));
+        }
     };
     Ok(Converted {
         root,
@@ -173,6 +198,8 @@ impl Walk<'_> {
                 Typed::Number(Numbers::Level(*actuator))
             }
             Some(Meaning::Faulty) => return Err(self.follows(id, name)),
+            Some(Meaning::Later) => return Err(self.waits(id, name)),
+            Some(Meaning::OutOfPlace) => return Err(self.out_of_place(id, name)),
             None => return Err(self.unknown_name(id, name)),
         };
         Ok(named(id, name, typed))
@@ -181,6 +208,15 @@ impl Walk<'_> {
     fn follows(&self, id: u64, name: &str) -> ExprError {
         let message = format!("the declaration of `{name}` is faulty");
         ExprError { follows_from_other: true, ..self.error(id, message) }
+    }
+
+    fn waits(&self, id: u64, name: &str) -> ExprError {
+        let message = format!("`{name}` is made of this");
+        ExprError { waits_for: Some(name.to_owned()), ..self.error(id, message) }
+    }
+
+    fn out_of_place(&self, id: u64, name: &str) -> ExprError {
+        self.error(id, format!("`{name}` is an actuator; this is made of sensors only"))
     }
 
     fn unknown_name(&self, id: u64, name: &str) -> ExprError {
@@ -444,10 +480,6 @@ impl Walk<'_> {
     ) -> Result<Described, ExprError> {
         match (name, arguments) {
             ("age", [argument]) => self.age(id, argument),
-            ("abs", [inner]) => {
-                let inner = self.number(inner, "`abs`", depth)?;
-                Ok(numbers(id, Numbers::Absolute(Box::new(inner))))
-            }
             ("min" | "max", [left, right]) => {
                 let (arithmetic, sign) = match name {
                     "min" => (Arithmetic::Least, "`min`"),
@@ -456,13 +488,22 @@ impl Walk<'_> {
                 let pair = (self.number(left, sign, depth)?, self.number(right, sign, depth)?);
                 Ok(numbers(id, Numbers::Pair(arithmetic, Box::new(pair))))
             }
-            ("age" | "abs" | "min" | "max", _) => {
+            ("age" | "min" | "max", _) => {
                 let found = arguments.len();
-                let wanted = if name.starts_with('m') { "two values" } else { "one value" };
+                let wanted = if name == "age" { "one value" } else { "two values" };
                 Err(self.error(id, format!("`{name}` takes {wanted}, found {found}")))
             }
             _ => {
-                Err(self.error(id, format!("there is no function `{name}`; allowed: {FUNCTIONS}")))
+                let Some(of) = function(name) else {
+                    let message = format!("there is no function `{name}`; allowed: {FUNCTIONS}");
+                    return Err(self.error(id, message));
+                };
+                let [inner] = arguments else {
+                    let found = arguments.len();
+                    return Err(self.error(id, format!("`{name}` takes one value, found {found}")));
+                };
+                let inner = self.number(inner, &format!("`{name}`"), depth)?;
+                Ok(numbers(id, Numbers::Of(of, Box::new(inner))))
             }
         }
     }
@@ -495,6 +536,7 @@ impl Walk<'_> {
                 })
             }
             Some(Meaning::Faulty) => Err(self.follows(argument.id, name)),
+            Some(Meaning::Later) => Err(self.waits(argument.id, name)),
             Some(_) => Err(self
                 .error(argument.id, format!("`{name}` is an actuator; only sensors have an age"))),
             None => Err(self.unknown_name(argument.id, &shortened(name))),

@@ -1,5 +1,6 @@
-//! Expressions of rules, interlocks and conditions: CEL, typed against the configuration, with the
-//! unknown as a third truth value (design §4). No I/O, no clock: an [`Environment`] answers.
+//! Expressions of rules, interlocks, conditions and derived sensors: CEL, typed against the
+//! configuration, with the unknown as a third truth value (design §4). No I/O, no clock: an
+//! [`Environment`] answers.
 //!
 //! The `cel` crate only parses. Its syntax tree is converted by our own walk into a small typed
 //! tree, because `cel` checks no types (`pump == 3` is silently false), does not mix integers with
@@ -7,6 +8,7 @@
 //! read, never at run time.
 
 mod convert;
+mod formula;
 mod names;
 mod nearest;
 mod parse;
@@ -19,6 +21,8 @@ mod tests;
 use crate::domain::{ActuatorId, SensorId, Value};
 use std::time::Duration;
 
+use convert::{Root, Wanted};
+pub use formula::Formula;
 pub use names::{Names, RESERVED, is_reserved};
 pub(crate) use nearest::nearest;
 
@@ -70,6 +74,8 @@ pub struct ExprError {
     /// True where the only cause is a name whose own declaration is faulty
     /// ([`Names::add_faulty`]): the person has already been told.
     pub follows_from_other: bool,
+    /// The name whose meaning must be known first ([`Names::add_later`]).
+    pub waits_for: Option<String>,
 }
 
 /// A checked condition: every name exists, every type fits, its depth and size are bounded.
@@ -90,10 +96,13 @@ impl Expression {
     /// CEL that is not taken here, an unknown name, types that do not fit, a word that an actuator
     /// can never have, or a whole that is not a yes or no.
     pub fn compile(source: &str, names: &Names) -> Result<Expression, ExprError> {
-        let converted = parse::compile(source, names)?;
+        let converted = parse::compile(source, names, Wanted::Condition)?;
+        let Root::Bool(root) = converted.root else {
+            return Err(parse::at(source, 0, "a condition is a yes or no".into()));
+        };
         Ok(Expression {
             source: source.to_owned(),
-            root: converted.root,
+            root,
             sensors: converted.sensors.into_iter().collect(),
             actuators: converted.actuators.into_iter().collect(),
             depends_on_time: converted.depends_on_time,

@@ -55,6 +55,10 @@ pub(super) enum Meaning {
     Level(ActuatorId),
     /// Declared, but its declaration is faulty.
     Faulty,
+    /// A derived sensor whose expression is not checked yet.
+    Later,
+    /// An actuator, where only sensors have a place.
+    OutOfPlace,
 }
 
 /// Sensors and actuators by name.
@@ -107,10 +111,25 @@ impl Names {
         self.add(name, Meaning::Faulty);
     }
 
+    /// Adds a name whose meaning follows; an expression that uses it before is refused with
+    /// [`super::ExprError::waits_for`].
+    pub fn add_later(&mut self, name: &str) {
+        self.add(name, Meaning::Later);
+    }
+
+    /// Adds an actuator's name that nothing may use until the actuator itself is added.
+    pub fn add_out_of_place(&mut self, name: &str) {
+        self.add(name, Meaning::OutOfPlace);
+    }
+
     fn add(&mut self, name: &str, meaning: Meaning) {
-        if !self.by_name.contains_key(name) {
-            self.by_name.insert(name.to_owned(), meaning);
-            self.in_order.push(name.to_owned());
+        match self.by_name.get_mut(name) {
+            Some(known @ (Meaning::Later | Meaning::OutOfPlace)) => *known = meaning,
+            Some(_) => {}
+            None => {
+                self.by_name.insert(name.to_owned(), meaning);
+                self.in_order.push(name.to_owned());
+            }
         }
     }
 
@@ -120,14 +139,19 @@ impl Names {
 
     /// The declared name nearest to a mistyped one.
     pub(super) fn nearest(&self, found: &str) -> Option<&str> {
-        nearest(found, self.in_order.iter().map(String::as_str).chain(["hour", "weekday"]))
+        nearest(found, self.usable().chain(["hour", "weekday"]))
+    }
+
+    fn usable(&self) -> impl Iterator<Item = &str> {
+        let in_place = |name: &&String| self.by_name.get(*name) != Some(&Meaning::OutOfPlace);
+        self.in_order.iter().filter(in_place).map(String::as_str)
     }
 
     /// Some names, for a message that says what is allowed.
     pub(super) fn some(&self) -> String {
         const SHOWN: usize = 8;
-        let mut shown: Vec<&str> = self.in_order.iter().take(SHOWN).map(String::as_str).collect();
-        if self.in_order.len() > SHOWN {
+        let mut shown: Vec<&str> = self.usable().take(SHOWN).collect();
+        if self.usable().nth(SHOWN).is_some() {
             shown.push("...");
         }
         shown.extend(["hour", "weekday"]);

@@ -4,7 +4,7 @@
 
 use cel::parser::Parser;
 
-use super::convert::{Converted, convert};
+use super::convert::{Converted, Wanted, convert};
 use super::{ExprError, Names};
 use crate::limits::{EXPRESSION_BYTES_MAX, EXPRESSION_DEPTH_MAX, EXPRESSION_STACK_BYTES};
 
@@ -13,7 +13,7 @@ use crate::limits::{EXPRESSION_BYTES_MAX, EXPRESSION_DEPTH_MAX, EXPRESSION_STACK
 const PARSER_DEPTH: u16 = EXPRESSION_DEPTH_MAX as u16 + 8;
 
 /// Parses and converts.
-pub(super) fn compile(source: &str, names: &Names) -> Result<Converted, ExprError> {
+pub(super) fn compile(source: &str, names: &Names, wanted: Wanted) -> Result<Converted, ExprError> {
     if source.len() > EXPRESSION_BYTES_MAX {
         let found = source.len();
         return Err(at(
@@ -32,7 +32,7 @@ pub(super) fn compile(source: &str, names: &Names) -> Result<Converted, ExprErro
         std::thread::Builder::new()
             .name("expression".into())
             .stack_size(EXPRESSION_STACK_BYTES)
-            .spawn_scoped(scope, || parse_here(source, names))
+            .spawn_scoped(scope, || parse_here(source, names, wanted))
             .map(|handle| handle.join())
     });
     match outcome {
@@ -42,10 +42,10 @@ pub(super) fn compile(source: &str, names: &Names) -> Result<Converted, ExprErro
     }
 }
 
-fn parse_here(source: &str, names: &Names) -> Result<Converted, ExprError> {
+fn parse_here(source: &str, names: &Names, wanted: Wanted) -> Result<Converted, ExprError> {
     let parser = Parser::new().max_recursion_depth(PARSER_DEPTH).error_recovery_limit(0);
     match parser.parse_with_source_info(source) {
-        Ok((expression, info)) => convert(source, &expression, &info, names),
+        Ok((expression, info)) => convert(source, &expression, &info, names, wanted),
         Err(errors) if errors.errors.iter().any(|e| e.msg.contains("Recursion limit")) => {
             Err(at(source, 0, too_deep()))
         }
@@ -55,7 +55,7 @@ fn parse_here(source: &str, names: &Names) -> Result<Converted, ExprError> {
                 (place(first.pos.0), place(first.pos.1), first.msg.as_str())
             });
             let message = syntax_message(source, line, column, said);
-            Err(ExprError { line, column, message, follows_from_other: false })
+            Err(ExprError { line, column, message, follows_from_other: false, waits_for: None })
         }
     }
 }
@@ -106,7 +106,7 @@ pub(super) fn at(source: &str, offset: usize, message: String) -> ExprError {
     let line = before.matches('\n').count() + 1;
     let start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let column = before.get(start..).map_or(0, |text| text.chars().count()) + 1;
-    ExprError { line, column, message, follows_from_other: false }
+    ExprError { line, column, message, follows_from_other: false, waits_for: None }
 }
 
 /// Words for a syntax error: the slip behind it where it is a common one, else what stands there.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Environment, ExprError, Expression, Names, Truth, compile};
+use super::{Environment, ExprError, Expression, Formula, Names, Truth, compile};
 use crate::config::{ActuatorKind, SensorKind};
 use crate::domain::{ActuatorId, SensorId, Value};
 
@@ -82,6 +82,33 @@ fn refusal(source: &str) -> String {
         Ok(expression) => panic!("{source} was taken: {expression:?}"),
         Err(error) => error.to_string(),
     }
+}
+
+#[test]
+fn a_value_is_a_number_or_a_yes_or_no_made_of_sensors() {
+    let mut names = names();
+    names.add_later("dew_point");
+    let value =
+        |source: &str, world: &World| Formula::compile(source, &names).unwrap().value(world);
+    let number = |number: f64| Some(Value::Number(number));
+    let known = known();
+    assert_eq!(value("sqrt(tank_level * 2) + 1", &known), number(5.0));
+    assert_eq!(value("ln(exp(3))", &known), number(3.0));
+    assert_eq!(value("tank_level > 3 && door_open", &known), Some(Value::Bool(true)));
+    for unknown in ["ln(0 - tank_level)", "ln(0)", "sqrt(-1)", "exp(1000)"] {
+        assert_eq!(value(unknown, &known), None, "{unknown}");
+    }
+    assert_eq!(value("tank_level + smoke", &World::default()), None);
+    let refused = |source: &str| Formula::compile(source, &names).unwrap_err();
+    assert_eq!(refused("sky").message, "a value is a number or a yes or no; `sky` is text");
+    assert_eq!(refused("pump == 'on'").message, "a value is made of sensors, not actuators");
+    assert_eq!(refused("ln(sky)").message, "`ln` takes numbers; `sky` is text");
+    assert_eq!(refused("ln()").message, "`ln` takes one value, found 0");
+    assert!(refused("log(3)").message.contains("sqrt(x), ln(x)"));
+    assert_eq!(refused("1 + dew_point").waits_for.as_deref(), Some("dew_point"));
+    assert_eq!(refused("age(\"dew_point\")").waits_for.as_deref(), Some("dew_point"));
+    let time = |source: &str| Formula::compile(source, &names).unwrap().depends_on_time();
+    assert!(time("age(\"smoke\")") && time("hour") && !time("smoke"));
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub(super) enum Numbers {
     Hour,
     Weekday,
     Negative(Box<Numbers>),
-    Absolute(Box<Numbers>),
+    Of(Function, Box<Numbers>),
     Pair(Arithmetic, Box<(Numbers, Numbers)>),
     If(Box<(Bools, Numbers, Numbers)>),
 }
@@ -69,6 +69,17 @@ pub(super) enum Arithmetic {
     Remainder,
     Least,
     Greatest,
+}
+
+/// What is made of one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Function {
+    Absolute,
+    SquareRoot,
+    /// To the base e.
+    Logarithm,
+    /// Of the base e.
+    Power,
 }
 
 /// Where in a text another one is looked for.
@@ -158,9 +169,9 @@ fn choose<T: PartialEq>(
 }
 
 impl Numbers {
-    /// The value, always finite: a division by zero, an overflow and a sensor that says NaN are
-    /// unknown.
-    fn number(&self, environment: &dyn Environment) -> Option<f64> {
+    /// The value, always finite: a division by zero, the logarithm of less than nothing, an
+    /// overflow and a sensor that says NaN are unknown.
+    pub(super) fn number(&self, environment: &dyn Environment) -> Option<f64> {
         let number = match self {
             Numbers::Constant(number) => *number,
             Numbers::Sensor(id) => as_number(environment.sensor(*id))?,
@@ -169,7 +180,7 @@ impl Numbers {
             Numbers::Hour => environment.hour()?,
             Numbers::Weekday => environment.weekday()?,
             Numbers::Negative(inner) => -inner.number(environment)?,
-            Numbers::Absolute(inner) => inner.number(environment)?.abs(),
+            Numbers::Of(function, inner) => function.apply(inner.number(environment)?),
             Numbers::Pair(arithmetic, pair) => {
                 let (left, right) = (pair.0.number(environment)?, pair.1.number(environment)?);
                 arithmetic.apply(left, right)
@@ -236,6 +247,17 @@ impl Arithmetic {
             Arithmetic::Remainder => left % right,
             Arithmetic::Least => left.min(right),
             Arithmetic::Greatest => left.max(right),
+        }
+    }
+}
+
+impl Function {
+    fn apply(self, number: f64) -> f64 {
+        match self {
+            Function::Absolute => number.abs(),
+            Function::SquareRoot => number.sqrt(),
+            Function::Logarithm => number.ln(),
+            Function::Power => number.exp(),
         }
     }
 }

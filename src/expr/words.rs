@@ -2,11 +2,11 @@
 
 use cel::common::ast::operators;
 
-use super::tree::{Arithmetic, Bools, Numbers, Order, Texts};
+use super::tree::{Arithmetic, Bools, Function, Numbers, Order, Texts};
 
 /// The functions, for a message that says what is allowed.
-pub(super) const FUNCTIONS: &str = "age(\"sensor\"), abs(x), min(a, b), max(a, b), and on texts \
-                         startsWith, endsWith, contains";
+pub(super) const FUNCTIONS: &str = "age(\"sensor\"), abs(x), sqrt(x), ln(x), exp(x), min(a, b), \
+                         max(a, b), and on texts startsWith, endsWith, contains";
 
 /// A part of the tree with its type.
 pub(super) enum Typed {
@@ -46,6 +46,17 @@ pub(super) fn arithmetic(operator: &str) -> Option<Arithmetic> {
         operators::MULTIPLY => Arithmetic::Multiply,
         operators::DIVIDE => Arithmetic::Divide,
         operators::MODULO => Arithmetic::Remainder,
+        _ => return None,
+    })
+}
+
+/// The functions of one number.
+pub(super) fn function(name: &str) -> Option<Function> {
+    Some(match name {
+        "abs" => Function::Absolute,
+        "sqrt" => Function::SquareRoot,
+        "ln" => Function::Logarithm,
+        "exp" => Function::Power,
         _ => return None,
     })
 }

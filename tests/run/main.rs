@@ -27,6 +27,7 @@ mod board;
 mod cloud;
 mod commands;
 mod dataset;
+mod derived;
 mod discover;
 mod ends;
 mod goals;

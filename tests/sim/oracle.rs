@@ -61,6 +61,10 @@ impl Oracle {
         sensed.value.filter(|_| fresh)
     }
 
+    fn middle(&self, scene: &Scene, one: usize, other: usize, now: u64) -> Option<f64> {
+        Some((self.sensor(scene, one, now)? + self.sensor(scene, other, now)?) / 2.0)
+    }
+
     /// The atom may hold: it does for something that the device may be set to, or it is unknown.
     fn possible(&self, scene: &Scene, atom: &Atom, change: (usize, &Setting), now: u64) -> bool {
         match atom {
@@ -75,6 +79,9 @@ impl Oracle {
             Atom::Above(sensor, _) | Atom::Below(sensor, _) => {
                 self.sensor(scene, *sensor, now).is_none_or(|value| atom.of_sensor(value))
             }
+            Atom::MeanAbove(one, other, limit) => {
+                self.middle(scene, *one, *other, now).is_none_or(|value| value > *limit)
+            }
         }
     }
 
@@ -88,6 +95,9 @@ impl Oracle {
             }
             Atom::Above(sensor, _) | Atom::Below(sensor, _) => {
                 self.sensor(scene, *sensor, now).is_some_and(|value| atom.of_sensor(value))
+            }
+            Atom::MeanAbove(one, other, limit) => {
+                self.middle(scene, *one, *other, now).is_some_and(|value| value > *limit)
             }
         }
     }

@@ -24,13 +24,15 @@ pub enum Atom {
     LevelAbove(usize, f64),
     Above(usize, f64),
     Below(usize, f64),
+    /// The derived sensor, which is the mean of these two, is above this.
+    MeanAbove(usize, usize, f64),
 }
 
 impl Atom {
     pub fn device(&self) -> Option<usize> {
         match self {
             Atom::Is(device, _) | Atom::LevelAbove(device, _) => Some(*device),
-            Atom::Above(..) | Atom::Below(..) => None,
+            Atom::Above(..) | Atom::Below(..) | Atom::MeanAbove(..) => None,
         }
     }
 
@@ -56,6 +58,7 @@ impl Atom {
             Atom::LevelAbove(device, limit) => format!("{} > {limit}", scene.devices[*device].name),
             Atom::Above(sensor, limit) => format!("{} > {limit}", scene.sensors[*sensor].name),
             Atom::Below(sensor, limit) => format!("{} < {limit}", scene.sensors[*sensor].name),
+            Atom::MeanAbove(_, _, limit) => format!("middle > {limit}"),
         }
     }
 }
@@ -120,6 +123,8 @@ pub struct Scene {
     pub goals: Vec<Goal>,
     pub rules: Vec<Rule>,
     pub interlocks: Vec<Vec<Atom>>,
+    /// The derived sensor `middle` is the mean of these two.
+    pub middle: Option<(usize, usize)>,
     pub mode: &'static str,
     pub mind: bool,
     /// Messages arrive in their order and soon, echoes tell the truth, nobody switches by hand.
@@ -139,6 +144,7 @@ impl Scene {
             goals: Vec::new(),
             rules: Vec::new(),
             interlocks: Vec::new(),
+            middle: None,
             mode: MODES[rng.index(MODES.len())],
             mind: rng.chance(0.6),
             orderly: rng.chance(0.5),
@@ -171,7 +177,22 @@ impl Scene {
             let atoms = scene.interlock(rng);
             scene.interlocks.push(atoms);
         }
+        scene.derive(&mut Rng::new(seed, 4));
         scene
+    }
+
+    /// Some places have a derived sensor, and an interlock on it.
+    fn derive(&mut self, rng: &mut Rng) {
+        if !rng.chance(0.4) {
+            return;
+        }
+        let one = rng.index(self.sensors.len());
+        let other = (one + 1 + rng.index(self.sensors.len() - 1)) % self.sensors.len();
+        let device = rng.index(self.devices.len());
+        let limit = rng.int(24, 32) as f64;
+        let device = self.device_atom(rng, device);
+        self.interlocks.push(vec![device, Atom::MeanAbove(one, other, limit)]);
+        self.middle = Some((one, other));
     }
 
     fn sensor_atom(&self, rng: &mut Rng) -> Atom {
@@ -247,6 +268,11 @@ impl Scene {
         }
         text.push_str("[[sensor]]\nname = \"mood\"\ntopic = \"p/mood\"\ntype = \"text\"\n");
         text.push_str("map = { good = \"fine\" }\n");
+        if let Some((one, other)) = self.middle {
+            let (one, other) = (&self.sensors[one].name, &self.sensors[other].name);
+            writeln!(text, "[[derived]]\nname = \"middle\"\nvalue = \"({one} + {other}) / 2\"")
+                .expect(TEXT);
+        }
         for device in &self.devices {
             self.device_text(&mut text, device);
         }

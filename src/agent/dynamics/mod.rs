@@ -281,8 +281,10 @@ fn modelled(config: &Config) -> Vec<SensorId> {
 
 /// Sensors that models look at: those without a goal first, since they come from outside.
 fn inputs(config: &Config, modelled: &[SensorId]) -> Vec<SensorId> {
+    // What a derived one says is in those that it is made of.
     let fits = |sensor: &Sensor| {
-        sensor.kind == SensorKind::Number && sensor.range.is_some() && sensor.every * 3 <= INTERVAL
+        let number = sensor.kind == SensorKind::Number && sensor.port().is_some();
+        number && sensor.range.is_some() && sensor.every * 3 <= INTERVAL
     };
     let numbers = (0u16..).zip(&config.sensors).filter(|(_, sensor)| fits(sensor));
     let ids: Vec<SensorId> = numbers.map(|(id, _)| SensorId(id)).collect();

@@ -5,6 +5,7 @@ mod actuators;
 mod aims;
 mod clouds;
 mod conflict;
+mod derived;
 mod lines;
 mod plain;
 mod section;
@@ -24,7 +25,7 @@ use super::raw::{Node, Origin, Raw, Table, quoted};
 use super::source::{Path, Place, Source};
 use crate::board::Profile;
 use crate::domain::{ActuatorId, SensorId};
-use crate::expr::{Expression, Names, is_reserved};
+use crate::expr::{ExprError, Expression, Names, is_reserved};
 use crate::limits::{CONFIG_FAULTS_MAX, NAME_BYTES_MAX};
 use section::Section;
 pub(crate) use units::size;
@@ -70,6 +71,8 @@ struct Checker<'a> {
     warnings: Vec<Warning>,
     names: Names,
     sensors: BTreeMap<String, Declared<SensorKind>>,
+    /// How many of them speak for themselves, faulty ones too.
+    sensors_count: usize,
     actuators: BTreeMap<String, Declared<ActuatorKind>>,
     lines: BTreeMap<String, Declared<Dialect>>,
 }
@@ -97,6 +100,7 @@ impl<'a> Checker<'a> {
             warnings: Vec::new(),
             names: Names::new(),
             sensors: BTreeMap::new(),
+            sensors_count: 0,
             actuators: BTreeMap::new(),
             lines: BTreeMap::new(),
         }
@@ -108,7 +112,8 @@ impl<'a> Checker<'a> {
         let bus = top.section(self, "bus").and_then(|s| self.bus(s));
         let mode = self.agent(&mut top);
         let lines = self.lines(&mut top);
-        let sensors = self.sensors(&mut top);
+        let mut sensors = self.sensors(&mut top);
+        let derived = self.derived(&mut top, &mut sensors);
         let mut actuators = self.actuators(&mut top);
         let goals = self.goals(&mut top);
         let rules = self.rules(&mut top);
@@ -134,6 +139,7 @@ impl<'a> Checker<'a> {
             bus: bus?,
             mode: mode?,
             sensors,
+            derived,
             actuators,
             goals,
             rules,
@@ -300,23 +306,33 @@ impl<'a> Checker<'a> {
     fn expression(&mut self, spot: &Spot, text: &str) -> Option<Expression> {
         match Expression::compile(text, &self.names) {
             Ok(expression) => Some(expression),
-            Err(error) if error.follows_from_other => None,
             Err(error) => {
-                let place = match spot.variable {
-                    Some(_) => None,
-                    None => self.source.inside_value(&spot.path, text, error.line, error.column),
-                };
-                let place = place.unwrap_or_else(|| self.place(spot));
-                let found = if text.trim_end().contains('\n') {
-                    format!("a condition in which {error}")
-                } else {
-                    format!("a condition in which column {}: {}", error.column, error.message)
-                };
-                let allowed = "CEL over the sensors and actuators of this file";
-                self.fault_at(spot, place, found, allowed.into());
+                self.expression_fault(spot, text, &error, "a condition");
                 None
             }
         }
+    }
+
+    /// Says what is wrong inside an expression, unless that follows from what has been said.
+    fn expression_fault(&mut self, spot: &Spot, text: &str, error: &ExprError, what: &str) {
+        if error.follows_from_other {
+            return;
+        }
+        let place = match spot.variable {
+            Some(_) => None,
+            None => self.source.inside_value(&spot.path, text, error.line, error.column),
+        };
+        let place = place.unwrap_or_else(|| self.place(spot));
+        let found = if text.trim_end().contains('\n') {
+            format!("{what} in which {error}")
+        } else {
+            format!("{what} in which column {}: {}", error.column, error.message)
+        };
+        let allowed = match what {
+            "a condition" => "CEL over the sensors and actuators of this file",
+            _ => "CEL over the sensors of this file",
+        };
+        self.fault_at(spot, place, found, allowed.into());
     }
 }
 

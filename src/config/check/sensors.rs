@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use super::section::{Section, number_of};
 use super::topics::{pointer_fault, topic_fault};
 use super::{Checker, Raw, Sensor, SensorKind, all, quoted};
-use crate::config::checked::Port;
+use crate::config::checked::{Feed, Port};
 use crate::domain::Value;
 use crate::limits::{
-    EVERY_MS_DEFAULT, EVERY_MS_MAX, EVERY_MS_MIN, SENSORS_MAX, TEXT_VALUE_BYTES_MAX, WORDS_MAX,
+    EVERY_MS_DEFAULT, EVERY_MS_MAX, EVERY_MS_MIN, SENSORS_MAX, TEXT_VALUE_BYTES_MAX,
+    UNIT_BYTES_MAX, WORDS_MAX,
 };
 
 /// The words of `type`.
@@ -28,6 +29,7 @@ impl Checker<'_> {
         for (id, section) in (0..).zip(top.elements(self, "sensor", SENSORS_MAX)) {
             sensors.push(self.sensor(section, id, &mut taken));
         }
+        self.sensors_count = sensors.len();
         all(sensors)
     }
 
@@ -68,21 +70,26 @@ impl Checker<'_> {
         }
         let map = self.map(&mut section, kind);
         let (scale, offset, range) = self.numeric(&mut section, kind);
-        let unit = section.text(self, "unit").unwrap_or("");
-        if unit.len() > 32 || unit.chars().any(char::is_control) {
-            section.fault(self, "unit", quoted(unit), "a short text such as \"°C\"");
-        }
+        let unit = self.unit(&mut section);
         let range_ms = EVERY_MS_MIN..=EVERY_MS_MAX;
         let every = section.duration_or(self, "every", range_ms, EVERY_MS_DEFAULT);
         let learn = section.yes_or_no(self, "learn").unwrap_or(true);
-        let unit = unit.to_owned();
         section.finish(self);
         if self.count() > before {
             return None;
         }
         let (name, kind) = (name?.to_owned(), kind?);
-        let port = port?;
-        Some(Sensor { name, port, field, kind, map, scale, offset, unit, range, every, learn })
+        let feed = Feed::Port(port?);
+        Some(Sensor { name, feed, field, kind, map, scale, offset, unit, range, every, learn })
+    }
+
+    /// `unit`, which may be empty.
+    pub(super) fn unit(&mut self, section: &mut Section<'_>) -> String {
+        let unit = section.text(self, "unit").unwrap_or("");
+        if unit.len() > UNIT_BYTES_MAX || unit.chars().any(char::is_control) {
+            section.fault(self, "unit", quoted(unit), "a short text such as \"°C\"");
+        }
+        unit.to_owned()
     }
 
     /// How many faults there are by now.
@@ -192,7 +199,7 @@ impl Checker<'_> {
         (scale.unwrap_or(1.0), offset.unwrap_or(0.0), range)
     }
 
-    fn range(&mut self, section: &mut Section<'_>) -> Option<(f64, f64)> {
+    pub(super) fn range(&mut self, section: &mut Section<'_>) -> Option<(f64, f64)> {
         let form = "two numbers, the lower first, such as [-40, 85]";
         let list = section.list(self, "range", form)?;
         let numbers: Vec<f64> = list.iter().filter_map(number_of).collect();

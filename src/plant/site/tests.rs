@@ -26,7 +26,7 @@ fn each_configuration_is_that_of_its_place() {
         assert_eq!(topics, stated.collect());
         site.advance(Duration::from_secs(300));
         let said: BTreeSet<_> = site.due_messages().into_iter().map(|one| one.topic).collect();
-        let topics = config.sensors.iter().filter_map(|one| one.port.topic().map(str::to_owned));
+        let topics = config.sensors.iter().filter_map(|one| one.port()?.topic().map(str::to_owned));
         let mut heard: BTreeSet<String> = topics.collect();
         heard.extend(config.actuators.iter().filter_map(|one| one.state_topic.clone()));
         assert_eq!(said, heard);
