@@ -106,7 +106,7 @@ fn the_configuration_of_the_design_means_what_it_says() {
     assert_eq!(config.mode, Mode::Act);
     let air = &config.sensors[0];
     assert_eq!(air.field.as_deref(), Some("/temperature"));
-    assert_eq!(air.range, Some((-40.0, 85.0)));
+    assert_eq!((air.range, air.max_rate), (Some((-40.0, 85.0)), Some(5.0)));
     assert_eq!(air.every.as_secs(), 10);
     assert_eq!(config.sensors[1].every.as_secs(), 60);
     assert_eq!(config.sensors[3].map.get("open"), Some(&Value::Bool(true)));

@@ -13,13 +13,11 @@ use super::effect::{Effect, Report, Status};
 use super::event::{Event, MindNews, MindWord};
 use super::goals::GoalState;
 use super::rules::RuleState;
-use super::senses::Doubt;
-use super::world::{FaultCount, LocalTime, View, World, fault_index};
+use super::world::{FaultCount, LocalTime, View, World};
 use crate::clock::{Now, Tick};
 use crate::config::{Config, Goal, Mode};
 use crate::domain::{
-    ActuatorId, CommandState, Decider, Effort, Entry, Fault, FaultKind, Learned, SensorId, Setting,
-    Severity, Value,
+    ActuatorId, CommandState, Decider, Effort, Entry, Fault, Learned, SensorId, Setting, Severity,
 };
 use crate::limits;
 
@@ -428,51 +426,6 @@ impl Agent {
         half.clamp(Duration::from_millis(200), Duration::from_secs(5))
     }
 
-    pub(super) fn reading(&mut self, id: SensorId, value: Result<Value, Fault>, retained: bool) {
-        if retained {
-            self.counters.retained += 1;
-            return;
-        }
-        let index = usize::from(id.0);
-        match value {
-            Ok(value) => {
-                self.counters.readings += 1;
-                let doubt = match value {
-                    Value::Number(number) => self.world.sensors[index].senses.note(number),
-                    Value::Bool(_) | Value::Text(_) => None,
-                };
-                self.believe(id, value);
-                if let Some(doubt) = doubt {
-                    let sensor = self.config.sensors[index].name.clone();
-                    self.doubt(&sensor, doubt);
-                }
-            }
-            Err(fault) => {
-                if matches!(fault.kind, FaultKind::OutOfRange | FaultKind::NotFinite) {
-                    self.world.sensors[index].doubt();
-                    self.derivation.touch(id);
-                }
-                let source = self.config.sensors[index].name.clone();
-                let count = &mut self.world.sensors[index].faults[fault_index(fault.kind)];
-                let due = due_fault(count, self.now.tick);
-                self.fault(&source, &fault, due);
-            }
-        }
-    }
-
-    /// Takes a value for what a sensor is now, and writes it down.
-    pub(super) fn believe(&mut self, id: SensorId, value: Value) {
-        let index = usize::from(id.0);
-        if let Value::Number(number) = value {
-            self.dynamics.reading(id, number);
-        }
-        self.world.sensors[index].take(value.clone(), self.now.tick);
-        let sensor = self.config.sensors[index].name.clone();
-        self.record(Entry::Reading { sensor, value });
-        self.derivation.touch(id);
-        self.plan_wanted = true;
-    }
-
     /// Counts a fault; `due` faults are reported, once a kind and source in a while.
     pub(super) fn fault(&mut self, source: &str, fault: &Fault, due: Option<u64>) {
         self.counters.faults += 1;
@@ -486,16 +439,6 @@ impl Agent {
         let words = fault.kind.words();
         let text = format!("{source}: {count} payload(s) not used, {words}: {}", fault.found);
         self.say("payload-fault", text, Severity::Warning);
-    }
-
-    fn doubt(&mut self, sensor: &str, doubt: Doubt) {
-        let (what, severity) = match doubt {
-            Doubt::Stuck(true) => ("says the same each time, it may be stuck", Severity::Warning),
-            Doubt::Stuck(false) => ("moves again", Severity::Info),
-            Doubt::Jumping(true) => ("jumps, its wire may be loose", Severity::Warning),
-            Doubt::Jumping(false) => ("does not jump any more", Severity::Info),
-        };
-        self.say("sensor", format!("{sensor} {what}"), severity);
     }
 
     /// The dynamics follow what actuators do, learn a little, and are written down when due.

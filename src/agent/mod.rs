@@ -2,10 +2,10 @@
 //! the same events give the same effects (design §2, §8.8).
 //!
 //! [`Agent::apply`] is the whole interface. What it decides is spread over the files by layer:
-//! `world` (what is), `derived` (what is made of it), `rules` (reflexes and interlocks),
-//! `planner` and `decide` (goals and the mind's voice), `guard` (the last word), `steps` (a
-//! command's way to a device and back), `reach` (the bus and the serial lines come and go),
-//! `commands` (what operators ask for).
+//! `readings` and `world` (what is), `derived` (what is made of it), `rules` (reflexes and
+//! interlocks), `planner` and `decide` (goals and the mind's voice), `guard` (the last word),
+//! `steps` (a command's way to a device and back), `reach` (the bus and the serial lines come and
+//! go), `commands` (what operators ask for).
 
 mod answers;
 mod commands;
@@ -25,6 +25,7 @@ mod planner;
 mod pointer;
 mod prompt;
 mod reach;
+mod readings;
 mod rules;
 mod senses;
 mod share;
@@ -52,6 +53,8 @@ mod tests_goals;
 mod tests_greenhouse;
 #[cfg(test)]
 mod tests_hidden;
+#[cfg(test)]
+mod tests_readings;
 #[cfg(test)]
 mod tests_recovery;
 #[cfg(test)]

@@ -21,6 +21,7 @@ fn sensor(name: &str) -> Sensor {
         offset: 0.0,
         unit: "°C".into(),
         range: Some((-40.0, 85.0)),
+        max_rate: None,
         every: Duration::from_secs(10),
         learn: true,
     }

@@ -103,6 +103,12 @@ impl SensorState {
         if fresh && !self.doubted { self.value.as_ref() } else { None }
     }
 
+    /// What was last believed and when, be it stale or in doubt by now.
+    #[must_use]
+    pub fn last(&self) -> Option<(&Value, Tick)> {
+        Some((self.value.as_ref()?, self.at?))
+    }
+
     /// When it was last believed.
     #[must_use]
     pub fn heard(&self) -> Option<Tick> {

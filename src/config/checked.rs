@@ -233,6 +233,8 @@ pub struct Sensor {
     pub unit: String,
     /// Least and greatest believable value, in the sensor's unit.
     pub range: Option<(f64, f64)>,
+    /// Most that it can change in a minute, in the sensor's unit; what is faster is not believed.
+    pub max_rate: Option<f64>,
     /// Expected period; stale after `STALE_PERIODS` of them. Of a derived one the longest of those
     /// that it is made of; it is known as long as they let it be.
     pub every: Duration,

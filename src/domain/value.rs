@@ -81,7 +81,7 @@ pub enum FaultKind {
     WrongType,
     /// NaN or infinite.
     NotFinite,
-    /// Outside the sensor's `range`.
+    /// Outside the sensor's `range`, or faster there than its `max_rate` allows.
     OutOfRange,
     /// Longer than `TEXT_VALUE_BYTES_MAX` or than the bus's `max_packet`.
     TooLong,

@@ -8,10 +8,10 @@ use cel::parser::Expression as Node;
 
 use super::names::Meaning;
 use super::parse::{at, too_deep};
-use super::tree::{Arithmetic, Bools, Numbers, Order, Part, Texts};
+use super::tree::{Arithmetic, Bools, Middle, Numbers, Order, Part, Texts};
 use super::words::{
-    Described, FUNCTIONS, Typed, arithmetic, computed, constant, function, is_constant, named,
-    numbers, order, shortened, sign,
+    Described, FUNCTIONS, Typed, arithmetic, computed, constant, function, is_constant, middle,
+    named, numbers, order, shortened, sign,
 };
 use super::{ExprError, Names};
 use crate::config::SensorKind;
@@ -53,6 +53,7 @@ pub(super) fn convert(
         source,
         info,
         names,
+        wanted,
         sensors: BTreeSet::new(),
         actuators: BTreeSet::new(),
         depends_on_time: false,
@@ -83,6 +84,7 @@ struct Walk<'a> {
     source: &'a str,
     info: &'a SourceInfo,
     names: &'a Names,
+    wanted: Wanted,
     sensors: BTreeSet<SensorId>,
     actuators: BTreeSet<ActuatorId>,
     depends_on_time: bool,
@@ -493,6 +495,7 @@ impl Walk<'_> {
                 let wanted = if name == "age" { "one value" } else { "two values" };
                 Err(self.error(id, format!("`{name}` takes {wanted}, found {found}")))
             }
+            _ if middle(name).is_some() => self.middle(id, name, arguments, depth),
             _ => {
                 let Some(of) = function(name) else {
                     let message = format!("there is no function `{name}`; allowed: {FUNCTIONS}");
@@ -506,6 +509,31 @@ impl Walk<'_> {
                 Ok(numbers(id, Numbers::Of(of, Box::new(inner))))
             }
         }
+    }
+
+    /// `mean` and `median` leave out what is unknown, so that a condition on one of them may turn
+    /// once more is known: it is a sensor of its own, and said to be one.
+    fn middle(
+        &mut self,
+        id: u64,
+        name: &str,
+        arguments: &[Node],
+        depth: usize,
+    ) -> Result<Described, ExprError> {
+        if self.wanted == Wanted::Condition {
+            let message = format!("`{name}` stands only in the value of a [[derived]] sensor");
+            return Err(self.error(id, message));
+        }
+        if arguments.len() < 2 {
+            let found = arguments.len();
+            let message = format!("`{name}` takes two values or more, found {found}");
+            return Err(self.error(id, message));
+        }
+        let sign = format!("`{name}`");
+        let parts = arguments.iter().map(|one| self.number(one, &sign, depth));
+        let parts = parts.collect::<Result<Vec<_>, _>>()?;
+        let of = middle(name).unwrap_or(Middle::Mean);
+        Ok(numbers(id, Numbers::Middle(of, parts)))
     }
 
     fn age(&mut self, id: u64, argument: &Node) -> Result<Described, ExprError> {

@@ -99,10 +99,20 @@ fn a_value_is_a_number_or_a_yes_or_no_made_of_sensors() {
         assert_eq!(value(unknown, &known), None, "{unknown}");
     }
     assert_eq!(value("tank_level + smoke", &World::default()), None);
+    // Of several that mean the same, those that are known.
+    let mut half = World { sensors: known.sensors.clone(), ..World::default() };
+    assert_eq!(value("median(tank_level, smoke, 3)", &half), number(3.0));
+    assert_eq!(value("mean(tank_level, 4)", &half), number(6.0));
+    half.sensors[0] = None;
+    assert_eq!(value("median(tank_level, tank_level / smoke, 3, 4)", &half), number(3.5));
+    assert_eq!(value("mean(tank_level, tank_level)", &half), None);
     let refused = |source: &str| Formula::compile(source, &names).unwrap_err();
     assert_eq!(refused("sky").message, "a value is a number or a yes or no; `sky` is text");
     assert_eq!(refused("pump == 'on'").message, "a value is made of sensors, not actuators");
     assert_eq!(refused("ln(sky)").message, "`ln` takes numbers; `sky` is text");
+    assert_eq!(refused("mean(smoke)").message, "`mean` takes two values or more, found 1");
+    let condition = compile("median(smoke, tank_level) > 3", &names).unwrap_err();
+    assert!(condition.message.contains("[[derived]]"), "{condition}");
     assert_eq!(refused("ln()").message, "`ln` takes one value, found 0");
     assert!(refused("log(3)").message.contains("sqrt(x), ln(x)"));
     assert_eq!(refused("1 + dew_point").waits_for.as_deref(), Some("dew_point"));

@@ -37,6 +37,8 @@ pub(super) enum Numbers {
     Of(Function, Box<Numbers>),
     Pair(Arithmetic, Box<(Numbers, Numbers)>),
     If(Box<(Bools, Numbers, Numbers)>),
+    /// Of those that are known.
+    Middle(Middle, Vec<Numbers>),
 }
 
 /// A text.
@@ -69,6 +71,13 @@ pub(super) enum Arithmetic {
     Remainder,
     Least,
     Greatest,
+}
+
+/// What is made of several numbers that mean the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Middle {
+    Mean,
+    Median,
 }
 
 /// What is made of one number.
@@ -190,6 +199,10 @@ impl Numbers {
                 || parts.1.number(environment),
                 || parts.2.number(environment),
             )?,
+            Numbers::Middle(middle, parts) => {
+                let known = parts.iter().filter_map(|part| part.number(environment));
+                middle.of(known.collect())?
+            }
         };
         number.is_finite().then_some(number)
     }
@@ -247,6 +260,22 @@ impl Arithmetic {
             Arithmetic::Remainder => left % right,
             Arithmetic::Least => left.min(right),
             Arithmetic::Greatest => left.max(right),
+        }
+    }
+}
+
+impl Middle {
+    /// `None` where there is none of them.
+    fn of(self, mut numbers: Vec<f64>) -> Option<f64> {
+        let count = numbers.len();
+        match self {
+            _ if count == 0 => None,
+            Middle::Mean => Some(numbers.iter().sum::<f64>() / count as f64),
+            Middle::Median => {
+                numbers.sort_by(f64::total_cmp);
+                let (low, high) = (numbers.get((count - 1) / 2)?, numbers.get(count / 2)?);
+                Some(low + (high - low) / 2.0)
+            }
         }
     }
 }

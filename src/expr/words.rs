@@ -2,11 +2,12 @@
 
 use cel::common::ast::operators;
 
-use super::tree::{Arithmetic, Bools, Function, Numbers, Order, Texts};
+use super::tree::{Arithmetic, Bools, Function, Middle, Numbers, Order, Texts};
 
 /// The functions, for a message that says what is allowed.
 pub(super) const FUNCTIONS: &str = "age(\"sensor\"), abs(x), sqrt(x), ln(x), exp(x), min(a, b), \
-                         max(a, b), and on texts startsWith, endsWith, contains";
+                         max(a, b), on texts startsWith, endsWith, contains, and in the value of \
+                         a [[derived]] mean(a, b, ...), median(a, b, ...)";
 
 /// A part of the tree with its type.
 pub(super) enum Typed {
@@ -57,6 +58,15 @@ pub(super) fn function(name: &str) -> Option<Function> {
         "sqrt" => Function::SquareRoot,
         "ln" => Function::Logarithm,
         "exp" => Function::Power,
+        _ => return None,
+    })
+}
+
+/// The functions of several numbers that mean the same.
+pub(super) fn middle(name: &str) -> Option<Middle> {
+    Some(match name {
+        "mean" => Middle::Mean,
+        "median" => Middle::Median,
         _ => return None,
     })
 }

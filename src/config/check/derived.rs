@@ -64,6 +64,7 @@ impl Checker<'_> {
                 offset: 0.0,
                 unit: draft.unit,
                 range: draft.range,
+                max_rate: None,
                 every: Duration::from_millis(EVERY_MS_DEFAULT),
                 learn: draft.learn,
             });

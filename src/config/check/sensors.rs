@@ -69,7 +69,7 @@ impl Checker<'_> {
             }
         }
         let map = self.map(&mut section, kind);
-        let (scale, offset, range) = self.numeric(&mut section, kind);
+        let (scale, offset, range, max_rate) = self.numeric(&mut section, kind);
         let unit = self.unit(&mut section);
         let range_ms = EVERY_MS_MIN..=EVERY_MS_MAX;
         let every = section.duration_or(self, "every", range_ms, EVERY_MS_DEFAULT);
@@ -80,7 +80,20 @@ impl Checker<'_> {
         }
         let (name, kind) = (name?.to_owned(), kind?);
         let feed = Feed::Port(port?);
-        Some(Sensor { name, feed, field, kind, map, scale, offset, unit, range, every, learn })
+        Some(Sensor {
+            name,
+            feed,
+            field,
+            kind,
+            map,
+            scale,
+            offset,
+            unit,
+            range,
+            max_rate,
+            every,
+            learn,
+        })
     }
 
     /// `unit`, which may be empty.
@@ -181,22 +194,23 @@ impl Checker<'_> {
         map
     }
 
-    /// `scale`, `offset` and `range`, which only numbers have.
+    /// `scale`, `offset`, `range` and `max_rate`, which only numbers have.
     fn numeric(
         &mut self,
         section: &mut Section<'_>,
         kind: Option<SensorKind>,
-    ) -> (f64, f64, Option<(f64, f64)>) {
+    ) -> (f64, f64, Option<(f64, f64)>, Option<f64>) {
         if matches!(kind, Some(SensorKind::Bool | SensorKind::Text)) {
-            for key in ["scale", "offset", "range"] {
+            for key in ["scale", "offset", "range", "max_rate"] {
                 section.out_of_place(self, key, "only for type = \"number\"");
             }
-            return (1.0, 0.0, None);
+            return (1.0, 0.0, None, None);
         }
         let scale = section.number(self, "scale", "a number other than 0", |n| n != 0.0);
         let offset = section.number(self, "offset", "a number", |_| true);
         let range = self.range(section);
-        (scale.unwrap_or(1.0), offset.unwrap_or(0.0), range)
+        let max_rate = section.number(self, "max_rate", "a number above 0", |n| n > 0.0);
+        (scale.unwrap_or(1.0), offset.unwrap_or(0.0), range, max_rate)
     }
 
     pub(super) fn range(&mut self, section: &mut Section<'_>) -> Option<(f64, f64)> {
