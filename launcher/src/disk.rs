@@ -25,6 +25,12 @@ pub trait Disk {
     /// # Errors
     /// As the system says it; a part of `bytes` may be written then.
     fn append(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// Writes over the beginning of a file that is there and cuts off what comes after: room that
+    /// the file has is used, and none is asked for.
+    ///
+    /// # Errors
+    /// As the system says it; a part of `bytes` may be written then.
+    fn write_over(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
     /// Makes the content of a file outlive a power cut; not its name.
     ///
     /// # Errors
@@ -96,6 +102,12 @@ impl Disk for RealDisk {
 
     fn append(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         OpenOptions::new().append(true).open(path)?.write_all(bytes)
+    }
+
+    fn write_over(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).open(path)?;
+        file.write_all(bytes)?;
+        file.set_len(bytes.len() as u64)
     }
 
     fn sync_file(&self, path: &Path) -> io::Result<()> {

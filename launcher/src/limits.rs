@@ -28,7 +28,7 @@ pub const TRIAL_START_S_MAX: u32 = 60;
 pub const UNDONE_MAX: usize = 16;
 /// Bytes that stay free beside a release's: journal, state and the way back need a few.
 pub const FREE_BYTES_MIN: u64 = 16 << 20;
-/// Bytes kept aside, given up when the disk is full, so that the state can still be written.
+/// Bytes kept aside, which become the state when the disk is full.
 pub const RESERVE_BYTES: usize = 64 << 10;
 /// Bytes that are copied at a time: the memory of a small board, not its page cache.
 pub const COPY_BYTES: usize = 256 << 10;

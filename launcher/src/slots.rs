@@ -178,10 +178,11 @@ impl<D: Disk> Slots<D> {
             .map_err(|source| SlotError::State { path: path.clone(), source })?;
         match self.write_bytes(&path, &bytes) {
             Err(SlotError::Disk { source, .. }) if source.kind() == io::ErrorKind::StorageFull => {
-                // The room that was kept for this. It is made again by the next release.
+                // The room that was kept for this becomes the state; were it given back first,
+                // whoever fills the disk would have it. The next release makes it again.
                 let reserve = self.root.join(RESERVE);
-                self.disk.remove(&reserve).map_err(fault("remove", &reserve))?;
-                self.write_bytes(&path, &bytes)
+                self.disk.write_over(&reserve, &bytes).map_err(fault("write", &reserve))?;
+                self.put(&reserve, &path)
             }
             other => other,
         }
@@ -191,8 +192,13 @@ impl<D: Disk> Slots<D> {
         let new = self.root.join(STATE_NEW);
         self.disk.create(&new).map_err(fault("create", &new))?;
         self.disk.append(&new, bytes).map_err(fault("write", &new))?;
-        self.disk.sync_file(&new).map_err(fault("sync", &new))?;
-        self.disk.rename(&new, path).map_err(fault("rename", &new))?;
+        self.put(&new, path)
+    }
+
+    /// Gives a file that is written its name, in one step.
+    fn put(&self, new: &Path, path: &Path) -> Result<(), SlotError> {
+        self.disk.sync_file(new).map_err(fault("sync", new))?;
+        self.disk.rename(new, path).map_err(fault("rename", new))?;
         self.disk.sync_folder(&self.root).map_err(fault("sync the folder", &self.root))
     }
 
@@ -310,7 +316,9 @@ impl<D: Disk> Slots<D> {
         let path = self.root.join(RESERVE);
         self.disk.create(&path).map_err(fault("create", &path))?;
         let bytes = vec![0xa5; limits::RESERVE_BYTES];
-        self.disk.append(&path, &bytes).map_err(fault("write", &path))
+        self.disk.append(&path, &bytes).map_err(fault("write", &path))?;
+        // Before that a file system may not have given it its blocks.
+        self.disk.sync_file(&path).map_err(fault("sync", &path))
     }
 
     /// Reads a whole release back and compares it with its manifest and the state.

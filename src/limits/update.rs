@@ -34,6 +34,11 @@ pub const UPDATE_BASELINE_MS: u64 = 60_000;
 /// dropped: the next look says the same again.
 pub const UPDATE_NEWS_MAX: usize = 16;
 
+/// Free bytes below which a trial fills the disk. There were 16 MB when it began; its own journal
+/// takes a part of them.
+pub const UPDATE_ROOM_BYTES_MIN: u64 = 8 << 20;
+
+const _: () = assert!(UPDATE_ROOM_BYTES_MIN < outpost_launcher::limits::FREE_BYTES_MIN);
 const _: () = assert!(UPDATE_TRIAL_MS_DEFAULT < UPDATE_DEADLINE_MS_DEFAULT);
 const _: () = assert!(UPDATE_TRIAL_MS_MAX < UPDATE_DEADLINE_MS_MAX);
 /// Bytes of a root, snapshot or timestamp at most: some keys and versions, with room for ten teams.

@@ -7,7 +7,7 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use outpost_launcher::deadline;
-use outpost_launcher::disk::RealDisk;
+use outpost_launcher::disk::{Disk, RealDisk};
 use outpost_launcher::lock::Lock;
 use outpost_launcher::manifest::Name;
 use outpost_launcher::slots::{SlotError, Slots, Staged};
@@ -171,7 +171,9 @@ impl Keeper {
             news.push(News::Restart);
             return Ok(());
         };
-        if !trial.ran {
+        // A disk that is full takes one more state, and that must be the last word.
+        let full = self.fills_the_disk();
+        if !trial.ran && full.is_none() {
             self.slots.runs(&release)?;
         }
         let health = match &mut self.trial {
@@ -181,7 +183,7 @@ impl Keeper {
                 self.trial.insert(Health::new(now, trial.baseline, well, deadline))
             }
         };
-        let verdict = health.look(now, facts);
+        let verdict = full.map_or_else(|| health.look(now, facts), Verdict::Undo);
         if verdict == Verdict::Wait {
             return Ok(());
         }
@@ -207,6 +209,15 @@ impl Keeper {
             news.push(News::Restart);
         }
         Ok(())
+    }
+
+    /// Whether the trial leaves no room. Before it there was: nothing is put into a slot else.
+    fn fills_the_disk(&self) -> Option<String> {
+        let free = RealDisk.free_bytes(&self.launched.slots).ok()?;
+        let most = limits::UPDATE_ROOM_BYTES_MIN;
+        (free < most).then(|| {
+            format!("it fills the disk: {free} bytes are free, and it may leave {most} at least")
+        })
     }
 
     /// A release that waits for its first start: it is another than this one, since the one that

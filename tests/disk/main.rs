@@ -6,12 +6,22 @@
 #![allow(clippy::disallowed_methods, reason = "nobody reads a test's folder after a power cut")]
 
 #[allow(dead_code, reason = "the other tests need more of it")]
+#[path = "../run/agent.rs"]
+mod agent;
+#[allow(dead_code, reason = "the other tests need more of it")]
 #[path = "../run/bus.rs"]
 mod bus;
 #[path = "../common/mod.rs"]
 mod common;
+#[allow(dead_code, reason = "the other tests need more of it")]
+#[path = "../run/launched.rs"]
+mod launched;
+#[allow(dead_code, reason = "the other tests need more of it")]
+#[path = "../run/place.rs"]
+mod place;
 
 mod site;
+mod update;
 
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 //! releases whose program is the real one with something before it.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -44,12 +45,17 @@ impl Supervisor {
             while !is_over.load(Ordering::Relaxed) {
                 let mut child = launch(&slots, &config, &log);
                 told.store(child.id(), Ordering::Relaxed);
-                while child.try_wait().unwrap().is_none() {
+                let ended = loop {
+                    if let Some(status) = child.try_wait().unwrap() {
+                        break status;
+                    }
                     if is_over.load(Ordering::Relaxed) {
                         child.kill().unwrap();
                     }
                     std::thread::sleep(Duration::from_millis(5));
-                }
+                };
+                let mut log = File::options().append(true).open(&log).unwrap();
+                writeln!(log, "supervisor: {} ended, {ended}", child.id()).unwrap();
                 std::thread::sleep(RESTART_SEC);
             }
         };
@@ -145,6 +151,8 @@ pub fn ends(site: &Site, bus: &Bus, release: &Path, id: &str) -> Json {
     let (text, ok) = apply(site, release);
     assert!(ok && text.contains("\"ready\""), "{text}");
     bus.wait_json(mark, &site.topic("update"), PATIENCE, |told| {
-        told["release"] == id && (told["state"] == "confirmed" || told["state"] == "undone")
+        // One that is undone says so, and ends; what follows it says so too.
+        let undone = told["state"] == "undone" && told["running"] != id;
+        told["release"] == id && (told["state"] == "confirmed" || undone)
     })
 }

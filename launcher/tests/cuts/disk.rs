@@ -226,6 +226,18 @@ impl Disk for SimDisk {
         Inner::end(is_cut)
     }
 
+    fn write_over(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut inner = self.0.borrow_mut();
+        let is_cut = inner.step("write over")?;
+        let file = inner.file(path)?;
+        let part = if is_cut { inner.rng.random_range(0..=bytes.len()) } else { bytes.len() };
+        inner.contents[file].now.splice(..part, bytes[..part].iter().copied());
+        if !is_cut {
+            inner.contents[file].now.truncate(bytes.len());
+        }
+        Inner::end(is_cut)
+    }
+
     fn sync_file(&self, path: &Path) -> io::Result<()> {
         let mut inner = self.0.borrow_mut();
         let is_cut = inner.step("sync")?;
