@@ -554,6 +554,13 @@ pub const MODEL_NAME_BYTES_MAX: usize = 4096;
 pub const REPLAY_DECISIONS_MAX: usize = 20_000;
 /// Pause of `log tail -f` between two looks, in milliseconds: a person sees it as at once.
 pub const JOURNAL_FOLLOW_MS: u64 = 200;
+/// How long all readings are written after something that matters, in milliseconds: a minute shows
+/// what came of it.
+pub const THIN_AROUND_MS: u64 = 60_000;
+/// How often what was not written is counted in an event, in milliseconds: once a day.
+pub const THIN_TOLD_MS: u64 = 24 * 3600 * 1000;
+/// A thinned sensor is written once in this time where nothing changes, in milliseconds.
+pub const THIN_EVERY_MS_DEFAULT: u64 = 15 * 60 * 1000;
 /// Most rows of a group of a Parquet file, which waits in memory; readers skip whole groups.
 pub const PARQUET_GROUP_ROWS: usize = 100_000;
 /// Most bytes of its texts: decisions are some KB each, and a board has 512 MB.

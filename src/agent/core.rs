@@ -13,6 +13,7 @@ use super::effect::{Effect, Report, Status};
 use super::event::{Event, MindNews, MindWord};
 use super::goals::GoalState;
 use super::rules::RuleState;
+use super::thin::Thinning;
 use super::world::{FaultCount, LocalTime, View, World};
 use crate::clock::{Now, Tick};
 use crate::config::{Config, Goal, Mode};
@@ -60,6 +61,8 @@ pub struct ResumedStep {
 /// What was done, counted. All since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
+    /// Readings that were used and not written down.
+    pub thinned: u64,
     /// Decisions of rules and interlocks that sent something.
     pub by_rule: u64,
     /// Decisions of the planner.
@@ -145,6 +148,7 @@ pub struct Agent {
     pub(super) counters: Counters,
     pub(super) dynamics: Dynamics,
     pub(super) derivation: Derivation,
+    pub(super) thinning: Thinning,
     prefix: Option<String>,
     other_board_said: Option<Tick>,
 }
@@ -171,6 +175,7 @@ impl Agent {
             aims,
             dynamics: Dynamics::new(&config, &resumed.learned, now.tick),
             derivation: Derivation::new(&config),
+            thinning: Thinning::new(&config, now.tick),
             zone,
             now,
             out: Vec::new(),
@@ -378,6 +383,7 @@ impl Agent {
 
     /// Writes an entry down and gives its place.
     pub(super) fn record(&mut self, entry: Entry) -> u64 {
+        self.write_held(&entry);
         let seq = self.next_seq;
         self.next_seq += 1;
         self.out.push(Effect::Record { seq, entry });

@@ -31,6 +31,7 @@ mod senses;
 mod share;
 mod spoken;
 mod steps;
+mod thin;
 mod weigh;
 mod wishes;
 mod world;
@@ -57,6 +58,8 @@ mod tests_hidden;
 mod tests_readings;
 #[cfg(test)]
 mod tests_recovery;
+#[cfg(test)]
+mod tests_thin;
 #[cfg(test)]
 mod tests_wishes;
 

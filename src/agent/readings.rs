@@ -67,8 +67,7 @@ impl Agent {
             self.dynamics.reading(id, number);
         }
         self.world.sensors[index].take(value.clone(), self.now.tick);
-        let sensor = self.config.sensors[index].name.clone();
-        self.record(Entry::Reading { sensor, value });
+        self.write_reading(id, value);
         self.derivation.touch(id);
         self.plan_wanted = true;
     }

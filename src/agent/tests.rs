@@ -24,6 +24,7 @@ fn sensor(name: &str) -> Sensor {
         max_rate: None,
         every: Duration::from_secs(10),
         learn: true,
+        record: None,
     }
 }
 

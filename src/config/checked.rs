@@ -240,6 +240,17 @@ pub struct Sensor {
     pub every: Duration,
     /// Its dynamics are learned; `false` forgets what was learned.
     pub learn: bool,
+    /// Which of its readings the journal gets; `None`: all.
+    pub record: Option<Thin>,
+}
+
+/// Which readings of a sensor are written down.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Thin {
+    /// One that differs so much from the last written one, in the sensor's unit; 0: that differs.
+    pub change: f64,
+    /// One after so long, whatever it says.
+    pub every: Duration,
 }
 
 impl Sensor {

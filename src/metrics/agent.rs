@@ -245,6 +245,8 @@ fn work(pen: &mut Pen<'_>, counters: &Counters) -> Result<(), Error> {
     let help = "Commands to devices: sent, of these confirmed or given up; refused by the guard.";
     pen.counters("outpost_device_commands", help, commands)?;
     pen.counter("outpost_readings", "Readings used.", counters.readings as f64)?;
+    let help = "Readings used that the configuration keeps from the journal.";
+    pen.counter("outpost_readings_thinned", help, counters.thinned as f64)?;
     let help = "Payloads that were not believed.";
     pen.counter("outpost_payload_faults", help, counters.faults as f64)
 }

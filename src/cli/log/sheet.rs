@@ -17,7 +17,7 @@ use crate::limits::{PARQUET_GROUP_BYTES, PARQUET_GROUP_ROWS};
 /// The columns, in their order; `docs/formats.md` says what they hold.
 const COLUMNS: &str = "message outpost {
     REQUIRED INT64 seq (INTEGER(64, false));
-    REQUIRED INT64 at (TIMESTAMP(MILLIS, true));
+    REQUIRED INT64 time (TIMESTAMP(MILLIS, true));
     REQUIRED BYTE_ARRAY clock (STRING);
     REQUIRED BYTE_ARRAY boot (STRING);
     REQUIRED BYTE_ARRAY kind (STRING);

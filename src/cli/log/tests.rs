@@ -227,7 +227,7 @@ fn a_parquet_file_has_a_typed_row_for_each_record() {
     assert_eq!(seqs, [1, 2, 3, 4, 5, 6, 7]);
     assert_eq!(rows[1]["kind"], "reading");
     assert_eq!(rows[1]["name"], "air");
-    assert_eq!(rows[1]["at"], START_MS + 2000);
+    assert_eq!(rows[1]["time"], START_MS + 2000);
     assert_eq!(rows[1]["number"], 21.5);
     assert_eq!(rows[1]["clock"], "synced");
     assert_eq!(rows[1]["boot"], "000000000000b007");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::section::Section;
 use super::{Checker, Raw, Sensor, SensorKind, Spot, quoted};
-use crate::config::checked::Feed;
+use crate::config::checked::{Feed, Thin};
 use crate::domain::SensorId;
 use crate::expr::Formula;
 use crate::limits::{DERIVED_MAX, EVERY_MS_DEFAULT};
@@ -21,6 +21,7 @@ struct Draft<'t> {
     unit: String,
     range: Option<(f64, f64)>,
     learn: bool,
+    record: Option<Thin>,
     state: State,
 }
 
@@ -67,6 +68,7 @@ impl Checker<'_> {
                 max_rate: None,
                 every: Duration::from_millis(EVERY_MS_DEFAULT),
                 learn: draft.learn,
+                record: draft.record,
             });
         }
         let ids = order.iter().filter_map(|place| u16::try_from(first + place).ok());
@@ -106,6 +108,7 @@ impl Checker<'_> {
         let unit = self.unit(&mut section);
         let range = self.range(&mut section);
         let learn = section.yes_or_no(self, "learn").unwrap_or(true);
+        let record = self.thin(&mut section, None);
         section.finish(self);
         let name = name.filter(|_| name_good)?;
         // A second of this name is a fault from here on.
@@ -116,7 +119,7 @@ impl Checker<'_> {
         };
         self.names.add_later(name);
         let (name, state) = (name.to_owned(), State::Waiting);
-        Some(Draft { name, text, spot, unit, range, learn, state })
+        Some(Draft { name, text, spot, unit, range, learn, record, state })
     }
 
     /// Checks one and, before it, those that it is made of. As deep as there are derived sensors.

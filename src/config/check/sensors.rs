@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use super::section::{Section, number_of};
 use super::topics::{pointer_fault, topic_fault};
 use super::{Checker, Raw, Sensor, SensorKind, all, quoted};
-use crate::config::checked::{Feed, Port};
+use crate::config::checked::{Feed, Port, Thin};
 use crate::domain::Value;
 use crate::limits::{
     EVERY_MS_DEFAULT, EVERY_MS_MAX, EVERY_MS_MIN, SENSORS_MAX, TEXT_VALUE_BYTES_MAX,
-    UNIT_BYTES_MAX, WORDS_MAX,
+    THIN_EVERY_MS_DEFAULT, UNIT_BYTES_MAX, WORDS_MAX,
 };
 
 /// The words of `type`.
@@ -74,6 +74,7 @@ impl Checker<'_> {
         let range_ms = EVERY_MS_MIN..=EVERY_MS_MAX;
         let every = section.duration_or(self, "every", range_ms, EVERY_MS_DEFAULT);
         let learn = section.yes_or_no(self, "learn").unwrap_or(true);
+        let record = self.thin(&mut section, kind);
         section.finish(self);
         if self.count() > before {
             return None;
@@ -93,6 +94,7 @@ impl Checker<'_> {
             max_rate,
             every,
             learn,
+            record,
         })
     }
 
@@ -103,6 +105,26 @@ impl Checker<'_> {
             section.fault(self, "unit", quoted(unit), "a short text such as \"°C\"");
         }
         unit.to_owned()
+    }
+
+    /// `record`: which readings the journal gets.
+    pub(super) fn thin(
+        &mut self,
+        section: &mut Section<'_>,
+        kind: Option<SensorKind>,
+    ) -> Option<Thin> {
+        let form = "a table such as { change = 0.2, every = \"15m\" }";
+        let mut table = section.table(self, "record", form)?;
+        let change = if matches!(kind, Some(SensorKind::Bool | SensorKind::Text)) {
+            table.out_of_place(self, "change", "only for type = \"number\"");
+            None
+        } else {
+            table.number(self, "change", "a number from 0, in the sensor's unit", |n| n >= 0.0)
+        };
+        let spans = EVERY_MS_MIN..=EVERY_MS_MAX;
+        let every = table.duration_or(self, "every", spans, THIN_EVERY_MS_DEFAULT);
+        table.finish(self);
+        Some(Thin { change: change.unwrap_or(0.0), every })
     }
 
     /// How many faults there are by now.
