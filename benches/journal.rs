@@ -14,7 +14,7 @@ use outpost::journal::{
 use tempfile::TempDir;
 
 /// Nothing is given up during a measurement.
-const OPTIONS: Options = Options { quota_bytes: 4_000_000_000 };
+const OPTIONS: Options = Options::of_quota(4_000_000_000);
 
 fn main() {
     divan::main();

@@ -489,6 +489,13 @@ pub const JOURNAL_RETRY_MS_MIN: u64 = 100;
 pub const JOURNAL_RETRY_MS_MAX: u64 = 10_000;
 /// Damaged files kept for a person to look at; the oldest goes. Each may be as large as the quota.
 pub const JOURNAL_DAMAGED_KEPT_MAX: usize = 2;
+/// Pause between two steps of retention by age, in milliseconds: ten minutes of a wrong clock cost
+/// one file of 16 MB.
+pub const JOURNAL_AGE_STEP_MS: u64 = 600_000;
+/// Shortest and longest time that records are kept, in milliseconds: a day, and a hundred years.
+pub const JOURNAL_KEEP_MS_MIN: u64 = 24 * 3600 * 1000;
+/// See [`JOURNAL_KEEP_MS_MIN`].
+pub const JOURNAL_KEEP_MS_MAX: u64 = 36_500 * JOURNAL_KEEP_MS_MIN;
 /// Rows that one step of retention deletes: about 10 ms on a Pi 3, between two commits.
 pub const JOURNAL_TRIM_ROWS: u32 = 2000;
 /// Most pages of 4 KB in the write-ahead log between two checkpoints, and at most an eighth of the

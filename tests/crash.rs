@@ -25,7 +25,7 @@ use tempfile::TempDir;
 const POINTS: &str = "OUTPOST_CRASH_POINTS";
 const POINTS_IN_TEST: usize = 40;
 /// Files of 256 KB, so that the run goes over several.
-const OPTIONS: Options = Options { quota_bytes: 4 * 1024 * 1024 };
+const OPTIONS: Options = Options::of_quota(4 * 1024 * 1024);
 
 fn record(seq: u64) -> Record {
     let entry = match seq % 10 {

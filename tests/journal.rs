@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 /// Folder of the child's journal; set only in the child.
 const CHILD_FOLDER: &str = "OUTPOST_TEST_JOURNAL_CHILD";
-const OPTIONS: Options = Options { quota_bytes: 64_000_000 };
+const OPTIONS: Options = Options::of_quota(64_000_000);
 /// Kills in one run of the test; the whole takes some seconds.
 const KILLS: u32 = 25;
 

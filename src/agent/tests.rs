@@ -111,7 +111,11 @@ pub(super) fn room() -> Config {
             threads_prefill: None,
             chosen_over: None,
         }),
-        journal: Journal { path: "/tmp".into(), quota_bytes: 1 << 20 },
+        journal: Journal {
+            path: "/tmp".into(),
+            quota_bytes: 1 << 20,
+            keep: crate::journal::Keep::default(),
+        },
         sensors,
         actuators,
     }

@@ -106,7 +106,7 @@ fn start(folder: &Path) -> anyhow::Result<Running> {
         };
         to.try_send(said).ok();
     });
-    let (journal, _) = journal::open(folder, Options { quota_bytes: QUOTA_BYTES }, listener)?;
+    let (journal, _) = journal::open(folder, Options::of_quota(QUOTA_BYTES), listener)?;
     Ok(Running { journal, stored })
 }
 

@@ -512,4 +512,6 @@ pub struct Journal {
     pub path: PathBuf,
     /// Most bytes on disk.
     pub quota_bytes: u64,
+    /// How long things are kept within them.
+    pub keep: crate::journal::Keep,
 }

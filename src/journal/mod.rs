@@ -24,8 +24,8 @@ pub use query::{Filter, QueryError, Reader, Size};
 pub use record::{DecodeError, Kind, Record, Stamp};
 pub(crate) use record::{trust_code, trust_from_code};
 pub use store::{
-    JournalError, Link, Lost, Options, Restored, Store, StoreBackend, StoredCommand, StoredSend,
-    StoredStep,
+    JournalError, Keep, Link, Lost, Options, Restored, Store, StoreBackend, StoredCommand,
+    StoredSend, StoredStep,
 };
 pub use verify::{AuditReport, Report};
 pub use writer::{Cursors, Full, Journal, JournalEvent, Listener, open};

@@ -5,6 +5,7 @@
 //! into the audit database, whose small tables a start reads instead of the whole journal; a crash
 //! between the two is made good at the next start. A damaged file is set aside, never repaired.
 
+mod age;
 mod audit;
 mod chain;
 mod damage;
@@ -18,6 +19,8 @@ mod schema;
 mod space;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_age;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -32,6 +35,7 @@ use crate::limits::{
     JOURNAL_FLOOR_STEP_MS, JOURNAL_FORGET_CHANGES, JOURNAL_QUOTA_BYTES_MIN, JOURNAL_SEQ_RESERVE,
 };
 
+pub use age::Keep;
 pub use audit::Link;
 pub(super) use audit::{ANCHOR, HEAD, link};
 pub(super) use chain::{list as chain_files, path_of as chain_path};
@@ -46,6 +50,16 @@ pub struct Options {
     /// Most bytes of the database and its write-ahead log; files set aside are not counted.
     /// Below `JOURNAL_QUOTA_BYTES_MIN` it counts as that.
     pub quota_bytes: u64,
+    /// How long things are kept within it.
+    pub keep: Keep,
+}
+
+impl Options {
+    /// Bytes alone bound the journal.
+    #[must_use]
+    pub const fn of_quota(quota_bytes: u64) -> Options {
+        Options { quota_bytes, keep: Keep { readings_ms: None, rest_ms: None } }
+    }
 }
 
 /// Records that were given up.
@@ -55,6 +69,8 @@ pub struct Lost {
     pub by_reserve: u64,
     /// Oldest records, for the quota; those of a file that could not be read are not known.
     pub by_quota: u64,
+    /// Records that were kept for as long as they should be.
+    pub by_age: u64,
 }
 
 /// What the writer asks of its store: the seam where tests put a failing disk.
@@ -125,6 +141,7 @@ pub struct Store {
     behind: bool,
     quota_bytes: u64,
     retention: quota::Retention,
+    age: age::Age,
     /// What a new database must hold before anything else, until it does.
     beginning: Option<damage::Beginning>,
     /// Sequences below this may have been used, whatever happens to the database.
@@ -172,6 +189,7 @@ impl Store {
             beginning: None,
             quota_bytes,
             retention: quota::Retention::default(),
+            age: age::Age::new(options.keep),
             reserved_seq: files::read_reserved(folder),
             stored_floor_ms: 0,
             floor_ms: 0,
@@ -337,14 +355,19 @@ impl Store {
         let bytes = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
         let audit_bytes = bytes(&self.path) + bytes(&damage::with_suffix(&self.path, "-wal"));
         let high = self.quota_bytes - self.quota_bytes / 16;
-        let Some(range) = self.chain.oldest() else { return Ok(false) };
-        if self.chain.bytes() + audit_bytes <= high {
+        if self.chain.oldest().is_none() || self.chain.bytes() + audit_bytes <= high {
             return Ok(false);
         }
         let megabytes = self.quota_bytes / 1_000_000;
+        self.lost.by_quota += self.give_up_oldest(format!("oldest, quota of {megabytes} MB"))?;
+        Ok(true)
+    }
+
+    /// Names the oldest file of the chain as gone and removes it; gives how many records it had.
+    fn give_up_oldest(&mut self, mut reason: String) -> Result<u64, JournalError> {
+        let Some(range) = self.chain.oldest() else { return Ok(0) };
         // A file that cannot be read goes like any other.
         let records = self.chain.records_in(range.first).ok();
-        let mut reason = format!("oldest, quota of {megabytes} MB");
         if let Some(told) = self.waiting.given_up(range.last) {
             reason = format!("{reason}, {told}");
         }
@@ -353,8 +376,7 @@ impl Store {
             true,
         )?;
         self.chain.remove_oldest()?;
-        self.lost.by_quota += records.unwrap_or(0);
-        Ok(true)
+        Ok(records.unwrap_or(0))
     }
 
     fn name_gone(&mut self, gone: &audit::Gone, extends: bool) -> Result<(), JournalError> {
@@ -401,6 +423,7 @@ impl StoreBackend for Store {
         self.behind = false;
         self.boot = boot;
         self.stored_floor_ms = beside.floor_ms.unwrap_or(self.stored_floor_ms);
+        self.age.note(fresh);
         self.floor_ms = self.floor_ms.max(highest_trusted(fresh));
         let commands = fresh.iter().filter(|record| record.kind == Kind::Command).count();
         self.command_changes =
@@ -411,6 +434,7 @@ impl StoreBackend for Store {
     fn upkeep(&mut self) -> Result<bool, JournalError> {
         self.forget_old_commands()?;
         self.space.look();
+        self.give_up_old()?;
         if self.give_up_file()? {
             return Ok(true);
         }

@@ -244,6 +244,7 @@ impl Writer {
             let lost = self.store.lost();
             self.meters.lost_by_reserve.inc_by(lost.by_reserve);
             self.meters.lost_by_quota.inc_by(lost.by_quota);
+            self.meters.lost_by_age.inc_by(lost.by_age);
             if wake == Wake::Close {
                 return;
             }

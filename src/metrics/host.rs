@@ -2,6 +2,7 @@
 //! sensor has no sample of it.
 
 use std::fmt::Error;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use prometheus_client::collector::Collector;
@@ -30,6 +31,16 @@ impl Host {
             journal: config.journal.path.clone(),
             quota_bytes: config.journal.quota_bytes,
         }
+    }
+
+    /// Bytes written to the block device under the journal since the machine's start, by whoever:
+    /// what wears a card out. Field 7 of the kernel's `stat` of a block device counts sectors of
+    /// 512 bytes, whatever the device's own are.
+    fn device_written_bytes(&self) -> Option<f64> {
+        let device = std::fs::metadata(&self.journal).ok()?.dev();
+        let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+        let text = self.root.text(format!("sys/dev/block/{major}:{minor}/stat"))?;
+        text.split_whitespace().nth(6)?.parse::<f64>().ok().map(|sectors| sectors * 512.0)
     }
 
     /// Bytes of the journal's folder; it holds no folders.
@@ -71,6 +82,10 @@ impl Collector for Host {
         if let Some(bytes) = after_key(&read("/proc/self/io"), "write_bytes:") {
             let help = "Bytes that the agent's process had written to the disk.";
             pen.counter("outpost_disk_written_bytes", help, bytes)?;
+        }
+        if let Some(bytes) = self.device_written_bytes() {
+            let help = "Bytes written to the device that holds the journal, by any program.";
+            pen.counter("outpost_device_written_bytes", help, bytes)?;
         }
         let help = "Size of the journal's folder.";
         pen.gauge("outpost_journal_bytes", help, self.journal_bytes() as f64)?;

@@ -52,6 +52,8 @@ pub struct JournalMeters {
     pub lost_by_reserve: Counter,
     /// Records given up for the quota, oldest first.
     pub lost_by_quota: Counter,
+    /// Records given up for their age.
+    pub lost_by_age: Counter,
 }
 
 /// What one destination of the uplink counts.
@@ -289,6 +291,7 @@ impl Collector for Storage {
                 ([("reason", "memory")], number(&journal.lost_by_memory)),
                 ([("reason", "reserve")], number(&journal.lost_by_reserve)),
                 ([("reason", "quota")], number(&journal.lost_by_quota)),
+                ([("reason", "age")], number(&journal.lost_by_age)),
             ];
             pen.counter("outpost_journal_commits", "Batches on disk.", number(&journal.commits))?;
             pen.counter("outpost_journal_records", "Records on disk.", number(&journal.records))?;

@@ -50,7 +50,8 @@ impl Memory {
     /// (design §8.7).
     pub fn open(config: &Config) -> Result<Memory, AssembleError> {
         let (listener, events) = journal_inbox();
-        let options = journal::Options { quota_bytes: config.journal.quota_bytes };
+        let config::Journal { quota_bytes, keep, .. } = config.journal;
+        let options = journal::Options { quota_bytes, keep };
         match journal::open(&config.journal.path, options, listener) {
             Ok((journal, restored)) => {
                 let refused = restored.refused.clone().map(|reason| {

@@ -84,7 +84,7 @@ impl Board {
             JournalEvent::Notice { .. } => {}
             other => panic!("{other:?}"),
         };
-        let options = Options { quota_bytes: self.quota_bytes };
+        let options = Options::of_quota(self.quota_bytes);
         let (journal, restored) =
             journal::open(self.folder.path(), options, Box::new(listener)).unwrap();
         assert_eq!(restored.damage, None);

@@ -24,7 +24,7 @@ const START_MS: i64 = 1_787_000_000_000;
 
 fn journal(entries: &[(u64, Entry)]) -> TempDir {
     let folder = TempDir::new().unwrap();
-    let (mut store, _) = Store::open(folder.path(), Options { quota_bytes: 1 << 26 }).unwrap();
+    let (mut store, _) = Store::open(folder.path(), Options::of_quota(1 << 26)).unwrap();
     let records: Vec<_> = entries
         .iter()
         .map(|(seq, entry)| {

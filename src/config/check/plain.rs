@@ -2,17 +2,20 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::section::Section;
 use super::topics::broker;
 use super::{Checker, Declared, Place, Raw, Strictness, quoted};
 use crate::board::Profiles;
 use crate::config::checked::{Broker, Bus, Device, Journal, Mind, Mode, Update, Web};
+use crate::journal::Keep;
 use crate::limits::{
-    DEADLINE_MS_DEFAULT, DEADLINE_MS_MAX, DEADLINE_MS_MIN, MIND_CONTEXT_TOKENS_MAX,
-    MIND_CONTEXT_TOKENS_MIN, MIND_THREADS_MAX, PACKET_BYTES_DEFAULT, PACKET_BYTES_MAX,
-    PACKET_BYTES_MIN, QUOTA_BYTES_MAX, QUOTA_BYTES_MIN, UPDATE_DEADLINE_MS_DEFAULT,
-    UPDATE_DEADLINE_MS_MAX, UPDATE_TRIAL_MS_DEFAULT, UPDATE_TRIAL_MS_MAX, UPDATE_TRIAL_MS_MIN,
+    DEADLINE_MS_DEFAULT, DEADLINE_MS_MAX, DEADLINE_MS_MIN, JOURNAL_KEEP_MS_MAX,
+    JOURNAL_KEEP_MS_MIN, MIND_CONTEXT_TOKENS_MAX, MIND_CONTEXT_TOKENS_MIN, MIND_THREADS_MAX,
+    PACKET_BYTES_DEFAULT, PACKET_BYTES_MAX, PACKET_BYTES_MIN, QUOTA_BYTES_MAX, QUOTA_BYTES_MIN,
+    UPDATE_DEADLINE_MS_DEFAULT, UPDATE_DEADLINE_MS_MAX, UPDATE_TRIAL_MS_DEFAULT,
+    UPDATE_TRIAL_MS_MAX, UPDATE_TRIAL_MS_MIN,
 };
 
 /// Longest path, in bytes: Linux's own `PATH_MAX`.
@@ -276,8 +279,11 @@ impl Checker<'_> {
     pub(super) fn journal(&mut self, mut section: Section<'_>) -> Option<Journal> {
         let path = section.bounded_text(self, "path", PATH_BYTES_MAX);
         let quota = section.size(self, "quota", QUOTA_BYTES_MIN..=QUOTA_BYTES_MAX);
+        let mut kept = |key| section.duration(self, key, JOURNAL_KEEP_MS_MIN..=JOURNAL_KEEP_MS_MAX);
+        let ms = |found: Option<Duration>| found.map(|long| long.as_millis() as u64);
+        let keep = Keep { readings_ms: ms(kept("keep_readings")), rest_ms: ms(kept("keep_rest")) };
         section.finish(self);
-        Some(Journal { path: path?.into(), quota_bytes: quota? })
+        Some(Journal { path: path?.into(), quota_bytes: quota?, keep })
     }
 
     /// The actuator of a name that stands at a key; says if there is none. `None` also where its

@@ -226,6 +226,15 @@ impl Chain {
         Some(Range { first, last: next.saturating_sub(1) })
     }
 
+    /// The highest trusted wall time at the end of the oldest file, in milliseconds since 1970;
+    /// none where there is no such file or no such time.
+    pub(super) fn oldest_end_ms(&self) -> Option<i64> {
+        let path = path_of(&self.folder, self.oldest()?.first);
+        let connection = schema::open_immutable(&path).ok()?;
+        let end = check_end(&connection).ok()?;
+        (end.floor_ms > 0).then_some(end.floor_ms)
+    }
+
     /// Deletes the oldest file; its range is named already.
     pub(super) fn remove_oldest(&mut self) -> Result<(), JournalError> {
         let Some(range) = self.oldest() else { return Ok(()) };

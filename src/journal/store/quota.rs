@@ -8,11 +8,12 @@
 
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use super::super::record::{Kind, Record};
+use super::super::record::{Kind, Record, trust_code};
 use super::audit::{self, insert};
 use super::restore::{self, meta, record_of, set_meta};
 use super::schema::{audit_sizes, limit_pages};
 use super::stored;
+use crate::clock::ClockTrust;
 use crate::domain::Entry;
 use crate::limits::JOURNAL_TRIM_ROWS;
 
@@ -180,6 +181,34 @@ impl Slice {
         }
         Ok(from)
     }
+}
+
+/// Gives up some of the oldest rows that were made before a wall time (milliseconds since 1970),
+/// up to the first one that a trusted clock puts after it; gives how many.
+pub(super) fn give_up_before(
+    connection: &Connection,
+    before_ms: i64,
+    reason: &str,
+) -> rusqlite::Result<u64> {
+    let mut statement = connection.prepare_cached(
+        "SELECT min(seq), max(seq), count(*) FROM (
+             SELECT seq FROM record
+             WHERE seq < (SELECT max(seq) FROM record)
+                 AND seq < coalesce(
+                     (SELECT seq FROM record WHERE unix_ms >= ?1 AND trust = ?2
+                      ORDER BY seq LIMIT 1), 0)
+             ORDER BY seq LIMIT ?3)",
+    )?;
+    let synced = trust_code(ClockTrust::Synced);
+    let slice = statement.query_row(params![before_ms, synced, JOURNAL_TRIM_ROWS], |row| {
+        let ends = row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?);
+        let rows = row.get(2)?;
+        Ok(ends.map(|(first, last)| Slice { kind: None, first, last, rows }))
+    })?;
+    // One row alone may be the record that names those before it.
+    let Some(slice) = slice.filter(|slice| slice.rows > 1) else { return Ok(0) };
+    slice.give_up(connection, reason)?;
+    Ok(u64::from(slice.rows))
 }
 
 fn pages(connection: &Connection) -> rusqlite::Result<Pages> {

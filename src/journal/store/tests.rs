@@ -16,7 +16,7 @@ use crate::domain::{CommandState, Decider, Entry, Setting, Severity, StepState, 
 use crate::journal::{DATABASE, Filter, Kind, Reader, Stamp};
 use crate::limits::{COMMAND_ID_KEPT_MS, COMMAND_IDS_MAX};
 
-const OPTIONS: Options = Options { quota_bytes: 64_000_000 };
+const OPTIONS: Options = Options::of_quota(64_000_000);
 /// A day in August 2026, in milliseconds.
 const DAY_MS: i64 = 1_787_000_000_000;
 
@@ -406,7 +406,7 @@ fn commands_and_last_states_are_saved_from_a_file_whose_records_are_torn() {
 #[test]
 fn the_quota_gives_up_readings_first_and_names_them() {
     let folder = TempDir::new().unwrap();
-    let options = Options { quota_bytes: JOURNAL_QUOTA_BYTES_MIN };
+    let options = Options::of_quota(JOURNAL_QUOTA_BYTES_MIN);
     let (mut store, _) = Store::open(folder.path(), options).unwrap();
     let mut seq = 0;
     for _ in 0..200 {
@@ -440,7 +440,7 @@ fn the_quota_gives_up_readings_first_and_names_them() {
 #[test]
 fn without_readings_the_quota_gives_up_the_oldest_and_keeps_command_ids() {
     let folder = TempDir::new().unwrap();
-    let options = Options { quota_bytes: JOURNAL_QUOTA_BYTES_MIN };
+    let options = Options::of_quota(JOURNAL_QUOTA_BYTES_MIN);
     let (mut store, _) = Store::open(folder.path(), options).unwrap();
     store.commit(&[command(1, "first", CommandState::Succeeded), reading(2)]).unwrap();
     let mut seq = 2;
@@ -472,7 +472,7 @@ fn a_smaller_quota_gives_space_back_to_the_file_system() {
     store.close().unwrap();
     drop(store);
     assert!(size(&folder) > JOURNAL_QUOTA_BYTES_MIN * 3 / 2, "{}", size(&folder));
-    let options = Options { quota_bytes: JOURNAL_QUOTA_BYTES_MIN };
+    let options = Options::of_quota(JOURNAL_QUOTA_BYTES_MIN);
     let (mut store, restored) = Store::open(folder.path(), options).unwrap();
     store.commit(&[reading(restored.next_seq)]).unwrap();
     while store.upkeep().unwrap() {}

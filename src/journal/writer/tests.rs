@@ -119,7 +119,7 @@ struct Setting {
 
 fn start(mood: Mood) -> Setting {
     let folder = TempDir::new().unwrap();
-    let (store, restored) = Store::open(folder.path(), Options { quota_bytes: 1 << 26 }).unwrap();
+    let (store, restored) = Store::open(folder.path(), Options::of_quota(1 << 26)).unwrap();
     let mood = Arc::new(Mutex::new(mood));
     let batches = Arc::default();
     let moody = Moody { store, mood: Arc::clone(&mood), batches: Arc::clone(&batches) };
@@ -279,7 +279,7 @@ fn a_full_database_drops_readings_keeps_the_rest_and_recovers() {
         }
     }
     let folder = TempDir::new().unwrap();
-    let (store, _) = Store::open(folder.path(), Options { quota_bytes: 1 << 26 }).unwrap();
+    let (store, _) = Store::open(folder.path(), Options::of_quota(1 << 26)).unwrap();
     let limit = Arc::new(Mutex::new(Some(30)));
     let (listener, events) = listener();
     let limited = Limited(store, Arc::clone(&limit));
@@ -398,7 +398,7 @@ proptest! {
 #[test]
 fn cursors_outlive_a_start_and_those_of_others_are_forgotten() {
     let folder = TempDir::new().unwrap();
-    let options = Options { quota_bytes: 16_000_000 };
+    let options = Options::of_quota(16_000_000);
     let start = || {
         let (listener, events) = listener();
         let (journal, restored) = open(folder.path(), options, listener).unwrap();

@@ -75,7 +75,7 @@ fn a_board_of_the_first_format_keeps_every_record_and_command() {
 #[test]
 fn what_the_chain_lets_go_of_stays_where_it_matters() {
     let folder = TempDir::new().unwrap();
-    let options = Options { quota_bytes: JOURNAL_QUOTA_BYTES_MIN };
+    let options = Options::of_quota(JOURNAL_QUOTA_BYTES_MIN);
     let (mut store, _) = Store::open(folder.path(), options).unwrap();
     for from in 0..200 {
         let mut batch: Vec<_> = (from * 1000 + 1..=from * 1000 + 1000).map(noisy).collect();
