@@ -3,7 +3,7 @@
 use super::core::{Agent, due_fault};
 use super::senses::Doubt;
 use super::world::fault_index;
-use crate::domain::{Entry, Fault, FaultKind, SensorId, Severity, Value};
+use crate::domain::{Fault, FaultKind, SensorId, Severity, Value};
 use crate::limits;
 
 impl Agent {
