@@ -9,6 +9,7 @@ use crate::clock::{ClockTrust, Now, Tick};
 use crate::config::*;
 use crate::domain::*;
 use crate::expr::{Names, compile};
+use crate::journal::Keep;
 
 fn sensor(name: &str) -> Sensor {
     Sensor {
@@ -111,11 +112,7 @@ pub(super) fn room() -> Config {
             threads_prefill: None,
             chosen_over: None,
         }),
-        journal: Journal {
-            path: "/tmp".into(),
-            quota_bytes: 1 << 20,
-            keep: crate::journal::Keep::default(),
-        },
+        journal: Journal { path: "/tmp".into(), quota_bytes: 1 << 20, keep: Keep::default() },
         sensors,
         actuators,
     }
