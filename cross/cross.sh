@@ -53,6 +53,18 @@ build() {
     describe "dist/outpost-$name"
 }
 
+# The launcher, which is the same for every board.
+build_launcher() {
+    if ! is_fresh dist/outpost-launcher-aarch64; then
+        say "the launcher: $target, glibc $glibc"
+        CARGO_PROFILE_RELEASE_STRIP=symbols zigbuild zigbuild --locked --release \
+            --target "$target.$glibc" --package outpost-launcher
+        mkdir -p dist
+        cp "$build_folder/$target/release/outpost-launcher" dist/outpost-launcher-aarch64
+    fi
+    describe dist/outpost-launcher-aarch64
+}
+
 board="${1:-}"
 if [ -n "$board" ]; then
     [ -f "boards/$board.toml" ] || fail "BOARD=$board: no such board; there are:
@@ -68,4 +80,5 @@ if [ -n "$board" ]; then
 else
     build armv8-a armv8-a
     build armv8.2-a-dotprod-fp16 armv8.2-a+dotprod+fp16
+    build_launcher
 fi

@@ -6,6 +6,7 @@
 #   dist/outpost_<version>_arm64.deb            of dist/outpost-armv8-a: every 64-bit Arm board
 #   dist/outpost_<version>_arm64-dotprod.deb    of dist/outpost-armv8.2-a-dotprod-fp16: Pi 5, Orin
 #
+# Each has the launcher too, so that a board with it takes releases over the air.
 # The Arm programs are those of `make cross`, which runs first where one is missing or too old.
 # OUTPOST_PACKAGE_PROGRAM names a program to pack instead of building one for this PC.
 set -euo pipefail
@@ -34,13 +35,18 @@ check_glibc() {
     }
 }
 
-# pack PROGRAM TRIPLE NAME [OPTION...]: cargo-deb takes the program from where cargo leaves it.
+# put PROGRAM PATH: where cargo-deb looks for it.
+put() {
+    [ "$1" -ef "$2" ] || install -D -m 0755 "$1" "$2"
+}
+
+# pack PROGRAM LAUNCHER TRIPLE NAME [OPTION...]: cargo-deb takes both from where cargo leaves them.
 pack() {
-    local program="$1" triple="$2" name="$3"
+    local program="$1" launcher="$2" triple="$3" name="$4"
     local place="$target/$triple/release"
-    shift 3
-    mkdir -p "$place"
-    [ "$program" -ef "$place/outpost" ] || install -m 0755 "$program" "$place/outpost"
+    shift 4
+    put "$program" "$place/outpost"
+    put "$launcher" "$place/outpost-launcher"
     "$tools/bin/cargo-deb" --no-build --no-strip --locked --target "$triple" "$@" \
         --output "dist/$name.deb"
     say "dist/$name.deb, $(wc -c < "dist/$name.deb") bytes"
@@ -66,8 +72,9 @@ if [ "$(dpkg --print-architecture)" = amd64 ]; then
         OUTPOST_CPU=baseline cargo build --release --locked --target "$host"
         program="$target/$host/release/outpost"
     fi
+    cargo build --release --locked --target "$host" --package outpost-launcher
     describe "$program"
-    pack "$program" "$host" "outpost_${release}_amd64"
+    pack "$program" "$target/$host/release/outpost-launcher" "$host" "outpost_${release}_amd64"
 fi
 cross/cross.sh
 # An Arm machine has no program for a PC.
@@ -75,6 +82,7 @@ cross/cross.sh
 for build in armv8-a: armv8.2-a-dotprod-fp16:-dotprod; do
     program="dist/outpost-${build%%:*}"
     check_glibc "$program"
-    pack "$program" aarch64-unknown-linux-gnu "outpost_${release}_arm64${build##*:}" \
-        --variant arm64
+    check_glibc dist/outpost-launcher-aarch64
+    pack "$program" dist/outpost-launcher-aarch64 aarch64-unknown-linux-gnu \
+        "outpost_${release}_arm64${build##*:}" --variant arm64
 done

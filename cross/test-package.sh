@@ -87,6 +87,9 @@ try() {
     expect "is wanted at boot" \
         test -L "$folder/etc/systemd/system/multi-user.target.wants/outpost.service"
     expect "says what it is" inside runuser -u outpost -- outpost version
+    expect "has the launcher, which says what it needs" \
+        test "$(inside outpost-launcher 2>&1 | head -n 1)" = \
+        "outpost-launcher: --slots is missing"
     expect "knows the board" inside runuser -u outpost -- outpost board
     expect "writes a configuration" inside outpost init
     expect "accepts it" inside runuser -u outpost -- outpost check

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
@@ -17,6 +17,7 @@ use crate::clock::{Clock, Now, RealClock};
 use crate::config::{self, Broker, Config, LoadError, Strictness};
 use crate::domain::Severity;
 use crate::journal::{self, Journal};
+use crate::limits;
 use crate::link::{Endpoint, broker};
 use crate::live::{self, Live};
 use crate::metrics::{Metrics, Sources};
@@ -41,7 +42,15 @@ pub fn run(args: &RunArgs, json: bool) -> anyhow::Result<ExitCode> {
     let launched = Launched::of_environment();
     let mut config = match load(&args.config) {
         Ok(Ok(config)) => config,
-        Ok(Err(code)) => return Ok(refused(launched.as_ref()).unwrap_or(code)),
+        Ok(Err(code)) => {
+            return Ok(refused(launched.as_ref()).unwrap_or_else(|| {
+                if launched.is_some() {
+                    // Whoever supervises the launcher starts it at once, and finds the same again.
+                    std::thread::sleep(Duration::from_millis(limits::CONFIG_PAUSE_MS));
+                }
+                code
+            }));
+        }
         Err(error) => return refused(launched.as_ref()).ok_or(error),
     };
     if let Some(mind) = &mut config.mind {

@@ -19,6 +19,9 @@ pub const UPDATE_END_S: u32 = 120;
 /// What it gives the thread that keeps the slots on trial, in seconds: longer than a slow card
 /// takes for one synced write.
 pub const UPDATE_KEEPER_S: u32 = 30;
+/// How long a program that finds its configuration wrong stays before it ends under a launcher, in
+/// milliseconds: it is started again at once, and somebody has to mend the file meanwhile.
+pub const CONFIG_PAUSE_MS: u64 = 10_000;
 /// How often the state of the slots is looked at for a release that waits, in milliseconds.
 pub const UPDATE_LOOK_MS: u64 = 1_000;
 /// How often the agent's loop says on trial that it goes round, in milliseconds.

@@ -36,6 +36,22 @@ fn a_wrong_release_is_refused_with_what_is_wrong() {
     assert!(!ok && text.contains("another process changes the slots"), "{text}");
 }
 
+#[test]
+fn a_wrong_configuration_is_taken_up_once_it_is_mended() {
+    let broker = Broker::start();
+    let bus = Bus::join(&broker);
+    let site = Site::new(&broker, "cold-mend", UPDATE);
+    let right = fs::read_to_string(site.config()).unwrap();
+    fs::write(site.config(), right.replace("mqtt://", "carrier-pigeon://")).unwrap();
+    let _supervisor = Supervisor::start(&site);
+    let faults = || site.log().matches("carrier-pigeon").count();
+    eventually("the fault", SOON, || (faults() > 0).then_some(()));
+    fs::write(site.config(), right).unwrap();
+    bus.wait_json(0, &site.topic("status"), PATIENCE, |status| status["state"] == "online");
+    // Nobody wrote the log full meanwhile.
+    assert_eq!(faults(), 1);
+}
+
 /// Runs `outpost --json …`; what it says, and whether it succeeded.
 fn outpost(arguments: &[&Path]) -> (String, bool) {
     let end =
