@@ -43,6 +43,46 @@ fn now(ms: u64) -> Now {
     Now { tick: Tick(ms), unix_ms, trust: ClockTrust::Synced }
 }
 
+/// As many derived sensors, each over all of 100 sensors twice, near the longest expression.
+fn derived(count: usize) -> String {
+    let names: Vec<String> = (0..100).map(|n| format!("s{n}")).collect();
+    let names = names.join(",");
+    let mut text = place(100);
+    for n in 0..count {
+        write!(
+            text,
+            "[[derived]]\nname = \"d{n}\"\nvalue = \"mean({names}) - median({names})\"\n\
+             [[rule]]\nname = \"over d{n}\"\nwhen = \"d{n} > 60\"\nset = {{ a0 = \"off\" }}\n"
+        )
+        .expect("a string takes every text");
+    }
+    text
+}
+
+/// One message of a sensor that all derived ones are made of, a rule on each of them included.
+#[divan::bench(args = [1, 64])]
+fn reading_of_derived(bencher: Bencher<'_, '_>, count: usize) {
+    let text = derived(count);
+    let config = Arc::new(from_text(&text, "bench", &[], Strictness::Run).expect("a good place").0);
+    let inbox = Inbox::new(config.clone());
+    let (mut agent, _) = Agent::new(config, Resumed::default(), 1, now(0));
+    agent.apply(Event::LinkUp, now(0));
+    for sensor in 0..100 {
+        for event in inbox.read(&format!("p/s{sensor}"), b"22.5", false) {
+            agent.apply(event, now(1));
+        }
+    }
+    let mut ms = 1;
+    bencher.bench_local(|| {
+        ms += 1;
+        let mut effects = 0;
+        for event in inbox.read("p/s0", b"22.5", false) {
+            effects += agent.apply(event, now(ms)).len();
+        }
+        effects
+    });
+}
+
 /// One message from its bytes to its effects: what a reading costs, rules and planning included.
 #[divan::bench(args = [8, 100, 1000])]
 fn reading(bencher: Bencher<'_, '_>, sensors: usize) {

@@ -24,8 +24,8 @@ pub const PACKET_BYTES_DEFAULT: usize = 2_000_000;
 /// More are a fault of the configuration.
 pub const SENSORS_MAX: usize = 4096;
 /// Most sensors that are derived from others. Each is computed within the event that changes what
-/// it is made of: an event has at most so many times `EXPRESSION_BYTES_MAX` operations for them.
-/// More are a fault of the configuration.
+/// it is made of: so many of the longest kind, with a rule on each, take a quarter of a millisecond
+/// on an x86 core. More are a fault of the configuration.
 pub const DERIVED_MAX: usize = 64;
 /// Longest unit of a sensor, in bytes: it stands behind each value. Longer is a fault of the
 /// configuration.

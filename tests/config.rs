@@ -336,6 +336,17 @@ fn too_many_of_anything_is_a_fault() {
     let faults = checked(&text).expect_err("one sensor too many");
     assert_eq!(faults.count(), 1, "{faults}");
     assert!(faults.to_string().contains("found 4097 of them; allowed: at most 4096"), "{faults}");
+    // Each of them made of the one that follows: the deepest that there can be, and one more.
+    let mut text = "[device]\nname = \"a\"\n[[sensor]]\nname = \"d64\"\ntopic = \"t\"\n".to_owned();
+    for number in 0..64 {
+        let next = number + 1;
+        text.push_str(&format!("[[derived]]\nname = \"d{number}\"\nvalue = \"d{next} + 1\"\n"));
+    }
+    let (config, _) = checked(&text).unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(config.derived.first(), Some(&SensorId(64)));
+    text.push_str("[[derived]]\nname = \"e\"\nvalue = \"d0\"\n");
+    let faults = checked(&text).expect_err("one too many");
+    assert!(faults.to_string().contains("found 65 of them; allowed: at most 64"), "{faults}");
 }
 
 // ---- properties ----

@@ -33,6 +33,7 @@ pub fn run(args: &CheckArgs, json: bool) -> anyhow::Result<ExitCode> {
                 args.config.display(),
                 [
                     counted(config.sensors.len() - config.derived.len(), "sensor"),
+                    counted(config.derived.len(), "derived sensor"),
                     counted(config.actuators.len(), "actuator"),
                     counted(config.goals.len(), "goal"),
                     counted(config.rules.len(), "rule"),

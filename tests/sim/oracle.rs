@@ -29,6 +29,8 @@ pub struct Known {
 pub struct Sensed {
     pub value: Option<f64>,
     pub at: u64,
+    /// What was last used, be it doubted since.
+    pub last: Option<f64>,
 }
 
 pub struct Oracle {
@@ -150,11 +152,20 @@ impl Oracle {
         }
     }
 
-    /// A reading was used (`None`: it is doubted).
-    pub fn read(&mut self, sensor: usize, value: Option<f64>, now: u64) {
-        let sensed = &mut self.sensors[sensor];
+    /// A reading came (`None`: it is doubted). One that is too fast for what was last used is
+    /// doubted too.
+    pub fn read(&mut self, scene: &Scene, sensor: usize, value: Option<f64>, now: u64) {
+        let (sensed, spec) = (&mut self.sensors[sensor], &scene.sensors[sensor]);
+        let passed = now - sensed.at;
+        let too_fast = |value: &f64| {
+            let minutes = passed.max(spec.every_ms) as f64 / 60_000.0;
+            let fresh = passed <= 3 * spec.every_ms;
+            let last = sensed.last.filter(|_| fresh).zip(spec.max_rate);
+            last.is_some_and(|(last, rate)| (value - last).abs() > rate * minutes)
+        };
+        let value = value.filter(|value| !too_fast(value));
         if value.is_some() {
-            sensed.at = now;
+            (sensed.at, sensed.last) = (now, value);
         }
         sensed.value = value;
     }
@@ -169,7 +180,7 @@ impl Oracle {
             known.restarted = now;
         }
         for sensed in &mut self.sensors {
-            sensed.value = None;
+            (sensed.value, sensed.last) = (None, None);
         }
     }
 

@@ -425,9 +425,11 @@ impl Sim {
     ) {
         use outpost::domain::{FaultKind, Value};
         match value {
-            Ok(Value::Number(number)) => self.oracle.read(index, Some(*number), self.now),
+            Ok(Value::Number(number)) => {
+                self.oracle.read(&self.scene, index, Some(*number), self.now)
+            }
             Err(fault) if matches!(fault.kind, FaultKind::OutOfRange | FaultKind::NotFinite) => {
-                self.oracle.read(index, None, self.now);
+                self.oracle.read(&self.scene, index, None, self.now);
             }
             _ => {}
         }

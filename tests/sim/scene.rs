@@ -99,6 +99,8 @@ pub struct Sensor {
     pub field: bool,
     pub ambient: f64,
     pub swing: f64,
+    /// Units a minute.
+    pub max_rate: Option<f64>,
 }
 
 #[derive(Clone, Debug)]
@@ -156,6 +158,7 @@ impl Scene {
                 field: rng.chance(0.3),
                 ambient: rng.real(15.0, 35.0),
                 swing: rng.real(0.0, 5.0),
+                max_rate: None,
             });
         }
         for index in 0..rng.int(2, 6) {
@@ -177,7 +180,12 @@ impl Scene {
             let atoms = scene.interlock(rng);
             scene.interlocks.push(atoms);
         }
-        scene.derive(&mut Rng::new(seed, 4));
+        let more = &mut Rng::new(seed, 4);
+        scene.derive(more);
+        // Faster than devices move it, slower than most that a stuck one says.
+        for sensor in &mut scene.sensors {
+            sensor.max_rate = more.chance(0.3).then_some(10.0);
+        }
         scene
     }
 
@@ -262,6 +270,9 @@ impl Scene {
             let (name, every) = (&sensor.name, sensor.every_ms / 1000);
             writeln!(text, "[[sensor]]\nname = \"{name}\"\ntopic = \"p/{name}\"").expect(TEXT);
             writeln!(text, "every = \"{every}s\"\nrange = [-50, 150]").expect(TEXT);
+            if let Some(rate) = sensor.max_rate {
+                writeln!(text, "max_rate = {rate}").expect(TEXT);
+            }
             if sensor.field {
                 text.push_str("field = \"/v\"\n");
             }
