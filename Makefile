@@ -6,7 +6,7 @@ MIND_MODEL = smollm2-135m-instruct-q4_0
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 PROFILE = release
 
-.PHONY: help setup demo test check lint audit size sim crash damage hostile line backlog \
+.PHONY: help setup demo test check lint audit size sim crash kills damage hostile line backlog \
 	update-cuts update-kills \
 	bench bench-mind bench-write cross kernels test-arm test-page test-cloud test-disk \
 	package test-package specialist clean
@@ -71,6 +71,11 @@ test-disk: setup ## A full, a read-only and a slow disk under the real program; 
 crash: ## Cuts the power of a simulated disk at every operation of a run; POINTS=n
 	OUTPOST_CRASH_POINTS=$(or $(POINTS),15000) \
 		cargo test --release --locked --test crash -- --nocapture
+
+kills: PROFILE = dev
+kills: setup ## Kills the real program at random moments of its work; KILLS=n
+	OUTPOST_KILLS=$(or $(KILLS),500) \
+		cargo test --locked --test run -- --nocapture killed_at_any_moment
 
 update-cuts: ## Cuts the power at every write, rename and sync of updates; RUNS=n
 	OUTPOST_UPDATE_CUTS=$(or $(RUNS),10000) cargo test --locked -p outpost-launcher \

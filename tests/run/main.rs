@@ -31,6 +31,7 @@ mod derived;
 mod discover;
 mod ends;
 mod goals;
+mod kills;
 mod launched;
 mod metrics;
 mod mind;
