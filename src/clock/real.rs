@@ -56,7 +56,15 @@ impl RealClock {
         })
     }
 
-    fn judge(&self, boot_ms: i64, wall_ms: i64, synced: impl Fn() -> bool) -> Now {
+    /// As after a start at `start_ms` since boot, with a floor and a wall clock of a test's own.
+    #[cfg(test)]
+    pub(crate) fn of_parts(start_ms: i64, floor_unix_ms: i64, wall_ms: i64) -> RealClock {
+        let look = Mutex::new(Look { offset_ms: wall_ms - start_ms, jumped: None });
+        RealClock { start_ms, floor_unix_ms, floor_is_stored: true, look }
+    }
+
+    /// What both clocks mean together, in milliseconds since boot and since 1970.
+    pub(crate) fn judge(&self, boot_ms: i64, wall_ms: i64, synced: impl Fn() -> bool) -> Now {
         let tick = Tick(u64::try_from(boot_ms - self.start_ms).unwrap_or(0));
         let mut look = match self.look.lock() {
             Ok(look) => look,

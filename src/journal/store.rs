@@ -21,6 +21,8 @@ mod space;
 mod tests;
 #[cfg(test)]
 mod tests_age;
+#[cfg(test)]
+mod tests_clock;
 mod waiting;
 
 use std::collections::BTreeMap;
