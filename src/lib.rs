@@ -24,6 +24,7 @@ pub mod mind;
 pub mod pause;
 pub mod plant;
 pub mod runtime;
+pub mod support;
 pub mod update;
 pub mod uplink;
 pub mod web;

@@ -199,6 +199,11 @@ pub const KEEP_ALIVE_S: u64 = 30;
 
 // ---- link ----
 
+/// Shortest secret that is looked for in what a person sends to others, in characters: a shorter
+/// one is in every text.
+pub const SUPPORT_SECRET_CHARS_MIN: usize = 4;
+/// Records of each kind there, the last ones.
+pub const SUPPORT_RECORDS_MAX: usize = 500;
 /// Longest kind in a command's topic, in bytes; three times the longest known one ("restart").
 /// A longer one is no topic of ours and is not answered.
 pub const COMMAND_KIND_BYTES_MAX: usize = 32;

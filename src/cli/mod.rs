@@ -20,6 +20,7 @@ mod replay;
 mod run;
 mod shell;
 mod summary;
+mod support;
 mod update;
 mod version;
 mod view;
@@ -70,6 +71,8 @@ enum Command {
     Log(log::LogArgs),
     /// Decisions of the past computed again from the journal
     Replay(replay::ReplayArgs),
+    /// One file for people who are to help, without secrets
+    Support(support::SupportArgs),
     /// Releases of this board: take, apply, status
     Update(update::UpdateArgs),
     /// What runs beside many boards: keys, release, publish, receive
@@ -107,6 +110,7 @@ pub fn main() -> ExitCode {
         Command::Model(args) => model::run(args, json),
         Command::Log(args) => log::run(args, json, run::journal_path),
         Command::Replay(args) => replay::run(&args, json),
+        Command::Support(args) => support::run(&args, json),
         Command::Update(args) => update::run(args, json),
         Command::Fleet(args) => fleet::run(args, json),
         Command::Completions(args) => shell::completions(&args, &Cli::command()),

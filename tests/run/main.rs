@@ -42,5 +42,6 @@ mod page;
 mod payloads;
 mod replay;
 mod serial;
+mod support;
 mod update;
 mod words;
