@@ -28,7 +28,7 @@ struct Place {
     noise: u64,
 }
 
-fn config(verb: &str) -> Arc<Config> {
+fn config(verb: &str, safe: &str) -> Arc<Config> {
     let text = format!(
         r#"
         [device]
@@ -45,7 +45,8 @@ fn config(verb: &str) -> Arc<Config> {
         topic = "p/device/set"
         kind = "switch"
         state_topic = "p/device"
-        safe = "off"
+        at_start = "keep"
+        safe = "{safe}"
         effects = {{ warmth = "{verb}" }}
         [[goal]]
         name = "warmth"
@@ -58,9 +59,13 @@ fn config(verb: &str) -> Arc<Config> {
 
 impl Place {
     fn new(verb: &str, ambient: f64) -> Place {
+        Place::with_safe(verb, ambient, "off")
+    }
+
+    fn with_safe(verb: &str, ambient: f64, safe: &str) -> Place {
         let now = Now { tick: Tick(0), unix_ms: 0, trust: ClockTrust::Unset };
         let resumed = Resumed { next_seq: 1, ..Resumed::default() };
-        let (agent, _) = Agent::new(config(verb), resumed, 7 << 32, now);
+        let (agent, _) = Agent::new(config(verb, safe), resumed, 7 << 32, now);
         let push = if verb == "raises" { PUSH } else { -PUSH };
         let (value, seconds, on, stuck, noise) = (25.0, 0, false, false, 1);
         let mut place = Place { agent, ambient, push, value, seconds, on, stuck, noise };
@@ -163,7 +168,13 @@ fn nothing_is_begun_that_pushes_a_broken_goal_further_out() {
 /// What was learned of a device while its sensor was stuck is put right once it moves again.
 #[test]
 fn what_was_learned_from_a_sensor_that_was_stuck_is_unlearned() {
-    let mut place = Place::new("lowers", 35.0);
+    for (verb, ambient, safe) in [("lowers", 35.0, "off"), ("raises", 20.0, "on")] {
+        unlearned(verb, ambient, safe);
+    }
+}
+
+fn unlearned(verb: &str, ambient: f64, safe: &str) {
+    let mut place = Place::with_safe(verb, ambient, safe);
     place.run(60);
     // The sensor says the same for an hour whatever the device does.
     for step in 0..120_u64 {
@@ -173,7 +184,8 @@ fn what_was_learned_from_a_sensor_that_was_stuck_is_unlearned() {
         let value = Ok(Value::Number(25.0));
         place.apply(Event::Reading { sensor: SensorId(0), value, retained: false });
     }
+    (place.on, place.value) = (true, ambient + place.push);
     place.run(60);
     let kept = place.kept(60);
-    assert!(kept > 0.9, "kept {kept} of an hour");
+    assert!(kept > 0.9, "{verb}: kept {kept} of an hour");
 }

@@ -280,6 +280,9 @@ impl Agent {
         let undone = self.undone(watched, &pushes, id);
         let cost =
             cost_then - cost_now + undone + SWITCH_COST * self.disliked_more(Least::Switching);
+        // What does harm is not left on because to end it costs: where it was learned to do next to
+        // nothing, nothing else would ever show that it does more.
+        let cost = if mends && moved < 0.0 { cost.min(0.0) } else { cost };
         Worth { gain, cost, predicted: predicted.collect() }
     }
 
