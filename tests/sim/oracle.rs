@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use outpost::agent::Resumed;
 use outpost::domain::Setting;
 use outpost::limits;
 
@@ -170,13 +171,16 @@ impl Oracle {
         sensed.value = value;
     }
 
-    /// Nothing is known after a start.
-    pub fn restart(&mut self, now: u64) {
-        for known in &mut self.devices {
+    /// Nothing is known after a start but what the journal told the agent.
+    pub fn restart(&mut self, scene: &Scene, resumed: &Resumed, now: u64) {
+        for (known, device) in self.devices.iter_mut().zip(&scene.devices) {
             (known.setting, known.last_sent) = (None, None);
             known.flying.clear();
-            // What the agent counts of its last life depends on the wall clock, which jumps.
-            known.sent_before = known.sent_times.len();
+            // What counts of the lives before depends on the wall clock, which jumps: messages of
+            // long ago may count as recent, and then the device stays as it is.
+            let before = resumed.sent.iter().filter(|(name, _)| *name == device.name);
+            known.sent_before = before.count();
+            known.sent_times.clear();
             known.restarted = now;
         }
         for sensed in &mut self.sensors {

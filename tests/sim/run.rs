@@ -308,8 +308,8 @@ impl Sim {
     fn start(&mut self) -> Result<(), String> {
         self.life += 1;
         self.born = self.now;
-        self.oracle.restart(self.now);
         let resumed = self.memory.resume(&self.scene, &self.config, self.clock());
+        self.oracle.restart(&self.scene, &resumed, self.now);
         self.next_seq = resumed.next_seq;
         let boot = Rng::new(self.plan.seed, 100 + self.life).next();
         let (agent, effects) = Agent::new(self.config.clone(), resumed, boot, self.clock());
