@@ -2,6 +2,7 @@
 //! dashboard, the alerts and the documentation speak of what is there.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::agent::{Agent, SOON, Site};
@@ -124,12 +125,19 @@ fn dashboard_alerts_and_documentation_name_what_is_there() {
          [[cloud]]\nname = \"hq\"\nurl = \"mqtt://127.0.0.1:{port}\"\n"
     );
     let site = Site::new(&broker, "cold-names", &more);
+    // The kernel's numbers of the device that this site lies on.
+    let device = std::fs::metadata(site.folder()).unwrap().dev();
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    tree.put(&format!("sys/dev/block/{major}:{minor}/stat"), "9 0 72 3 20 5 4096 8 0 9 11\n");
     let agent = Agent::start_with(&site, &[("OUTPOST_BOARD_ROOT", tree.path())]);
     wait_sample(web, "outpost_goal_gap{goal=\"keep cold\"}", |it| it.is_some());
     let share = "outpost_goal_satisfied_share{goal=\"keep cold\",window=\"hour\"}";
     wait_sample(web, share, |it| it.is_some());
     wait_sample(web, "outpost_actuator_level{actuator=\"lamp\"}", |it| it.is_some());
-    let there = families(&page(web, TOKEN).unwrap());
+    let text = page(web, TOKEN).unwrap();
+    let written = sample(&text, "outpost_device_written_bytes_total");
+    assert_eq!(written, Some(4096.0 * 512.0), "sectors of 512 bytes");
+    let there = families(&text);
     drop(agent);
     drop(place);
 
