@@ -501,6 +501,9 @@ pub const JOURNAL_AGE_STEP_MS: u64 = 600_000;
 pub const JOURNAL_KEEP_MS_MIN: u64 = 24 * 3600 * 1000;
 /// See [`JOURNAL_KEEP_MS_MIN`].
 pub const JOURNAL_KEEP_MS_MAX: u64 = 36_500 * JOURNAL_KEEP_MS_MIN;
+/// Bytes that must be free before the index of a database is made where blocks are small: twice
+/// what SQLite makes at first.
+pub const JOURNAL_INDEX_BYTES: u64 = 64 << 10;
 /// Rows that one step of retention deletes: about 10 ms on a Pi 3, between two commits.
 pub const JOURNAL_TRIM_ROWS: u32 = 2000;
 /// Most pages of 4 KB in the write-ahead log between two checkpoints, and at most an eighth of the

@@ -11,6 +11,7 @@ mod chain;
 mod damage;
 mod error;
 mod files;
+mod index;
 mod quota;
 mod rescue;
 mod restore;

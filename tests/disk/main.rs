@@ -89,6 +89,38 @@ fn a_full_disk_keeps_no_rule_waiting_and_loses_nothing_that_was_acknowledged() {
     site.verify();
 }
 
+/// The blocks that `mkfs` gives a small partition: in each page of its shared memory SQLite writes
+/// one byte, so that three blocks of four are holes, and who writes into one on a full disk is
+/// ended by the kernel. Seen at starts with room for some of it.
+#[test]
+fn a_start_on_a_full_disk_of_small_blocks_ends_no_program() {
+    let broker = Broker::start_with(AT_ONCE);
+    let disk = Disk::mount_with(40, 1024);
+    let site = Site::new(&broker, &disk.folder().join("journal"));
+    let agent = Agent::start(&site);
+    site.wait_online();
+    site.order("before", "on");
+    let said = site.said();
+    agent.kill();
+    disk.fill();
+    for spare_bytes in [0, 4096, 4096, 8192] {
+        disk.spare(spare_bytes);
+        let mut agent = Agent::start(&site);
+        site.wait_online();
+        site.reactions();
+        assert!(agent.lives(), "{spare_bytes} bytes more");
+        agent.kill();
+    }
+    let agent = Agent::start(&site);
+    site.wait_online();
+    disk.empty();
+    site.wait_recovered();
+    site.order("after", "on");
+    agent.kill();
+    site.holds(&said);
+    site.verify();
+}
+
 #[test]
 fn a_disk_that_becomes_writable_again_is_written_to() {
     let (_broker, disk, site) = place();

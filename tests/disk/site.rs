@@ -31,15 +31,20 @@ pub struct Disk {
 }
 
 impl Disk {
+    /// With blocks as on a board's card.
     pub fn mount(megabytes: u64) -> Disk {
+        Disk::mount_with(megabytes, 4096)
+    }
+
+    pub fn mount_with(megabytes: u64, block_bytes: u32) -> Disk {
         let parent = tempfile::tempdir().unwrap();
         let disk = Disk { parent };
         let image = disk.parent.path().join("image");
         std::fs::File::create(&image).unwrap().set_len(megabytes << 20).unwrap();
         std::fs::create_dir(disk.folder()).unwrap();
-        // None of it kept for root, who the test is. Blocks as on a board's card: with the smaller
-        // ones of a small disk SQLite's shared memory has holes, and a full disk ends the process.
-        run("mkfs.ext4", &["-q", "-m", "0", "-b", "4096", image.to_str().unwrap()]);
+        // None of it kept for root, who the test is.
+        let block = block_bytes.to_string();
+        run("mkfs.ext4", &["-q", "-m", "0", "-b", &block, image.to_str().unwrap()]);
         run("mount", &["-o", "loop", image.to_str().unwrap(), disk.folder().to_str().unwrap()]);
         disk
     }
@@ -59,6 +64,14 @@ impl Disk {
         let block = [0xa5; 4096];
         let error = std::iter::repeat(()).find_map(|()| file.write_all(&block).err()).unwrap();
         assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+    }
+
+    /// Gives so many bytes back.
+    pub fn spare(&self, bytes: u64) {
+        let filler =
+            std::fs::File::options().write(true).open(self.folder().join("filler")).unwrap();
+        filler.set_len(filler.metadata().unwrap().len() - bytes).unwrap();
+        filler.sync_all().unwrap();
     }
 
     pub fn empty(&self) {
@@ -266,6 +279,11 @@ impl Agent {
             .spawn()
             .unwrap();
         Agent { child, log: file }
+    }
+
+    /// It has not ended.
+    pub fn lives(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// As a pulled plug: no last words.

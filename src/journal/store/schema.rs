@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::{JournalError, database};
+use super::{JournalError, database, index};
 use crate::limits::{
     JOURNAL_BLOCK_BYTES_MAX, JOURNAL_BUSY_MS, JOURNAL_CACHE_KB, JOURNAL_WAL_PAGES,
 };
@@ -95,6 +95,7 @@ pub(super) struct Sizes {
 pub(super) fn open(path: &Path, form: &Form, sizes: Sizes) -> Result<Connection, JournalError> {
     check_header(path)?;
     let failed = |source| database(path, "opening", source);
+    index::has_room(path).map_err(failed)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -108,6 +109,7 @@ pub(super) fn open(path: &Path, form: &Form, sizes: Sizes) -> Result<Connection,
     let is_new = is_new(&connection).map_err(failed)?;
     let version = if is_new { form.version } else { check_owner(path, &connection, form)? };
     configure(&connection, sizes).map_err(failed)?;
+    index::fill(path).map_err(failed)?;
     check_size(path, &connection)?;
     if is_new {
         create(&mut connection, form).map_err(failed)?;
@@ -149,6 +151,9 @@ pub(in crate::journal) fn open_immutable(path: &Path) -> rusqlite::Result<Connec
 /// full file of the chain, or nobody writes. None: the writer is making it, it has no tables yet
 /// and nothing was stored in it.
 pub(in crate::journal) fn open_to_read(path: &Path) -> rusqlite::Result<Option<Connection>> {
+    if index::has_room(path).is_err() {
+        return open_without_writing(path).map(Some);
+    }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(std::time::Duration::from_millis(JOURNAL_BUSY_MS))?;
