@@ -91,18 +91,21 @@ fn a_full_disk_keeps_no_rule_waiting_and_loses_nothing_that_was_acknowledged() {
 
 /// The blocks that `mkfs` gives a small partition: in each page of its shared memory SQLite writes
 /// one byte, so that three blocks of four are holes, and who writes into one on a full disk is
-/// ended by the kernel. Seen at starts with room for some of it.
+/// ended by the kernel.
 #[test]
-fn a_start_on_a_full_disk_of_small_blocks_ends_no_program() {
+fn a_full_disk_of_small_blocks_ends_no_program() {
     let broker = Broker::start_with(AT_ONCE);
     let disk = Disk::mount_with(40, 1024);
     let site = Site::new(&broker, &disk.folder().join("journal"));
-    let agent = Agent::start(&site);
+    let mut agent = Agent::start(&site);
     site.wait_online();
     site.order("before", "on");
     let said = site.said();
-    agent.kill();
     disk.fill();
+    site.noise(Duration::from_secs(5));
+    site.reactions();
+    assert!(agent.lives(), "while it becomes full");
+    agent.kill();
     for spare_bytes in [0, 4096, 4096, 8192] {
         disk.spare(spare_bytes);
         let mut agent = Agent::start(&site);

@@ -4,7 +4,6 @@
 //! Here they are filled while there is room, and nothing is opened where there is none.
 
 use std::fs::File;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FallocateFlags;
@@ -15,10 +14,8 @@ use crate::limits::JOURNAL_INDEX_BYTES;
 
 /// SQLite's own unit, in bytes: with blocks of this size or larger there are no holes.
 const UNIT_BYTES: u64 = 4096;
-/// Unit of `st_blocks`, whatever the file system's own is.
-const SECTOR_BYTES: u64 = 512;
 
-/// The index of this database can be used, or made, without a hole.
+/// The index of this database can be made without a hole.
 ///
 /// # Errors
 /// Where the disk is too full for that: as SQLite says it.
@@ -27,16 +24,15 @@ pub(super) fn has_room(database: &Path) -> rusqlite::Result<()> {
     // Where the file system gives no answer, SQLite is asked.
     let Ok(found) = rustix::fs::statvfs(folder) else { return Ok(()) };
     let free_bytes = found.f_bavail.saturating_mul(found.f_frsize);
-    let is_whole = std::fs::metadata(path(database))
-        .is_ok_and(|file| file.len() > 0 && file.blocks() * SECTOR_BYTES >= file.len());
-    if found.f_frsize >= UNIT_BYTES || free_bytes >= JOURNAL_INDEX_BYTES || is_whole {
+    // One that is there and whole does not count: who opens it first cuts it and makes it anew.
+    if found.f_frsize >= UNIT_BYTES || free_bytes >= JOURNAL_INDEX_BYTES {
         return Ok(());
     }
     Err(full())
 }
 
-/// Fills the holes of an index that is in use. A file system that cannot has none, or gives its
-/// room when it is needed.
+/// Fills the holes of an index that is in use, for as long as it is. A file system that cannot has
+/// none, or gives its room when it is needed.
 ///
 /// # Errors
 /// Where the disk is too full for that.

@@ -109,7 +109,6 @@ pub(super) fn open(path: &Path, form: &Form, sizes: Sizes) -> Result<Connection,
     let is_new = is_new(&connection).map_err(failed)?;
     let version = if is_new { form.version } else { check_owner(path, &connection, form)? };
     configure(&connection, sizes).map_err(failed)?;
-    index::fill(path).map_err(failed)?;
     check_size(path, &connection)?;
     if is_new {
         create(&mut connection, form).map_err(failed)?;
@@ -117,6 +116,8 @@ pub(super) fn open(path: &Path, form: &Form, sizes: Sizes) -> Result<Connection,
         migrate(&mut connection, form).map_err(failed)?;
     }
     limit_pages(&connection, sizes.pages_hard).map_err(failed)?;
+    // There is an index only now, where the file is new.
+    index::fill(path).map_err(failed)?;
     Ok(connection)
 }
 
