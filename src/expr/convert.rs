@@ -490,11 +490,8 @@ impl Walk<'_> {
                 let pair = (self.number(left, sign, depth)?, self.number(right, sign, depth)?);
                 Ok(numbers(id, Numbers::Pair(arithmetic, Box::new(pair))))
             }
-            ("age" | "min" | "max", _) => {
-                let found = arguments.len();
-                let wanted = if name == "age" { "one value" } else { "two values" };
-                Err(self.error(id, format!("`{name}` takes {wanted}, found {found}")))
-            }
+            ("age", _) => Err(self.takes(id, name, "one value", arguments)),
+            ("min" | "max", _) => Err(self.takes(id, name, "two values", arguments)),
             _ if middle(name).is_some() => self.middle(id, name, arguments, depth),
             _ => {
                 let Some(of) = function(name) else {
@@ -502,13 +499,18 @@ impl Walk<'_> {
                     return Err(self.error(id, message));
                 };
                 let [inner] = arguments else {
-                    let found = arguments.len();
-                    return Err(self.error(id, format!("`{name}` takes one value, found {found}")));
+                    return Err(self.takes(id, name, "one value", arguments));
                 };
                 let inner = self.number(inner, &format!("`{name}`"), depth)?;
                 Ok(numbers(id, Numbers::Of(of, Box::new(inner))))
             }
         }
+    }
+
+    /// A function with another number of arguments than it takes.
+    fn takes(&self, id: u64, name: &str, wanted: &str, arguments: &[Node]) -> ExprError {
+        let found = arguments.len();
+        self.error(id, format!("`{name}` takes {wanted}, found {found}"))
     }
 
     /// `mean` and `median` leave out what is unknown, so that a condition on one of them may turn
@@ -525,9 +527,7 @@ impl Walk<'_> {
             return Err(self.error(id, message));
         }
         if arguments.len() < 2 {
-            let found = arguments.len();
-            let message = format!("`{name}` takes two values or more, found {found}");
-            return Err(self.error(id, message));
+            return Err(self.takes(id, name, "two values or more", arguments));
         }
         let sign = format!("`{name}`");
         let parts = arguments.iter().map(|one| self.number(one, &sign, depth));
