@@ -8,7 +8,7 @@ PROFILE = release
 
 .PHONY: help setup demo test check lint audit size sim crash kills damage hostile line backlog \
 	update-cuts update-kills \
-	bench bench-mind bench-write cross kernels test-arm test-page test-cloud test-disk \
+	bench bench-mind bench-day bench-write cross kernels test-arm test-page test-cloud test-disk \
 	package test-package specialist clean
 
 help: ## Lists these commands
@@ -107,6 +107,11 @@ bench: setup ## Runs the benchmarks
 
 bench-mind: setup ## Decisions against llama-server: SERVER=its program CASES=file [MODEL=file]
 	@benches/mind.py --outpost $(TARGET)/release/outpost --server "$(SERVER)" --cases "$(CASES)" \
+		--model "$(or $(MODEL),$$($(TARGET)/release/outpost model info --json $(MIND_MODEL) | \
+		sed -n 's/.*"path": *"\([^"]*\)".*/\1/p'))"
+
+bench-day: setup ## What the model costs in a day of the demo, against llama-server; as bench-mind
+	@benches/day.py --outpost $(TARGET)/release/outpost --server "$(SERVER)" \
 		--model "$(or $(MODEL),$$($(TARGET)/release/outpost model info --json $(MIND_MODEL) | \
 		sed -n 's/.*"path": *"\([^"]*\)".*/\1/p'))"
 

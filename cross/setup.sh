@@ -100,14 +100,16 @@ build_and_pull() {
     "${CARGO_TARGET_DIR:-target}/$folder/outpost" model pull
 }
 
-# OpenAI's Python client, which the tests ask the API with, in an environment of its own.
+# What the tests have in Python, in an environment of its own: OpenAI's client, which asks the API,
+# and NumPy, in which the models are written once more.
 install_clients() {
-    local list="tests/api/requirements.txt" folder="${CARGO_TARGET_DIR:-target}/clients"
-    cmp -s "$list" "$folder/requirements.txt" && return 0
-    say "installing the API's clients for the tests"
+    local api="tests/api/requirements.txt" mind="tests/mind/requirements.txt"
+    local folder="${CARGO_TARGET_DIR:-target}/clients"
+    cat "$api" "$mind" | cmp -s - "$folder/requirements.txt" && return 0
+    say "installing the tests' Python packages"
     python3 -m venv "$folder"
-    "$folder/bin/pip" install --quiet --disable-pip-version-check -r "$list"
-    cp "$list" "$folder/requirements.txt"
+    "$folder/bin/pip" install --quiet --disable-pip-version-check -r "$api" -r "$mind"
+    cat "$api" "$mind" >"$folder/requirements.txt"
 }
 
 case "${1:-}" in

@@ -2,8 +2,9 @@
 //!
 //! Plain reading and writing in this process, each round in turn with `llama-bench` where its path
 //! is given; the rest with the real child process and its frames: a first decision with and
-//! without a kept prefix, how long a decision lives after it was given up, and memory. Decisions
-//! against a server that writes them are `benches/mind.py`'s matter.
+//! without a kept prefix, how long a decision lives after it was given up, memory, and whether that
+//! grows with many decisions. Decisions against a server that writes them are `benches/mind.py`'s
+//! matter.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -23,6 +24,7 @@ use crate::mind::gguf;
 use crate::mind::protocol::{Decide, FailureKind, Load, MemoryReport, Reply, Request};
 
 mod child;
+mod soak;
 use child::Child;
 
 /// Tokens of the plain measurements: long enough that starting threads is noise.
@@ -54,9 +56,31 @@ pub struct BenchMindArgs {
     /// Decisions that are given up
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(10..=10_000))]
     cancels: u32,
+    /// Decisions one after the other, over which memory must not grow
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(100..))]
+    soak: u32,
+    /// Which parts to measure
+    #[arg(long, value_enum, value_delimiter = ',',
+        default_values_t = [Part::Plain, Part::Prefix, Part::Cancel, Part::Memory])]
+    parts: Vec<Part>,
     /// `llama-bench` of the same source, to be run in turn with ours
     #[arg(long, value_name = "PROGRAM")]
     llama_bench: Option<PathBuf>,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Reading and writing with nothing else around
+    Plain,
+    /// The first decision after a start
+    Prefix,
+    /// From giving up to the end
+    Cancel,
+    /// What the process takes
+    Memory,
+    /// Whether that grows
+    Soak,
 }
 
 /// Runs the benchmark.
@@ -77,7 +101,14 @@ pub fn run(args: &BenchMindArgs, json: bool) -> anyhow::Result<ExitCode> {
         "machine": processor(), "cores": cores, "threads": threads, "ubatch": args.ubatch,
         "load": load_average(),
     });
-    for part in [bench.plain()?, bench.prefix()?, bench.cancel()?, bench.memory()?] {
+    for part in &args.parts {
+        let part = match part {
+            Part::Plain => bench.plain()?,
+            Part::Prefix => bench.prefix()?,
+            Part::Cancel => bench.cancel()?,
+            Part::Memory => bench.memory()?,
+            Part::Soak => bench.soak()?,
+        };
         if let (Some(all), Value::Object(part)) = (summary.as_object_mut(), part) {
             all.extend(part);
         }

@@ -16,6 +16,7 @@ use outpost::mind::score::keep::{Identity, PrefixStore};
 use outpost::mind::score::{Layout, Normalisation, ScoreError, Scorer, ScorerOptions};
 
 mod adapter;
+mod architectures;
 mod process;
 mod questions;
 mod write;

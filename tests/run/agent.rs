@@ -12,7 +12,7 @@ use crate::common::{Broker, eventually};
 use crate::place;
 
 /// Longest that the agent may take for anything that it does at once, on a loaded machine.
-pub const SOON: Duration = Duration::from_secs(10);
+pub const SOON: Duration = Duration::from_secs(20);
 
 /// A folder with a configuration and what the agent makes of it.
 pub struct Site {
