@@ -29,8 +29,8 @@ const TOKENS: usize = 40;
 const SHARED: u32 = 24;
 /// Root of the mean square of the difference, as a share of the scores' own deviation. Weights in
 /// F32: the cache holds halves and GELU is looked up in halves. Quantised ones: the library also
-/// takes what comes in to 8 bits before it multiplies. A base of the turns that is a tenth off is at
-/// 0.012, a head with two numbers turned too few at 0.45.
+/// takes what comes in to 8 bits before it multiplies. A base of the turns that is a tenth off is
+/// at 0.012, a head with two numbers turned too few at 0.45.
 const NEAR_PLAIN: f64 = 0.01;
 const NEAR_QUANTISED: f64 = 0.06;
 /// The same through thirty layers, where the roundings add up.
