@@ -69,6 +69,7 @@ pub(super) fn room() -> Config {
             name: "room".into(),
             board: crate::board::Profiles::embedded().host(),
             timezone: "UTC".into(),
+            labels: std::collections::BTreeMap::new(),
         },
         bus: Bus {
             broker: Broker::Remote { host: "localhost".into(), port: 1883, tls: false },

@@ -7,10 +7,11 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{fleet_publish, stop_signal};
+use super::{fleet_publish, fleet_rollout, stop_signal};
 use crate::config::{Broker, Bus, broker_of};
 use crate::limits::PACKET_BYTES_DEFAULT;
 use crate::link::Endpoint;
+use crate::update::rollout::Standing;
 use crate::uplink::receive::{Observer, Setup, Totals};
 
 /// What runs beside many boards
@@ -28,18 +29,24 @@ enum FleetCommand {
     Release(fleet_publish::ReleaseArgs),
     /// Sign a release and put it into a repository, a folder for any static host or a stick
     Publish(fleet_publish::PublishArgs),
+    /// Bring a published release to the boards in steps, by what they report; it stops by itself
+    Rollout(fleet_rollout::RolloutArgs),
+    /// How the rollouts stand
+    Status(fleet_rollout::StatusArgs),
+    /// Hold a rollout until `outpost fleet rollout` has it go on
+    Pause(fleet_rollout::HaltArgs),
+    /// End a rollout for good; boards that have the release keep it
+    Abort(fleet_rollout::HaltArgs),
     /// Store the records of any number of boards in SQLite, each once, and tell them so
     Receive(ReceiveArgs),
 }
 
+/// A broker of another program.
 #[derive(Args, Clone, Debug)]
-struct ReceiveArgs {
+pub struct BrokerArgs {
     /// The broker: mqtt://host[:1883] or mqtts://host[:8883]
     #[arg(long, default_value = "mqtt://127.0.0.1:1883")]
     url: String,
-    /// The database; it is made where there is none
-    #[arg(long, value_name = "FILE")]
-    database: PathBuf,
     /// User name at the broker
     #[arg(long, requires = "password_file")]
     username: Option<String>,
@@ -55,6 +62,36 @@ struct ReceiveArgs {
     /// Our key (PEM)
     #[arg(long, value_name = "FILE", requires = "cert_file")]
     key_file: Option<PathBuf>,
+}
+
+impl BrokerArgs {
+    /// Where it is, for a connection of that name.
+    ///
+    /// # Errors
+    /// Where the address is none.
+    pub fn endpoint(&self, section: &str) -> anyhow::Result<Endpoint> {
+        let broker = broker_of(&self.url).map_err(anyhow::Error::msg).context("--url")?;
+        let Broker::Remote { .. } = &broker else { bail!("--url: a broker of another program") };
+        let bus = Bus {
+            broker,
+            username: self.username.clone(),
+            password_file: self.password_file.clone(),
+            ca_file: self.ca_file.clone(),
+            cert_file: self.cert_file.clone(),
+            key_file: self.key_file.clone(),
+            max_packet_bytes: PACKET_BYTES_DEFAULT,
+        };
+        Ok(Endpoint { section: section.into(), ..Endpoint::of(&bus) })
+    }
+}
+
+#[derive(Args, Clone, Debug)]
+struct ReceiveArgs {
+    #[command(flatten)]
+    broker: BrokerArgs,
+    /// The database; it is made where there is none
+    #[arg(long, value_name = "FILE")]
+    database: PathBuf,
     /// Our name at the broker: what waits there for us belongs to it
     #[arg(long, default_value = "outpost-receiver")]
     client_id: String,
@@ -69,23 +106,16 @@ pub fn run(args: FleetArgs, json: bool) -> anyhow::Result<ExitCode> {
         FleetCommand::Keys(args) => fleet_publish::keys(&args, json),
         FleetCommand::Release(args) => fleet_publish::release(&args, json),
         FleetCommand::Publish(args) => fleet_publish::publish_release(&args, json),
+        FleetCommand::Rollout(args) => fleet_rollout::rollout(args, json),
+        FleetCommand::Status(args) => fleet_rollout::status(&args, json),
+        FleetCommand::Pause(args) => fleet_rollout::halt(&args, Standing::Paused, json),
+        FleetCommand::Abort(args) => fleet_rollout::halt(&args, Standing::Stopped, json),
         FleetCommand::Receive(args) => receive(args, json),
     }
 }
 
 fn receive(args: ReceiveArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let broker = broker_of(&args.url).map_err(anyhow::Error::msg).context("--url")?;
-    let Broker::Remote { .. } = &broker else { bail!("--url: a broker of another program") };
-    let bus = Bus {
-        broker,
-        username: args.username,
-        password_file: args.password_file,
-        ca_file: args.ca_file,
-        cert_file: args.cert_file,
-        key_file: args.key_file,
-        max_packet_bytes: PACKET_BYTES_DEFAULT,
-    };
-    let endpoint = Endpoint { section: "fleet receive".into(), ..Endpoint::of(&bus) };
+    let endpoint = args.broker.endpoint("fleet receive")?;
     let setup = Setup { endpoint, client_id: args.client_id, database: args.database };
     // One thread stores, the other keeps the line alive meanwhile.
     let runtime =

@@ -75,7 +75,7 @@ pub fn keys(args: &KeysArgs, json: bool) -> anyhow::Result<ExitCode> {
     } else {
         println!("{}: to be put on every board", root.display());
         println!("root-*.key and targets.key: into a drawer, each on a medium of its own");
-        println!("snapshot.key and timestamp.key: where releases are published from");
+        println!("snapshot.key, timestamp.key, rollout.key: where rollouts are run from");
     }
     Ok(ExitCode::SUCCESS)
 }

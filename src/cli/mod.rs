@@ -12,6 +12,7 @@ mod demo;
 mod discover;
 mod fleet;
 mod fleet_publish;
+mod fleet_rollout;
 mod init;
 mod log;
 mod model;

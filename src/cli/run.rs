@@ -22,6 +22,7 @@ use crate::link::{Endpoint, broker};
 use crate::live::{self, Live};
 use crate::metrics::{Metrics, Sources};
 use crate::runtime::{self, Memory, Observer, Service};
+use crate::update::rollout::Board;
 use crate::update::{self, Keeper, Launched};
 use crate::web::{Inside, Web};
 
@@ -146,7 +147,8 @@ async fn serve(
         env!("CARGO_PKG_VERSION")
     );
     let plan = config.update.clone();
-    let keeper = launched.map(|(launched, began)| Keeper::new(launched, plan, began));
+    let who = Board { name: config.device.name.clone(), labels: config.device.labels.clone() };
+    let keeper = launched.map(|(launched, began)| Keeper::new(launched, plan, who, began));
     let keeper = keeper.map(update::spawn).transpose();
     let (board, journal) = (config.device.board, config.journal.path.clone());
     let uplink = runtime::uplink(&config, &mut memory, &clock);

@@ -18,6 +18,7 @@ use crate::limits::SUPPORT_RECORDS_MAX;
 use crate::mind::ggml;
 use crate::support::Secrets;
 use crate::update;
+use crate::update::rollout::Labels;
 
 /// What is said of what happened; what the sensors said stays here.
 const KINDS: [Kind; 5] = [Kind::Boot, Kind::Event, Kind::Command, Kind::Mode, Kind::Step];
@@ -55,7 +56,8 @@ pub fn run(args: &SupportArgs, json: bool) -> anyhow::Result<ExitCode> {
     let state = update::Launched { slots: args.slots.clone(), release: None, on_trial: false };
     let state = state.slots().state();
     let refusal = update::refusal(&args.slots);
-    lines.push(json!({"update": update::report(&state, refusal.as_ref(), None)}));
+    let report = update::report(&state, refusal.as_ref(), None, &Labels::new());
+    lines.push(json!({"update": report}));
     lines.extend(journal(folder.as_deref()));
     for (path, reason) in &secrets.unread {
         tracing::warn!(path = %path.display(), reason, "may hold a secret, cannot be read");

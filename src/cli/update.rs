@@ -17,6 +17,7 @@ use serde_json::json;
 use crate::causes::chain;
 use crate::config::{self, Strictness};
 use crate::mind::pull::Patience;
+use crate::update::rollout::Labels;
 use crate::update::{self, Source, Taking};
 
 /// Releases of this board
@@ -93,10 +94,12 @@ pub fn run(args: UpdateArgs, json: bool) -> anyhow::Result<ExitCode> {
 
 fn status(folder: &Path, json: bool) -> anyhow::Result<ExitCode> {
     let state = Slots::new(folder, RealDisk).state();
-    let mut report = update::report(&state, update::refusal(folder).as_ref(), None);
+    let refusal = update::refusal(folder);
+    let mut report = update::report(&state, refusal.as_ref(), None, &Labels::new());
     if let Some(report) = report.as_object_mut() {
-        // Who runs is known to the one who runs.
+        // Who runs is known to the one who runs, and labels are in the configuration.
         report.remove("running");
+        report.remove("labels");
     }
     if json {
         println!("{report}");

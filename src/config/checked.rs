@@ -62,6 +62,10 @@ pub struct Update {
     pub trial: Duration,
     /// How long it has for that.
     pub deadline: Duration,
+    /// What a rollout offers is taken; else only at an operator's word.
+    pub follow: bool,
+    /// How often to look for a rollout.
+    pub every: Duration,
 }
 
 impl Default for Update {
@@ -71,6 +75,8 @@ impl Default for Update {
             root: crate::update::ROOT_PATH.into(),
             trial: Duration::from_millis(limits::UPDATE_TRIAL_MS_DEFAULT),
             deadline: Duration::from_millis(limits::UPDATE_DEADLINE_MS_DEFAULT),
+            follow: true,
+            every: Duration::from_millis(limits::UPDATE_EVERY_MS_DEFAULT),
         }
     }
 }
@@ -149,6 +155,8 @@ pub struct Device {
     pub board: &'static Profile,
     /// IANA time zone for hour, weekday and `by`.
     pub timezone: String,
+    /// The operator's words for rollouts.
+    pub labels: crate::update::rollout::Labels,
 }
 
 /// How the board reaches the bus.

@@ -12,7 +12,7 @@ mod secret;
 mod source;
 
 pub(crate) use check::size;
-pub use check::{broker_of, goal_from_json, goal_to_json};
+pub use check::{broker_of, duration_of, goal_from_json, goal_to_json};
 pub use checked::*;
 pub use cloud::*;
 pub use fault::{Fault, Faults, Strictness, Warning};

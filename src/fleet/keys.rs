@@ -1,5 +1,6 @@
 //! The keys of a fleet and the root that names them. Root and targets keys belong on a medium in a
-//! drawer; snapshot and timestamp keys may lie where releases are published from.
+//! drawer; snapshot, timestamp and rollout keys may lie where releases are published from: with all
+//! three of them together nothing can be put on a board that the targets key has not signed.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -15,6 +16,7 @@ use tough::schema::{KeyHolder, Root};
 
 use super::{FleetError, fault};
 use crate::disk;
+use crate::update::rollout;
 
 /// Root keys of a new fleet, of which [`ROOT_THRESHOLD`] must sign: one may be lost, and one stolen
 /// key changes nothing.
@@ -45,6 +47,8 @@ pub async fn make(folder: &Path) -> Result<(), FleetError> {
         keys.insert(id.clone(), key);
         ids.push(id);
     }
+    // Not in the root: the list of files says what it may sign.
+    make_key(&key(folder, rollout::ROLE)).await?;
     let one = |index: usize| json!({"keyids": [ids[ROOT_KEYS + index]], "threshold": 1});
     let root = json!({
         "_type": "root",
@@ -108,18 +112,32 @@ pub(super) fn sources(keys: &[PathBuf]) -> Vec<Box<dyn KeySource>> {
     keys.iter().map(source).collect()
 }
 
-/// The files with the keys that publish: targets, snapshot, timestamp.
+/// The file with the key of a role.
+pub(super) fn key(folder: &Path, role: &str) -> PathBuf {
+    folder.join(format!("{role}.key"))
+}
+
+/// The files with the keys that publish: targets, snapshot, timestamp, rollout.
 ///
 /// # Errors
 /// Where one is missing.
 pub(super) fn publishers(folder: &Path) -> Result<Vec<PathBuf>, FleetError> {
-    let path = |role: &str| folder.join(format!("{role}.key"));
-    ROLES
-        .iter()
-        .map(|role| {
-            let path = path(role);
-            fs::metadata(&path).map_err(fault("read", &path))?;
-            Ok(path)
-        })
-        .collect()
+    there(folder, &["targets", "snapshot", "timestamp", rollout::ROLE])
+}
+
+/// The files with the keys that sign a rollout's next step: none of them is from the drawer.
+///
+/// # Errors
+/// Where one is missing.
+pub(super) fn online(folder: &Path) -> Result<Vec<PathBuf>, FleetError> {
+    there(folder, &["snapshot", "timestamp", rollout::ROLE])
+}
+
+fn there(folder: &Path, roles: &[&str]) -> Result<Vec<PathBuf>, FleetError> {
+    let there = |role: &&str| {
+        let path = key(folder, role);
+        fs::metadata(&path).map_err(fault("read", &path))?;
+        Ok(path)
+    };
+    roles.iter().map(there).collect()
 }

@@ -1,8 +1,11 @@
 //! The other side of updates: keys, releases, and the repository that boards believe. Runs on a
 //! person's machine, never on a board.
 
+pub mod campaign;
 pub mod keys;
 pub mod publish;
+mod repository;
+pub mod rollout;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -36,6 +39,12 @@ pub enum FleetError {
         /// Why.
         source: Box<tough::error::Error>,
     },
+    /// Somebody else changes the repository.
+    #[error("another process changes the repository in {}", .0.display())]
+    Busy(PathBuf),
+    /// A rollout cannot be, or cannot become what is asked.
+    #[error("{0}")]
+    Rollout(String),
     /// The release is not what its manifest says.
     #[error("the release in {}: {what}", path.display())]
     Release {
@@ -44,6 +53,10 @@ pub enum FleetError {
         /// What is wrong.
         what: String,
     },
+}
+
+fn from_disk(error: crate::disk::DiskError) -> FleetError {
+    FleetError::File { action: error.action, path: error.path, source: error.source }
 }
 
 pub(crate) fn fault(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FleetError {

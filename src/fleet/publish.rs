@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use outpost_launcher::limits::COPY_BYTES;
 use outpost_launcher::manifest::{self, Manifest, Name, Needs, Part};
 use sha2::{Digest, Sha256};
+use tough::TargetName;
 use tough::editor::RepositoryEditor;
-use tough::{FilesystemTransport, RepositoryLoader, TargetName};
-use url::Url;
+use tough::schema::PathSet;
 
-use super::{FleetError, fault, keys};
+use super::{FleetError, fault, from_disk, keys, repository};
 use crate::disk;
-use crate::update::manifest_target;
+use crate::update::{manifest_target, rollout};
 
 /// How long what is published is good for, in days.
 #[derive(Clone, Copy, Debug)]
@@ -71,12 +71,8 @@ pub fn describe(
     Ok(manifest)
 }
 
-fn from_disk(error: disk::DiskError) -> FleetError {
-    FleetError::File { action: error.action, path: error.path, source: error.source }
-}
-
 /// Length in bytes and SHA-256 of a file.
-fn measure(path: &Path) -> Result<(u64, String), FleetError> {
+pub(super) fn measure(path: &Path) -> Result<(u64, String), FleetError> {
     let mut file = File::open(path).map_err(fault("open", path))?;
     let (mut length, mut digest, mut buffer) = (0_u64, Sha256::new(), vec![0; COPY_BYTES]);
     loop {
@@ -101,56 +97,56 @@ pub async fn publish(
     release: &Path,
     days: Days,
 ) -> Result<u64, FleetError> {
-    let publishers = keys::publishers(key_folder)?;
-    let (metadata, targets) = (repository.join("metadata"), repository.join("targets"));
+    let publishers = keys::sources(&keys::publishers(key_folder)?);
+    let _lock = repository::lock(repository)?;
+    let failed = repository::failed(repository);
+    let (mut version, mut rollout_version) = (1, 1);
     let root_path = key_folder.join(keys::ROOT_FILE);
-    let failed = |source| FleetError::Repository {
-        path: repository.to_path_buf(),
-        source: Box::new(source),
-    };
-    let mut version = 1;
-    let mut editor = if metadata.join("timestamp.json").exists() {
-        let root = fs::read(&root_path).map_err(fault("read", &root_path))?;
-        let url = |path: &Path| {
-            let path = path.canonicalize().map_err(fault("find", path))?;
-            Url::from_directory_path(&path)
-                .map_err(|()| FleetError::Keys("the folder has no URL".into()))
-        };
-        let loader = RepositoryLoader::new(&root, url(&metadata)?, url(&targets)?)
-            .transport(FilesystemTransport)
-            // Its renewal is what is being done.
-            .expiration_enforcement(tough::ExpirationEnforcement::Unsafe);
-        let there = loader.load().await.map_err(failed)?;
-        version = there.timestamp().signed.version.get() + 1;
-        RepositoryEditor::from_repo(&root_path, there).await.map_err(failed)?
-    } else {
-        RepositoryEditor::new(&root_path).await.map_err(failed)?
-    };
-    disk::folder(&metadata).map_err(from_disk)?;
-    disk::folder(&targets).map_err(from_disk)?;
-    for (file, name) in files(release)? {
-        let (_, target) = RepositoryEditor::build_target(&file).await.map_err(failed)?;
-        let (_, sha256) = measure(&file)?;
-        let to = targets.join(format!("{sha256}.{name}"));
-        if !to.exists() {
-            let part = targets.join(".part");
-            fs::copy(&file, &part).map_err(fault("copy", &file))?;
-            disk::publish(&part, &to).map_err(from_disk)?;
+    let there = repository::open(key_folder, repository).await?;
+    let mut editor = match there {
+        Some(there) => {
+            version = there.timestamp().signed.version.get() + 1;
+            if let Some(role) = repository::rollout_role(&there) {
+                rollout_version = role.version.get() + 1;
+            }
+            RepositoryEditor::from_repo(&root_path, there).await.map_err(failed)?
         }
+        None => RepositoryEditor::new(&root_path).await.map_err(failed)?,
+    };
+    for (file, name) in files(release)? {
+        let target = repository::add_file(repository, &file, &name).await?;
         let name = TargetName::new(name).map_err(failed)?;
         editor.add_target(name, target).map_err(failed)?;
     }
     let next = NonZeroU64::new(version).unwrap_or(NonZeroU64::MIN);
-    let parsed = |days| in_days(days).parse();
-    let unreadable = |_| FleetError::Keys("a time that cannot be written".into());
+    let rollout_next = NonZeroU64::new(rollout_version).unwrap_or(NonZeroU64::MIN);
+    if rollout_version == 1 {
+        let key = keys::sources(&[keys::key(key_folder, rollout::ROLE)]);
+        let path = tough::schema::PathPattern::new(rollout::FILE);
+        let path = path.map_err(|error| FleetError::Keys(error.to_string()))?;
+        let (paths, one) = (PathSet::Paths(vec![path]), NonZeroU64::MIN);
+        let (role, lasting) = (rollout::ROLE, expiry(days.targets)?);
+        let made = editor.delegate_role(role, &key, paths, true, one, lasting, rollout_next);
+        made.await.map_err(failed)?;
+    }
     editor.targets_version(next).map_err(failed)?;
-    editor.targets_expires(parsed(days.targets).map_err(unreadable)?).map_err(failed)?;
+    editor.targets_expires(expiry(days.targets)?).map_err(failed)?;
+    editor.sign_targets_editor(&publishers).await.map_err(failed)?;
+    // What is delegated is renewed along with it.
+    editor.change_delegated_targets(rollout::ROLE).map_err(failed)?;
+    editor.targets_version(rollout_next).map_err(failed)?;
+    editor.targets_expires(expiry(days.targets)?).map_err(failed)?;
     editor.snapshot_version(next).timestamp_version(next);
-    editor.snapshot_expires(in_days(days.online).parse().map_err(unreadable)?);
-    editor.timestamp_expires(in_days(days.online).parse().map_err(unreadable)?);
-    let signed = editor.sign(&keys::sources(&publishers)).await.map_err(failed)?;
-    signed.write(&metadata).await.map_err(failed)?;
+    editor.snapshot_expires(expiry(days.online)?).timestamp_expires(expiry(days.online)?);
+    let signed = editor.sign(&publishers).await.map_err(failed)?;
+    repository::put(repository, &signed).await?;
     Ok(version)
+}
+
+/// A time so many days from now, in the type that `tough` has for it.
+pub(super) fn expiry<T: std::str::FromStr>(days: i64) -> Result<T, FleetError> {
+    let unreadable = |_| FleetError::Keys("a time that cannot be written".into());
+    in_days(days).parse().map_err(unreadable)
 }
 
 /// The files of a release with the names of their targets: the manifest by its release, all others

@@ -53,3 +53,35 @@ pub const TRUST_ROOTS_MAX: u64 = 256;
 /// Longest time for all metadata together, in milliseconds: 5 MB on a line of 384 kbit/s. One that
 /// gives a byte a minute is an attack or of no use.
 pub const TRUST_LOAD_MS_MAX: u64 = 120_000;
+/// Bytes of a document of rollouts at most: as many as may be, with all their labels and steps.
+pub const ROLLOUT_BYTES_MAX: u64 = 256 << 10;
+/// Rollouts that a document has at most: what is over gives way to what is new.
+pub const ROLLOUTS_MAX: usize = 16;
+/// Steps of a rollout at most.
+pub const ROLLOUT_STEPS_MAX: usize = 32;
+/// Seconds that a step lasts at most: 90 days.
+pub const ROLLOUT_WAIT_S_MAX: u64 = 7_776_000;
+/// Labels of a board, and of a rollout.
+pub const LABELS_MAX: usize = 16;
+/// Bytes of a label's key or value: a word, not a text.
+pub const LABEL_BYTES_MAX: usize = 63;
+/// How often a board looks for a rollout where the configuration says nothing, in milliseconds: a
+/// timestamp of 1 kB each time, 0.7 MB a month.
+pub const UPDATE_EVERY_MS_DEFAULT: u64 = 3_600_000;
+/// The shortest time between two looks, in milliseconds: a place that only tries things out.
+pub const UPDATE_EVERY_MS_MIN: u64 = 1_000;
+/// The longest, in milliseconds: a week.
+pub const UPDATE_EVERY_MS_MAX: u64 = 604_800_000;
+/// How long one who changes a repository waits for another one, in milliseconds: signing takes some
+/// milliseconds, the copy of a large file some seconds.
+pub const REPOSITORY_LOCK_MS_MAX: u64 = 10_000;
+/// How often it looks meanwhile, in milliseconds.
+pub const REPOSITORY_LOOK_MS: u64 = 20;
+/// Silence after which all retained reports of a fleet have come, in milliseconds.
+pub const REPORTS_QUIET_MS: u64 = 1_500;
+/// How often a rollout is judged at least, in milliseconds, and at most where reports come in.
+pub const CAMPAIGN_LOOK_MS: u64 = 1_000;
+/// Letters of the reason why a rollout was stopped.
+pub const ROLLOUT_REASON_CHARS_MAX: usize = 500;
+/// How long `outpost fleet status` waits for the broker, in milliseconds.
+pub const FLEET_STATUS_MS_MAX: u64 = 20_000;

@@ -317,6 +317,19 @@ impl DeviceTopic {
         rest.strip_suffix("/log")?.parse().ok()
     }
 
+    /// Filter for the updates of all devices: of one who runs a rollout.
+    #[must_use]
+    pub fn updates() -> String {
+        format!("{ROOT}/+/update")
+    }
+
+    /// The device whose update is told on a topic; `None` for any other topic.
+    #[must_use]
+    pub fn device_of_update(topic: &str) -> Option<DeviceName> {
+        let rest = topic.strip_prefix(ROOT)?.strip_prefix('/')?;
+        rest.strip_suffix("/update")?.parse().ok()
+    }
+
     /// Filter for everything that a device says and is told; for tools and tests.
     #[must_use]
     pub fn everything(device: &DeviceName) -> String {
@@ -435,6 +448,9 @@ mod tests {
             let of_log = DeviceTopic::device_of_log(&built);
             prop_assert_eq!(of_log, (topic == DeviceTopic::Log).then_some(device));
             prop_assert_eq!(matches(&DeviceTopic::logs(), &built), topic == DeviceTopic::Log);
+            let of_update = DeviceTopic::device_of_update(&built).is_some();
+            prop_assert_eq!(of_update, topic == DeviceTopic::Update);
+            prop_assert_eq!(matches(&DeviceTopic::updates(), &built), of_update);
         }
 
         #[test]

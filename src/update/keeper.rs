@@ -15,6 +15,8 @@ use outpost_launcher::state::{Baseline, State};
 use serde_json::Value as Json;
 use tokio::sync::mpsc;
 
+use super::poll::{self, Poll};
+use super::rollout::Board;
 use super::{Facts, Health, Launched, Taking, Verdict};
 use crate::causes::chain;
 use crate::clock::Tick;
@@ -77,6 +79,7 @@ pub struct Keeper {
     launched: Launched,
     slots: Slots<RealDisk>,
     update: Update,
+    board: Board,
     trial: Option<Health>,
     /// What was said last, and since when it is so.
     facts: Option<(Facts, Tick)>,
@@ -98,7 +101,7 @@ pub struct Keeper {
 impl Keeper {
     /// For the process that the launcher started, and that began then.
     #[must_use]
-    pub fn new(launched: Launched, update: Update, began: Instant) -> Keeper {
+    pub fn new(launched: Launched, update: Update, board: Board, began: Instant) -> Keeper {
         let (slots, written) = (launched.slots(), super::baseline(&launched.slots));
         let waits = slots.state().ok().and_then(|state| state.trial);
         let passed_over = waits.filter(|trial| trial.starts == 0).map(|trial| trial.taken.release);
@@ -106,6 +109,7 @@ impl Keeper {
             launched,
             slots,
             update,
+            board,
             trial: None,
             facts: None,
             began,
@@ -144,7 +148,8 @@ impl Keeper {
             self.leave_for(state, &mut news);
         }
         let refusal = super::refusal(&self.launched.slots);
-        let report = super::report(&state, refusal.as_ref(), self.launched.release.as_ref());
+        let running = self.launched.release.as_ref();
+        let report = super::report(&state, refusal.as_ref(), running, &self.board.labels);
         if self.reported.as_ref() != Some(&report) {
             self.reported = Some(report.clone());
             news.push(News::Report(report));
@@ -297,6 +302,22 @@ fn taken(slots: &Path, update: &Update, release: &Name) -> Result<String, String
     Ok(text.collect::<Vec<_>>().join("; "))
 }
 
+/// Starts the thread that looks for rollouts, where this board follows any. It ends with the one
+/// that can wake it.
+fn look_for_rollouts(
+    keeper: &Keeper,
+    news: &mpsc::Sender<News>,
+) -> std::io::Result<Option<SyncSender<()>>> {
+    let Update { from: Some(_), follow: true, .. } = &keeper.update else { return Ok(None) };
+    let (launched, update) = (keeper.launched.clone(), keeper.update.clone());
+    let poll = Poll::new(launched, update, keeper.board.clone());
+    let (wake, nudges) = sync_channel(1);
+    let tell = news.clone();
+    let run = move || poll::watch(poll, &nudges, &tell);
+    std::thread::Builder::new().name("rollouts".into()).spawn(run)?;
+    Ok(Some(wake))
+}
+
 /// Starts the thread. It ends when the agent drops its end.
 ///
 /// # Errors
@@ -306,7 +327,10 @@ pub fn spawn(mut keeper: Keeper) -> std::io::Result<Line> {
     let (news_in, news) = mpsc::channel(limits::UPDATE_NEWS_MAX);
     let began = keeper.began;
     let on_trial = keeper.launched.on_trial;
+    // Dropped with the keeper: the one who looks ends then.
+    let nudges = look_for_rollouts(&keeper, &news_in)?;
     let run = move || {
+        let _nudges = nudges;
         loop {
             let on_trial = keeper.launched.on_trial;
             let pause_ms = if on_trial { limits::UPDATE_PULSE_MS } else { limits::UPDATE_LOOK_MS };
@@ -370,7 +394,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let launched = Launched { slots: folder.path().into(), release: None, on_trial: false };
         launched.slots().write(&waiting("1")).unwrap();
-        let mut keeper = Keeper::new(launched.clone(), Update::default(), Instant::now());
+        let mut keeper =
+            Keeper::new(launched.clone(), Update::default(), Board::default(), Instant::now());
         assert!(!keeper.look(Tick(0)).contains(&News::Restart));
         launched.slots().write(&waiting("2")).unwrap();
         assert!(keeper.look(Tick(1000)).contains(&News::Restart));

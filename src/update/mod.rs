@@ -6,6 +6,8 @@
 mod health;
 mod keeper;
 mod needs;
+mod poll;
+pub mod rollout;
 mod source;
 mod take;
 mod trust;
@@ -23,8 +25,9 @@ use serde_json::{Value as Json, json};
 pub use health::{Facts, Health, Verdict};
 pub use keeper::{Keeper, Line, News, Word, spawn};
 pub use needs::met;
+pub use poll::{Looked, Poll, look};
 pub use source::{BringError, Source};
-pub use take::{Taking, lock, take, wish};
+pub use take::{Refused, Taking, lock, take, wish};
 pub use trust::{Genuine, Trust, TrustError, manifest_target};
 
 /// Where the slots are where nobody says anything else.
@@ -140,13 +143,14 @@ pub fn report(
     state: &Result<State, SlotError>,
     refusal: Option<&Refusal>,
     running: Option<&Name>,
+    labels: &rollout::Labels,
 ) -> Json {
     let state = match state {
         Ok(state) => state,
         Err(error) => {
             let reason = crate::causes::chain(error);
             return json!({"state": "damaged", "release": null, "reason": reason,
-                "running": running});
+                "running": running, "labels": labels});
         }
     };
     let last = state.last.as_ref();
@@ -170,11 +174,13 @@ pub fn report(
         "running": running,
         "confirmed": state.confirmed.as_ref().map(|taken| &taken.release),
         "previous": state.previous.as_ref().map(|taken| &taken.release),
+        "labels": labels,
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::rollout::Labels;
     use super::*;
     use outpost_launcher::state::{Outcome, Slot, Taken, Trial};
 
@@ -186,7 +192,7 @@ mod tests {
     fn what_is_told_follows_the_state() {
         let taken = Taken { release: name("2"), slot: Slot::B, manifest: String::new() };
         let told = |state: &State| {
-            let told = report(&Ok(state.clone()), None, Some(&name("1")));
+            let told = report(&Ok(state.clone()), None, Some(&name("1")), &Labels::new());
             assert_eq!(told["running"], "1");
             (told["state"].as_str().unwrap().to_owned(), told["release"].clone())
         };
@@ -205,7 +211,7 @@ mod tests {
         });
         assert_eq!(told(&state), ("trial".into(), json!("2")));
         state.undo("the bus is not connected");
-        let undone = report(&Ok(state.clone()), None, None);
+        let undone = report(&Ok(state.clone()), None, None, &Labels::new());
         assert_eq!(undone["state"], "undone");
         assert_eq!(undone["reason"], "the bus is not connected");
         let (release, reason) = (name("2"), String::new());
@@ -218,7 +224,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         keep_refusal::<()>(folder.path(), &name("3"), &Err("no room".into()));
         let told = refusal(folder.path()).unwrap();
-        let report = report(&Ok(State::default()), Some(&told), None);
+        let report = report(&Ok(State::default()), Some(&told), None, &Labels::new());
         let found = (&report["state"], &report["release"], &report["reason"]);
         assert_eq!(found, (&json!("refused"), &json!("3"), &json!("no room")));
         keep_refusal(folder.path(), &name("4"), &Ok(()));

@@ -14,7 +14,8 @@ use outpost_launcher::slots::Slots;
 use outpost_launcher::state::Taken;
 use thiserror::Error;
 use tough::{
-    Bytes, FilesystemTransport, Transport, TransportError, TransportErrorKind, TransportStream,
+    Bytes, FilesystemTransport, IntoVec, Transport, TransportError, TransportErrorKind,
+    TransportStream,
 };
 use url::Url;
 
@@ -216,6 +217,13 @@ fn in_a_slot(slots: &Path, part: &Part) -> Option<PathBuf> {
 /// How `tough` reads metadata: files, and HTTP by the same library as models.
 #[derive(Clone, Debug)]
 pub(super) struct Reader;
+
+impl Reader {
+    /// A small file; `None` where it does not come.
+    pub(super) async fn all(&self, url: Url) -> Option<Vec<u8>> {
+        self.fetch(url).await.ok()?.into_vec().await.ok()
+    }
+}
 
 #[tough::async_trait]
 impl Transport for Reader {

@@ -10,8 +10,8 @@ use outpost_launcher::lock::Lock;
 use outpost_launcher::manifest::Name;
 use outpost_launcher::slots::{SlotError, Slots, Staged, Wish};
 
-use super::Trust;
 use super::source::{self, Source};
+use super::{Trust, rollout};
 use crate::causes::chain;
 use crate::clock::RealClock;
 use crate::config::Update;
@@ -54,38 +54,81 @@ pub struct Taking<'a> {
     pub patience: Patience,
 }
 
+/// Why a release was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// For people, with its causes.
+    pub reason: String,
+    /// A line, a server, a full disk: the next attempt may find it otherwise.
+    pub may_pass: bool,
+}
+
 /// Verifies a repository, brings a release of it and puts it into the free slot. Gives what became
 /// of it, and warnings for people. One at a time; the slots are free for others until the release
-/// is here, so that a trial can end meanwhile.
+/// is here, so that a trial can end meanwhile. Rollouts that are known by now do not lead away
+/// from it.
 ///
 /// # Errors
 /// Why it was not taken, with its causes. What came over a network is kept for the next attempt.
 pub fn take(taking: &Taking<'_>, release: &Name) -> Result<(Staged, Vec<String>), String> {
     let slots = taking.slots;
     let _taker = lock(&source::folder(slots))?;
-    let taken = verified(taking, release);
+    let taken = verified(taking, release).map_err(|refused| refused.reason);
     super::keep_refusal(slots, release, &taken);
+    let mut taken = taken?;
+    let newest = Trust::of(slots, &taking.update.root).newest_rollout();
+    if let Err(error) = rollout::follow(slots, newest) {
+        let what = chain(&error);
+        taken.1.push(format!("a rollout that is under way may take its place: {what}"));
+    }
+    Ok(taken)
+}
+
+/// The same where a rollout offers it. A refusal is only kept for the report where it stays one.
+pub(super) fn follow(
+    taking: &Taking<'_>,
+    release: &Name,
+) -> Result<(Staged, Vec<String>), Refused> {
+    let slots = taking.slots;
+    let passing = |reason| Refused { reason, may_pass: true };
+    let _taker = lock(&source::folder(slots)).map_err(passing)?;
+    let taken = verified(taking, release);
+    let told = taken.as_ref().map_err(|refused| refused.reason.clone());
+    if taken.as_ref().err().is_none_or(|refused| !refused.may_pass) {
+        super::keep_refusal(slots, release, &told);
+    }
     taken
 }
 
-fn verified(taking: &Taking<'_>, release: &Name) -> Result<(Staged, Vec<String>), String> {
+fn verified(taking: &Taking<'_>, release: &Name) -> Result<(Staged, Vec<String>), Refused> {
     let Taking { slots, from, update, again, patience } = taking;
+    let passing = |reason| Refused { reason, may_pass: true };
+    let lasting = |reason| Refused { reason, may_pass: false };
     let trust = Trust::of(slots, &update.root);
     let now = RealClock::new(trust.floor_unix_ms()).now();
-    let genuine = trust.release(from, release, now).map_err(|error| chain(&error))?;
-    super::met(&genuine.files)?;
-    from.bring(slots, &genuine.files, patience).map_err(|error| chain(&error))?;
+    let genuine = trust.release(from, release, now).map_err(|error| passing(chain(&error)))?;
+    let wish = wish(slots, *again);
+    if !genuine.files.is_for(&wish.architecture) {
+        let (release, wanted) = (release.clone(), genuine.files.architectures.join(", "));
+        let other = SlotError::OtherBoard { release, wanted, found: wish.architecture };
+        return Err(lasting(chain(&other)));
+    }
+    super::met(&genuine.files).map_err(lasting)?;
+    from.bring(slots, &genuine.files, patience).map_err(|error| passing(chain(&error)))?;
     let mut open = |name: &Name| -> io::Result<Box<dyn Read>> {
         let part = genuine.files.files.iter().find(|part| part.name == *name);
         let part = part.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         Ok(Box::new(File::open(from.file(slots, part))?))
     };
-    let _lock = lock(slots)?;
-    let wish = wish(slots, *again);
+    let _lock = lock(slots).map_err(passing)?;
     let staged = Slots::new(*slots, RealDisk).stage(&genuine.manifest, &mut open, &wish);
     if matches!(staged, Ok(_) | Err(SlotError::Differs { .. })) {
         // In its slot, or not what was signed: to be fetched anew then.
         source::forget(slots);
     }
-    staged.map(|staged| (staged, genuine.warnings)).map_err(|error| chain(&error))
+    let staged = staged.map_err(|error| {
+        let passes = matches!(error, SlotError::Disk { .. } | SlotError::NoRoom { .. });
+        Refused { reason: chain(&error), may_pass: passes }
+    });
+    Ok((staged?, genuine.warnings))
 }

@@ -16,6 +16,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use thiserror::Error;
 use tough::{ExpirationEnforcement, IntoVec, Limits, Repository, RepositoryLoader, TargetName};
 
+use super::rollout::{self, Document};
 use super::source::{Reader, Source};
 use crate::clock::{ClockTrust, Now};
 use crate::{disk, limits};
@@ -62,6 +63,14 @@ pub enum TrustError {
     /// It is genuine and has no such release.
     #[error("the repository has no release {0}")]
     Absent(Name),
+    /// Its rollouts are not what they should be.
+    #[error("the rollouts of {from} are not followed: {what}")]
+    Rollouts {
+        /// Where it lies.
+        from: String,
+        /// What is wrong.
+        what: String,
+    },
     /// The release's manifest is not what it should be.
     #[error("release {release}: {what}")]
     Manifest {
@@ -131,60 +140,133 @@ impl Trust {
         release: &Name,
         now: Now,
     ) -> Result<Genuine, TrustError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(fault("start reading into", &self.kept))?;
-        let genuine = runtime.block_on(self.verify(repository, release, now));
-        // A read that hangs is left behind.
-        runtime.shutdown_background();
-        genuine
+        self.block(async {
+            let set = self.load(repository, now).await?;
+            let name = manifest_target(release);
+            // Of the list itself: what a delegated role signs is no release.
+            let Some(length) = set.listed(&name) else {
+                return Err(TrustError::Absent(release.clone()));
+            };
+            let wrong = |what| TrustError::Manifest { release: release.clone(), what };
+            if length > MANIFEST_BYTES_MAX {
+                return Err(wrong(format!("{length} bytes of manifest")));
+            }
+            let manifest = self.read(&set, &name).await?;
+            let files = Manifest::parse(&manifest).map_err(|error| wrong(error.to_string()))?;
+            if files.release != *release {
+                return Err(wrong(format!("its manifest is of release {}", files.release)));
+            }
+            self.keep(&set.new, now)?;
+            Ok(Genuine { manifest, files, warnings: set.warnings })
+        })
     }
 
-    async fn verify(
+    /// Verifies a repository and gives its rollouts, none where nobody has begun any; and warnings
+    /// for people. They go on from those that were believed before, and name signed releases.
+    ///
+    /// # Errors
+    /// The check that failed. Nothing of the repository is kept then.
+    pub fn rollouts(
         &self,
         repository: &Source,
-        release: &Name,
         now: Now,
-    ) -> Result<Genuine, TrustError> {
+    ) -> Result<(Document, Vec<String>), TrustError> {
+        self.block(async {
+            let set = self.load(repository, now).await?;
+            let wrong = |what| TrustError::Rollouts { from: set.from.clone(), what };
+            let delegated = set.loaded.delegated_role(rollout::ROLE);
+            let signed = delegated.and_then(|role| role.targets.as_ref());
+            let name = TargetName::new(rollout::FILE).map_err(|error| set.believe(error))?;
+            let listed = signed.and_then(|role| role.signed.targets.get(&name));
+            let Some(length) = listed.map(|target| target.length) else {
+                self.keep(&set.new, now)?;
+                return Ok((Document::default(), set.warnings));
+            };
+            if length > limits::ROLLOUT_BYTES_MAX {
+                return Err(wrong(format!("{length} bytes of rollouts")));
+            }
+            let bytes = self.read(&set, rollout::FILE).await?;
+            let document = Document::parse(&bytes).map_err(wrong)?;
+            for one in &document.rollouts {
+                if set.listed(&manifest_target(&one.release)).is_none() {
+                    let (number, release) = (one.number, &one.release);
+                    let what = format!("rollout {number}: nobody has signed release {release}");
+                    return Err(wrong(what));
+                }
+            }
+            // A file of ours that is damaged is as one that is not there.
+            let before = fs::read(set.new.join(ROLLOUTS)).unwrap_or_default();
+            let before = Document::parse(&before).unwrap_or_default();
+            before.goes_on_to(&document).map_err(wrong)?;
+            disk::replace(&set.new.join(ROLLOUTS), &bytes).map_err(from_disk)?;
+            self.keep(&set.new, now)?;
+            Ok((document, set.warnings))
+        })
+    }
+
+    /// The greatest number of a rollout that was believed; 0: there was none.
+    #[must_use]
+    pub fn newest_rollout(&self) -> u64 {
+        let kept = fs::read(self.kept.join(ROLLOUTS)).unwrap_or_default();
+        Document::parse(&kept).map_or(0, |document| document.newest())
+    }
+
+    /// Whether the repository is the one that was verified last: its timestamp is that one's, byte
+    /// for byte. Nothing is believed for it; there is only nothing new. For a look that costs next
+    /// to nothing. `false` also where it cannot be read.
+    #[must_use]
+    pub fn is_known(&self, repository: &Source) -> bool {
+        let Ok(kept) = fs::read(self.kept.join("timestamp.json")) else { return false };
+        let same = || -> Option<bool> {
+            let url = repository.part("metadata").ok()?.join("timestamp.json").ok()?;
+            // By content: `tough` keeps what it has read in a form of its own.
+            let read = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).ok();
+            let reading = async { Ok(tokio::time::timeout(self.patience, Reader.all(url)).await) };
+            let there = self.block(reading).ok()?.ok()??;
+            Some(read(&there)? == read(&kept)?)
+        };
+        same().unwrap_or(false)
+    }
+
+    fn block<T>(&self, work: impl Future<Output = Result<T, TrustError>>) -> Result<T, TrustError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(fault("start reading into", &self.kept))?;
+        let done = runtime.block_on(work);
+        // A read that hangs is left behind.
+        runtime.shutdown_background();
+        done
+    }
+
+    /// Verifies the metadata of a whole set.
+    async fn load(&self, repository: &Source, now: Now) -> Result<Set, TrustError> {
         let new = self.copy()?;
         let kept_root = new.join("root.json");
         let root = if kept_root.exists() { &kept_root } else { &self.root };
         let root = fs::read(root).map_err(fault("read", root))?;
-        let believe = |source| {
-            let from = repository.to_string();
-            TrustError::Metadata { from, source: Box::new(source) }
-        };
+        let from = repository.to_string();
         let loader = loader(&root, repository, now)?.datastore(&new);
-        let slow = |_| {
-            let (from, seconds) = (repository.to_string(), self.patience.as_secs());
-            TrustError::Slow { from, seconds }
-        };
-        let loaded = tokio::time::timeout(self.patience, loader.load()).await.map_err(slow)?;
-        let loaded = loaded.map_err(believe)?;
+        let loaded = tokio::time::timeout(self.patience, loader.load()).await;
+        let loaded = loaded.map_err(|_| self.slow(&from))?;
+        let loaded = loaded.map_err(|error| believe(&from, error))?;
         let warnings = expiry(&loaded, now)?;
-        let target = manifest_target(release);
-        let name = TargetName::new(&target).map_err(believe)?;
-        let listed = loaded.targets().signed.targets.get(&name);
-        let Some(listed) = listed else { return Err(TrustError::Absent(release.clone())) };
-        let wrong = |what| TrustError::Manifest { release: release.clone(), what };
-        if listed.length > MANIFEST_BYTES_MAX {
-            return Err(wrong(format!("{} bytes of manifest", listed.length)));
-        }
+        Ok(Set { new, loaded, warnings, from })
+    }
+
+    /// Reads a target. 5.7.2: its content is checked against the signed length and hash.
+    async fn read(&self, set: &Set, name: &str) -> Result<Vec<u8>, TrustError> {
+        let name = TargetName::new(name).map_err(|error| set.believe(error))?;
         let read = async {
-            // 5.7.2: the content is checked against the signed length and hash.
-            let stream = loaded.read_target(&name).await?;
-            match stream {
+            match set.loaded.read_target(&name).await? {
                 Some(stream) => stream.into_vec().await,
                 None => Ok(Vec::new()),
             }
         };
-        let manifest = tokio::time::timeout(self.patience, read).await.map_err(slow)?;
-        let manifest = manifest.map_err(believe)?;
-        let files = Manifest::parse(&manifest).map_err(|error| wrong(error.to_string()))?;
-        if files.release != *release {
-            return Err(wrong(format!("its manifest is of release {}", files.release)));
-        }
-        self.keep(&new, now)?;
-        Ok(Genuine { manifest, files, warnings })
+        let bytes = tokio::time::timeout(self.patience, read).await;
+        bytes.map_err(|_| self.slow(&set.from))?.map_err(|error| set.believe(error))
+    }
+
+    fn slow(&self, from: &str) -> TrustError {
+        TrustError::Slow { from: from.to_owned(), seconds: self.patience.as_secs() }
     }
 
     /// A copy of what is kept, for `tough` to write into.
@@ -212,11 +294,6 @@ impl Trust {
 
     /// What has been verified as a whole takes the place of what was kept, in one step.
     fn keep(&self, new: &Path, now: Now) -> Result<(), TrustError> {
-        let from_disk = |error: disk::DiskError| TrustError::File {
-            action: error.action,
-            path: error.path,
-            source: error.source,
-        };
         if now.trust == ClockTrust::Synced {
             let text = now.unix_ms.to_string();
             disk::replace(&new.join(FLOOR), text.as_bytes()).map_err(from_disk)?;
@@ -240,6 +317,37 @@ impl Trust {
 
 /// The file with the last trusted time.
 const FLOOR: &str = "floor";
+/// The file with the rollouts that were believed last.
+const ROLLOUTS: &str = "rollouts";
+
+/// A set whose metadata has been verified.
+struct Set {
+    /// What is to be kept of it.
+    new: PathBuf,
+    loaded: Repository,
+    warnings: Vec<String>,
+    from: String,
+}
+
+impl Set {
+    fn believe(&self, error: tough::error::Error) -> TrustError {
+        believe(&self.from, error)
+    }
+
+    /// Bytes of a file that the list itself names.
+    fn listed(&self, name: &str) -> Option<u64> {
+        let name = TargetName::new(name).ok()?;
+        self.loaded.targets().signed.targets.get(&name).map(|target| target.length)
+    }
+}
+
+fn believe(from: &str, error: tough::error::Error) -> TrustError {
+    TrustError::Metadata { from: from.to_owned(), source: Box::new(error) }
+}
+
+fn from_disk(error: disk::DiskError) -> TrustError {
+    TrustError::File { action: error.action, path: error.path, source: error.source }
+}
 
 fn loader<'a>(
     root: &'a Vec<u8>,
@@ -277,7 +385,9 @@ fn expiry(loaded: &Repository, now: Now) -> Result<Vec<String>, TrustError> {
         ("snapshot", loaded.snapshot().signed.expires.as_millisecond()),
         ("targets", loaded.targets().signed.expires.as_millisecond()),
     ];
-    for (role, at) in roles {
+    let rollouts = loaded.delegated_role(rollout::ROLE).and_then(|role| role.targets.as_ref());
+    let rollouts = rollouts.map(|role| (rollout::ROLE, role.signed.expires.as_millisecond()));
+    for (role, at) in roles.into_iter().chain(rollouts) {
         if at < now.unix_ms {
             let (at, now) = (crate::journal::rfc3339(at), crate::journal::rfc3339(now.unix_ms));
             return Err(TrustError::Expired { role, at, now });

@@ -41,6 +41,7 @@ mod outage;
 mod page;
 mod payloads;
 mod replay;
+mod rollout;
 mod serial;
 mod support;
 mod update;

@@ -53,7 +53,7 @@ fn a_wrong_configuration_is_taken_up_once_it_is_mended() {
 }
 
 /// Runs `outpost --json …`; what it says, and whether it succeeded.
-fn outpost(arguments: &[&Path]) -> (String, bool) {
+pub fn outpost(arguments: &[&Path]) -> (String, bool) {
     let end =
         Command::new(env!("CARGO_BIN_EXE_outpost")).arg("--json").args(arguments).output().unwrap();
     let text = [end.stdout, end.stderr].concat();
@@ -61,7 +61,7 @@ fn outpost(arguments: &[&Path]) -> (String, bool) {
 }
 
 /// Keys of a fleet, and releases signed with them on a stick.
-fn stick(site: &Site, releases: &[&str]) {
+pub fn stick(site: &Site, releases: &[&str]) {
     let at = |name: &str| site.folder().join(name);
     let done = |arguments: &[&Path]| {
         let (text, ok) = outpost(arguments);

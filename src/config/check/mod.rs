@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 
 pub use aims::{goal_from_json, goal_to_json};
 pub use topics::broker_of;
+pub use units::duration as duration_of;
 
 use super::checked::{Actuator, ActuatorKind, Config, Dialect, Sensor, SensorKind};
 use super::fault::{Fault, Faults, Strictness, Warning};

@@ -12,11 +12,13 @@ use crate::config::checked::{Broker, Bus, Device, Journal, Mind, Mode, Update, W
 use crate::journal::Keep;
 use crate::limits::{
     DEADLINE_MS_DEFAULT, DEADLINE_MS_MAX, DEADLINE_MS_MIN, JOURNAL_KEEP_MS_MAX,
-    JOURNAL_KEEP_MS_MIN, MIND_CONTEXT_TOKENS_MAX, MIND_CONTEXT_TOKENS_MIN, MIND_THREADS_MAX,
-    PACKET_BYTES_DEFAULT, PACKET_BYTES_MAX, PACKET_BYTES_MIN, QUOTA_BYTES_MAX, QUOTA_BYTES_MIN,
-    UPDATE_DEADLINE_MS_DEFAULT, UPDATE_DEADLINE_MS_MAX, UPDATE_TRIAL_MS_DEFAULT,
-    UPDATE_TRIAL_MS_MAX, UPDATE_TRIAL_MS_MIN,
+    JOURNAL_KEEP_MS_MIN, LABEL_BYTES_MAX, LABELS_MAX, MIND_CONTEXT_TOKENS_MAX,
+    MIND_CONTEXT_TOKENS_MIN, MIND_THREADS_MAX, PACKET_BYTES_DEFAULT, PACKET_BYTES_MAX,
+    PACKET_BYTES_MIN, QUOTA_BYTES_MAX, QUOTA_BYTES_MIN, UPDATE_DEADLINE_MS_DEFAULT,
+    UPDATE_DEADLINE_MS_MAX, UPDATE_EVERY_MS_DEFAULT, UPDATE_EVERY_MS_MAX, UPDATE_EVERY_MS_MIN,
+    UPDATE_TRIAL_MS_DEFAULT, UPDATE_TRIAL_MS_MAX, UPDATE_TRIAL_MS_MIN,
 };
+use crate::update::rollout::Labels;
 
 /// Longest path, in bytes: Linux's own `PATH_MAX`.
 pub(super) const PATH_BYTES_MAX: usize = 4096;
@@ -49,8 +51,35 @@ impl Checker<'_> {
                            \"Europe/Berlin\" (package tzdata)";
             section.fault(self, "timezone", quoted(timezone), allowed);
         }
+        let labels = self.labels(&mut section);
         section.finish(self);
-        Some(Device { name: name?.into(), board: self.board, timezone: timezone.into() })
+        let timezone = timezone.into();
+        Some(Device { name: name?.into(), board: self.board, timezone, labels })
+    }
+
+    fn labels(&mut self, section: &mut Section<'_>) -> Labels {
+        let form = "a table such as { site = \"north\" }";
+        let word = |text: &str| {
+            (1..=LABEL_BYTES_MAX).contains(&text.len())
+                && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        };
+        let allowed = format!("1 to {LABEL_BYTES_MAX} letters, digits, -, _ and .");
+        let mut labels = Labels::new();
+        let Some(table) = section.table(self, "labels", form) else { return labels };
+        for (key, node) in table.entries() {
+            match &node.raw {
+                _ if !word(key) => table.fault(self, key, quoted(key), &allowed),
+                Raw::Text(text) if word(text) => {
+                    labels.insert(key.clone(), text.clone());
+                }
+                raw => table.fault(self, key, raw.words(), &format!("a text of {allowed}")),
+            }
+        }
+        if labels.len() > LABELS_MAX {
+            let most = format!("at most {LABELS_MAX} labels");
+            section.fault(self, "labels", labels.len().to_string(), &most);
+        }
+        labels
     }
 
     /// A board that nobody knows is a fault of `check`; `run` takes what it recognises, since a
@@ -263,6 +292,9 @@ impl Checker<'_> {
         let root = root.unwrap_or_else(|| default.root.clone());
         let range = UPDATE_TRIAL_MS_MIN..=UPDATE_TRIAL_MS_MAX;
         let trial = section.duration_or(self, "trial", range, UPDATE_TRIAL_MS_DEFAULT);
+        let follow = section.yes_or_no(self, "follow").unwrap_or(default.follow);
+        let range = UPDATE_EVERY_MS_MIN..=UPDATE_EVERY_MS_MAX;
+        let every = section.duration_or(self, "every", range, UPDATE_EVERY_MS_DEFAULT);
         let range = UPDATE_TRIAL_MS_MIN..=UPDATE_DEADLINE_MS_MAX;
         let usual = UPDATE_DEADLINE_MS_DEFAULT.max(2 * trial.as_millis() as u64);
         let deadline = section.duration_or(self, "deadline", range, usual);
@@ -273,7 +305,7 @@ impl Checker<'_> {
             return default;
         }
         section.finish(self);
-        Update { from, root, trial, deadline }
+        Update { from, root, trial, deadline, follow, every }
     }
 
     pub(super) fn journal(&mut self, mut section: Section<'_>) -> Option<Journal> {

@@ -9,7 +9,8 @@ pub(super) const DURATION_FORM: &str =
 pub(super) const SIZE_FORM: &str = "a number with B, KB, MB or GB, such as \"512MB\"";
 
 /// Reads `10s`, `250ms`, `5m`, `2h`, `1d` or several of them in a row; whole numbers only.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+#[must_use]
+pub fn duration(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     if rest.is_empty() {
         return None;

@@ -1,0 +1,136 @@
+//! The thread that looks for rollouts: again and again, at times that no two boards share, and at
+//! once when somebody says that there is news. It takes what this board is in for.
+//!
+//! What must never be here: a release that no rollout offers, and one in the place of a trial.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use outpost_launcher::slots::Staged;
+use rand::RngExt;
+use tokio::sync::mpsc::Sender;
+
+use super::rollout::{self, Board};
+use super::source::Source;
+use super::{Launched, News, Taking, Trust, take};
+use crate::causes::chain;
+use crate::clock::RealClock;
+use crate::config::Update;
+use crate::domain::Severity;
+use crate::mind::pull::Patience;
+
+/// What a look for a rollout came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// There is nothing for this board, or a trial comes first.
+    Nothing,
+    /// A release is in its slot; for people.
+    Taken(String),
+}
+
+/// One who looks.
+#[derive(Clone, Debug)]
+pub struct Poll {
+    launched: Launched,
+    update: Update,
+    board: Board,
+    /// What the repository offers has been settled: while it does not change, there is no more.
+    settled: bool,
+}
+
+impl Poll {
+    /// For this board.
+    #[must_use]
+    pub fn new(launched: Launched, update: Update, board: Board) -> Poll {
+        Poll { launched, update, board, settled: false }
+    }
+}
+
+/// Looks once, and takes what there is for this board.
+///
+/// # Errors
+/// Why there was no looking, or what it offers was not taken; the next look tries again.
+pub fn look(poll: &mut Poll) -> Result<Looked, String> {
+    let Some(from) = poll.update.from.clone() else { return Ok(Looked::Nothing) };
+    let state = poll.launched.slots().state().map_err(|error| chain(&error))?;
+    if state.trial.is_some() || state.intent.is_some() {
+        return Ok(Looked::Nothing);
+    }
+    let slots = poll.launched.slots.clone();
+    let trust = Trust::of(&slots, &poll.update.root);
+    if poll.settled && trust.is_known(&from) {
+        return Ok(Looked::Nothing);
+    }
+    poll.settled = false;
+    let now = RealClock::new(trust.floor_unix_ms()).now();
+    let (document, _) = trust.rollouts(&from, now).map_err(|error| chain(&error))?;
+    let Some(offer) = document.offer(&poll.board, rollout::followed(&slots)) else {
+        poll.settled = true;
+        return Ok(Looked::Nothing);
+    };
+    let (number, release) = (offer.number, offer.release.clone());
+    let is_here = state.confirmed.as_ref().is_some_and(|taken| taken.release == release);
+    let looked = if is_here || state.undone_reason(&release).is_some() {
+        Looked::Nothing
+    } else {
+        taken(poll, &from, &release, number)?
+    };
+    // What is lost here is only said again: the release is in its slot, or was undone.
+    rollout::follow(&slots, number).map_err(|error| chain(&error))?;
+    poll.settled = true;
+    Ok(looked)
+}
+
+fn taken(
+    poll: &Poll,
+    from: &Source,
+    release: &outpost_launcher::manifest::Name,
+    number: u64,
+) -> Result<Looked, String> {
+    let (slots, update, patience) = (&*poll.launched.slots, &poll.update, Patience::default());
+    let taking = Taking { slots, from, update, again: false, patience };
+    let taken = take::follow(&taking, release);
+    let told = |what: &str| format!("rollout {number}: release {release} {what}");
+    let (staged, warnings) =
+        taken.map_err(|refused| told(&format!("is not taken: {}", refused.reason)))?;
+    let text = told(match staged {
+        Staged::Ready => "is in its slot, to be tried",
+        Staged::OnTrial => "is on trial already",
+        Staged::Confirmed => "is confirmed already",
+    });
+    let text = std::iter::once(text).chain(warnings).collect::<Vec<_>>().join("; ");
+    Ok(Looked::Taken(text))
+}
+
+/// Looks until nobody is left who could say that there is news.
+pub(super) fn watch(mut poll: Poll, nudges: &Receiver<()>, tell: &Sender<News>) {
+    let every = poll.update.every;
+    // The first one anywhere in the period: boards that start together do not look together.
+    let mut wait = every.mul_f64(rand::rng().random_range(0.0..1.0));
+    let mut said = None;
+    loop {
+        match nudges.recv_timeout(wait) {
+            Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        let news = match look(&mut poll) {
+            Ok(Looked::Nothing) => None,
+            Ok(Looked::Taken(text)) => Some((text, Severity::Info)),
+            Err(text) => Some((text, Severity::Warning)),
+        };
+        // A line that is down is told once, not each hour.
+        let is_news = news.as_ref().map(|(text, _)| text) != said.as_ref();
+        said = news.as_ref().map(|(text, _)| text.clone());
+        if let Some((text, severity)) = news.filter(|_| is_news)
+            && tell.blocking_send(News::Event { text, severity }).is_err()
+        {
+            return;
+        }
+        wait = jittered(every);
+    }
+}
+
+/// A period, a quarter longer or shorter.
+fn jittered(every: Duration) -> Duration {
+    every.mul_f64(rand::rng().random_range(0.75..1.25))
+}
