@@ -13,6 +13,7 @@ pub mod config;
 pub mod discover;
 pub mod disk;
 pub mod domain;
+pub mod escalate;
 pub mod expr;
 pub mod fleet;
 pub mod journal;

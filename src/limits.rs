@@ -5,10 +5,12 @@ mod mind;
 pub use mind::*;
 
 mod discover;
+mod escalate;
 mod update;
 mod uplink;
 
 pub use discover::*;
+pub use escalate::*;
 pub use update::*;
 pub use uplink::*;
 

@@ -131,6 +131,11 @@ fn the_configuration_of_the_design_means_what_it_says() {
     let mind = config.mind.expect("the section is there");
     assert_eq!((mind.trust, mind.deadline.as_millis()), (0.6, 2000));
     assert_eq!(config.journal.quota_bytes, 512_000_000);
+    let cloud = config.escalate.expect("the section is there");
+    assert_eq!((cloud.url.as_str(), cloud.timeout.as_secs()), ("https://api.example.org/v1", 30));
+    assert_eq!((cloud.withhold_notes, cloud.withhold_names), (false, true));
+    assert_eq!((cloud.calls_per_day, cloud.answer_tokens), (20, 16));
+    assert_eq!((cloud.money_per_day, cloud.cost(1_000_000, 500_000)), (Some(0.5), 0.45));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::decide::Asked;
 use super::derived::Derivation;
 use super::dynamics::Dynamics;
 use super::effect::{Effect, Report, Status};
+use super::escalate::{Escalation, Escalations};
 use super::event::{Event, MindNews, MindWord};
 use super::goals::GoalState;
 use super::rules::RuleState;
@@ -18,7 +19,8 @@ use super::world::{FaultCount, LocalTime, View, World};
 use crate::clock::{Now, Tick};
 use crate::config::{Config, Goal, Mode};
 use crate::domain::{
-    ActuatorId, CommandState, Decider, Effort, Entry, Fault, Learned, SensorId, Setting, Severity,
+    ActuatorId, CommandState, Decider, Effort, Entry, Escalated, Fault, Learned, SensorId, Setting,
+    Severity,
 };
 use crate::limits;
 
@@ -41,6 +43,8 @@ pub struct Resumed {
     pub sent: Vec<(String, Duration)>,
     /// What was learned, by sensor.
     pub learned: Vec<Learned>,
+    /// The last question to the model in the cloud.
+    pub escalated: Option<Escalated>,
 }
 
 /// The last step of an actuator before this start.
@@ -69,6 +73,8 @@ pub struct Counters {
     pub by_planner: u64,
     /// Decisions that the mind changed.
     pub by_mind: u64,
+    /// Decisions that the model in the cloud changed.
+    pub by_cloud: u64,
     /// Decisions that a person approved, and operators' commands.
     pub by_people: u64,
     /// Questions to the mind.
@@ -93,6 +99,8 @@ pub struct Counters {
     pub retained: u64,
     /// Readings used.
     pub readings: u64,
+    /// Decisions that nobody here was sure of.
+    pub escalations: Escalations,
 }
 
 /// The agent. One owner, no locks, no I/O.
@@ -149,6 +157,7 @@ pub struct Agent {
     pub(super) dynamics: Dynamics,
     pub(super) derivation: Derivation,
     pub(super) thinning: Thinning,
+    pub(super) escalation: Escalation,
     prefix: Option<String>,
     other_board_said: Option<Tick>,
 }
@@ -176,6 +185,7 @@ impl Agent {
             dynamics: Dynamics::new(&config, &resumed.learned, now.tick),
             derivation: Derivation::new(&config),
             thinning: Thinning::new(&config, now.tick),
+            escalation: Escalation::resumed(resumed.escalated),
             zone,
             now,
             out: Vec::new(),
@@ -240,6 +250,7 @@ impl Agent {
             Event::Acked { token } => self.acked(token),
             Event::Lost { token } => self.lost(token),
             Event::Mind(news) => self.mind_news(news),
+            Event::CloudAnswered { id, result, ms } => self.cloud_answered(id, result, ms),
             Event::Effort { effort, reason } => self.set_effort(effort, &reason),
             Event::OtherBoard { boot } => self.other_board(&boot),
             Event::Notice { kind, text, severity } => self.say(&kind, text, severity),
@@ -279,10 +290,8 @@ impl Agent {
                 }
             }
         }
-        if let Some(asked) = &self.asked {
-            wake = wake.min(asked.deadline.max(self.now.tick.after(Duration::from_millis(1))));
-        }
-        if let Some(at) = self.stopping {
+        let asked = self.asked.as_ref().map(|asked| asked.deadline);
+        for at in asked.into_iter().chain(self.escalation.deadline()).chain(self.stopping) {
             wake = wake.min(at.max(self.now.tick.after(Duration::from_millis(1))));
         }
         wake

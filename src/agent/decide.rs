@@ -27,6 +27,17 @@ pub struct Asked {
     facts: Vec<String>,
 }
 
+/// What became of a choice, with the id of its decision.
+#[derive(Debug)]
+pub(super) enum Carried {
+    /// It was done; there may have been nothing to do.
+    Passed(String),
+    /// A person is asked.
+    Waits(String),
+    /// The guard refused it.
+    Refused(String),
+}
+
 /// How long a goal stays "not to be helped" before it is said again.
 const HELPLESS_AGAIN: Duration = Duration::from_secs(3600);
 
@@ -69,6 +80,7 @@ impl Agent {
 
     /// No plan closes a goal's gap: a person is called, once an hour, also where it closes and
     /// opens again meanwhile.
+    /// What nobody here can mend is asked about beside that.
     fn call_for_help(&mut self, goal: usize, plan: Plan) {
         let again = |at: Tick| self.now.tick.since(at) >= HELPLESS_AGAIN;
         if !self.goals[goal].helpless.is_none_or(again) {
@@ -77,8 +89,11 @@ impl Agent {
         self.goals[goal].helpless = Some(self.now.tick);
         let text = format!("{}: nothing that may be done now mends it", plan.cause);
         let facts = self.facts();
-        self.carry_out(plan, 0, Decider::Planner, facts, None);
+        let all = (0..plan.moves.len()).collect();
+        let doubt = self.in_doubt("helpless", &plan, &facts, all);
+        let carried = self.carry_out(plan, 0, Decider::Planner, facts, None);
         self.say("helpless", text, Severity::Alarm);
+        self.escalate(doubt, carried);
     }
 
     fn ask(&mut self, plan: Plan) {
@@ -142,18 +157,22 @@ impl Agent {
             adapter: self.mind_adapter.clone(),
             prompt_tokens: tokens,
             ms,
+            cost: None,
         };
         let trust = self.config.mind.as_ref().map_or(1.0, |mind| mind.trust);
         let chosen = sure(p, &plan.alternatives, trust);
+        let mut doubt = None;
         if chosen.is_none() {
             self.counters.unsure += 1;
+            doubt = self.in_doubt("unsure", &plan, &facts, plan.alternatives.clone());
         }
         // The planner's own choice is the first; agreeing with it changes nothing.
         let (chosen, by) = match chosen {
             Some(index) if index != 0 => (index, Decider::Mind),
             _ => (0, Decider::Planner),
         };
-        self.carry_out(plan, chosen, by, facts, Some(voice));
+        let carried = self.carry_out(plan, chosen, by, facts, Some(voice));
+        self.escalate(doubt, carried);
     }
 
     /// The mind will not answer: the planner's choice is carried out.
@@ -168,6 +187,7 @@ impl Agent {
 
     /// The deadline has passed without an answer.
     pub(super) fn question_timer(&mut self) {
+        self.escalation_timer();
         let late = |asked: &Asked| asked.deadline < self.now.tick;
         if let Some(id) = self.asked.as_ref().filter(|asked| late(asked)).map(|asked| asked.id) {
             self.scores_lost(id);
@@ -176,20 +196,22 @@ impl Agent {
 
     /// The world has moved on: the question is forgotten, and planning begins anew.
     pub(super) fn drop_question(&mut self) {
+        self.drop_escalation();
         if self.asked.take().is_some() {
             self.counters.dropped += 1;
             self.plan_wanted = true;
         }
     }
 
-    fn carry_out(
+    /// Writes a choice down and does it, as far as the guard allows.
+    pub(super) fn carry_out(
         &mut self,
         plan: Plan,
         chosen: usize,
         by: Decider,
         facts: Vec<String>,
         model: Option<ModelVoice>,
-    ) {
+    ) -> Carried {
         let change = plan.moves[chosen].change.clone();
         let id = format!("{:08x}-{}", self.boot >> 32, self.next_decision);
         // The world may have moved while the mind thought: the guard looks again.
@@ -199,7 +221,7 @@ impl Agent {
         };
         let waits = change.as_ref().is_some_and(|(actuator, _)| self.needs_person(*actuator));
         if waits && self.approvals.iter().any(|one| Some(one.actuator) == moved(&change)) {
-            return;
+            return Carried::Waits(id);
         }
         self.next_decision += 1;
         let guard = match &verdict {
@@ -212,7 +234,7 @@ impl Agent {
         let mut notes = self.config.notes.clone();
         notes.extend(plan.heeded);
         self.decision(Decision {
-            id,
+            id: id.clone(),
             cause: plan.cause,
             facts,
             notes,
@@ -222,11 +244,20 @@ impl Agent {
             guard,
             model,
         });
-        let Some((actuator, setting)) = change else { return };
+        let Some((actuator, setting)) = change else { return Carried::Passed(id) };
         match verdict {
-            Err(refusal) => self.refuse(actuator, &setting, by, &cause, &refusal),
-            Ok(()) if waits => self.ask_person(actuator, &setting, &cause),
-            Ok(()) => self.issue(actuator, setting, by, &cause, None, false),
+            Err(refusal) => {
+                self.refuse(actuator, &setting, by, &cause, &refusal);
+                Carried::Refused(id)
+            }
+            Ok(()) if waits => {
+                self.ask_person(actuator, &setting, &cause);
+                Carried::Waits(id)
+            }
+            Ok(()) => {
+                self.issue(actuator, setting, by, &cause, None, false);
+                Carried::Passed(id)
+            }
         }
     }
 
@@ -241,7 +272,8 @@ impl Agent {
             Decider::Rule => {}
             Decider::Mind => self.counters.by_mind += 1,
             Decider::Human | Decider::Command => self.counters.by_people += 1,
-            Decider::Planner | Decider::Cloud => self.counters.by_planner += 1,
+            Decider::Planner => self.counters.by_planner += 1,
+            Decider::Cloud => self.counters.by_cloud += 1,
         }
         let boxed = Box::new(decision);
         let seq = self.record(Entry::Decision(boxed.clone()));
@@ -284,7 +316,7 @@ impl Agent {
             let Ok(number) = u16::try_from(index) else { break };
             let id = ActuatorId(number);
             let state = self.world.actuator(id);
-            let planned = matches!(state.owner, Some(Decider::Planner | Decider::Mind));
+            let planned = state.owner.is_some_and(Decider::is_planned);
             let held = state.held_until.is_some_and(|until| until > self.now.tick);
             // One of which nothing is known is on its way to `safe` already.
             let known = state.heading().is_some();
@@ -312,7 +344,7 @@ impl Agent {
         for (number, actuator) in (0u16..).zip(&config.actuators) {
             let id = ActuatorId(number);
             let state = self.world.actuator(id);
-            let planned = matches!(state.owner, Some(Decider::Planner | Decider::Mind));
+            let planned = state.owner.is_some_and(Decider::is_planned);
             let works = actuator.effects.iter().any(|(sensor, _)| needed.contains(sensor));
             let idle = state.pending.is_none() && state.confirmed.is_some();
             if !planned || works || !idle || self.heads_for(id, &actuator.safe) {

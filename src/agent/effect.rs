@@ -44,6 +44,8 @@ pub enum Effect {
     },
     /// Ask the mind.
     Ask(Question),
+    /// Ask the model in the cloud; ends in `CloudAnswered`.
+    Escalate(CloudQuestion),
     /// Take up another model and adapter; ends in `ModelSwitched`.
     SwitchModel {
         /// Kind and id of the command.
@@ -79,6 +81,21 @@ pub struct Question {
     pub by_notes: Option<ByNotes>,
     /// After this no answer is wanted.
     pub deadline: Tick,
+}
+
+/// A question to the model in the cloud: which of some options fits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CloudQuestion {
+    /// Comes back in `CloudAnswered`.
+    pub id: u64,
+    /// What the model is told of its task.
+    pub instruction: &'static str,
+    /// Facts, notes and options.
+    pub text: String,
+    /// How many options there are: `A`, `B` and so on.
+    pub options: usize,
+    /// The record that must be stored first: what it may cost.
+    pub after: u64,
 }
 
 /// What is told to the outside; `runtime::render` knows topics and JSON.

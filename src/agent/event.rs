@@ -74,6 +74,15 @@ pub enum Event {
     },
     /// The language model's side.
     Mind(MindNews),
+    /// The model in the cloud has answered, or will not.
+    CloudAnswered {
+        /// The question's id.
+        id: u64,
+        /// What it chose, or why there is no answer.
+        result: Result<CloudAnswer, CloudFailure>,
+        /// From question to answer, in milliseconds.
+        ms: f64,
+    },
     /// The board's governor allows another effort. The language model obeys; nothing else does.
     Effort {
         /// What is allowed from now on.
@@ -186,6 +195,28 @@ pub enum Body {
         /// It was.
         good: bool,
     },
+}
+
+/// An answer of the model in the cloud. Only the place of an option is taken from its words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloudAnswer {
+    /// The option that it names, from 0; `None`: it names none.
+    pub option: Option<usize>,
+    /// Tokens that were read and written, as its server counts them.
+    pub tokens: Option<(u32, u32)>,
+}
+
+/// Why there is no answer of the model in the cloud.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloudFailure {
+    /// In words.
+    pub text: String,
+    /// It may have cost what was set aside: the question may have arrived.
+    pub cost: bool,
+    /// The time was over.
+    pub late: bool,
+    /// So long the server wants to be left alone.
+    pub wait: Option<Duration>,
 }
 
 /// State of the mind, the word of the status topic.

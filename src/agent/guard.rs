@@ -63,7 +63,7 @@ impl Agent {
         let actuator = &self.config.actuators[usize::from(id.0)];
         let state = self.world.actuator(id);
         let reflex = by == Decider::Rule;
-        let planned = matches!(by, Decider::Planner | Decider::Mind | Decider::Cloud);
+        let planned = by.is_planned();
         // Nobody would end what a rule began now.
         if self.stopping.is_some() && !(reflex && *setting == actuator.safe) {
             return Err(Refusal::Stopping);

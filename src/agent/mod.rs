@@ -3,9 +3,9 @@
 //!
 //! [`Agent::apply`] is the whole interface. What it decides is spread over the files by layer:
 //! `readings` and `world` (what is), `derived` (what is made of it), `rules` (reflexes and
-//! interlocks), `planner` and `decide` (goals and the mind's voice), `guard` (the last word),
-//! `steps` (a command's way to a device and back), `reach` (the bus and the serial lines come and
-//! go), `commands` (what operators ask for).
+//! interlocks), `planner` and `decide` (goals and the mind's voice), `escalate` (what nobody here
+//! is sure of), `guard` (the last word), `steps` (a command's way to a device and back), `reach`
+//! (the bus and the serial lines come and go), `commands` (what operators ask for).
 
 mod answers;
 mod commands;
@@ -14,6 +14,7 @@ mod decide;
 mod derived;
 mod dynamics;
 mod effect;
+mod escalate;
 mod event;
 mod filter;
 mod follow;
@@ -47,6 +48,8 @@ mod tests_derived;
 #[cfg(test)]
 mod tests_effort;
 #[cfg(test)]
+mod tests_escalate;
+#[cfg(test)]
 mod tests_faults;
 #[cfg(test)]
 mod tests_goals;
@@ -67,8 +70,9 @@ pub use self::core::{Agent, Counters, Resumed, ResumedStep};
 pub use commands::Approval;
 pub use decide::sure;
 pub use dynamics::{Effect as LearnedEffect, INTERVAL, effects, time_constant};
-pub use effect::{Effect, GoalReport, Question, Report, Status};
-pub use event::{Body, DeviceCommand, Event, MindNews, MindWord};
+pub use effect::{CloudQuestion, Effect, GoalReport, Question, Report, Status};
+pub use escalate::Escalations;
+pub use event::{Body, CloudAnswer, CloudFailure, DeviceCommand, Event, MindNews, MindWord};
 pub use follow::{Follower, Proposal};
 pub use inbox::{Inbox, Topic};
 pub use steps::{level, payload};

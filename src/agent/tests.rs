@@ -85,6 +85,7 @@ pub(super) fn room() -> Config {
         lines: Vec::new(),
         update: crate::config::Update::default(),
         clouds: Vec::new(),
+        escalate: None,
         goals: vec![Goal {
             name: "climate".into(),
             aim: Aim::Keep { sensor: SensorId(0), min: Some(18.0), max: Some(26.0) },
@@ -228,7 +229,7 @@ pub(super) fn states(effects: &[Effect], id: &str) -> Vec<CommandState> {
     states.collect()
 }
 
-fn decisions(effects: &[Effect]) -> Vec<Decision> {
+pub(super) fn decisions(effects: &[Effect]) -> Vec<Decision> {
     let decisions = effects.iter().filter_map(|effect| match effect {
         Effect::Report { report: Report::Decision { decision, .. }, .. } => {
             Some((**decision).clone())
@@ -238,7 +239,7 @@ fn decisions(effects: &[Effect]) -> Vec<Decision> {
     decisions.collect()
 }
 
-fn question(effects: &[Effect]) -> Question {
+pub(super) fn question(effects: &[Effect]) -> Question {
     let asked = effects.iter().find_map(|effect| match effect {
         Effect::Ask(question) => Some(question.clone()),
         _ => None,

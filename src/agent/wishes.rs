@@ -49,7 +49,7 @@ impl Agent {
             let id = preference.over;
             let actuator = &config.actuators[usize::from(id.0)];
             let state = self.world.actuator(id);
-            let planned = matches!(state.owner, Some(Decider::Planner | Decider::Mind));
+            let planned = state.owner.is_some_and(Decider::is_planned);
             let at = state.confirmed.as_ref().map(|at| level(actuator, at));
             let raised = at.is_some_and(|at| at > level(actuator, &actuator.safe));
             if !planned || !raised || state.pending.is_some() || !self.holds(preference) {

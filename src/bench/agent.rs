@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::drive::Keeper;
-use crate::agent::{Agent, Counters, Effect, Event, Inbox, Resumed, payload};
+use crate::agent::{Agent, Counters, Effect, Escalations, Event, Inbox, Resumed, payload};
 use crate::clock::{Now, Tick};
 use crate::config::Config;
 use crate::domain::{Decider, Entry, StepState};
@@ -59,6 +59,10 @@ impl AgentKeeper {
             by_mind: one.by_mind + two.by_mind,
             by_people: one.by_people + two.by_people,
             asked: one.asked + two.asked,
+            escalations: Escalations {
+                wanted: one.escalations.wanted + two.escalations.wanted,
+                ..two.escalations
+            },
             sent: one.sent + two.sent,
             refused: one.refused + two.refused,
             ..two

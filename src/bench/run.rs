@@ -172,6 +172,7 @@ fn plant(kind: Kind, config: &Arc<Config>, options: &Options) -> PlantResult {
         all.by_planner += this.by_planner;
         all.by_mind += this.by_mind;
         all.asked += this.asked;
+        all.escalations.wanted += this.escalations.wanted;
         all.sent += this.sent;
         all.refused += this.refused;
     }

@@ -173,6 +173,11 @@ fn print(result: &PlantResult, json: bool) {
     }
 }
 
+/// Share of the decisions of planner and mind for which nobody else was wanted.
+fn solved_here(decisions: u64, wanted: u64) -> f64 {
+    if decisions == 0 { 1.0 } else { 1.0 - wanted as f64 / decisions as f64 }
+}
+
 /// The last line (design §7): the worst place's ratios, and the planner's own counts.
 fn summary(results: &[PlantResult], json: bool) {
     let ours = || {
@@ -200,6 +205,8 @@ fn summary(results: &[PlantResult], json: bool) {
         .map(|one| one.kind.word())
         .collect();
     let by = [sum(|one| one.by_rule), sum(|one| one.by_planner), sum(|one| one.by_mind)];
+    let wanted = sum(|one| one.escalations.wanted);
+    let solved = solved_here(by[1] + by[2], wanted);
     if json {
         let line = json!({
             "forbidden": forbidden,
@@ -209,6 +216,8 @@ fn summary(results: &[PlantResult], json: bool) {
             "cost_floor_per_hour": COST_FLOOR,
             "model_calls": sum(|one| one.asked),
             "by": { "rule": by[0], "planner": by[1], "mind": by[2] },
+            "escalations_wanted": wanted,
+            "solved_locally": solved,
             "notes_broken": notes,
             "worst_plant": worst.map(|(_, name)| name),
             "dominated_by_thermostats": dominated,
@@ -218,5 +227,6 @@ fn summary(results: &[PlantResult], json: bool) {
     } else if let Some((share, name)) = worst {
         println!("satisfied, of the limit: {share:.3} at worst ({name}); cost: {cost:.2} limits");
         println!("decided by rule {}, planner {}, mind {}", by[0], by[1], by[2]);
+        println!("solved here, nobody else asked: {:.1} %", 100.0 * solved);
     }
 }

@@ -470,6 +470,11 @@ fn words(entry: &Entry) -> String {
             let (sensor, steps) = (&one.sensor, one.steps);
             format!("{sensor:<24} {steps} steps, an hour ahead {error:.3}, as it is {stays:.3}")
         }
+        Entry::Escalated(one) => {
+            let (decision, state, model, cost) = (&one.decision, &one.state, &one.model, one.cost);
+            let text = if one.text.is_empty() { String::new() } else { format!(": {}", one.text) };
+            format!("{decision:<24} {} to {model}, {state}, cost {cost}{text}", one.why)
+        }
         Entry::Dropped { first, last, reason } => format!("{first} to {last}: {reason}"),
     }
 }

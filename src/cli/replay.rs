@@ -183,7 +183,7 @@ pub fn run(args: &ReplayArgs, json: bool) -> anyhow::Result<ExitCode> {
 }
 
 /// The decisions that the planner and the mind made, those of rules apart: those follow from their
-/// condition alone.
+/// condition alone. Those of the cloud choose once more among the candidates of a decision before.
 ///
 /// # Errors
 /// Where the journal cannot be read, or there are too many.
@@ -193,7 +193,7 @@ pub(super) fn find(reader: &Reader, filter: &Filter) -> anyhow::Result<Vec<Wante
     let mut too_many = false;
     reader.each(0, &filter, |record| {
         if let Ok(Entry::Decision(decision)) = record.entry()
-            && decision.by != Decider::Rule
+            && !matches!(decision.by, Decider::Rule | Decider::Cloud)
         {
             too_many = wanted.len() >= REPLAY_DECISIONS_MAX;
             if !too_many {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::cloud::Cloud;
+use super::escalate::Escalate;
 use crate::board::Profile;
 use crate::domain::{ActuatorId, SensorId, Setting, Value};
 use crate::expr::{Expression, Formula};
@@ -49,6 +50,8 @@ pub struct Config {
     pub update: Update,
     /// `[[cloud]]`, in the order of the file.
     pub clouds: Vec<Cloud>,
+    /// `[escalate]`; `None`: no model in the cloud is ever asked.
+    pub escalate: Option<Escalate>,
 }
 
 /// How a release proves itself.

@@ -5,6 +5,7 @@
 mod check;
 mod checked;
 mod cloud;
+mod escalate;
 mod fault;
 mod load;
 mod raw;
@@ -15,6 +16,7 @@ pub(crate) use check::size;
 pub use check::{broker_of, duration_of, goal_from_json, goal_to_json};
 pub use checked::*;
 pub use cloud::*;
+pub use escalate::Escalate;
 pub use fault::{Fault, Faults, Strictness, Warning};
 pub use load::{DEFAULT_PATH, LoadError, from_bytes, from_text, from_text_on, load, load_with};
 pub use secret::secret;

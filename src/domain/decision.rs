@@ -33,6 +33,12 @@ impl Decider {
             Decider::Command => "command",
         }
     }
+
+    /// True where a plan for a goal is behind it, whoever chose among its candidates.
+    #[must_use]
+    pub fn is_planned(self) -> bool {
+        matches!(self, Decider::Planner | Decider::Mind | Decider::Cloud)
+    }
 }
 
 /// One thing that could be done.
@@ -65,6 +71,8 @@ pub struct ModelVoice {
     pub prompt_tokens: u32,
     /// Time from question to answer, in milliseconds.
     pub ms: f64,
+    /// What the answer cost, in the unit of `[escalate]`'s prices; `None`: it was our own model's.
+    pub cost: Option<f64>,
 }
 
 /// A decision as it is journalled and published.

@@ -108,6 +108,38 @@ pub struct Learned {
     pub stays_square: f64,
 }
 
+/// A question to the model in the cloud: its beginning, then its end. The last one says what the
+/// day has cost so far.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Escalated {
+    /// Id of the decision that could not be made here with certainty.
+    pub decision: String,
+    /// Why it was asked: `unsure`, `helpless`, `contradiction`.
+    pub why: String,
+    /// Where it stands: `asked`; then `changed`, `agreed`, `refused`, `moved on`, `unreadable`,
+    /// `late` or `failed`.
+    pub state: String,
+    /// The model's name.
+    pub model: String,
+    /// Tokens that it read, as its server counts them; 0 where it did not say.
+    pub prompt_tokens: u32,
+    /// Tokens that it wrote.
+    pub answer_tokens: u32,
+    /// Time from question to answer, in milliseconds.
+    pub ms: f64,
+    /// What it cost, in the unit of the configuration's prices; of one that was only asked the
+    /// most that it can cost.
+    pub cost: f64,
+    /// The decision that came of it, or what went wrong; empty where there is nothing to say.
+    pub text: String,
+    /// Day of the two sums below, in days since 1970 (UTC); 0: no trusted clock has said it.
+    pub day: i64,
+    /// Questions of that day so far.
+    pub calls: u64,
+    /// What they cost together.
+    pub spent: f64,
+}
+
 /// One entry of the journal.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
@@ -196,6 +228,8 @@ pub enum Entry {
     },
     /// What was learned of one sensor; the last one of a sensor counts.
     Learned(Box<Learned>),
+    /// The model in the cloud was asked, or its answer is settled.
+    Escalated(Box<Escalated>),
     /// The journal itself gave up a range of records.
     Dropped {
         /// First sequence that is gone.

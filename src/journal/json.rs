@@ -36,7 +36,7 @@ pub fn step_word(state: StepState) -> &'static str {
 }
 
 /// The decision record of design §6. `outcome` is null, `p` and `model` are null where the mind
-/// was silent: a reader finds every key in every record.
+/// was silent, `cost` where it was our own: a reader finds every key in every record.
 #[must_use]
 pub fn decision_json(decision: &Decision, stamp: Stamp) -> Json {
     json!({
@@ -77,8 +77,9 @@ fn model_json(model: &ModelVoice) -> Json {
         "adapter": model.adapter,
         "prompt_tokens": model.prompt_tokens,
         "ms": model.ms,
+        "cost": model.cost,
         // The end of a state is always read, so nothing read means known from before.
-        "remembered": model.prompt_tokens == 0,
+        "remembered": model.prompt_tokens == 0 && model.cost.is_none(),
     })
 }
 
@@ -162,6 +163,19 @@ fn entry_json(entry: &Entry) -> Json {
             "judged": one.judged,
             "error": one.error_square.sqrt(),
             "stays": one.stays_square.sqrt(),
+        }),
+        Entry::Escalated(one) => json!({
+            "decision": one.decision,
+            "why": one.why,
+            "state": one.state,
+            "model": one.model,
+            "prompt_tokens": one.prompt_tokens,
+            "answer_tokens": one.answer_tokens,
+            "ms": one.ms,
+            "cost": one.cost,
+            "text": one.text,
+            "day_calls": one.calls,
+            "day_cost": one.spent,
         }),
         Entry::Dropped { first, last, reason } => {
             json!({ "first": first, "last": last, "reason": reason })

@@ -7,6 +7,7 @@
 
 mod v1;
 mod v2;
+mod v3;
 
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,7 @@ use crate::domain::Entry;
 
 /// The newest payload version that this program knows. An entry is written in the oldest version
 /// that has it, so that an older program reads as much as it can.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Bytes of the checksum at the end of a payload.
 const CHECKSUM_BYTES: usize = 4;
@@ -48,10 +49,12 @@ pub enum Kind {
     Goal,
     /// What was learned of a sensor.
     Learned,
+    /// A question to the model in the cloud.
+    Escalated,
 }
 
 /// Every kind with its stored code and its word. Codes never change and are never used again.
-const KINDS: [(Kind, i64, &str); 12] = [
+const KINDS: [(Kind, i64, &str); 13] = [
     (Kind::Boot, 1, "boot"),
     (Kind::Reading, 2, "reading"),
     (Kind::Faults, 3, "faults"),
@@ -64,6 +67,7 @@ const KINDS: [(Kind, i64, &str); 12] = [
     (Kind::Dropped, 10, "dropped"),
     (Kind::Goal, 11, "goal"),
     (Kind::Learned, 12, "learned"),
+    (Kind::Escalated, 13, "escalated"),
 ];
 
 impl Kind {
@@ -118,6 +122,7 @@ impl Kind {
             Entry::Dropped { .. } => Kind::Dropped,
             Entry::Goal { .. } => Kind::Goal,
             Entry::Learned(_) => Kind::Learned,
+            Entry::Escalated(_) => Kind::Escalated,
         }
     }
 }
@@ -273,10 +278,14 @@ fn encode(entry: &Entry) -> Vec<u8> {
         bytes.push(version);
         bytes
     };
-    let written = match (v1::Entry::of(entry), v2::Entry::of(entry)) {
-        (Some(body), _) => postcard::to_extend(&body, start(1)),
-        (None, Some(body)) => postcard::to_extend(&body, start(2)),
-        (None, None) => unreachable!("every entry has a version"),
+    let written = if let Some(body) = v1::Entry::of(entry) {
+        postcard::to_extend(&body, start(1))
+    } else if let Some(body) = v2::Entry::of(entry) {
+        postcard::to_extend(&body, start(2))
+    } else if let Some(body) = v3::Entry::of(entry) {
+        postcard::to_extend(&body, start(3))
+    } else {
+        unreachable!("every entry has a version")
     };
     let mut payload =
         written.expect("a growing Vec takes every type that derives Serialize with known lengths");
@@ -301,6 +310,7 @@ fn decode(payload: &[u8]) -> Result<Entry, DecodeError> {
     match version {
         1 => whole::<v1::Entry>(version, body).map(Entry::from),
         2 => whole::<v2::Entry>(version, body).map(Entry::from),
+        3 => whole::<v3::Entry>(version, body).map(Entry::from),
         found => Err(DecodeError::Version { found }),
     }
 }

@@ -110,7 +110,7 @@ impl AgentMeters {
                 }
             }
             Effect::Report { report: Report::Decision { decision, .. }, .. } => {
-                if let Some(voice) = &decision.model {
+                if let Some(voice) = decision.model.as_ref().filter(|voice| voice.cost.is_none()) {
                     self.0.tokens.inc_by(u64::from(voice.prompt_tokens));
                     self.0.mind_s.observe(voice.ms / 1e3);
                 }
@@ -169,6 +169,7 @@ impl Collector for AgentMeters {
         let snapshot = inner.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
         state(&mut pen, &snapshot)?;
         work(&mut pen, &snapshot.counters)?;
+        escalations(&mut pen, &snapshot.counters)?;
         place(&mut pen, &inner.config, &snapshot, old_s)?;
         goals(&mut pen, &snapshot.goals)?;
         drop(snapshot);
@@ -224,6 +225,7 @@ fn work(pen: &mut Pen<'_>, counters: &Counters) -> Result<(), Error> {
         ("rule", counters.by_rule),
         ("planner", counters.by_planner),
         ("mind", counters.by_mind),
+        ("cloud", counters.by_cloud),
         ("people", counters.by_people),
     ];
     let by = decisions.map(|(by, count)| ([("by", by)], count as f64));
@@ -249,6 +251,28 @@ fn work(pen: &mut Pen<'_>, counters: &Counters) -> Result<(), Error> {
     pen.counter("outpost_readings_thinned", help, counters.thinned as f64)?;
     let help = "Payloads that were not believed.";
     pen.counter("outpost_payload_faults", help, counters.faults as f64)
+}
+
+/// What nobody here was sure of.
+fn escalations(pen: &mut Pen<'_>, counters: &Counters) -> Result<(), Error> {
+    let all = counters.escalations;
+    let help = "Decisions that nobody here was sure of, whether the cloud was asked or not.";
+    pen.counter("outpost_escalations_wanted", help, all.wanted as f64)?;
+    let ends = [
+        ("changed", all.changed),
+        ("agreed", all.agreed),
+        ("refused", all.refused),
+        ("moved", all.moved),
+        ("unreadable", all.unreadable),
+        ("failed", all.failed),
+        ("late", all.late),
+        ("held", all.held),
+    ];
+    let ends = ends.map(|(result, count)| ([("result", result)], count as f64));
+    let help = "What came of them; held: not asked, by the budget, a pause or an open question.";
+    pen.counters("outpost_escalations", help, ends)?;
+    let help = "What the answers cost, in the unit of the configuration's prices.";
+    pen.counter("outpost_escalations_cost", help, all.cost_micros as f64 / 1e6)
 }
 
 /// Sensors and actuators.

@@ -6,6 +6,7 @@
 mod assemble;
 mod burst;
 mod cloud;
+mod escalate;
 mod lines;
 mod model;
 mod news;
@@ -182,6 +183,7 @@ struct Runtime<'a> {
     refusal_said: Option<String>,
     /// Where a switch of the model tells its end. One at a time: the agent sees to that.
     switches: mpsc::Sender<Switched>,
+    escalation: escalate::Escalation,
     stopped: bool,
     update: update::Line,
     observer: &'a mut dyn Observer,
@@ -210,6 +212,7 @@ pub async fn run(
     let (uplink, uplink_news) = parts.uplink.unzip();
     let (switches, switched) = mpsc::channel(1);
     let (update, update_news) = update::Line::open(parts.update);
+    let (escalation, escalated) = escalate::Escalation::open(&parts.config);
     let mut sources = Sources {
         switched,
         page: parts.page,
@@ -220,6 +223,7 @@ pub async fn run(
         mind: mind_events,
         board: parts.board,
         update: update_news,
+        escalated,
     };
     let mut runtime = Runtime {
         device,
@@ -248,15 +252,12 @@ pub async fn run(
         trust: crate::clock::ClockTrust::Unset,
         refusal_said: None,
         switches,
+        escalation,
         stopped: false,
         update,
         observer,
     };
-    runtime.perform(first);
-    for (kind, text, severity) in parts.notices {
-        runtime.apply(Event::Notice { kind, text, severity });
-    }
-    unusable.into_iter().for_each(|text| runtime.no_mind(text));
+    runtime.begin(first, parts.notices, unusable);
     live(&mut runtime, &mut sources, &mut pace, parts.service, shutdown).await;
     runtime.update.close();
     runtime.last_words(&mut sources).await;
@@ -312,6 +313,20 @@ fn link_config(parts: &Parts, device: &DeviceName, inbox: &Inbox) -> LinkConfig 
 }
 
 impl Runtime<'_> {
+    /// The effects of the start, and what there is to say at it.
+    fn begin(
+        &mut self,
+        first: Vec<Effect>,
+        notices: Vec<(String, String, Severity)>,
+        unusable: Option<String>,
+    ) {
+        self.perform(first);
+        for (kind, text, severity) in notices {
+            self.apply(Event::Notice { kind, text, severity });
+        }
+        unusable.into_iter().for_each(|text| self.no_mind(text));
+    }
+
     fn next_time(&self) -> Tick {
         let answer = self.later.keys().next().map(|(due, _)| *due);
         let others = answer.into_iter().chain(self.queue.due()).chain(self.early_clouds.due());
@@ -327,7 +342,9 @@ impl Runtime<'_> {
                 let ready = self.outbox.stored(upto);
                 self.release(ready);
                 self.settle_receipts();
+                self.escalate_stored(upto);
             }
+            Incoming::Escalated(answered) => self.answered(answered),
             Incoming::Journal(event) => self.journal_news(event),
             Incoming::Mind(event) => self.mind_news(event),
             Incoming::Board(change) => self.board_news(change),
@@ -434,6 +451,7 @@ impl Runtime<'_> {
                     self.send_after(message, after);
                 }
                 Effect::Ask(question) => self.ask(question),
+                Effect::Escalate(question) => self.escalate(question),
                 Effect::SwitchModel { command, model, adapter } => {
                     self.switch_model(command, model, adapter);
                 }

@@ -233,6 +233,7 @@ impl Runtime<'_> {
                 let ready = self.outbox.all();
                 self.release(ready);
                 self.settle_receipts();
+                self.escalate_stored(u64::MAX);
                 let text = format!("the journal cannot write, memory holds it for now: {reason}");
                 self.notice("journal", text, Severity::Alarm);
             }

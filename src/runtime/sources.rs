@@ -30,6 +30,7 @@ pub(super) enum Incoming {
     Page(Asked),
     Uplink(Notice),
     Update(crate::update::News),
+    Escalated(crate::escalate::Answered),
     Stop,
 }
 
@@ -44,6 +45,7 @@ pub(super) struct Sources {
     pub(super) board: Option<mpsc::Receiver<Change>>,
     pub(super) uplink: Option<News>,
     pub(super) update: Option<mpsc::Receiver<crate::update::News>>,
+    pub(super) escalated: Option<mpsc::Receiver<crate::escalate::Answered>>,
 }
 
 /// The next of a source that may not be there, or may have ended: never, then. Cancel safe.
@@ -63,7 +65,8 @@ pub(super) async fn next_event(
     shutdown: Pin<&mut impl Future<Output = ()>>,
     stopping: bool,
 ) -> Incoming {
-    let Sources { link, lines, journal, mind, board, uplink, switched, update, page } = sources;
+    let Sources { link, lines, journal, mind, board, uplink, switched, update, page, escalated } =
+        sources;
     tokio::select! {
         biased;
         () = shutdown, if !stopping => Incoming::Stop,
@@ -75,6 +78,7 @@ pub(super) async fn next_event(
         change = next_of(board) => Incoming::Board(change),
         news = news::of_uplink(uplink) => news,
         news = next_of(update) => Incoming::Update(news),
+        answered = next_of(escalated) => Incoming::Escalated(answered),
         Some(event) = lines.recv() => Incoming::Line(event),
         Some(event) = link.recv() => Incoming::Link(event),
         else => std::future::pending().await,

@@ -30,6 +30,7 @@ mod dataset;
 mod derived;
 mod discover;
 mod ends;
+mod escalate;
 mod goals;
 mod kills;
 mod launched;

@@ -149,6 +149,7 @@ impl Memory {
             (ago < 3_600_000).then(|| (name.clone(), Duration::from_millis(ago)))
         });
         Resumed {
+            escalated: None,
             goals: goals.collect(),
             learned: self.learned.values().cloned().collect(),
             sent: sent.collect(),

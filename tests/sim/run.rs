@@ -522,6 +522,7 @@ impl Sim {
                     let wait = self.rng.int(10, 30_000);
                     self.later(wait, Next::Taken { command, result });
                 }
+                Effect::Escalate(_) => return Err("a question to a cloud that nobody has".into()),
                 Effect::Stopped => self.stopped = true,
             }
         }

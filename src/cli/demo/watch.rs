@@ -228,6 +228,7 @@ fn why(decision: &Decision) -> String {
     let many = decision.candidates.len();
     let voice = match (decision.by, chosen.probability) {
         (Decider::Rule, _) => return String::new(),
+        (Decider::Cloud, _) => "the model in the cloud chose it".to_string(),
         (Decider::Mind, Some(p)) => format!("the mind chose it, p {p:.2}"),
         (_, Some(p)) => format!("the mind left it to the planner, p {p:.2}"),
         (_, None) => "no other way came near".to_string(),

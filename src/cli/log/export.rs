@@ -167,6 +167,9 @@ pub(super) fn cells(entry: &Entry) -> [String; 4] {
             [name.clone(), none(), state.to_owned(), put.clone().unwrap_or_default()]
         }
         Entry::Learned(one) => [one.sensor.clone(), one.steps.to_string(), none(), none()],
+        Entry::Escalated(one) => {
+            [one.decision.clone(), one.cost.to_string(), one.state.clone(), one.text.clone()]
+        }
         Entry::Dropped { first, last, reason } => {
             [none(), format!("{first} to {last}"), none(), reason.clone()]
         }

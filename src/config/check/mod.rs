@@ -6,6 +6,7 @@ mod aims;
 mod clouds;
 mod conflict;
 mod derived;
+mod escalate;
 mod lines;
 mod plain;
 mod section;
@@ -126,7 +127,7 @@ impl<'a> Checker<'a> {
         let journal = top.section(self, "journal").and_then(|s| self.journal(s));
         let update = top.section_if_present(self, "update").map(|s| self.update(s));
         let clouds = self.clouds(&mut top);
-        self.later_sections(&mut top);
+        let escalate = top.section_if_present(self, "escalate").map(|s| self.escalate(s));
         top.finish(self);
         let (mind, ask_human) = match mind {
             Some((mind, ask_human)) => (Some(mind), ask_human),
@@ -153,17 +154,8 @@ impl<'a> Checker<'a> {
             lines,
             update: update.unwrap_or_default(),
             clouds,
+            escalate: escalate.flatten(),
         })
-    }
-
-    /// Sections of design §4 that come with later issues: taken, and said to be unused.
-    fn later_sections(&mut self, top: &mut Section<'_>) {
-        for key in ["escalate"] {
-            if top.get(key).is_some() {
-                let spot = top.spot(key);
-                self.warn(&spot, "not used by this version".into());
-            }
-        }
     }
 
     fn finish(mut self, config: Option<Config>) -> Result<(Config, Vec<Warning>), Faults> {

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{
-    Candidate, CommandState, Decider, Decision, FaultKind, Learned, ModelVoice, Setting, Severity,
-    StepState, Value,
+    Candidate, CommandState, Decider, Decision, Escalated, FaultKind, Learned, ModelVoice, Setting,
+    Severity, StepState, Value,
 };
 
 fn decision() -> Decision {
@@ -31,6 +31,7 @@ fn decision() -> Decision {
             adapter: "none".into(),
             prompt_tokens: 300,
             ms: 48.5,
+            cost: None,
         }),
     }
 }
@@ -137,14 +138,57 @@ fn golden_of_version_2() -> Vec<(Entry, &'static str)> {
     ]
 }
 
+/// The same of what came with version 3.
+fn golden_of_version_3() -> Vec<(Entry, &'static str)> {
+    let mut dear = decision();
+    if let Some(model) = &mut dear.model {
+        model.cost = Some(0.25);
+    }
+    vec![
+        (
+            Entry::Escalated(Box::new(Escalated {
+                decision: "1-2".into(),
+                why: "unsure".into(),
+                state: "asked".into(),
+                model: "m".into(),
+                prompt_tokens: 200,
+                answer_tokens: 1,
+                ms: 500.0,
+                cost: 0.5,
+                text: String::new(),
+                day: 20_000,
+                calls: 3,
+                spent: 1.5,
+            })),
+            concat!(
+                "030003312d3206756e737572650561736b6564016dc801010000000000407f40",
+                "000000000000e03f00c0b80203000000000000f83f2bed5826",
+            ),
+        ),
+        (
+            Entry::Decision(Box::new(dear)),
+            concat!(
+                "03010a30303030616263642d372b676f616c20636c696d6174653a206169725f",
+                "74656d70657261747572652032392e312061626f766520323601186169722074",
+                "656d70657261747572652032392e3120c2b043010e7175696574206174206e69",
+                "67687401020366616e000476656e7402000000000000e03f0666616e206f6e01",
+                "0f6169725f74656d70657261747572650000000000803940000000000000d03f",
+                "000000000000e03f01000000000000e83f00020670617373656401016d026666",
+                "046e6f6e65ac020000000000404840000000000000d03f78ecd63a",
+            ),
+        ),
+    ]
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[test]
 fn stored_bytes_of_every_kind_never_change() {
-    let golden = [golden(), golden_of_version_2()].concat();
-    assert_eq!(golden.len(), Kind::all().count(), "a kind without golden bytes");
+    let golden = [golden(), golden_of_version_2(), golden_of_version_3()].concat();
+    // A decision has two: what its model cost is of version 3.
+    assert_eq!(golden.len(), Kind::all().count() + 1, "a kind without golden bytes");
     for (entry, bytes) in golden {
         assert_eq!(hex(&encode(&entry)), bytes, "{entry:?}");
         assert_eq!(decode(&encode(&entry)).unwrap(), entry);
@@ -213,7 +257,7 @@ fn a_decision_is_published_as_design_6_says() {
         }],
         "chosen": 0, "by": "mind", "guard": "passed", "outcome": null,
         "model": {"id": "m", "sha256": "ff", "adapter": "none", "prompt_tokens": 300, "ms": 48.5,
-                  "remembered": false},
+                  "cost": null, "remembered": false},
     });
     let mut decision = decision();
     assert_eq!(crate::journal::decision_json(&decision, stamp()), expected);
@@ -265,13 +309,15 @@ fn any_candidate() -> impl Strategy<Value = Candidate> {
 
 fn any_decision() -> impl Strategy<Value = Decision> {
     let words = || prop::collection::vec(".{0,30}", 0..4);
-    let voice = (".{0,9}", ".{0,9}", ".{0,9}", any::<u32>(), 0.0..1e6f64).prop_map(
-        |(id, sha256, adapter, prompt_tokens, ms)| ModelVoice {
+    let cost = prop::option::of(0.0..9f64);
+    let voice = (".{0,9}", ".{0,9}", ".{0,9}", any::<u32>(), 0.0..1e6f64, cost).prop_map(
+        |(id, sha256, adapter, prompt_tokens, ms, cost)| ModelVoice {
             id,
             sha256,
             adapter,
             prompt_tokens,
             ms,
+            cost,
         },
     );
     let candidates = prop::collection::vec(any_candidate(), 0..4);
@@ -342,6 +388,11 @@ fn any_entry() -> impl Strategy<Value = Entry> {
                 stays_square: 1.0,
             }))
         ),
+        (".{0,10}", ".{0,10}", any::<u64>()).prop_map(|(decision, text, calls)| {
+            let (why, spent) = ("unsure".into(), 0.5);
+            let one = Escalated { decision, text, calls, why, spent, ..Escalated::default() };
+            Entry::Escalated(Box::new(one))
+        }),
         (any::<u64>(), any::<u64>(), ".{0,10}").prop_map(|(first, last, reason)| Entry::Dropped {
             first,
             last,

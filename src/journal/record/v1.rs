@@ -245,6 +245,7 @@ impl From<ModelVoice> for domain::ModelVoice {
             adapter: model.adapter,
             prompt_tokens: model.prompt_tokens,
             ms: model.ms,
+            cost: None,
         }
     }
 }
@@ -282,7 +283,7 @@ impl From<Decision> for domain::Decision {
 }
 
 impl Entry {
-    /// `None` for an entry of a kind that came later.
+    /// `None` for an entry of a kind that came later, and for a decision with more than this has.
     pub(super) fn of(entry: &domain::Entry) -> Option<Entry> {
         use domain::Entry as From;
         Some(match entry.clone() {
@@ -290,6 +291,9 @@ impl Entry {
             From::Reading { sensor, value } => Entry::Reading { sensor, value: (&value).into() },
             From::Faults { source, kind, count, found } => {
                 Entry::Faults { source, kind: kind.into(), count, found }
+            }
+            From::Decision(one) if one.model.as_ref().is_some_and(|it| it.cost.is_some()) => {
+                return None;
             }
             From::Decision(decision) => Entry::Decision((&*decision).into()),
             From::Step { actuator, setting, state, by, cause, off_after_ms } => Entry::Step(Step {
@@ -309,7 +313,7 @@ impl Entry {
                 Entry::Event { kind, text, severity: severity.into() }
             }
             From::Dropped { first, last, reason } => Entry::Dropped { first, last, reason },
-            From::Goal { .. } | From::Learned(_) => return None,
+            From::Goal { .. } | From::Learned(_) | From::Escalated(_) => return None,
         })
     }
 }

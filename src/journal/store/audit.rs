@@ -151,8 +151,16 @@ pub(super) fn insert(
 
 /// Side tables that follow from a record, in its own transaction.
 fn follow(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
-    let kept = [Kind::Command, Kind::Step, Kind::Hold, Kind::Mode, Kind::Goal, Kind::Learned];
-    if !kept.contains(&record.kind) {
+    const KEPT: [Kind; 7] = [
+        Kind::Command,
+        Kind::Step,
+        Kind::Hold,
+        Kind::Mode,
+        Kind::Goal,
+        Kind::Learned,
+        Kind::Escalated,
+    ];
+    if !KEPT.contains(&record.kind) {
         return Ok(());
     }
     let Ok(entry) = record.entry() else {
@@ -167,6 +175,7 @@ fn follow(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
         Entry::Mode { actuator, .. } => put(connection, Role::Mode, &actuator, record),
         Entry::Goal { name, .. } => put(connection, Role::Goal, &name, record),
         Entry::Learned(learned) => put(connection, Role::Learned, &learned.sensor, record),
+        Entry::Escalated(_) => put(connection, Role::Escalated, "", record),
         Entry::Hold { actuator, for_ms: 0 } => clear(connection, Role::Hold, &actuator),
         Entry::Hold { actuator, .. } => put(connection, Role::Hold, &actuator, record),
         // A refused step changed nothing outside.

@@ -66,6 +66,7 @@ impl Saved {
                 Ok(Entry::Hold { actuator, .. }) => roles.push((Role::Hold, actuator, record)),
                 Ok(Entry::Goal { name, .. }) => roles.push((Role::Goal, name, record)),
                 Ok(Entry::Learned(one)) => roles.push((Role::Learned, one.sensor, record)),
+                Ok(Entry::Escalated(_)) => roles.push((Role::Escalated, String::new(), record)),
                 Ok(Entry::Step { actuator, off_after_ms, .. }) => {
                     roles.push((Role::Step, actuator.clone(), record));
                     if off_after_ms.is_some() {
