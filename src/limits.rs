@@ -6,11 +6,13 @@ pub use mind::*;
 
 mod discover;
 mod escalate;
+mod top;
 mod update;
 mod uplink;
 
 pub use discover::*;
 pub use escalate::*;
+pub use top::*;
 pub use update::*;
 pub use uplink::*;
 

@@ -1,8 +1,12 @@
-//! What a page shows of a running agent: its state as JSON some times a second, decisions and
-//! events as they come, and a way for commands. The loop that owns the agent copies; it waits for
-//! nobody.
+//! What a page and `outpost top` show of a running agent: its state as JSON some times a second,
+//! decisions and events as they come, and a way for commands. The loop that owns the agent copies;
+//! it waits for nobody.
 //!
 //! What must never be here: HTTP; a decision; a command that does not take the way of every other.
+
+mod window;
+
+pub use window::{Window, open_window, window_path};
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,8 +49,9 @@ pub struct Live {
 /// The page's side. Clones are the same.
 #[derive(Clone, Debug)]
 pub struct Viewer {
-    /// The state, as JSON; empty before the agent's first event.
-    pub state: watch::Receiver<Arc<str>>,
+    /// The state, as JSON; empty before the agent's first event. Whoever subscribes looks: it is
+    /// copied less often while nobody does.
+    pub state: watch::Sender<Arc<str>>,
     /// Decisions, events and states of commands, each as JSON with a key that says which.
     pub news: broadcast::Sender<Arc<str>>,
     /// Commands go in here.
@@ -56,10 +61,10 @@ pub struct Viewer {
 /// Both sides, and where the commands come out.
 #[must_use]
 pub fn open(config: &Arc<Config>, boot: u64) -> (Live, Viewer, mpsc::Receiver<Asked>) {
-    let (state, seen) = watch::channel(Arc::from(""));
+    let state = watch::Sender::new(Arc::from(""));
     let (news, _) = broadcast::channel(LIVE_NEWS_MAX);
     let (commands, asked) = mpsc::channel(LIVE_COMMANDS_MAX);
-    let viewer = Viewer { state: seen, news: news.clone(), commands };
+    let viewer = Viewer { state: state.clone(), news: news.clone(), commands };
     (Live { config: Arc::clone(config), boot, state, news, copied: None }, viewer, asked)
 }
 
@@ -71,7 +76,7 @@ impl Live {
             let lines = effects.iter().filter_map(|effect| self.line(effect, now));
             lines.for_each(|line| drop(self.news.send(Arc::from(line.to_string()))));
         }
-        let pause = if self.state.receiver_count() > 1 { COPY_EVERY } else { COPY_UNSEEN_EVERY };
+        let pause = if self.state.receiver_count() > 0 { COPY_EVERY } else { COPY_UNSEEN_EVERY };
         let at = Instant::now();
         if self.copied.is_some_and(|copied| at - copied < pause) {
             return;

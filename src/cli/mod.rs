@@ -22,6 +22,7 @@ mod run;
 mod shell;
 mod summary;
 mod support;
+mod top;
 mod update;
 mod version;
 mod view;
@@ -70,6 +71,8 @@ enum Command {
     Model(model::ModelArgs),
     /// The journal: tail, query, stats, export, verify
     Log(log::LogArgs),
+    /// The running agent on this terminal: now and the story, also over SSH
+    Top(top::TopArgs),
     /// Decisions of the past computed again from the journal
     Replay(replay::ReplayArgs),
     /// One file for people who are to help, without secrets
@@ -94,7 +97,7 @@ pub fn main() -> ExitCode {
     if let Command::Mind = command {
         return crate::mind::process::main();
     }
-    let quiet = matches!(command, Command::Demo(_));
+    let quiet = matches!(command, Command::Demo(_) | Command::Top(_));
     logging(quiet);
     let end = match command {
         Command::Demo(args) => demo::run(&args, json),
@@ -110,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Discover(args) => discover::run(&args, json),
         Command::Model(args) => model::run(args, json),
         Command::Log(args) => log::run(args, json, run::journal_path),
+        Command::Top(args) => top::run(&args, json),
         Command::Replay(args) => replay::run(&args, json),
         Command::Support(args) => support::run(&args, json),
         Command::Update(args) => update::run(args, json),

@@ -19,7 +19,7 @@ use crate::domain::Severity;
 use crate::journal::{self, Journal};
 use crate::limits;
 use crate::link::{Endpoint, broker};
-use crate::live::{self, Live};
+use crate::live::{self, Live, Viewer, Window};
 use crate::metrics::{Metrics, Sources};
 use crate::runtime::{self, Memory, Observer, Service};
 use crate::update::rollout::Board;
@@ -162,6 +162,7 @@ async fn serve(
     let (live, viewer, asked) = live::open(&config, parts.boot);
     parts.page = Some(asked);
     let (stop_api, api_stops) = oneshot::channel::<()>();
+    let window = look_in(&config, &viewer);
     let inside = Inside {
         mind: mind_handle,
         metrics: Arc::clone(&metrics),
@@ -175,8 +176,21 @@ async fn serve(
     parts.service = Service::of_environment();
     let mut printer = Printer { json, metrics, live };
     let agent = runtime::run(parts, stop_signal(), &mut printer).await?;
-    drop(stop_api);
+    drop((stop_api, window));
     Ok(agent.wants_restart())
+}
+
+/// Where `outpost top` looks in. Without it everything else goes on.
+fn look_in(config: &Config, viewer: &Viewer) -> Option<Window> {
+    let folder = &config.journal.path;
+    match live::open_window(folder, viewer) {
+        Ok(window) => Some(window),
+        Err(error) => {
+            let path = live::window_path(folder);
+            tracing::warn!(%error, path = %path.display(), "outpost top cannot look in");
+            None
+        }
+    }
 }
 
 /// Starts the API, where there is to be one, until `stops` hears that its sender is gone. Gives

@@ -4,7 +4,7 @@
 //! everything that it says by colour it also says by a word or a sign.
 
 mod draw;
-mod marks;
+pub(super) mod marks;
 
 use std::io::{self, IsTerminal};
 use std::time::Duration;

@@ -151,3 +151,4 @@ impl Announcements {
 }
 
 pub use print::{as_json, as_toml};
+pub use words::is_harmless;

@@ -4,14 +4,18 @@ use std::collections::BTreeSet;
 
 use crate::limits::DISCOVER_WORDS_MAX;
 
+/// A character that can be shown: no control character, none that turns the direction of writing.
+#[must_use]
+pub fn is_harmless(c: char) -> bool {
+    let marks = matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}');
+    let turns = marks || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2065}'..='\u{2069}');
+    !c.is_control() && !turns && c != '\u{feff}'
+}
+
 /// Text that can be shown on a terminal and stand in a comment: no control characters, none that
 /// turn the direction of writing, bounded.
 pub(super) fn shown(text: &str) -> String {
-    let harmless = |c: &char| {
-        let marks = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}');
-        let turns = marks || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2065}'..='\u{2069}');
-        !c.is_control() && !turns && *c != '\u{feff}'
-    };
+    let harmless = |c: &char| is_harmless(*c);
     let mut out: String = text.chars().filter(harmless).take(2 * DISCOVER_WORDS_MAX).collect();
     if out.chars().count() < text.chars().filter(harmless).count() {
         out.push('…');

@@ -11,6 +11,7 @@
 
 mod block;
 mod json;
+mod newest;
 mod query;
 mod record;
 mod store;

@@ -4,7 +4,6 @@
 //! A command takes the way of every other: its id, its states, the guard. What must never be here:
 //! markup made of names (the page puts every name in as text), and a wait of the agent for a page.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
@@ -93,7 +92,7 @@ async fn stream(State(shared): State<Arc<Shared>>) -> Result<Response, ApiError>
     let permit = Arc::clone(&shared.streams).try_acquire_owned();
     let permit = permit.map_err(|_| ApiError::busy("too many pages are open"))?;
     let (tell, events) = mpsc::channel(limits::WEB_EVENTS_MAX);
-    tokio::spawn(follow(viewer.state.clone(), viewer.news.subscribe(), tell, permit));
+    tokio::spawn(follow(viewer.state.subscribe(), viewer.news.subscribe(), tell, permit));
     let events = ReceiverStream::new(events).map(Ok::<_, Infallible>);
     Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
 }
@@ -206,22 +205,7 @@ fn newest(
     limit: Option<usize>,
 ) -> Result<Vec<Record>, QueryError> {
     let limit = limit.unwrap_or(limits::PAGE_RECORDS_MAX).clamp(1, limits::PAGE_RECORDS_MAX);
-    let before = before.unwrap_or(u64::MAX);
-    let reader = Reader::open(folder)?;
-    let filter = Filter { kind: Some(kind), ..Filter::default() };
-    let mut last = VecDeque::with_capacity(limit);
-    let from = reader.back(kind, before, limit)?;
-    reader.each(from.saturating_sub(1), &filter, |record| {
-        if record.seq >= before {
-            return false;
-        }
-        if last.len() == limit {
-            last.pop_front();
-        }
-        last.push_back(record);
-        true
-    })?;
-    Ok(last.into_iter().rev().collect())
+    Reader::open(folder)?.newest(kind, before.unwrap_or(u64::MAX), limit)
 }
 
 /// How far back.

@@ -45,5 +45,6 @@ mod replay;
 mod rollout;
 mod serial;
 mod support;
+mod top;
 mod update;
 mod words;

@@ -136,6 +136,8 @@ async fn play(
     let mut parts = runtime::parts(config.clone(), clock.clone(), endpoint, memory, mind);
     let (page, viewer, asked) = live::open(&config, parts.boot);
     parts.page = Some(asked);
+    // For `outpost top --path`; the demo goes on without it.
+    let _window = live::open_window(&config.journal.path, &viewer).ok();
     let (_page_lives, page_ends) = oneshot::channel::<()>();
     let address = open_page(args.web, &config, mind_handle, viewer, page_ends).await;
     if let Some(address) = address.filter(|_| !live) {

@@ -6,14 +6,14 @@ const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '�
 
 /// Where a value lies in relation to a band.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(in crate::cli) enum Place {
     Below,
     Inside,
     Above,
 }
 
 /// Where `value` lies; a missing bound never stops it.
-pub(super) fn place(value: f64, min: Option<f64>, max: Option<f64>) -> Place {
+pub(in crate::cli) fn place(value: f64, min: Option<f64>, max: Option<f64>) -> Place {
     if min.is_some_and(|min| value < min) {
         Place::Below
     } else if max.is_some_and(|max| value > max) {
@@ -24,7 +24,7 @@ pub(super) fn place(value: f64, min: Option<f64>, max: Option<f64>) -> Place {
 }
 
 /// What a gauge and a history show of a banded value: the band and half of it on either side.
-pub(super) fn scale(min: Option<f64>, max: Option<f64>) -> (f64, f64) {
+pub(in crate::cli) fn scale(min: Option<f64>, max: Option<f64>) -> (f64, f64) {
     match (min, max) {
         (Some(min), Some(max)) => {
             let margin = ((max - min) / 2.0).max(f64::EPSILON);
@@ -47,7 +47,7 @@ fn cell(value: f64, (low, high): (f64, f64), width: usize) -> usize {
 }
 
 /// A gauge: `···├──●──┤···`, the band between its ends, `●` inside it and `◆` outside.
-pub(super) fn gauge(
+pub(in crate::cli) fn gauge(
     value: Option<f64>,
     min: Option<f64>,
     max: Option<f64>,
@@ -81,7 +81,7 @@ pub(super) fn gauge(
 
 /// A history of `width` cells, the newest at the right; values are averaged where there are more
 /// than cells. Without a scale it spans its own least and greatest value.
-pub(super) fn history(values: &[f64], scale: Option<(f64, f64)>, width: usize) -> String {
+pub(in crate::cli) fn history(values: &[f64], scale: Option<(f64, f64)>, width: usize) -> String {
     let values: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
     if values.is_empty() || width == 0 {
         return " ".repeat(width);
@@ -102,21 +102,21 @@ pub(super) fn history(values: &[f64], scale: Option<(f64, f64)>, width: usize) -
 }
 
 /// A bar of `width` cells, filled to `share`: `█████░░░`.
-pub(super) fn bar(share: f64, width: usize) -> String {
+pub(in crate::cli) fn bar(share: f64, width: usize) -> String {
     let full = (share.clamp(0.0, 1.0) * width as f64).round() as usize;
     let full = full.min(width);
     "█".repeat(full) + &"░".repeat(width - full)
 }
 
 /// `text` in exactly `width` cells: filled up with spaces, or cut with an ellipsis.
-pub(super) fn fit(text: &str, width: usize) -> String {
+pub(in crate::cli) fn fit(text: &str, width: usize) -> String {
     let text = cut(text, width);
     let used = cells_of(&text);
     text + &" ".repeat(width.saturating_sub(used))
 }
 
 /// `text` in at most `width` cells, cut with an ellipsis.
-pub(super) fn cut(text: &str, width: usize) -> String {
+pub(in crate::cli) fn cut(text: &str, width: usize) -> String {
     if cells_of(text) <= width {
         return text.to_owned();
     }
@@ -140,7 +140,7 @@ fn cells_of(text: &str) -> usize {
 }
 
 /// A share in percent that never says 100 or 0 where it is not: `99.9 %`, `7.1 %`, `100 %`.
-pub(super) fn percent(share: f64) -> String {
+pub(in crate::cli) fn percent(share: f64) -> String {
     let percent = 100.0 * share;
     if share >= 1.0 { "100 %".into() } else { format!("{:.1} %", percent.clamp(0.0, 99.9)) }
 }
