@@ -22,6 +22,7 @@ pub mod link;
 pub mod live;
 pub mod metrics;
 pub mod mind;
+pub mod output;
 pub mod pause;
 pub mod plant;
 pub mod runtime;

@@ -98,7 +98,7 @@ pub fn main() -> ExitCode {
         return crate::mind::process::main();
     }
     let quiet = matches!(command, Command::Demo(_) | Command::Top(_));
-    logging(quiet);
+    logging(quiet, matches!(command, Command::Run(_)));
     let end = match command {
         Command::Demo(args) => demo::run(&args, json),
         Command::Run(args) => run::run(&args, json),
@@ -122,6 +122,7 @@ pub fn main() -> ExitCode {
         Command::Man(args) => shell::man(&args, &Cli::command()),
         Command::Mind => Ok(ExitCode::SUCCESS),
     };
+    crate::output::settle_log();
     match end {
         Ok(code) => code,
         // Somebody closed the pipe that we print into: they have read enough.
@@ -141,18 +142,21 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(io)
 }
 
-/// Log lines go to standard error; `OUTPOST_LOG` chooses levels as `tracing` writes them.
-fn logging(quiet: bool) {
+/// Log lines go to standard error; `OUTPOST_LOG` chooses levels as `tracing` writes them. A service
+/// never waits for who reads them.
+fn logging(quiet: bool, is_service: bool) {
     let default = if quiet { "error" } else { "info" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("OUTPOST_LOG").unwrap_or_else(|_| {
         let default = format!("{default},{}", crate::link::broker::LOG_DIRECTIVE);
         tracing_subscriber::EnvFilter::new(default)
     });
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
+        .with_ansi(std::io::stderr().is_terminal());
+    match is_service.then(crate::output::log).flatten() {
+        Some(lines) => log.with_writer(lines).init(),
+        None => log.with_writer(std::io::stderr).init(),
+    }
 }
 
 /// Completes at SIGTERM or Ctrl-C.

@@ -21,6 +21,7 @@ use crate::limits;
 use crate::link::{Endpoint, broker};
 use crate::live::{self, Live, Viewer, Window};
 use crate::metrics::{Metrics, Sources};
+use crate::output::{self, Output};
 use crate::runtime::{self, Memory, Observer, Service};
 use crate::update::rollout::Board;
 use crate::update::{self, Keeper, Launched};
@@ -77,6 +78,7 @@ fn start_again() -> anyhow::Error {
     };
     // What Linux says of a file that a package has replaced meanwhile.
     let name = program.to_string_lossy();
+    output::settle_log();
     let program = name.strip_suffix(" (deleted)").map_or(program.clone(), PathBuf::from);
     let error = std::process::Command::new(&program).args(std::env::args_os().skip(1)).exec();
     anyhow::Error::from(error).context(format!("restart of {}", program.display()))
@@ -174,8 +176,12 @@ async fn serve(
     parts.update = keeper.context("a thread for updates")?;
     parts.board = Some(board::watch(Root::of_environment(), board, journal));
     parts.service = Service::of_environment();
-    let mut printer = Printer { json, metrics, live };
+    let lines = json.then(Output::standard).transpose().context("standard output")?;
+    let mut printer = Printer { lines, metrics, live };
     let agent = runtime::run(parts, stop_signal(), &mut printer).await?;
+    if let Some(lines) = &printer.lines {
+        lines.settle();
+    }
     drop((stop_api, window));
     Ok(agent.wants_restart())
 }
@@ -214,7 +220,7 @@ async fn serve_api(
 
 /// Counts; with `--json` also a line for each event and decision on standard output.
 struct Printer {
-    json: bool,
+    lines: Option<Output>,
     metrics: Arc<Metrics>,
     live: Live,
 }
@@ -223,9 +229,7 @@ impl Observer for Printer {
     fn applied(&mut self, agent: &Agent, now: Now, effects: &[Effect]) {
         self.metrics.agent.applied(agent, now, effects);
         self.live.applied(agent, now, effects);
-        if !self.json {
-            return;
-        }
+        let Some(lines) = &self.lines else { return };
         let at = journal::rfc3339(now.unix_ms);
         for effect in effects {
             let Effect::Report { report, .. } = effect else { continue };
@@ -234,13 +238,13 @@ impl Observer for Printer {
                     let severity = severity.word();
                     let line = serde_json::json!({"event": kind, "text": text,
                         "severity": severity, "at": at});
-                    println!("{line}");
+                    lines.say(format!("{line}\n").into_bytes());
                 }
                 Report::Decision { decision, .. } => {
                     let chosen = &decision.candidates[decision.chosen].text;
                     let line = serde_json::json!({"decision": decision.id, "by": decision.by.word(),
                         "cause": decision.cause, "chosen": chosen, "at": at});
-                    println!("{line}");
+                    lines.say(format!("{line}\n").into_bytes());
                 }
                 _ => {}
             }

@@ -20,5 +20,10 @@ pub const LOOK_LINES_MAX: usize = 64;
 pub const LOOK_BOARD_MS: u64 = 5_000;
 /// Decisions and events each that `outpost top` keeps; older ones are `outpost log query`'s.
 pub const TOP_STORY_MAX: usize = 200;
+/// Lines of a service's output that wait to be written, a few hundred bytes each: a second of the
+/// busiest board. More are lost and counted.
+pub const OUTPUT_LINES_MAX: usize = 1024;
+/// How long the end of the program waits for what was said to be written, in milliseconds.
+pub const OUTPUT_SETTLE_MS: u64 = 300;
 /// Characters of a filter that is typed into `outpost top`; more are not taken.
 pub const TOP_FILTER_MAX: usize = 40;

@@ -274,6 +274,7 @@ impl Keeper {
             tracing::error!(error = chain(&error), "not undone");
         }
         tracing::error!(%release, reason, "undone: the program is ended where it stands");
+        crate::output::settle_log();
         std::process::abort();
     }
 

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use outpost_launcher::disk::RealDisk;
@@ -42,20 +43,50 @@ const BAD: [(&str, &str, &str); 8] = [
     ("5.2.0", "ulimit -v 60000", "ended before its rules ran"),
     // Hangs before it is a program of ours.
     ("5.3.0", "exec sleep 1000", "they did not run within 1 s"),
-    // Hangs while it runs: what it prints is read by nobody, and there is no room for more.
-    (
-        "5.4.0",
-        "p=$OUTPOST_SLOTS/pipe; rm -f $p; mkfifo $p; sleep 10 < $p & \
-         head -c 65536 /dev/zero > $p; exec > $p; set -- --json \"$@\"",
-        "its rules stood still",
-    ),
+    // Hangs while it runs.
+    ("5.4.0", "export LD_PRELOAD=$OUTPOST_SLOTS/../hang.so", "its rules stood still"),
 ];
+
+/// Stands before the C library of a release: half a second after it began to wait for anything its
+/// first thread, which runs the rules, never comes back from a wait. The others go on.
+const HANG: &str = r"
+#define _GNU_SOURCE
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static long now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int epoll_wait(int epoll, struct epoll_event *events, int most, int ms) {
+    static long began_ms;
+    if (getpid() == syscall(SYS_gettid)) {
+        if (began_ms == 0) began_ms = now_ms();
+        while (now_ms() - began_ms > 500) pause();
+    }
+    return syscall(SYS_epoll_pwait, epoll, events, most, ms, NULL, 8);
+}
+";
+
+/// Compiles `HANG` where the releases expect it.
+fn build_hang(site: &Site) {
+    let (source, library) = (site.folder().join("hang.c"), site.folder().join("hang.so"));
+    fs::write(&source, HANG).unwrap();
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-o"]).arg(library).arg(source);
+    assert!(compiler.status().unwrap().success(), "cc");
+}
 
 #[test]
 fn good_releases_are_confirmed_and_bad_ones_undone_with_their_reason() {
     let broker = Broker::start();
     let bus = Bus::join(&broker);
     let site = Site::new(&broker, "cold-update", UPDATE);
+    build_hang(&site);
     fs::create_dir(site.folder().join("slots")).unwrap();
     let well = r#"{"bus":true,"mind":false,"start_ms":100}"#;
     fs::write(site.folder().join("slots/baseline.json"), well).unwrap();

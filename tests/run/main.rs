@@ -44,6 +44,7 @@ mod payloads;
 mod replay;
 mod rollout;
 mod serial;
+mod stalled;
 mod support;
 mod top;
 mod update;
