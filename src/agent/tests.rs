@@ -112,6 +112,8 @@ pub(super) fn room() -> Config {
             context_tokens: 2048,
             threads_decode: None,
             threads_prefill: None,
+            models: Vec::new(),
+            models_memory_bytes: 0,
             chosen_over: None,
         }),
         journal: Journal { path: "/tmp".into(), quota_bytes: 1 << 20, keep: Keep::default() },

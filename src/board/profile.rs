@@ -105,6 +105,8 @@ pub struct MindDefaults {
     pub threads_decode: Option<u16>,
     /// Threads for many tokens; `None`: by the number of cores.
     pub threads_prefill: Option<u16>,
+    /// Whether the weights may be in memory a second time, in the layout of the fastest kernels.
+    pub repack: bool,
     /// What one token that is read costs on a virtual clock, where it was measured.
     pub token_cost: Option<Duration>,
 }
@@ -316,6 +318,7 @@ fn checked_mind(raw: super::raw::RawMind) -> Result<MindDefaults, String> {
     Ok(MindDefaults {
         model,
         context_tokens,
+        repack: raw.repack.unwrap_or(true),
         threads_decode: raw.threads_decode,
         threads_prefill: raw.threads_prefill,
         token_cost: raw.token_cost_us.map(Duration::from_micros),

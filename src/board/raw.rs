@@ -45,6 +45,7 @@ pub(super) struct RawMind {
     pub context: Option<u32>,
     pub threads_decode: Option<u16>,
     pub threads_prefill: Option<u16>,
+    pub repack: Option<bool>,
     pub token_cost_us: Option<u64>,
     pub token_cost_source: Option<String>,
 }
@@ -110,6 +111,7 @@ impl Raw {
             mind.context,
             mind.threads_decode,
             mind.threads_prefill,
+            mind.repack,
             mind.token_cost_us,
             mind.token_cost_source,
             thermal.zones,

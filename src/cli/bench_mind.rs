@@ -347,6 +347,7 @@ fn decide(id: u64, prefix: &str, degrees: usize) -> Decide {
         questions: Vec::new(),
         priority: limits::MIND_PRIORITY_DECISION,
         within_ms: 0,
+        adapter: None,
     }
 }
 

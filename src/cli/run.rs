@@ -159,14 +159,20 @@ async fn serve(
         destinations: uplink.as_ref().map(|(uplink, _)| uplink.meters()).unwrap_or_default(),
     };
     let metrics = Arc::new(Metrics::new(&config, sources));
-    let mind_handle = mind.as_ref().ok().and_then(Option::as_ref).map(|mind| mind.handle.clone());
+    let own = mind.as_ref().ok().and_then(Option::as_ref).map(|mind| mind.handle.clone());
+    let models = own.map(|own| runtime::registry(&config, &program, own));
     let mut parts = runtime::parts(config.clone(), clock, endpoint, memory, mind);
     let (live, viewer, asked) = live::open(&config, parts.boot);
     parts.page = Some(asked);
     let (stop_api, api_stops) = oneshot::channel::<()>();
     let window = look_in(&config, &viewer);
     let inside = Inside {
-        mind: mind_handle,
+        mind: models.map(|models| {
+            models.unwrap_or_else(|(own, error)| {
+                parts.notices.push(("mind".into(), error, Severity::Alarm));
+                own
+            })
+        }),
         metrics: Arc::clone(&metrics),
         live: Some(viewer),
         journal: config.journal.path.clone(),

@@ -503,6 +503,10 @@ pub struct Mind {
     pub threads_decode: Option<u16>,
     /// Threads for many tokens; `None`: by the number of cores.
     pub threads_prefill: Option<u16>,
+    /// Names or paths of further models, which the API loads when they are asked for.
+    pub models: Vec<String>,
+    /// Most memory of those that are loaded, in bytes.
+    pub models_memory_bytes: u64,
     /// Model and adapter of the file, where an operator has chosen others at run time.
     pub chosen_over: Option<(String, String)>,
 }

@@ -47,6 +47,20 @@ pub const MIND_PREFIX_GAIN_TOKENS: usize = 32;
 pub const MIND_PREFIX_BYTES_MAX: u64 = 64 << 20;
 /// Most files of kept prefixes, so that opening the store stays short. As above.
 pub const MIND_PREFIX_FILES_MAX: usize = 64;
+/// Most memory of the mind's process beside weights and cache, in bytes: issue 4's own bound at 64
+/// tokens at once; 28 MB were measured.
+pub const MIND_REST_BYTES: u64 = 45_000_000;
+/// Most models beside the agent's own that the API may name.
+pub const MIND_MODELS_MAX: usize = 8;
+/// Bounds of the memory for those: the smallest model of any use, and the largest board.
+pub const MIND_MODELS_BYTES_MIN: u64 = 50_000_000;
+/// See [`MIND_MODELS_BYTES_MIN`].
+pub const MIND_MODELS_BYTES_MAX: u64 = 64_000_000_000;
+/// Without `models_memory`: one small model more on a board with 1 GB.
+pub const MIND_MODELS_BYTES_DEFAULT: u64 = 400_000_000;
+/// Adapters that the mind keeps in memory beside its model, the one in use among them; one of ours
+/// has 10 MB. The one that was not asked for longest goes, and is read again when it is.
+pub const MIND_ADAPTERS_MAX: usize = 4;
 /// Most decisions that are remembered, each some 200 bytes. The oldest is forgotten.
 pub const MIND_REMEMBERED_MAX: usize = 1024;
 /// Most threads that the mind may ask for, each of them a stack and a core; more are refused.

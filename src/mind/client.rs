@@ -36,7 +36,7 @@ use handle::Ask;
 pub use handle::MindHandle;
 use life::{Asked, Life};
 pub use share::Share;
-use stamp::FileStamp;
+pub(super) use stamp::FileStamp;
 pub use switch::{Files, Names};
 use switch::{Switch, Trial};
 

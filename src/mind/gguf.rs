@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::limits;
+
 mod adapter;
 mod header;
 mod meaning;
@@ -168,6 +170,16 @@ pub struct GgufFacts {
 }
 
 impl GgufFacts {
+    /// Most memory that a process with this model takes, in bytes, known before it is loaded: the
+    /// mapped file, the weights a second time for the fastest kernels, the cache of so many tokens,
+    /// and what [`limits::MIND_REST_BYTES`] allows for the rest.
+    #[must_use]
+    pub fn memory_bytes(&self, context_tokens: u32) -> u64 {
+        let cache = u64::from(context_tokens).saturating_mul(self.kv_bytes_per_token);
+        let weights = self.file_bytes.saturating_mul(2);
+        weights.saturating_add(cache).saturating_add(limits::MIND_REST_BYTES)
+    }
+
     /// The recipe, if the file names one that we know.
     pub fn file_type(&self) -> Option<FileType> {
         FileType::from_name(&self.quantization)

@@ -32,6 +32,7 @@ use crate::limits;
 
 mod owner;
 mod queue;
+mod wardrobe;
 use owner::Owner;
 use queue::{Cancelled, Queue};
 

@@ -20,7 +20,7 @@ pub use super::write::{Finish, Form, Prompt, Sampling, Speech, Write};
 pub use crate::limits::MIND_FRAME_BYTES_MAX as FRAME_BYTES_MAX;
 
 /// Changes whenever the bytes of a frame do.
-pub const PROTOCOL_VERSION: u16 = 6;
+pub const PROTOCOL_VERSION: u16 = 7;
 
 /// What the agent asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,6 +95,8 @@ pub struct Decide {
     /// Where there are any, they are asked after prefix and state, all in one pass, and neither
     /// `candidates` nor `by_notes` is looked at.
     pub questions: Vec<Question>,
+    /// The adapter's file for this decision alone, empty for none. `None`: the one of [`Load`].
+    pub adapter: Option<String>,
 }
 
 /// What the mind answers.

@@ -292,6 +292,12 @@ impl Scorer {
         self.context.options()
     }
 
+    /// How a decision is laid out.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        self.options.layout
+    }
+
     /// Whether what was read is used again: not with a sliding window or a recurrent state.
     #[must_use]
     pub fn reuses(&self) -> bool {

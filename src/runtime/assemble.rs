@@ -19,7 +19,8 @@ use crate::link::topics::DeviceName;
 use crate::link::{Endpoint, Will};
 use crate::mind::adapters;
 use crate::mind::catalog::Store;
-use crate::mind::client::{Files, MindConfig, MindEvent};
+use crate::mind::client::{Files, MindConfig, MindEvent, MindHandle};
+use crate::mind::registry::{Others, Registry};
 use crate::uplink::{self, News, Setup, Uplink};
 
 /// Why the parts cannot be put together.
@@ -224,25 +225,53 @@ pub fn mind(
     token_cost: Option<Duration>,
 ) -> Result<Option<MindParts>, String> {
     let Some(mind) = &config.mind else { return Ok(None) };
-    let store = Store::of_environment();
     let files = files(&mind.model, &mind.adapter).map_err(|error| format!("[mind] {error}"))?;
-    let (threads_decode, threads_prefill) = threads(mind);
+    let start = how(config, mind, program, files);
     let (tell, events) = mpsc::channel::<MindEvent>(limits::MIND_EVENTS_MAX);
-    let handle = crate::mind::client::spawn(
-        MindConfig {
-            program: PathBuf::from(program),
-            args: vec!["mind".into()],
-            files,
-            context_tokens: mind.context_tokens,
-            ubatch_tokens: limits::MIND_UBATCH_TOKENS,
-            threads_decode,
-            threads_prefill,
-            prefixes: Some(store.prefixes()),
-            repack: true,
-        },
-        tell,
-    );
+    let handle = crate::mind::client::spawn(start, tell);
     Ok(Some(MindParts { handle, events, token_cost }))
+}
+
+/// How a process of the mind is started.
+fn how(config: &Config, mind: &config::Mind, program: &Path, files: Files) -> MindConfig {
+    let (threads_decode, threads_prefill) = threads(mind);
+    MindConfig {
+        program: PathBuf::from(program),
+        args: vec!["mind".into()],
+        files,
+        context_tokens: mind.context_tokens,
+        ubatch_tokens: limits::MIND_UBATCH_TOKENS,
+        threads_decode,
+        threads_prefill,
+        prefixes: Some(Store::of_environment().prefixes()),
+        repack: config.device.board.mind.repack,
+    }
+}
+
+/// The models that the API may ask: the agent's own and those of `[mind] models`.
+///
+/// # Errors
+/// A sentence for the operator where no entry and no file has the name of one.
+pub fn registry(
+    config: &Config,
+    program: &Path,
+    own: MindHandle,
+) -> Result<Registry, (Registry, String)> {
+    let Some(mind) = config.mind.as_ref().filter(|mind| !mind.models.is_empty()) else {
+        return Ok(Registry::new(own, None));
+    };
+    let found = mind.models.iter().map(|model| files(model, "none"));
+    let found = found.collect::<Result<Vec<Files>, String>>();
+    match (found, files(&mind.model, "none")) {
+        (Ok(found), Ok(usual)) => {
+            let start = how(config, mind, program, usual);
+            let memory_bytes = mind.models_memory_bytes;
+            Ok(Registry::new(own, Some(Others { files: found, memory_bytes, start })))
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            Err((Registry::new(own, None), format!("[mind] models: {error}")))
+        }
+    }
 }
 
 /// Where a model and an adapter lie, by their names or paths. Reads the adapter's file.

@@ -38,7 +38,7 @@ use crate::link::{Class, Endpoint, LinkConfig, LinkConfigError, LinkHandle, Outg
 use crate::live::Asked;
 use crate::mind::client::{DecideRequest, MindEvent, MindHandle};
 use crate::uplink::{News, Uplink};
-pub use assemble::{AssembleError, Memory, mind, parts, uplink};
+pub use assemble::{AssembleError, Memory, mind, parts, registry, uplink};
 use model::Switched;
 pub use model::choose;
 use outbox::{Message, Outbox};
@@ -525,6 +525,7 @@ impl Runtime<'_> {
         if mind
             .handle
             .decide(DecideRequest {
+                adapter: None,
                 id,
                 prefix: question.prefix,
                 state: question.state,

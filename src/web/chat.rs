@@ -140,7 +140,7 @@ struct Wish {
 
 impl Wish {
     async fn write(self, shared: &Shared, common: Common) -> Result<Response, ApiError> {
-        let model = shared.check_model(common.model.as_deref())?;
+        let mind = shared.mind(common.model.as_deref()).await?;
         if common.n.is_some_and(|n| n != 1) {
             return Err(ApiError::bad("n: allowed is 1"));
         }
@@ -149,10 +149,11 @@ impl Wish {
         let shape = Shape {
             id: format!("{kind}-{:016x}", rand::random::<u64>()),
             created: jiff::Timestamp::now().as_second(),
-            model,
+            model: mind.name.clone(),
             chat: self.chat,
             tools: self.tools,
             usage: common.stream_options.is_some_and(|options| options.include_usage),
+            mind,
         };
         let request = WriteRequest {
             id: 0,
@@ -176,7 +177,7 @@ impl Wish {
             priority: limits::MIND_PRIORITY_WRITE,
             within_ms: limits::WEB_WRITE_MS_MAX,
         };
-        let mut parts = shared.mind()?.write(request)?;
+        let mut parts = shape.mind.handle.write(request)?;
         if !common.stream {
             return Ok(Json(shape.at_once(parts).await?).into_response());
         }

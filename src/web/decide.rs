@@ -27,6 +27,7 @@ pub(super) struct Body {
     candidates: Option<Vec<String>>,
     questions: Option<Vec<Asked>>,
     model: Option<String>,
+    adapter: Option<String>,
 }
 
 /// A typed question, its kind beside what the kind needs.
@@ -70,7 +71,8 @@ pub(super) async fn decide(
     body: Result<Json<Body>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
     let Json(body) = body?;
-    let model = shared.check_model(body.model.as_deref())?;
+    let mind = shared.mind(body.model.as_deref()).await?;
+    let (adapter, adapter_name) = shared.adapter(body.adapter)?;
     let (candidates, asked) = match (body.candidates, body.questions) {
         (Some(candidates), None) => (candidates, None),
         (None, Some(questions)) => (Vec::new(), Some(questions)),
@@ -91,9 +93,11 @@ pub(super) async fn decide(
         priority: limits::MIND_PRIORITY_API,
         within_ms: limits::WEB_DECIDE_MS_MAX,
         questions: questions.unwrap_or_default(),
+        adapter,
     };
-    let decided = shared.mind()?.ask(request).await?;
-    let mut told = json!({"id": body.id, "object": "decision", "model": model,
+    let decided = mind.handle.ask(request).await?;
+    let mut told = json!({"id": body.id, "object": "decision", "model": mind.name,
+        "adapter": adapter_name,
         "mass": decided.mass, "ms": decided.ms, "tokens_read": decided.tokens_read,
         "remembered": decided.remembered});
     match wanted {

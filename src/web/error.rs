@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::mind::client::Unanswered;
 use crate::mind::protocol::FailureKind;
+use crate::mind::registry::RegistryError;
 
 /// An answer that is an error.
 #[derive(Debug)]
@@ -61,12 +62,6 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "invalid_request_error", "there is no such path")
     }
 
-    pub(super) fn no_model(found: &str, ours: &str) -> Self {
-        let message = format!("model: found \"{found}\", allowed \"{ours}\"");
-        let error = Self::new(StatusCode::NOT_FOUND, "invalid_request_error", &message);
-        Self { code: Some("model_not_found"), ..error }
-    }
-
     pub(super) fn unauthorised() -> Self {
         let message = "this API needs a bearer token: the one in [web] token_file";
         let error = Self::new(StatusCode::UNAUTHORIZED, "authentication_error", message);
@@ -77,6 +72,21 @@ impl ApiError {
     pub(super) fn json(&self) -> Value {
         json!({"error": {"message": self.message, "type": self.kind, "param": null,
             "code": self.code}})
+    }
+}
+
+impl From<RegistryError> for ApiError {
+    fn from(error: RegistryError) -> Self {
+        let text = error.to_string();
+        match error {
+            RegistryError::Unknown { .. } => {
+                let error = Self::new(StatusCode::NOT_FOUND, "invalid_request_error", &text);
+                Self { code: Some("model_not_found"), ..error }
+            }
+            RegistryError::TooLarge { .. } => Self::bad(text),
+            RegistryError::Busy { .. } => Self::busy(&text),
+            RegistryError::File(_) | RegistryError::Absent(_) => Self::absent(&text),
+        }
     }
 }
 

@@ -40,7 +40,10 @@ use crate::config;
 use crate::limits;
 use crate::live::Viewer;
 use crate::metrics::Metrics;
-use crate::mind::client::{MindHandle, MindState};
+use crate::mind::adapters;
+use crate::mind::catalog::Store;
+use crate::mind::client::MindHandle;
+use crate::mind::registry::{Lease, Registry};
 use error::ApiError;
 use session::Sessions;
 
@@ -67,7 +70,7 @@ pub enum WebError {
 
 /// What every request needs.
 struct Shared {
-    mind: Option<MindHandle>,
+    mind: Option<Registry>,
     /// Hash of the token, so that a comparison takes the same time whatever is sent.
     token: Option<[u8; 32]>,
     requests: Arc<Semaphore>,
@@ -84,37 +87,37 @@ struct Shared {
 }
 
 impl Shared {
-    /// The mind, where it can answer now.
-    fn mind(&self) -> Result<&MindHandle, ApiError> {
-        let mind = self.mind.as_ref().ok_or_else(|| ApiError::absent("there is no [mind]"))?;
-        match mind.state() {
-            MindState::Ready(..) => Ok(mind),
-            MindState::Loading => Err(ApiError::absent("the model is still loading")),
-            MindState::Paused => Err(ApiError::absent("the mind pauses to spare the board")),
-            MindState::Missing { .. } => Err(ApiError::absent("the model's file is missing")),
-            MindState::Failed { reason } => Err(ApiError::absent(&reason)),
-        }
+    /// The model of a request, loaded where it was not; `None`: the agent's own.
+    async fn mind(&self, model: Option<&str>) -> Result<Lease, ApiError> {
+        let registry = self.mind.as_ref().ok_or_else(|| ApiError::absent("there is no [mind]"))?;
+        Ok(registry.lease(model).await?)
     }
+}
 
-    /// The model's name; it may change while the agent runs.
-    fn model(&self) -> String {
-        self.mind.as_ref().map_or_else(|| "none".to_owned(), |mind| mind.names().model)
-    }
-
-    /// The model's name, where it is the one that is wanted.
-    fn check_model(&self, wanted: Option<&str>) -> Result<String, ApiError> {
-        let model = self.model();
-        match wanted.filter(|wanted| *wanted != model) {
-            Some(other) => Err(ApiError::no_model(other, &model)),
-            None => Ok(model),
+impl Shared {
+    /// The file of the adapter that a body names, as a decision has it, and its name. Names only:
+    /// who asks has no say over which files of the board are read.
+    fn adapter(&self, wanted: Option<String>) -> Result<(Option<String>, String), ApiError> {
+        let own = self.mind.as_ref().map(Registry::own);
+        let names = own.map(MindHandle::names).unwrap_or_default();
+        let Some(name) = wanted.filter(|name| *name != names.adapter) else {
+            return Ok((None, names.adapter));
+        };
+        if name.contains('/') || name.ends_with(".gguf") {
+            let found = format!("adapter: found {name:?}, allowed none or a name of the catalogue");
+            return Err(ApiError::bad(found));
         }
+        let path = adapters::locate(&Store::of_environment(), &name)
+            .map_err(|error| ApiError::bad(error.to_string()))?;
+        let path = path.map_or_else(String::new, |path| path.to_string_lossy().into_owned());
+        Ok((Some(path), name))
     }
 }
 
 /// What the server shows and asks.
 pub struct Inside {
-    /// The language model.
-    pub mind: Option<MindHandle>,
+    /// The language models.
+    pub mind: Option<Registry>,
     /// What is measured.
     pub metrics: Arc<Metrics>,
     /// The running agent.
@@ -237,8 +240,10 @@ async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
 }
 
 async fn models(State(shared): State<Arc<Shared>>) -> Json<serde_json::Value> {
-    let ready = shared.mind().is_ok();
-    let model = json!({"id": shared.model(), "object": "model", "created": 0,
-        "owned_by": "outpost", "ready": ready});
-    Json(json!({"object": "list", "data": [model]}))
+    let listed = shared.mind.as_ref().map(Registry::list).unwrap_or_default();
+    let models = listed.into_iter().map(|one| {
+        json!({"id": one.name, "object": "model", "created": 0, "owned_by": "outpost",
+            "ready": one.ready, "pinned": one.pinned})
+    });
+    Json(json!({"object": "list", "data": models.collect::<Vec<_>>()}))
 }

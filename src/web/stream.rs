@@ -13,6 +13,7 @@ use super::tools::{self, Tool};
 use crate::limits;
 use crate::mind::client::{Unanswered, WriteEvent, Written};
 use crate::mind::protocol::{FailureKind, Finish};
+use crate::mind::registry::Lease;
 
 /// What an answer looks like.
 pub(super) struct Shape {
@@ -26,6 +27,8 @@ pub(super) struct Shape {
     pub(super) tools: Vec<Tool>,
     /// The last event has the account of tokens.
     pub(super) usage: bool,
+    /// Held until the answer is complete.
+    pub(super) mind: Lease,
 }
 
 /// A complete text.

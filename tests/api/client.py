@@ -155,6 +155,8 @@ one = decide({**ASKED, "questions": ASKED["questions"][2:3]})
 assert one["remembered"] and one["answers"] == [hot], one
 for wrong, why in [({**ASKED, "candidates": ["a"]}, "candidates and questions"), ({"state": "x"}, "neither"),
                    ({"state": "x", "questions": []}, "found 0, allowed 1 to 16"),
+                   ({**CASE, "adapter": "mine"}, 'found "mine", allowed'),
+                   ({**CASE, "adapter": "/etc/passwd"}, "allowed none or a name"),
                    ({"state": "x", "questions": [{"kind": "guess", "text": "x"}]}, "guess"),
                    ({"state": "x", "questions": [{"kind": "score", "text": "x", "scale": [1, 99]}]}, "question 0: steps"),
                    ({"state": "x", "questions": [{"kind": "yes_no", "text": " "}]}, "question 0: the text is empty")]:
@@ -165,6 +167,21 @@ for wrong, why in [({**ASKED, "candidates": ["a"]}, "candidates and questions"),
         message = json.load(error)["error"]["message"]
         assert error.code in (400, 422) and why in message, (error.code, message)
 holds("typed questions in one pass, remembered one by one, refused by number")
+
+# The adapter of one decision, and a model beside the agent's own: loaded at its first request.
+with_adapter = decide({**CASE, "adapter": "edge-operator"})
+assert with_adapter["adapter"] == "edge-operator" and with_adapter["p"] != first["p"], with_adapter
+again = decide(CASE)
+assert again == {**second, "ms": again["ms"]} and second["adapter"] == "none", second
+OTHER = "smollm2-135m-instruct-q4_1"
+listed = {one.id: one for one in client.models.list().data}
+assert listed[model].pinned and not listed[OTHER].pinned and not listed[OTHER].ready, listed
+by_other = decide({**CASE, "model": OTHER})
+assert by_other["model"] == OTHER and by_other["p"] != first["p"] and not by_other["remembered"], by_other
+said = client.chat.completions.create(model=OTHER, messages=ASK, max_tokens=5)
+assert said.model == OTHER and said.choices[0].message.content, said
+assert all(one.ready for one in client.models.list().data)
+holds("an adapter for one decision, and a second model")
 
 # A client that goes away in the middle of its text leaves the mind free.
 stream = client.completions.create(model=model, prompt="Once", max_tokens=1500, stream=True)

@@ -44,7 +44,8 @@ fn openais_own_client_is_answered() {
     let config = folder.path().join("outpost.toml");
     let text = format!(
         "[device]\nname = \"api\"\n[bus]\nurl = \"embedded\"\nlisten = \"127.0.0.1:{bus}\"\n\
-         [mind]\n[web]\nlisten = \"127.0.0.1:{web}\"\ntoken_file = {token:?}\n\
+         [mind]\nmodels = [\"smollm2-135m-instruct-q4_1\"]\n[web]\n\
+         listen = \"127.0.0.1:{web}\"\ntoken_file = {token:?}\n\
          [journal]\npath = {:?}\n",
         folder.path().join("journal")
     );

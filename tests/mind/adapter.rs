@@ -172,6 +172,7 @@ async fn the_minds_process_decides_by_notes_and_says_which_adapter_is_wrong() {
                 priority,
                 within_ms,
                 questions: Vec::new(),
+                adapter: None,
             })
             .expect("taken");
         match mind.event().await {
@@ -191,4 +192,65 @@ async fn the_minds_process_decides_by_notes_and_says_which_adapter_is_wrong() {
     mind.loading().await;
     let reason = mind.failed().await;
     assert!(reason.contains("foreign.gguf") && reason.contains("\"qwen2\""), "{reason}");
+}
+
+/// Probabilities of the candidates with an adapter for this decision alone.
+async fn decided(mind: &Mind, adapter: Option<String>) -> (Vec<f32>, bool) {
+    let request = DecideRequest {
+        id: 1,
+        prefix: PREFIX.to_owned(),
+        state: STATE.to_owned(),
+        candidates: candidates(),
+        by_notes: None,
+        priority: 1,
+        within_ms: 0,
+        questions: Vec::new(),
+        adapter,
+    };
+    let decided = mind.handle.ask(request).await.expect("an answer");
+    (decided.p, decided.remembered)
+}
+
+#[tokio::test]
+async fn a_decision_has_the_adapter_that_it_asks_for_and_the_next_one_the_usual_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let other = folder.path().join("other.gguf");
+    write(&other, "llama", 0.05);
+    let mut mind = Mind::start_as(&model_path(), None, 100, Some(ours()));
+    mind.ready().await;
+    let process = mind.handle.process_id();
+    let text = |path: &Path| Some(path.to_str().expect("text").to_owned());
+
+    let (usual, remembered) = decided(&mind, None).await;
+    assert!(!remembered);
+    let (plain, remembered) = decided(&mind, Some(String::new())).await;
+    assert!(!remembered, "another adapter's memory is not ours");
+    let (with_other, _) = decided(&mind, text(&other)).await;
+    assert!(usual != plain && plain != with_other && usual != with_other);
+    // Each comes back as it was, and what is remembered is its own.
+    assert_eq!(decided(&mind, None).await, (usual.clone(), true));
+    assert_eq!(decided(&mind, text(&other)).await, (with_other.clone(), true));
+    assert_eq!(decided(&mind, text(&ours())).await, (usual.clone(), true));
+
+    // Another file under the same name is another adapter.
+    write(&other, "llama", 0.3);
+    let (changed, remembered) = decided(&mind, text(&other)).await;
+    assert!(!remembered && changed != with_other);
+
+    write(&other, "qwen2", 0.0);
+    let request = DecideRequest {
+        id: 2,
+        prefix: PREFIX.to_owned(),
+        state: STATE.to_owned(),
+        candidates: candidates(),
+        by_notes: None,
+        priority: 1,
+        within_ms: 0,
+        questions: Vec::new(),
+        adapter: text(&other),
+    };
+    let refused = mind.handle.ask(request).await.expect_err("foreign");
+    assert!(refused.reason.contains("\"qwen2\""), "{}", refused.reason);
+    assert_eq!(decided(&mind, None).await, (usual, true));
+    assert_eq!(mind.handle.process_id(), process, "all of it in one process");
 }

@@ -51,6 +51,13 @@ fn reference(arguments: &[&str]) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// A folder with a small model of each architecture.
+pub(super) fn made() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    reference(&["make", folder.path().to_str().expect("a path")]);
+    folder
+}
+
 fn tokens(words: usize) -> Vec<Token> {
     (0..TOKENS).map(|number| ((number * number * 7 + 11 * number + 3) % words) as Token).collect()
 }
@@ -111,8 +118,7 @@ fn distance(found: &[f32], right: &[f32]) -> f64 {
 
 #[test]
 fn each_architecture_gives_the_scores_of_its_reference() {
-    let folder = tempfile::tempdir().expect("a folder");
-    reference(&["make", folder.path().to_str().expect("a path")]);
+    let folder = made();
     let file = |name: &&str| folder.path().join(format!("{name}.gguf"));
     let files: Vec<PathBuf> = ARCHITECTURES.iter().map(file).collect();
     let words = context(&files[0]).model().vocab_tokens();
@@ -156,8 +162,7 @@ fn decides(file: &Path, reuses: bool) {
 
 #[test]
 fn each_quantisation_of_each_architecture_gives_the_scores_of_its_reference() {
-    let folder = tempfile::tempdir().expect("a folder");
-    reference(&["make", folder.path().to_str().expect("a path")]);
+    let folder = made();
     let mut files = Vec::new();
     for name in ARCHITECTURES {
         for kind in QUANTISATIONS {

@@ -19,6 +19,7 @@ mod adapter;
 mod architectures;
 mod process;
 mod questions;
+mod registry;
 mod write;
 
 const MODEL: &str = "smollm2-135m-instruct-q4_0.gguf";

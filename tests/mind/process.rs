@@ -14,6 +14,21 @@ use super::{PREFIX, STATE, THREADS, candidates, model_path, texts};
 /// Longest wait for anything here: a loaded machine takes seconds to load a model.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// How the tests start a mind.
+pub(super) fn config(files: Files) -> MindConfig {
+    MindConfig {
+        program: env!("CARGO_BIN_EXE_outpost").into(),
+        args: texts(&["mind"]),
+        files,
+        context_tokens: 1024,
+        ubatch_tokens: 64,
+        threads_decode: THREADS,
+        threads_prefill: THREADS,
+        prefixes: None,
+        repack: true,
+    }
+}
+
 pub(super) struct Mind {
     pub(super) handle: MindHandle,
     events: mpsc::Receiver<MindEvent>,
@@ -32,25 +47,15 @@ impl Mind {
         adapter: Option<PathBuf>,
     ) -> Self {
         let (sender, events) = mpsc::channel(64);
-        let config = MindConfig {
-            program: env!("CARGO_BIN_EXE_outpost").into(),
-            args: texts(&["mind"]),
-            files: Files {
-                model: model.to_owned(),
-                model_name: "m".into(),
-                sha256,
-                temperature_percent,
-                adapter,
-                adapter_name: "none".into(),
-            },
-            context_tokens: 1024,
-            ubatch_tokens: 64,
-            threads_decode: THREADS,
-            threads_prefill: THREADS,
-            prefixes: None,
-            repack: true,
+        let files = Files {
+            model: model.to_owned(),
+            model_name: "m".into(),
+            sha256,
+            temperature_percent,
+            adapter,
+            adapter_name: "none".into(),
         };
-        Self { handle: client::spawn(config, sender), events }
+        Self { handle: client::spawn(config(files), sender), events }
     }
 
     pub(super) async fn event(&mut self) -> MindEvent {
@@ -60,6 +65,10 @@ impl Mind {
 
     pub(super) async fn loading(&mut self) {
         assert_eq!(self.event().await, MindEvent::State(MindState::Loading));
+    }
+
+    pub(super) async fn paused(&mut self) {
+        assert_eq!(self.event().await, MindEvent::State(MindState::Paused));
     }
 
     pub(super) async fn ready(&mut self) -> (ModelFacts, String) {
@@ -94,6 +103,7 @@ pub(super) fn request(id: u64, prefix: &str) -> DecideRequest {
     let (prefix, state) = (prefix.to_owned(), STATE.to_owned());
     let (priority, within_ms) = (1, 0);
     DecideRequest {
+        adapter: None,
         id,
         prefix,
         state,

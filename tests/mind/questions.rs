@@ -103,6 +103,7 @@ async fn the_minds_process_answers_typed_questions_and_remembers_each() {
     mind.ready().await;
     let asked = asked();
     let of = |id, range: std::ops::Range<usize>| DecideRequest {
+        adapter: None,
         state: STATE.to_owned(),
         candidates: Vec::new(),
         questions: asked[range].iter().map(|(_, question)| question.clone()).collect(),

@@ -28,6 +28,7 @@ use crate::live;
 use crate::metrics::{Metrics, Sources};
 use crate::mind::catalog::Store;
 use crate::mind::client::MindHandle;
+use crate::mind::registry::Registry;
 use crate::plant::{Greenhouse, Place, all_safe_share, greenhouse_config};
 use crate::runtime::{self, Memory, PlaceOnBus};
 use crate::web::{Inside, Web};
@@ -201,7 +202,7 @@ async fn open_page(
 ) -> Option<SocketAddr> {
     let journal = config.journal.path.clone();
     let inside = |viewer| Inside {
-        mind: mind.clone(),
+        mind: mind.clone().map(|own| Registry::new(own, None)),
         metrics: Arc::new(Metrics::new(config, Sources::default())),
         live: Some(viewer),
         journal: journal.clone(),

@@ -13,10 +13,12 @@ use crate::journal::Keep;
 use crate::limits::{
     DEADLINE_MS_DEFAULT, DEADLINE_MS_MAX, DEADLINE_MS_MIN, JOURNAL_KEEP_MS_MAX,
     JOURNAL_KEEP_MS_MIN, LABEL_BYTES_MAX, LABELS_MAX, MIND_CONTEXT_TOKENS_MAX,
-    MIND_CONTEXT_TOKENS_MIN, MIND_THREADS_MAX, PACKET_BYTES_DEFAULT, PACKET_BYTES_MAX,
-    PACKET_BYTES_MIN, QUOTA_BYTES_MAX, QUOTA_BYTES_MIN, UPDATE_DEADLINE_MS_DEFAULT,
-    UPDATE_DEADLINE_MS_MAX, UPDATE_EVERY_MS_DEFAULT, UPDATE_EVERY_MS_MAX, UPDATE_EVERY_MS_MIN,
-    UPDATE_TRIAL_MS_DEFAULT, UPDATE_TRIAL_MS_MAX, UPDATE_TRIAL_MS_MIN,
+    MIND_CONTEXT_TOKENS_MIN, MIND_MODELS_BYTES_DEFAULT, MIND_MODELS_BYTES_MAX,
+    MIND_MODELS_BYTES_MIN, MIND_MODELS_MAX, MIND_THREADS_MAX, PACKET_BYTES_DEFAULT,
+    PACKET_BYTES_MAX, PACKET_BYTES_MIN, QUOTA_BYTES_MAX, QUOTA_BYTES_MIN,
+    UPDATE_DEADLINE_MS_DEFAULT, UPDATE_DEADLINE_MS_MAX, UPDATE_EVERY_MS_DEFAULT,
+    UPDATE_EVERY_MS_MAX, UPDATE_EVERY_MS_MIN, UPDATE_TRIAL_MS_DEFAULT, UPDATE_TRIAL_MS_MAX,
+    UPDATE_TRIAL_MS_MIN,
 };
 use crate::update::rollout::Labels;
 
@@ -250,6 +252,9 @@ impl Checker<'_> {
         };
         let (threads_decode, threads_prefill) =
             (threads("threads_decode"), threads("threads_prefill"));
+        let models = self.models(&mut section);
+        let memory = MIND_MODELS_BYTES_MIN..=MIND_MODELS_BYTES_MAX;
+        let memory = section.size(self, "models_memory", memory);
         section.finish(self);
         let mind = Mind {
             model: model.into(),
@@ -259,9 +264,30 @@ impl Checker<'_> {
             context_tokens,
             threads_decode,
             threads_prefill,
+            models,
+            models_memory_bytes: memory.unwrap_or(MIND_MODELS_BYTES_DEFAULT),
             chosen_over: None,
         };
         Some((mind, ask_human))
+    }
+
+    /// The models that the API may name beside the agent's own.
+    fn models(&mut self, section: &mut Section<'_>) -> Vec<String> {
+        let form = "a list of at most 8 models, each an id of the catalogue or a path to a .gguf";
+        let nodes = section.list(self, "models", form).unwrap_or_default();
+        if nodes.len() > MIND_MODELS_MAX {
+            section.fault(self, "models", format!("{} models", nodes.len()), form);
+        }
+        let mut models = Vec::new();
+        for node in nodes.iter().take(MIND_MODELS_MAX) {
+            match &node.raw {
+                Raw::Text(name) if !name.is_empty() && name.len() <= PATH_BYTES_MAX => {
+                    models.push(name.clone());
+                }
+                raw => section.fault(self, "models", raw.words(), form),
+            }
+        }
+        models
     }
 
     pub(super) fn web(&mut self, mut section: Section<'_>) -> Option<Web> {

@@ -120,6 +120,12 @@ impl MindHandle {
         self.state.borrow().clone()
     }
 
+    /// Its states as they come.
+    #[must_use]
+    pub fn states(&self) -> watch::Receiver<MindState> {
+        self.state.clone()
+    }
+
     /// Memory of the child; `None` where there is none to answer, or it dies first.
     pub async fn memory(&self) -> Option<MemoryReport> {
         let (answer, answered) = oneshot::channel();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// What tells one file from another without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FileStamp {
+pub(in crate::mind) enum FileStamp {
     /// There is none, or it cannot be looked at.
     Missing,
     /// Size in bytes, time of the last change in seconds and nanoseconds, inode.
@@ -13,7 +13,7 @@ pub(super) enum FileStamp {
 }
 
 impl FileStamp {
-    pub(super) fn of(path: &Path) -> Self {
+    pub(in crate::mind) fn of(path: &Path) -> Self {
         match std::fs::metadata(path) {
             Err(_) => Self::Missing,
             Ok(facts) => Self::There {

@@ -103,6 +103,7 @@ impl Keeper {
                 questions: Vec::new(),
                 priority: 0,
                 within_ms: 0,
+                adapter: None,
             })
         })?;
         Ok(true)

@@ -11,16 +11,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::queue::{Next, Queue, Waiting};
+use super::wardrobe::Wardrobe;
 use super::{Failure, Replies, check_load, id, memory_of, precheck, sha256_of};
-use crate::mind::adapters;
-use crate::mind::catalog::Catalog;
-use crate::mind::ggml::{Adapter, GgmlError, LoadOptions};
+use crate::mind::ggml::{GgmlError, LoadOptions};
 use crate::mind::protocol::{
     Answer, Decide, Decided, FailureKind, Load, MemoryReport, ModelFacts, ProtocolError, Reply,
     Request, Write,
 };
-use crate::mind::remember::Remembered;
-use crate::mind::score::keep::{Identity, PrefixStore};
 use crate::mind::score::{
     Layout, Normalisation, Question, ScoreError, Scored, Scorer, ScorerOptions,
 };
@@ -39,7 +36,7 @@ pub(super) struct Owner {
 
 struct Loaded {
     scorer: Scorer,
-    remembered: Remembered,
+    wardrobe: Wardrobe,
     kv_bytes: u64,
     weights_bytes: u64,
     options: WriterOptions,
@@ -226,11 +223,8 @@ impl Owner {
         };
         let how = LoadOptions { repack: load.repack, ..LoadOptions::default() };
         let mut scorer = Scorer::load(path, how, options)?;
-        let adapter = put_on(&mut scorer, path, &load.adapter)?;
-        if !load.prefixes.is_empty() {
-            let identity = Identity::new(&sha256, &adapter, options.layout.name());
-            scorer.keep_in(PrefixStore::open(Path::new(&load.prefixes), identity));
-        }
+        let mut wardrobe = Wardrobe::of(load, &sha256);
+        wardrobe.wear(&mut scorer, None)?;
         let facts = scorer.model().facts();
         let context_tokens = scorer.options().context_tokens;
         self.queue.set_abort(Some(scorer.abort_flag()));
@@ -242,7 +236,7 @@ impl Owner {
         };
         self.loaded = Some(Loaded {
             options: writing,
-            remembered: Remembered::default(),
+            wardrobe,
             kv_bytes: u64::from(context_tokens) * facts.kv_bytes_per_token,
             weights_bytes: facts.size_bytes,
             scorer,
@@ -264,6 +258,7 @@ impl Owner {
         }
         let refused = || Failure::new(FailureKind::Refused, "no model is loaded");
         let loaded = self.loaded.as_mut().ok_or_else(refused)?;
+        loaded.wardrobe.wear(&mut loaded.scorer, decide.adapter.as_deref())?;
         let Decide { prefix, state, candidates, questions, .. } = decide;
         if !questions.is_empty() {
             return loaded.ask(decide.id, prefix, state, questions);
@@ -308,12 +303,12 @@ impl Loaded {
         state: &str,
         candidates: &[String],
     ) -> Result<(Scored, bool), Failure> {
-        if let Some(known) = self.remembered.get(prefix, state, candidates) {
+        if let Some(known) = self.wardrobe.remembered().get(prefix, state, candidates) {
             return Ok((known, true));
         }
         let scored = self.scorer.score(prefix, state, candidates);
         let scored = scored.map_err(|error| self.unanswered(error))?;
-        self.remembered.put(prefix, state, candidates, &scored);
+        self.wardrobe.remembered().put(prefix, state, candidates, &scored);
         Ok((scored, false))
     }
 
@@ -328,7 +323,7 @@ impl Loaded {
         let start = Instant::now();
         let mut known: Vec<Option<Scored>> = Vec::with_capacity(questions.len());
         for question in questions {
-            known.push(self.remembered.get(prefix, state, &remembered_as(question)));
+            known.push(self.wardrobe.remembered().get(prefix, state, &remembered_as(question)));
         }
         let new: Vec<Question> = questions
             .iter()
@@ -347,7 +342,7 @@ impl Loaded {
         // The pass is one: each of them has the tokens of all.
         let tokens_read = scored.first().map_or(0, |scored| scored.tokens_read);
         for (question, scored) in new.iter().zip(&scored) {
-            self.remembered.put(prefix, state, &remembered_as(question), scored);
+            self.wardrobe.remembered().put(prefix, state, &remembered_as(question), scored);
         }
         let mut scored = scored.into_iter();
         let answers: Vec<Answer> = known
@@ -386,19 +381,6 @@ fn late() -> Failure {
 fn decided(id: u64, scored: Scored, remembered: bool) -> Decided {
     let Scored { candidates, p, mass, tokens_read, ms } = scored;
     Decided { id, candidates, p, mass, tokens_read, ms, remembered, answers: Vec::new() }
-}
-
-/// Checks an adapter and puts it on; its sum, or `none` where there is none.
-fn put_on(scorer: &mut Scorer, model: &Path, adapter: &str) -> Result<String, Failure> {
-    if adapter.is_empty() {
-        return Ok("none".to_owned());
-    }
-    let checked = adapters::check(Catalog::embedded(), Path::new(adapter), model)
-        .map_err(|error| Failure { kind: FailureKind::Corrupt, text: error.to_string() })?;
-    let loaded = Adapter::load(&scorer.shared_model(), &checked.path).map_err(ScoreError::from)?;
-    let percent = checked.facts.temperature_percent.unwrap_or(100);
-    scorer.put_on(Some(Arc::new(loaded)), f64::from(percent) / 100.0)?;
-    Ok(checked.sha256)
 }
 
 fn panicked(id: u64) -> Reply {

@@ -238,6 +238,7 @@ mod tests {
             questions: Vec::new(),
             priority,
             within_ms: 0,
+            adapter: None,
         })
     }
 

@@ -85,6 +85,7 @@ fn a_file_that_cannot_be_a_model_is_refused_by_kind_and_the_next_request_is_serv
         questions: Vec::new(),
         priority: 1,
         within_ms: 0,
+        adapter: None,
     };
     let (id, kind, text) = failure(ask(&mut stream, &Request::Decide(decide)));
     assert_eq!((id, kind), (7, FailureKind::Refused), "{text}");

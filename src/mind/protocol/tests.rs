@@ -21,6 +21,7 @@ fn decide() -> Decide {
         priority: 9,
         within_ms: 2000,
         questions: Vec::new(),
+        adapter: None,
     }
 }
 
@@ -54,7 +55,11 @@ fn requests_have_their_golden_bytes() {
             Request::Load(load),
             "1c000000 00 01 072f6d2e67677566 01026162 8010 40 02 04 022f6b 01 e204 022f61",
         ),
-        (Request::Decide(decide()), "11000000 01 ac02 0170 0173 0201610162 00 09 d00f 00"),
+        (Request::Decide(decide()), "12000000 01 ac02 0170 0173 0201610162 00 09 d00f 00 00"),
+        (
+            Request::Decide(Decide { adapter: Some("/b".to_owned()), ..decide() }),
+            "15000000 01 ac02 0170 0173 0201610162 00 09 d00f 00 01 022f62",
+        ),
         (Request::Memory { id: 7 }, "02000000 02 07"),
         (Request::Stop, "01000000 03"),
         (Request::Cancel { id: 7 }, "02000000 04 07"),
@@ -173,8 +178,18 @@ proptest! {
         let question = Question { text: state.clone(), candidates: candidates.clone() };
         let questions = vec![question];
         let by_notes = None;
-        let decide =
-            Decide { id, prefix, state, candidates, by_notes, priority, within_ms, questions };
+        let adapter = Some(prefix.clone());
+        let decide = Decide {
+            id,
+            prefix,
+            state,
+            candidates,
+            by_notes,
+            priority,
+            within_ms,
+            questions,
+            adapter,
+        };
         let request = Request::Decide(decide);
         let mut frames = encode(&request).expect("short");
         frames.extend(encode(&Request::Stop).expect("short"));

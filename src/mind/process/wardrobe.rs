@@ -1,0 +1,116 @@
+//! The adapters of the loaded model: which one is on, and those that were on before.
+//!
+//! A decision may ask for another one than the last. The base's weights stay where they are; the
+//! cache is emptied, since it was read with the other adapter on, and what was kept on disk and
+//! what is remembered are those of the adapter's own. What must never be here: whose wish it was.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Failure;
+use crate::limits;
+use crate::mind::adapters;
+use crate::mind::catalog::Catalog;
+use crate::mind::client::FileStamp;
+use crate::mind::ggml::Adapter;
+use crate::mind::protocol::{FailureKind, Load};
+use crate::mind::remember::Remembered;
+use crate::mind::score::keep::{Identity, PrefixStore};
+use crate::mind::score::{ScoreError, Scorer};
+
+/// Adapters in memory, the one that is on first.
+pub(super) struct Wardrobe {
+    /// The one of the model's loading; empty for none.
+    usual: String,
+    model: PathBuf,
+    model_sha256: String,
+    prefixes: String,
+    /// Without an adapter.
+    temperature: f64,
+    worn: Vec<Worn>,
+    /// For what is asked before anything is on.
+    none: Remembered,
+}
+
+/// An adapter that was put on once, or none.
+struct Worn {
+    path: String,
+    stamp: FileStamp,
+    adapter: Option<Arc<Adapter>>,
+    sha256: String,
+    temperature: f64,
+    remembered: Remembered,
+}
+
+impl Wardrobe {
+    /// With nothing on yet.
+    pub(super) fn of(load: &Load, model_sha256: &str) -> Self {
+        Self {
+            usual: load.adapter.clone(),
+            model: load.path.clone().into(),
+            model_sha256: model_sha256.to_owned(),
+            prefixes: load.prefixes.clone(),
+            temperature: f64::from(load.temperature_percent) / 100.0,
+            worn: Vec::new(),
+            none: Remembered::default(),
+        }
+    }
+
+    /// What is remembered of decisions with the adapter that is on.
+    pub(super) fn remembered(&mut self) -> &mut Remembered {
+        self.worn.first_mut().map_or(&mut self.none, |worn| &mut worn.remembered)
+    }
+
+    /// Puts an adapter on, by its file; `None` is the usual one. One that is on already costs
+    /// nothing, one that was on before no reading of its file.
+    ///
+    /// # Errors
+    /// A file that is no adapter of this model, or that the library refuses; then the one that was
+    /// on is still on.
+    pub(super) fn wear(
+        &mut self,
+        scorer: &mut Scorer,
+        wanted: Option<&str>,
+    ) -> Result<(), Failure> {
+        let path = wanted.unwrap_or(&self.usual).to_owned();
+        let stamp = stamp(&path);
+        let same = |worn: &Worn| worn.path == path && worn.stamp == stamp;
+        if self.worn.first().is_some_and(same) {
+            return Ok(());
+        }
+        let worn = match self.worn.iter().position(same) {
+            Some(at) => self.worn.remove(at),
+            None => self.fetch(scorer, path, stamp)?,
+        };
+        let put_on = scorer.put_on(worn.adapter.clone(), worn.temperature);
+        if put_on.is_ok() && !self.prefixes.is_empty() {
+            let layout = scorer.layout().name();
+            let identity = Identity::new(&self.model_sha256, &worn.sha256, layout);
+            scorer.keep_in(PrefixStore::open(Path::new(&self.prefixes), identity));
+        }
+        // Where it was refused the one before is still on, and first.
+        let at = usize::from(put_on.is_err()).min(self.worn.len());
+        self.worn.insert(at, worn);
+        self.worn.truncate(limits::MIND_ADAPTERS_MAX);
+        Ok(put_on?)
+    }
+
+    fn fetch(&self, scorer: &Scorer, path: String, stamp: FileStamp) -> Result<Worn, Failure> {
+        let remembered = Remembered::default();
+        if path.is_empty() {
+            let (sha256, temperature) = ("none".to_owned(), self.temperature);
+            return Ok(Worn { path, stamp, adapter: None, sha256, temperature, remembered });
+        }
+        let checked = adapters::check(Catalog::embedded(), Path::new(&path), &self.model)
+            .map_err(|error| Failure { kind: FailureKind::Corrupt, text: error.to_string() })?;
+        let loaded = Adapter::load(&scorer.shared_model(), &checked.path);
+        let adapter = Some(Arc::new(loaded.map_err(ScoreError::from)?));
+        let temperature = f64::from(checked.facts.temperature_percent.unwrap_or(100)) / 100.0;
+        Ok(Worn { path, stamp, adapter, sha256: checked.sha256, temperature, remembered })
+    }
+}
+
+/// No file is always the same one.
+fn stamp(path: &str) -> FileStamp {
+    if path.is_empty() { FileStamp::Missing } else { FileStamp::of(Path::new(path)) }
+}
