@@ -60,10 +60,12 @@ impl Owner {
                     Ok(())
                 }
                 Next::Write => self.write_on(),
-                Next::Request(Waiting { request: Request::Write(write), arrived, .. }) => {
-                    self.begin(Box::new(write), arrived)
-                }
-                Next::Request(waiting) => self.serve(waiting),
+                Next::Request(waiting) => match *waiting {
+                    Waiting { request: Request::Write(write), arrived, .. } => {
+                        self.begin(Box::new(write), arrived)
+                    }
+                    waiting => self.serve(waiting),
+                },
             };
             if let Err(error) = told {
                 tracing::warn!(%error, "an answer of the mind is lost");

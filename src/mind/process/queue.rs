@@ -37,7 +37,7 @@ struct Inner {
 #[derive(Debug)]
 pub(super) enum Next {
     /// This.
-    Request(Waiting),
+    Request(Box<Waiting>),
     /// Nothing waits: go on with the texts in hand.
     Write,
     /// Nothing has come for a long time.
@@ -118,7 +118,7 @@ impl Queue {
                     abort.set(false);
                     abort.set_deadline(waiting.due);
                 }
-                return Next::Request(waiting);
+                return Next::Request(Box::new(waiting));
             }
             if busy {
                 return Next::Write;
@@ -244,8 +244,7 @@ mod tests {
 
     fn next(queue: &Queue) -> Option<u64> {
         match queue.next(false, true) {
-            Next::Request(Waiting { request: Request::Decide(decide), .. }) => Some(decide.id),
-            Next::Request(Waiting { request: Request::Write(write), .. }) => Some(write.id),
+            Next::Request(waiting) => Some(crate::mind::process::id(&waiting.request)),
             _ => None,
         }
     }
