@@ -587,16 +587,3 @@ fn a_pulse_ends_even_where_its_off_is_forbidden() {
     let sent = sends(&bench.on(Event::Wake));
     assert_eq!(sent.first(), Some(&(0, "OFF".into())), "a pulse is never longer than its max");
 }
-
-#[test]
-fn the_same_events_give_the_same_effects() {
-    let run = || {
-        let mut bench = Bench::new(room()).up();
-        bench.on(ready());
-        bench.steady(27.0, 600);
-        bench.on(set("a", 2, true));
-        bench.steady(15.0, 600);
-        bench.effects
-    };
-    assert_eq!(run(), run());
-}

@@ -51,3 +51,16 @@ fn a_change_is_written_down_said_and_shown_once() {
     assert_eq!(status, Some(Effort::Saving));
     assert_eq!(bench.on(effort(Effort::Saving)), [], "nothing has changed");
 }
+
+#[test]
+fn the_same_events_give_the_same_effects() {
+    let run = || {
+        let mut bench = Bench::new(room()).up();
+        bench.on(ready());
+        bench.steady(27.0, 600);
+        bench.on(set("a", 2, true));
+        bench.steady(15.0, 600);
+        bench.effects
+    };
+    assert_eq!(run(), run());
+}
