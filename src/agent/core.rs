@@ -19,8 +19,8 @@ use super::world::{FaultCount, LocalTime, View, World};
 use crate::clock::{Now, Tick};
 use crate::config::{Config, Goal, Mode};
 use crate::domain::{
-    ActuatorId, CommandState, Decider, Effort, Entry, Escalated, Fault, Learned, SensorId, Setting,
-    Severity,
+    ActuatorId, CommandState, Decider, Effort, Entry, Escalated, Fault, Learned, Memory, SensorId,
+    Setting, Severity,
 };
 use crate::limits;
 
@@ -45,6 +45,8 @@ pub struct Resumed {
     pub learned: Vec<Learned>,
     /// The last question to the model in the cloud.
     pub escalated: Option<Escalated>,
+    /// What is kept of sensors beside what was learned.
+    pub memories: Vec<Memory>,
 }
 
 /// The last step of an actuator before this start.
@@ -183,7 +185,7 @@ impl Agent {
             scales: Agent::scales(&aims, &config.sensors),
             aims,
             dynamics: Dynamics::new(&config, &resumed.learned, now.tick),
-            derivation: Derivation::new(&config),
+            derivation: Derivation::new(&config, &resumed.memories),
             thinning: Thinning::new(&config, now.tick),
             escalation: Escalation::resumed(resumed.escalated),
             zone,
@@ -271,6 +273,7 @@ impl Agent {
         self.timers();
         self.reflexes();
         self.learn();
+        self.write_days(false);
         self.update_goals();
         self.plan_if_due();
         if self.stopping.is_some() {
@@ -387,6 +390,7 @@ impl Agent {
             now: self.now.tick,
             local: self.local,
             assume,
+            today: &[],
         }
     }
 

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use super::core::Agent;
-use super::world::Lasts;
+use super::today::{self, Today};
+use super::world::{Lasts, View};
 use crate::clock::Tick;
 use crate::config::Config;
-use crate::domain::{Fault, FaultKind, SensorId, Value};
+use crate::domain::{Fault, FaultKind, Memory, SensorId, Value};
 use crate::expr::Formula;
 
 /// What has to be computed anew.
@@ -21,19 +22,41 @@ pub struct Derivation {
     due: Vec<Option<Tick>>,
     /// The earliest of these.
     next: Option<Tick>,
+    /// By place in [`Config::derived`]: what the day has made so far.
+    pub(super) days: Vec<Today>,
+    /// When that was written down.
+    pub(super) days_written: Tick,
 }
 
 impl Derivation {
     /// Everything is computed at the first look.
     #[must_use]
-    pub fn new(config: &Config) -> Derivation {
+    pub fn new(config: &Config, memories: &[Memory]) -> Derivation {
         let any = !config.derived.is_empty();
         let sensors = if any { config.sensors.len() } else { 0 };
-        Derivation {
+        let of = |id: &SensorId| config.sensors[usize::from(id.0)].formula();
+        let days = config.derived.iter().map(|id| of(id).map_or_else(Today::default, Today::new));
+        let mut derivation = Derivation {
             touched: vec![true; sensors],
             any,
             due: vec![Some(Tick(0)); config.derived.len()],
             next: None,
+            days: days.collect(),
+            days_written: Tick(0),
+        };
+        for memory in memories {
+            derivation.resume(config, memory);
+        }
+        derivation
+    }
+
+    /// What was kept of a derived sensor.
+    pub fn resume(&mut self, config: &Config, memory: &Memory) {
+        let named = |id: &SensorId| config.sensors[usize::from(id.0)].name == memory.sensor;
+        let Some(place) = config.derived.iter().position(named) else { return };
+        let formula = config.sensors[usize::from(config.derived[place].0)].formula();
+        if let Some(formula) = formula.filter(|_| memory.of == today::KEPT) {
+            self.days[place].resume(formula, memory);
         }
     }
 
@@ -61,7 +84,7 @@ impl Agent {
             let Some(formula) = config.sensors[usize::from(id.0)].formula() else { continue };
             let passed = self.derivation.due[place].is_some_and(|at| now >= at);
             if passed || formula.sensors().iter().any(|one| touched(self, one)) {
-                self.derivation.due[place] = self.compute(*id, formula);
+                self.derivation.due[place] = self.compute(place, *id, formula);
             }
         }
         self.derivation.touched.fill(false);
@@ -70,7 +93,7 @@ impl Agent {
     }
 
     /// Computes one; gives when it must be looked at again though nothing speaks.
-    fn compute(&mut self, id: SensorId, formula: &Formula) -> Option<Tick> {
+    fn compute(&mut self, place: usize, id: SensorId, formula: &Formula) -> Option<Tick> {
         let now = self.now.tick;
         let config = self.config.clone();
         let sensor = &config.sensors[usize::from(id.0)];
@@ -79,7 +102,14 @@ impl Agent {
             self.world.sensor(*one).stale_at(every, now)
         });
         let stale = stale.min();
-        let value = formula.value(&self.view(&[]));
+        let value = if formula.days() == 0 {
+            formula.value(&self.view(&[]))
+        } else {
+            let inner = formula.of_now(&self.view(&[]));
+            self.derivation.days[place].take(formula, &inner, now, self.local);
+            let today = self.derivation.days[place].values(self.local);
+            formula.value(&View { today, ..self.view(&[]) })
+        };
         let index = usize::from(id.0);
         let was_known = self.world.sensors[index].known(sensor.every, now).is_some();
         self.world.sensors[index].lasts = stale.map_or(Lasts::Always, Lasts::Until);

@@ -17,8 +17,8 @@ use super::planner::Plan;
 use crate::clock::{ClockTrust, Now};
 use crate::config::{Config, Mode, goal_from_json};
 use crate::domain::{
-    ActuatorId, Candidate, CommandState, Decision, Entry, FaultKind, Learned, SensorId, Setting,
-    StepState,
+    ActuatorId, Candidate, CommandState, Decision, Entry, FaultKind, Learned, Memory, SensorId,
+    Setting, StepState, Value,
 };
 
 /// How the cause of a step ends that another one took the place of.
@@ -40,6 +40,7 @@ pub struct Follower {
     config: Arc<Config>,
     agent: Option<Agent>,
     learned: BTreeMap<String, Learned>,
+    memories: BTreeMap<(String, String), Memory>,
     goals: BTreeMap<String, Option<String>>,
     modes: BTreeMap<String, Mode>,
     steps: BTreeMap<String, ResumedStep>,
@@ -60,6 +61,7 @@ impl Follower {
             config,
             agent: None,
             learned: BTreeMap::new(),
+            memories: BTreeMap::new(),
             goals: BTreeMap::new(),
             modes: BTreeMap::new(),
             steps: BTreeMap::new(),
@@ -98,6 +100,15 @@ impl Follower {
         proposal
     }
 
+    /// The last believed value of a numeric sensor, as the agent had it.
+    #[must_use]
+    pub fn value_of(&self, id: SensorId) -> Option<f64> {
+        match self.agent.as_ref()?.world().sensor(id).last()?.0 {
+            Value::Number(number) => Some(*number),
+            Value::Bool(_) | Value::Text(_) => None,
+        }
+    }
+
     fn begin(&mut self, boot: u64, now: Now) {
         let goals = self.goals.iter().filter_map(|(name, put)| {
             let Some(text) = put else { return Some((name.clone(), None)) };
@@ -118,6 +129,7 @@ impl Follower {
         });
         let resumed = Resumed {
             learned: self.learned.values().cloned().collect(),
+            memories: self.memories.values().cloned().collect(),
             goals: goals.collect(),
             modes: self.modes.iter().map(|(name, mode)| (name.clone(), *mode)).collect(),
             steps: self.steps.values().cloned().collect(),
@@ -143,6 +155,10 @@ impl Follower {
         match entry {
             Entry::Learned(learned) => {
                 self.learned.insert(learned.sensor.clone(), (**learned).clone());
+            }
+            Entry::Memory(memory) => {
+                let key = (memory.sensor.clone(), memory.of.clone());
+                self.memories.insert(key, memory.clone());
             }
             Entry::Goal { name, put } => {
                 self.goals.insert(name.clone(), put.clone());
@@ -210,6 +226,10 @@ impl Agent {
                         None => self.mode = mode,
                     }
                 }
+            }
+            Entry::Memory(memory) => {
+                let config = self.config.clone();
+                self.derivation.resume(&config, memory);
             }
             Entry::Goal { name, put } => match put {
                 None => self.remove_goal(name),

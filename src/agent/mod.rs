@@ -33,6 +33,7 @@ mod share;
 mod spoken;
 mod steps;
 mod thin;
+mod today;
 mod weigh;
 mod wishes;
 mod world;
@@ -63,6 +64,8 @@ mod tests_readings;
 mod tests_recovery;
 #[cfg(test)]
 mod tests_thin;
+#[cfg(test)]
+mod tests_today;
 #[cfg(test)]
 mod tests_wishes;
 

@@ -444,6 +444,7 @@ impl Agent {
         for learned in self.dynamics.all() {
             self.record(Entry::Learned(Box::new(learned)));
         }
+        self.write_days(true);
         self.out.push(Effect::Stopped);
     }
 

@@ -277,6 +277,10 @@ pub struct LocalTime {
     pub hour: f64,
     /// Monday 1 to Sunday 7.
     pub weekday: f64,
+    /// Days since 1970, of the local calendar.
+    pub day: i64,
+    /// Seconds since local midnight.
+    pub second: f64,
 }
 
 impl LocalTime {
@@ -290,7 +294,12 @@ impl LocalTime {
             jiff::Timestamp::from_millisecond(now.unix_ms).ok()?.to_zoned_datetime(zone.clone());
         let hour = f64::from(local.hour()) + f64::from(local.minute()) / 60.0;
         let weekday = f64::from(local.weekday().to_monday_one_offset());
-        Some(LocalTime { hour, weekday })
+        let day = i64::from(jiff::civil::date(1970, 1, 1).until(local.date()).ok()?.get_days());
+        let second = f64::from(local.hour()) * 3600.0
+            + f64::from(local.minute()) * 60.0
+            + f64::from(local.second())
+            + f64::from(local.millisecond()) / 1e3;
+        Some(LocalTime { hour, weekday, day, second })
     }
 }
 
@@ -306,6 +315,8 @@ pub struct View<'a> {
     pub local: Option<LocalTime>,
     /// Actuators that count at another setting; `None` inside: unknown.
     pub assume: &'a [(ActuatorId, Option<Setting>)],
+    /// Of a derived sensor: what the day has made so far, by slot.
+    pub today: &'a [Option<f64>],
 }
 
 impl Environment for View<'_> {
@@ -331,5 +342,9 @@ impl Environment for View<'_> {
 
     fn weekday(&self) -> Option<f64> {
         self.local.map(|local| local.weekday)
+    }
+
+    fn today(&self, slot: usize) -> Option<f64> {
+        *self.today.get(slot)?
     }
 }

@@ -475,6 +475,10 @@ fn words(entry: &Entry) -> String {
             let text = if one.text.is_empty() { String::new() } else { format!(": {}", one.text) };
             format!("{decision:<24} {} to {model}, {state}, cost {cost}{text}", one.why)
         }
+        Entry::Memory(one) => {
+            let numbers = one.numbers.iter().map(|one| one.map_or("-".into(), |n| n.to_string()));
+            format!("{:<24} {}: {}", one.sensor, one.of, numbers.collect::<Vec<_>>().join(" "))
+        }
         Entry::Dropped { first, last, reason } => format!("{first} to {last}: {reason}"),
     }
 }

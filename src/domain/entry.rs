@@ -108,6 +108,19 @@ pub struct Learned {
     pub stays_square: f64,
 }
 
+/// What is kept of one sensor over a restart, beside what was learned of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Memory {
+    /// The sensor's name.
+    pub sensor: String,
+    /// What is kept: `today`.
+    pub of: String,
+    /// What it is about, where that may change: a checksum of the sensor's expression.
+    pub form: u32,
+    /// Of `today`: the local day, in days since 1970, and what it has made so far, by place.
+    pub numbers: Vec<Option<f64>>,
+}
+
 /// A question to the model in the cloud: its beginning, then its end. The last one says what the
 /// day has cost so far.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -230,6 +243,8 @@ pub enum Entry {
     Learned(Box<Learned>),
     /// The model in the cloud was asked, or its answer is settled.
     Escalated(Box<Escalated>),
+    /// What is kept of one sensor; the last one of a sensor and a kind counts.
+    Memory(Memory),
     /// The journal itself gave up a range of records.
     Dropped {
         /// First sequence that is gone.

@@ -1,6 +1,8 @@
 //! The walk over CEL's syntax tree: checks names and types and builds the typed tree. What it does
 //! not know it refuses, saying what is allowed; nothing is ignored.
 
+mod derived;
+
 use std::collections::BTreeSet;
 
 use cel::common::ast::{CallExpr, Expr, ListExpr, LiteralValue, SourceInfo, operators};
@@ -8,10 +10,10 @@ use cel::parser::Expression as Node;
 
 use super::names::Meaning;
 use super::parse::{at, too_deep};
-use super::tree::{Arithmetic, Bools, Middle, Numbers, Order, Part, Texts};
+use super::tree::{Arithmetic, Bools, Day, Numbers, Order, Part, Texts};
 use super::words::{
-    Described, FUNCTIONS, Typed, arithmetic, computed, constant, function, is_constant, middle,
-    named, numbers, order, shortened, sign,
+    Described, FUNCTIONS, Typed, arithmetic, computed, constant, day, function, is_constant,
+    middle, named, numbers, order, shortened, sign,
 };
 use super::{ExprError, Names};
 use crate::config::SensorKind;
@@ -39,6 +41,8 @@ pub(super) struct Converted {
     pub sensors: BTreeSet<SensorId>,
     pub actuators: BTreeSet<ActuatorId>,
     pub depends_on_time: bool,
+    /// What the day makes of which numbers, by slot.
+    pub days: Vec<(Day, Numbers)>,
 }
 
 /// Converts a whole expression.
@@ -57,6 +61,7 @@ pub(super) fn convert(
         sensors: BTreeSet::new(),
         actuators: BTreeSet::new(),
         depends_on_time: false,
+        days: Vec::new(),
     };
     let part = walk.part(root, 0)?;
     let root = match (part.typed, wanted) {
@@ -77,6 +82,7 @@ pub(super) fn convert(
         sensors: walk.sensors,
         actuators: walk.actuators,
         depends_on_time: walk.depends_on_time,
+        days: walk.days,
     })
 }
 
@@ -88,6 +94,7 @@ struct Walk<'a> {
     sensors: BTreeSet<SensorId>,
     actuators: BTreeSet<ActuatorId>,
     depends_on_time: bool,
+    days: Vec<(Day, Numbers)>,
 }
 
 impl Walk<'_> {
@@ -493,6 +500,7 @@ impl Walk<'_> {
             ("age", _) => Err(self.takes(id, name, "one value", arguments)),
             ("min" | "max", _) => Err(self.takes(id, name, "two values", arguments)),
             _ if middle(name).is_some() => self.middle(id, name, arguments, depth),
+            _ if day(name).is_some() => self.today(id, name, arguments, depth),
             _ => {
                 let Some(of) = function(name) else {
                     let message = format!("there is no function `{name}`; allowed: {FUNCTIONS}");
@@ -511,29 +519,6 @@ impl Walk<'_> {
     fn takes(&self, id: u64, name: &str, wanted: &str, arguments: &[Node]) -> ExprError {
         let found = arguments.len();
         self.error(id, format!("`{name}` takes {wanted}, found {found}"))
-    }
-
-    /// `mean` and `median` leave out what is unknown, so that a condition on one of them may turn
-    /// once more is known: it is a sensor of its own, and said to be one.
-    fn middle(
-        &mut self,
-        id: u64,
-        name: &str,
-        arguments: &[Node],
-        depth: usize,
-    ) -> Result<Described, ExprError> {
-        if self.wanted == Wanted::Condition {
-            let message = format!("`{name}` stands only in the value of a [[derived]] sensor");
-            return Err(self.error(id, message));
-        }
-        if arguments.len() < 2 {
-            return Err(self.takes(id, name, "two values or more", arguments));
-        }
-        let sign = format!("`{name}`");
-        let parts = arguments.iter().map(|one| self.number(one, &sign, depth));
-        let parts = parts.collect::<Result<Vec<_>, _>>()?;
-        let of = middle(name).unwrap_or(Middle::Mean);
-        Ok(numbers(id, Numbers::Middle(of, parts)))
     }
 
     fn age(&mut self, id: u64, argument: &Node) -> Result<Described, ExprError> {

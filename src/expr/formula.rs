@@ -2,7 +2,7 @@
 //! interlock on a derived sensor depends on no command that is under way.
 
 use super::convert::{Root, Wanted};
-use super::tree::{Bools, Numbers};
+use super::tree::{Bools, Day, Numbers};
 use super::{Environment, ExprError, Names, parse};
 use crate::config::SensorKind;
 use crate::domain::{SensorId, Value};
@@ -14,6 +14,7 @@ pub struct Formula {
     root: Kind,
     sensors: Vec<SensorId>,
     depends_on_time: bool,
+    days: Vec<(Day, Numbers)>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +41,7 @@ impl Formula {
             },
             sensors: converted.sensors.into_iter().collect(),
             depends_on_time: converted.depends_on_time,
+            days: converted.days,
         })
     }
 
@@ -68,6 +70,24 @@ impl Formula {
     #[must_use]
     pub fn depends_on_time(&self) -> bool {
         self.depends_on_time
+    }
+
+    /// How many values of the day it has, each with a slot of its own.
+    #[must_use]
+    pub fn days(&self) -> usize {
+        self.days.len()
+    }
+
+    /// What the day makes of the number in a slot.
+    #[must_use]
+    pub fn day(&self, slot: usize) -> Day {
+        self.days.get(slot).map_or(Day::Integral, |(day, _)| *day)
+    }
+
+    /// The numbers that the day makes something of, by slot, as they are now.
+    #[must_use]
+    pub fn of_now(&self, environment: &dyn Environment) -> Vec<Option<f64>> {
+        self.days.iter().map(|(_, number)| number.number(environment)).collect()
     }
 
     /// Its value in an environment, a number always finite; `None`: it depends on something

@@ -25,6 +25,7 @@ use convert::{Root, Wanted};
 pub use formula::Formula;
 pub use names::{Names, RESERVED, is_reserved};
 pub(crate) use nearest::nearest;
+pub use tree::Day;
 
 /// What an expression may look at. `None` is the unknown.
 pub trait Environment {
@@ -38,6 +39,11 @@ pub trait Environment {
     fn hour(&self) -> Option<f64>;
     /// Local day of the week, Monday 1 to Sunday 7; `None` until the clock is trusted.
     fn weekday(&self) -> Option<f64>;
+    /// What the day has made of the number in a slot of a derived sensor's formula; `None`: it is
+    /// not known, or there is no such memory here.
+    fn today(&self, _slot: usize) -> Option<f64> {
+        None
+    }
 }
 
 /// The end of a condition.

@@ -39,6 +39,8 @@ pub(super) enum Numbers {
     If(Box<(Bools, Numbers, Numbers)>),
     /// Of those that are known.
     Middle(Middle, Vec<Numbers>),
+    /// What the day has made of a number so far: the place of its memory, and the number.
+    Today(usize, Box<Numbers>),
 }
 
 /// A text.
@@ -78,6 +80,17 @@ pub(super) enum Arithmetic {
 pub(super) enum Middle {
     Mean,
     Median,
+}
+
+/// What a day makes of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Day {
+    /// Its sum over time, in hours of it.
+    Integral,
+    /// The least that it was.
+    Least,
+    /// The greatest.
+    Greatest,
 }
 
 /// What is made of one number.
@@ -202,6 +215,11 @@ impl Numbers {
             Numbers::Middle(middle, parts) => {
                 let known = parts.iter().filter_map(|part| part.number(environment));
                 middle.of(known.collect())?
+            }
+            Numbers::Today(slot, inner) => {
+                // Of what is unknown now nobody knows what the day has made.
+                inner.number(environment)?;
+                environment.today(*slot)?
             }
         };
         number.is_finite().then_some(number)

@@ -2,12 +2,13 @@
 
 use cel::common::ast::operators;
 
-use super::tree::{Arithmetic, Bools, Function, Middle, Numbers, Order, Texts};
+use super::tree::{Arithmetic, Bools, Day, Function, Middle, Numbers, Order, Texts};
 
 /// The functions, for a message that says what is allowed.
 pub(super) const FUNCTIONS: &str = "age(\"sensor\"), abs(x), sqrt(x), ln(x), exp(x), min(a, b), \
                          max(a, b), on texts startsWith, endsWith, contains, and in the value of \
-                         a [[derived]] mean(a, b, ...), median(a, b, ...)";
+                         a [[derived]] mean(a, b, ...), median(a, b, ...), \
+                         integral_today(x), min_today(x), max_today(x)";
 
 /// A part of the tree with its type.
 pub(super) enum Typed {
@@ -67,6 +68,16 @@ pub(super) fn middle(name: &str) -> Option<Middle> {
     Some(match name {
         "mean" => Middle::Mean,
         "median" => Middle::Median,
+        _ => return None,
+    })
+}
+
+/// The functions that remember the day.
+pub(super) fn day(name: &str) -> Option<Day> {
+    Some(match name {
+        "integral_today" => Day::Integral,
+        "min_today" => Day::Least,
+        "max_today" => Day::Greatest,
         _ => return None,
     })
 }

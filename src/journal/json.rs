@@ -177,6 +177,12 @@ fn entry_json(entry: &Entry) -> Json {
             "day_calls": one.calls,
             "day_cost": one.spent,
         }),
+        Entry::Memory(one) => json!({
+            "sensor": one.sensor,
+            "of": one.of,
+            "form": one.form,
+            "numbers": one.numbers,
+        }),
         Entry::Dropped { first, last, reason } => {
             json!({ "first": first, "last": last, "reason": reason })
         }

@@ -51,10 +51,12 @@ pub enum Kind {
     Learned,
     /// A question to the model in the cloud.
     Escalated,
+    /// What is kept of a sensor.
+    Memory,
 }
 
 /// Every kind with its stored code and its word. Codes never change and are never used again.
-const KINDS: [(Kind, i64, &str); 13] = [
+const KINDS: [(Kind, i64, &str); 14] = [
     (Kind::Boot, 1, "boot"),
     (Kind::Reading, 2, "reading"),
     (Kind::Faults, 3, "faults"),
@@ -68,6 +70,7 @@ const KINDS: [(Kind, i64, &str); 13] = [
     (Kind::Goal, 11, "goal"),
     (Kind::Learned, 12, "learned"),
     (Kind::Escalated, 13, "escalated"),
+    (Kind::Memory, 14, "memory"),
 ];
 
 impl Kind {
@@ -123,6 +126,7 @@ impl Kind {
             Entry::Goal { .. } => Kind::Goal,
             Entry::Learned(_) => Kind::Learned,
             Entry::Escalated(_) => Kind::Escalated,
+            Entry::Memory(_) => Kind::Memory,
         }
     }
 }

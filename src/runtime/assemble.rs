@@ -189,6 +189,7 @@ fn resume(config: &Config, restored: &Restored, now: Now) -> Resumed {
         sent: restored.sent.iter().filter_map(|one| sent(one, now)).collect(),
         learned: restored.learned.clone(),
         escalated: restored.escalated.clone(),
+        memories: restored.memories.clone(),
         next_seq: restored.next_seq,
         commands: commands.collect(),
         modes: modes.collect(),

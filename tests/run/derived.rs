@@ -22,6 +22,16 @@ unit = "K"
 range = [-25, 35]
 learn = false
 
+[[derived]]
+name = "warmest_today"
+value = "max_today(room)"
+
+[[derived]]
+name = "used_today"
+value = "integral_today(power)"
+unit = "kWh"
+learn = false
+
 [[rule]]
 name = "far too warm"
 when = "hot"
@@ -89,5 +99,33 @@ fn a_derived_sensor_is_pursued_recorded_and_replayed() {
     assert!(summary["other_candidates"].as_u64() <= Some(1), "{summary}\n{differing:#?}");
     assert_eq!(summary["other_choice"], 0, "{summary}");
     assert_eq!(good, differing.is_empty(), "{summary}");
+    the_day_goes_on(&broker, &site, &of("warmest_today"), &of("used_today"));
     site.verify();
+}
+
+/// After a restart, with a room that is cooler now.
+fn the_day_goes_on(broker: &Broker, site: &Site, warmest: &[f64], used: &[f64]) {
+    let (warmest, used) = (warmest.last().unwrap(), used.last().unwrap());
+    assert!(*warmest > 14.0 && *used > 0.0, "{warmest} {used}");
+    let kept = site.records("memory");
+    assert!(kept.iter().any(|one| one["sensor"] == "used_today"), "{kept:?}");
+    let bus = Bus::join(broker);
+    let place = Place::open(broker, 4.0);
+    let mark = bus.mark();
+    let before = site.records("reading").len();
+    let agent = Agent::start(site);
+    bus.wait_json(mark, &site.topic("goals"), SOON, |goals| goals[0]["satisfied"] == true);
+    assert!(agent.stop().success());
+    drop(place);
+    // At midnight it begins anew.
+    let day = |kept: &[Json]| kept.last().map(|one| one["numbers"][0].clone());
+    if day(&kept) != day(&site.records("memory")) {
+        return;
+    }
+    let readings = site.records("reading");
+    for (name, least) in [("warmest_today", warmest), ("used_today", used)] {
+        let mut of = readings[before..].iter().filter(|line| line["sensor"] == name);
+        let first = of.next().unwrap()["value"].as_f64().unwrap();
+        assert!(first >= *least, "{name}: {first} after {least}");
+    }
 }

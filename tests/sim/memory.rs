@@ -150,6 +150,7 @@ impl Memory {
         });
         Resumed {
             escalated: None,
+            memories: Vec::new(),
             goals: goals.collect(),
             learned: self.learned.values().cloned().collect(),
             sent: sent.collect(),

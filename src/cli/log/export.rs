@@ -170,6 +170,7 @@ pub(super) fn cells(entry: &Entry) -> [String; 4] {
         Entry::Escalated(one) => {
             [one.decision.clone(), one.cost.to_string(), one.state.clone(), one.text.clone()]
         }
+        Entry::Memory(one) => [one.sensor.clone(), none(), one.of.clone(), none()],
         Entry::Dropped { first, last, reason } => {
             [none(), format!("{first} to {last}"), none(), reason.clone()]
         }

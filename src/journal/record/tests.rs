@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{
-    Candidate, CommandState, Decider, Decision, Escalated, FaultKind, Learned, ModelVoice, Setting,
-    Severity, StepState, Value,
+    Candidate, CommandState, Decider, Decision, Escalated, FaultKind, Learned, Memory, ModelVoice,
+    Setting, Severity, StepState, Value,
 };
 
 fn decision() -> Decision {
@@ -164,6 +164,15 @@ fn golden_of_version_3() -> Vec<(Entry, &'static str)> {
                 "030003312d3206756e737572650561736b6564016dc801010000000000407f40",
                 "000000000000e03f00c0b80203000000000000f83f2bed5826",
             ),
+        ),
+        (
+            Entry::Memory(Memory {
+                sensor: "litres".into(),
+                of: "today".into(),
+                form: 7,
+                numbers: vec![Some(20_000.0), None],
+            }),
+            "0302066c697472657305746f646179070201000000000088d34000306d72b8",
         ),
         (
             Entry::Decision(Box::new(dear)),
@@ -393,6 +402,10 @@ fn any_entry() -> impl Strategy<Value = Entry> {
             let one = Escalated { decision, text, calls, why, spent, ..Escalated::default() };
             Entry::Escalated(Box::new(one))
         }),
+        (".{0,10}", any::<u32>(), prop::collection::vec(prop::option::of(-1e6..1e6f64), 0..4))
+            .prop_map(|(sensor, form, numbers)| {
+                Entry::Memory(Memory { sensor, of: "today".into(), form, numbers })
+            }),
         (any::<u64>(), any::<u64>(), ".{0,10}").prop_map(|(first, last, reason)| Entry::Dropped {
             first,
             last,

@@ -313,7 +313,9 @@ impl Entry {
                 Entry::Event { kind, text, severity: severity.into() }
             }
             From::Dropped { first, last, reason } => Entry::Dropped { first, last, reason },
-            From::Goal { .. } | From::Learned(_) | From::Escalated(_) => return None,
+            From::Goal { .. } | From::Learned(_) | From::Escalated(_) | From::Memory(_) => {
+                return None;
+            }
         })
     }
 }

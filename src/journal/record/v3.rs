@@ -14,6 +14,12 @@ pub(super) enum Entry {
     Escalated(Escalated),
     /// A decision whose model's answer cost something.
     Decision(v1::Decision, f64),
+    Memory {
+        sensor: String,
+        of: String,
+        form: u32,
+        numbers: Vec<Option<f64>>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,6 +63,10 @@ impl Entry {
                 let cost = decision.model.as_ref()?.cost?;
                 Some(Entry::Decision((&**decision).into(), cost))
             }
+            domain::Entry::Memory(one) => {
+                let domain::Memory { sensor, of, form, numbers } = one.clone();
+                Some(Entry::Memory { sensor, of, form, numbers })
+            }
             _ => None,
         }
     }
@@ -85,6 +95,9 @@ impl From<Entry> for domain::Entry {
                     model.cost = Some(cost);
                 }
                 domain::Entry::Decision(Box::new(decision))
+            }
+            Entry::Memory { sensor, of, form, numbers } => {
+                domain::Entry::Memory(domain::Memory { sensor, of, form, numbers })
             }
         }
     }

@@ -151,7 +151,7 @@ pub(super) fn insert(
 
 /// Side tables that follow from a record, in its own transaction.
 fn follow(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
-    const KEPT: [Kind; 7] = [
+    const KEPT: [Kind; 8] = [
         Kind::Command,
         Kind::Step,
         Kind::Hold,
@@ -159,6 +159,7 @@ fn follow(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
         Kind::Goal,
         Kind::Learned,
         Kind::Escalated,
+        Kind::Memory,
     ];
     if !KEPT.contains(&record.kind) {
         return Ok(());
@@ -176,6 +177,10 @@ fn follow(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
         Entry::Goal { name, .. } => put(connection, Role::Goal, &name, record),
         Entry::Learned(learned) => put(connection, Role::Learned, &learned.sensor, record),
         Entry::Escalated(_) => put(connection, Role::Escalated, "", record),
+        Entry::Memory(one) => {
+            let name = format!("{}/{}", one.sensor, one.of);
+            put(connection, Role::Memory, &name, record)
+        }
         Entry::Hold { actuator, for_ms: 0 } => clear(connection, Role::Hold, &actuator),
         Entry::Hold { actuator, .. } => put(connection, Role::Hold, &actuator, record),
         // A refused step changed nothing outside.

@@ -66,6 +66,9 @@ impl Saved {
                 Ok(Entry::Hold { actuator, .. }) => roles.push((Role::Hold, actuator, record)),
                 Ok(Entry::Goal { name, .. }) => roles.push((Role::Goal, name, record)),
                 Ok(Entry::Learned(one)) => roles.push((Role::Learned, one.sensor, record)),
+                Ok(Entry::Memory(one)) => {
+                    roles.push((Role::Memory, format!("{}/{}", one.sensor, one.of), record));
+                }
                 Ok(Entry::Escalated(_)) => roles.push((Role::Escalated, String::new(), record)),
                 Ok(Entry::Step { actuator, off_after_ms, .. }) => {
                     roles.push((Role::Step, actuator.clone(), record));

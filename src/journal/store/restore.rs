@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use super::super::record::{Kind, Record, trust_code, trust_from_code};
 use super::stored;
 use crate::clock::ClockTrust;
-use crate::domain::{CommandState, Decider, Entry, Escalated, Learned, Setting, StepState};
+use crate::domain::{CommandState, Decider, Entry, Escalated, Learned, Memory, Setting, StepState};
 use crate::limits::{
     COMMAND_ID_KEPT_MS, COMMAND_IDS_MAX, JOURNAL_LATEST_ROWS_MAX, JOURNAL_OPEN_RECORDS,
     JOURNAL_SENT_RECORDS,
@@ -36,6 +36,8 @@ pub struct Restored {
     pub learned: Vec<Learned>,
     /// The last question to the model in the cloud.
     pub escalated: Option<Escalated>,
+    /// What is kept of sensors beside what was learned.
+    pub memories: Vec<Memory>,
     /// What each destination has acknowledged, by name.
     pub cursors: Vec<(String, u64)>,
     /// Messages to actuators among the last records, oldest first, for the limit an hour.
@@ -113,6 +115,7 @@ pub(super) enum Role {
     Goal,
     Learned,
     Escalated,
+    Memory,
 }
 
 impl Role {
@@ -125,6 +128,7 @@ impl Role {
             Role::Goal => 5,
             Role::Learned => 6,
             Role::Escalated => 7,
+            Role::Memory => 8,
         }
     }
 }
@@ -248,6 +252,7 @@ impl Restored {
             Ok(Entry::Goal { name, put }) => self.goals.push((record.seq, name, put)),
             Ok(Entry::Learned(learned)) => self.learned.push(*learned),
             Ok(Entry::Escalated(one)) => self.escalated = Some(*one),
+            Ok(Entry::Memory(one)) => self.memories.push(one),
             Ok(_) => {}
             // An actuator whose last state is unreadable is as one that never spoke: `at_start`
             // of the configuration decides.
