@@ -2,6 +2,7 @@
 
 CARGO_DENY_VERSION = 0.20.2
 CARGO_DEB_VERSION = 3.8.0
+MDBOOK_VERSION = 0.5.4
 MIND_MODEL = smollm2-135m-instruct-q4_0
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 PROFILE = release
@@ -9,7 +10,7 @@ PROFILE = release
 .PHONY: help setup demo test check lint audit size sim crash kills damage hostile line backlog \
 	update-cuts update-kills \
 	bench bench-mind bench-day bench-write cross kernels test-arm test-page test-cloud test-disk \
-	package test-package specialist clean
+	package test-package specialist book clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +38,9 @@ lint:
 
 audit: ## Checks licences, sources and known faults of all dependencies
 	@cross/audit.sh $(CARGO_DENY_VERSION)
+
+book: ## Makes the documents into a book to read, target/book/index.html
+	@cross/book.sh $(MDBOOK_VERSION)
 
 size: ## Prints the size of the stripped release binary
 	@cargo build --release --locked

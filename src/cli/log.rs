@@ -110,7 +110,7 @@ struct Wanted {
     /// boot, reading, faults, decision, step, command, hold, mode, event, dropped, goal or learned
     #[arg(long, value_parser = parse_kind)]
     kind: Option<Kind>,
-    /// From here on: 2026-08-20T06:00:00Z, 2026-08-20T06:00 (local), or 2h (ago)
+    /// From here on: 2026-08-20T06:00:00Z, 2026-08-20T06:00 (local), or 2h or 7d (ago)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     since: Option<i64>,
     /// Up to here
@@ -413,11 +413,12 @@ pub(super) fn parse_time(text: &str) -> anyhow::Result<i64> {
         let moment = local.to_zoned_datetime(TimeZone::system()).context("no such local time")?;
         return Ok(moment.timestamp().as_millisecond());
     }
-    if let Ok(ago) = text.parse::<jiff::SignedDuration>() {
-        let moment = Timestamp::now().checked_sub(ago).context("before the calendar begins")?;
-        return Ok(moment.as_millisecond());
+    if let Ok(ago) = text.parse::<jiff::Span>() {
+        let now = Timestamp::now().to_zoned_datetime(TimeZone::system());
+        let moment = now.checked_sub(ago).context("before the calendar begins")?;
+        return Ok(moment.timestamp().as_millisecond());
     }
-    bail!("a time looks like 2026-08-20T06:00:00Z, 2026-08-20T06:00 (local) or 2h (ago)")
+    bail!("a time looks like 2026-08-20T06:00:00Z, 2026-08-20T06:00 (local), or 2h or 7d (ago)")
 }
 
 /// A record in one line: local time, sequence, kind, what it says. A `~` marks a time that was not

@@ -5,6 +5,8 @@ mod bench_journal;
 mod bench_mind;
 mod bench_uplink;
 mod board;
+#[cfg(test)]
+mod book;
 mod check;
 mod cmd;
 mod decide;

@@ -24,6 +24,7 @@ mod place;
 mod absence;
 mod bad;
 mod board;
+mod book;
 mod cloud;
 mod commands;
 mod dataset;

@@ -296,6 +296,8 @@ fn times_are_read_in_three_forms() {
     let two_hours_ago = parse_time("2h").unwrap();
     assert!((before..before + 60_000).contains(&two_hours_ago), "{two_hours_ago} {before}");
     let error = parse_time("yesterday").unwrap_err().to_string();
-    assert!(error.contains("2h (ago)"), "{error}");
+    assert!(error.contains("2h or 7d (ago)"), "{error}");
+    let week = parse_time("7d").unwrap();
+    assert!(two_hours_ago - week > 6 * 24 * 3_600_000, "{week}");
     assert!(parse_kind("readings").unwrap_err().to_string().contains("reading, faults"));
 }
