@@ -8,7 +8,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 PROFILE = release
 
 .PHONY: help setup demo test check lint audit size sim crash kills damage hostile line backlog \
-	update-cuts update-kills \
+	update-cuts update-kills fleet-simulate \
 	bench bench-mind bench-day bench-write cross kernels test-arm test-page test-cloud test-disk \
 	package test-package specialist book clean
 
@@ -88,6 +88,10 @@ update-cuts: ## Cuts the power at every write, rename and sync of updates; RUNS=
 update-kills: ## Updates real files four times round while everything is killed; KILLS=n
 	OUTPOST_UPDATE_KILLS=$(or $(KILLS),200) cargo test --locked -p outpost-launcher \
 		--test board -- --nocapture
+
+fleet-simulate: ## A bad release among 10,000 boards on a mosquitto of its own; DEVICES=n
+	@cargo build --release --locked
+	@cross/fleet-simulate.sh $(TARGET)/release/outpost $(or $(DEVICES),10000)
 
 damage: ## Damages the journal's files at random; DAMAGES=n
 	OUTPOST_DAMAGES=$(or $(DAMAGES),5000) \

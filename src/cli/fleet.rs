@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{fleet_publish, fleet_rollout, stop_signal};
+use super::{fleet_publish, fleet_rollout, fleet_simulate, stop_signal};
 use crate::config::{Broker, Bus, broker_of};
 use crate::limits::PACKET_BYTES_DEFAULT;
 use crate::link::Endpoint;
@@ -37,6 +37,8 @@ enum FleetCommand {
     Pause(fleet_rollout::HaltArgs),
     /// End a rollout for good; boards that have the release keep it
     Abort(fleet_rollout::HaltArgs),
+    /// Try a rollout with many boards in one process, on a broker of your own
+    Simulate(fleet_simulate::SimulateArgs),
     /// Store the records of any number of boards in SQLite, each once, and tell them so
     Receive(ReceiveArgs),
 }
@@ -110,6 +112,7 @@ pub fn run(args: FleetArgs, json: bool) -> anyhow::Result<ExitCode> {
         FleetCommand::Status(args) => fleet_rollout::status(&args, json),
         FleetCommand::Pause(args) => fleet_rollout::halt(&args, Standing::Paused, json),
         FleetCommand::Abort(args) => fleet_rollout::halt(&args, Standing::Stopped, json),
+        FleetCommand::Simulate(args) => fleet_simulate::simulate(args, json),
         FleetCommand::Receive(args) => receive(args, json),
     }
 }

@@ -95,7 +95,7 @@ pub struct StatusArgs {
 
 /// Steps as they are written on the command line.
 #[derive(Clone, Debug)]
-struct Steps(Vec<Step>);
+pub struct Steps(pub Vec<Step>);
 
 fn label(text: &str) -> Result<(String, String), String> {
     let parts = text.split_once('=').filter(|(key, value)| !key.is_empty() && !value.is_empty());
@@ -104,7 +104,10 @@ fn label(text: &str) -> Result<(String, String), String> {
 }
 
 /// Percent with at most two digits after the point, in parts of ten thousand.
-fn percent(text: &str) -> Result<u16, String> {
+///
+/// # Errors
+/// What is allowed.
+pub fn percent(text: &str) -> Result<u16, String> {
     let allowed = || "allowed are 0.01 to 100 percent, two digits after the point".to_owned();
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     if part.len() > 2 || !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
@@ -115,7 +118,11 @@ fn percent(text: &str) -> Result<u16, String> {
     read.ok_or_else(allowed)
 }
 
-fn steps(text: &str) -> Result<Steps, String> {
+/// Steps as `10@6h,100@1d`.
+///
+/// # Errors
+/// What is allowed.
+pub fn steps(text: &str) -> Result<Steps, String> {
     let step = |text: &str| -> Result<Step, String> {
         let (share, wait) = text.split_once('@').unwrap_or((text, "0s"));
         let allowed = "allowed is percent@time, such as 10@6h";
@@ -247,7 +254,7 @@ fn told(one: &Rollout, tally: &Tally, known: usize, verdict: &Verdict, json: boo
         one.standing.word(),
         one.step + 1,
         one.steps.len(),
-        line["percent"],
+        f64::from(one.share()) / 100.0,
     );
     if let Some(why) = line["why"].as_str().filter(|why| !why.is_empty()) {
         println!("  {why}");

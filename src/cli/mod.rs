@@ -15,6 +15,7 @@ mod discover;
 mod fleet;
 mod fleet_publish;
 mod fleet_rollout;
+mod fleet_simulate;
 mod init;
 mod log;
 mod model;

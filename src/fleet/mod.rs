@@ -6,6 +6,7 @@ pub mod keys;
 pub mod publish;
 mod repository;
 pub mod rollout;
+pub mod simulate;
 
 use std::io;
 use std::path::{Path, PathBuf};

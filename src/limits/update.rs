@@ -85,3 +85,11 @@ pub const CAMPAIGN_LOOK_MS: u64 = 1_000;
 pub const ROLLOUT_REASON_CHARS_MAX: usize = 500;
 /// How long `outpost fleet status` waits for the broker, in milliseconds.
 pub const FLEET_STATUS_MS_MAX: u64 = 20_000;
+/// Boards that share a connection in a simulation: a process has some thousand files at most.
+pub const SIMULATE_BOARDS_A_LINE: usize = 50;
+/// Boards of a simulation at most.
+pub const SIMULATE_BOARDS_MAX: u64 = 100_000;
+/// How often the boards of a simulation are looked after, in milliseconds.
+pub const SIMULATE_TICK_MS: u64 = 20;
+/// How long all boards have for their first report, in milliseconds.
+pub const SIMULATE_START_MS_MAX: u64 = 120_000;

@@ -102,7 +102,7 @@ fn launch(slots: &Path, config: &Path, log: &Path) -> Child {
 }
 
 /// The real launcher. It is another package's program, which Cargo does not build for our tests.
-fn launcher() -> &'static Path {
+pub fn launcher() -> &'static Path {
     static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("launcher");
         let built = Command::new(env!("CARGO"))
