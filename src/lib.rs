@@ -16,6 +16,7 @@ pub mod domain;
 pub mod escalate;
 pub mod expr;
 pub mod fleet;
+pub mod homeassistant;
 pub mod journal;
 pub mod limits;
 pub mod link;

@@ -86,6 +86,7 @@ pub(super) fn room() -> Config {
         update: crate::config::Update::default(),
         clouds: Vec::new(),
         escalate: None,
+        homeassistant: None,
         goals: vec![Goal {
             name: "climate".into(),
             aim: Aim::Keep { sensor: SensorId(0), min: Some(18.0), max: Some(26.0) },

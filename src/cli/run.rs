@@ -16,6 +16,7 @@ use crate::board::{self, Root};
 use crate::clock::{Clock, Now, RealClock};
 use crate::config::{self, Broker, Config, LoadError, Strictness};
 use crate::domain::Severity;
+use crate::homeassistant;
 use crate::journal::{self, Journal};
 use crate::limits;
 use crate::link::{Endpoint, broker};
@@ -161,11 +162,13 @@ async fn serve(
     let metrics = Arc::new(Metrics::new(&config, sources));
     let own = mind.as_ref().ok().and_then(Option::as_ref).map(|mind| mind.handle.clone());
     let models = own.map(|own| runtime::registry(&config, &program, own));
+    let bus = endpoint.clone();
     let mut parts = runtime::parts(config.clone(), clock, endpoint, memory, mind);
     let (live, viewer, asked) = live::open(&config, parts.boot);
     parts.page = Some(asked);
     let (stop_api, api_stops) = oneshot::channel::<()>();
     let window = look_in(&config, &viewer);
+    announce(&config, &bus, &viewer)?;
     let inside = Inside {
         mind: models.map(|models| {
             models.unwrap_or_else(|(own, error)| {
@@ -190,6 +193,14 @@ async fn serve(
     }
     drop((stop_api, window));
     Ok(agent.wants_restart())
+}
+
+/// Outpost in Home Assistant, where it is wanted there.
+fn announce(config: &Config, endpoint: &Endpoint, viewer: &Viewer) -> anyhow::Result<()> {
+    let Some(wanted) = &config.homeassistant else { return Ok(()) };
+    let device = config.device.name.parse().context("[device] name")?;
+    let announced = homeassistant::announce(wanted, device, endpoint.clone(), viewer);
+    announced.context("[homeassistant]")
 }
 
 /// Where `outpost top` looks in. Without it everything else goes on.

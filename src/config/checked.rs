@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::cloud::Cloud;
 use super::escalate::Escalate;
+use super::homeassistant::HomeAssistant;
 use crate::board::Profile;
 use crate::domain::{ActuatorId, SensorId, Setting, Value};
 use crate::expr::{Expression, Formula};
@@ -52,6 +53,8 @@ pub struct Config {
     pub clouds: Vec<Cloud>,
     /// `[escalate]`; `None`: no model in the cloud is ever asked.
     pub escalate: Option<Escalate>,
+    /// `[homeassistant]`; `None`: Outpost does not announce itself.
+    pub homeassistant: Option<HomeAssistant>,
 }
 
 /// How a release proves itself.

@@ -12,6 +12,9 @@ use crate::limits::{DISCOVER_PARTS_MAX, DISCOVER_PAYLOAD_BYTES_MAX};
 /// Where Home Assistant listens, unless it was told otherwise.
 pub const DEFAULT_PREFIX: &str = "homeassistant";
 
+/// Who announces, where we do.
+pub(crate) const ORIGIN: &str = "outpost";
+
 /// One part of an announced device, with whole keys and topics.
 #[derive(Debug, Default)]
 pub(super) struct Part {
@@ -71,8 +74,12 @@ pub(super) fn parts(prefix: &str, topic: &str, payload: &[u8]) -> Vec<Part> {
         return unread(format!("{bytes} bytes, allowed are {DISCOVER_PAYLOAD_BYTES_MAX}"));
     }
     match serde_json::from_slice::<Json>(payload) {
-        Ok(Json::Object(keys)) if component == "device" => bundle(object, expand(keys)),
-        Ok(Json::Object(keys)) => vec![single(component, object, expand(keys))],
+        Ok(Json::Object(keys)) => match expand(keys) {
+            // An agent of ours is no device.
+            keys if keys.get("origin").is_some_and(|by| by["name"] == ORIGIN) => Vec::new(),
+            keys if component == "device" => bundle(object, keys),
+            keys => vec![single(component, object, keys)],
+        },
         Ok(other) => unread(format!("found {}, allowed is an object", shown(&other.to_string()))),
         Err(error) => unread(format!("is no JSON: {error}")),
     }
@@ -253,6 +260,16 @@ mod tests {
         seen.sort_unstable();
         assert_eq!(seen, [("sensor", "gone"), ("sensor", "level"), ("switch", "pump")]);
         assert!(parts.iter().all(|part| part.device == "Well"));
+    }
+
+    #[test]
+    fn agents_of_ours_are_no_devices() {
+        let topic = "homeassistant/sensor/outpost_g/mode/config";
+        let ours =
+            br#"{"origin":{"name":"outpost"},"name":"Mode","state_topic":"outpost/g/status"}"#;
+        assert!(parts(DEFAULT_PREFIX, topic, ours).is_empty());
+        let other = br#"{"origin":{"name":"other"},"name":"Mode","state_topic":"a/b"}"#;
+        assert_eq!(parts(DEFAULT_PREFIX, topic, other).len(), 1);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use crate::limits::DISCOVER_MESSAGES_MAX;
 
 pub use homeassistant::DEFAULT_PREFIX;
+pub(crate) use homeassistant::ORIGIN;
 
 /// A sensor that a device offers.
 #[derive(Clone, Debug, Default, PartialEq)]

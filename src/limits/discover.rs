@@ -11,6 +11,12 @@ pub const DISCOVER_WORDS_MAX: usize = 64;
 /// Milliseconds without another announcement after which all retained ones are here: a broker sends
 /// them in one go.
 pub const DISCOVER_QUIET_MS: u64 = 1000;
+/// How often it is looked whether Home Assistant is to be told something else, in milliseconds: as
+/// often as the state is copied while nobody looks.
+pub const HOMEASSISTANT_LOOK_MS: u64 = 2_000;
+/// Longest pause before a birth of Home Assistant is answered, in milliseconds, a random part of
+/// it: it says so to every device at once.
+pub const HOMEASSISTANT_BIRTH_MS_MAX: u64 = 10_000;
 /// The longest that `outpost cmd` follows a command, in seconds: a day, as long as its last state
 /// is kept on the bus.
 pub const CMD_FOLLOW_S_MAX: u64 = 86_400;

@@ -33,6 +33,7 @@ mod discover;
 mod ends;
 mod escalate;
 mod goals;
+mod homeassistant;
 mod kills;
 mod launched;
 mod metrics;

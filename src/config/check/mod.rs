@@ -7,6 +7,7 @@ mod clouds;
 mod conflict;
 mod derived;
 mod escalate;
+mod homeassistant;
 mod lines;
 mod plain;
 mod section;
@@ -123,6 +124,8 @@ impl<'a> Checker<'a> {
         let notes = self.notes(&mut top);
         let preferences = self.preferences(&mut top, &actuators);
         let mind = top.section_if_present(self, "mind").and_then(|s| self.mind(s));
+        let homeassistant =
+            top.section_if_present(self, "homeassistant").and_then(|s| self.homeassistant(s));
         let web = top.section_if_present(self, "web").and_then(|s| self.web(s));
         let journal = top.section(self, "journal").and_then(|s| self.journal(s));
         let update = top.section_if_present(self, "update").map(|s| self.update(s));
@@ -155,6 +158,7 @@ impl<'a> Checker<'a> {
             update: update.unwrap_or_default(),
             clouds,
             escalate: escalate.flatten(),
+            homeassistant,
         })
     }
 
