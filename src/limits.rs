@@ -529,8 +529,9 @@ pub const JOURNAL_FLOOR_STEP_MS: i64 = 60_000;
 pub const JOURNAL_OPEN_RECORDS: u32 = 1000;
 /// Most rows of last steps, modes, holds and pulses: four for each actuator that a configuration
 /// can have. More (names that are gone) lose the oldest at the next start.
-pub const JOURNAL_LATEST_ROWS_MAX: u32 =
-    4 * ACTUATORS_MAX as u32 + 2 * GOALS_MAX as u32 + (MODELS_MAX + 2 * DERIVED_MAX) as u32;
+pub const JOURNAL_LATEST_ROWS_MAX: u32 = 4 * ACTUATORS_MAX as u32
+    + 2 * GOALS_MAX as u32
+    + (MODELS_MAX + 2 * DERIVED_MAX + 2 * PARTNERS_MAX) as u32;
 /// Newest records among which a start looks for messages to actuators, for the limit an hour: an
 /// hour of 48 readings a minute and as many other records, three times; 5 ms to pass over. Messages
 /// beyond are forgotten.

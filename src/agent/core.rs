@@ -13,6 +13,7 @@ use super::effect::{Effect, Report, Status};
 use super::escalate::{Escalation, Escalations};
 use super::event::{Event, MindNews, MindWord};
 use super::goals::GoalState;
+use super::partners::Partners;
 use super::rules::RuleState;
 use super::thin::Thinning;
 use super::world::{FaultCount, LocalTime, View, World};
@@ -158,6 +159,7 @@ pub struct Agent {
     pub(super) counters: Counters,
     pub(super) dynamics: Dynamics,
     pub(super) derivation: Derivation,
+    pub(super) partners: Partners,
     pub(super) thinning: Thinning,
     pub(super) escalation: Escalation,
     prefix: Option<String>,
@@ -185,6 +187,7 @@ impl Agent {
             scales: Agent::scales(&aims, &config.sensors),
             aims,
             dynamics: Dynamics::new(&config, &resumed.learned, now.tick),
+            partners: Partners::new(&config, &resumed.memories),
             derivation: Derivation::new(&config, &resumed.memories),
             thinning: Thinning::new(&config, now.tick),
             escalation: Escalation::resumed(resumed.escalated),
@@ -224,6 +227,7 @@ impl Agent {
         };
         agent.resume_modes(&resumed.modes, &resumed.holds);
         agent.resume_sent(&resumed.sent);
+        agent.resume_partners();
         agent.record(Entry::Boot {
             version: env!("CARGO_PKG_VERSION").into(),
             mode: agent.mode.word().into(),
@@ -274,6 +278,7 @@ impl Agent {
         self.reflexes();
         self.learn();
         self.write_days(false);
+        self.write_partners(false);
         self.update_goals();
         self.plan_if_due();
         if self.stopping.is_some() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::core::Agent;
 use super::effect::{Effect, Question, Report};
+use super::escalate::Doubt;
 use super::event::MindWord;
 use super::planner::Plan;
 use super::prompt::words;
@@ -69,8 +70,18 @@ impl Agent {
             self.ask(plan);
         } else {
             let facts = self.facts();
-            self.carry_out(plan, 0, Decider::Planner, facts, None);
+            let doubt = self.doubt_of_sensors(&plan, &facts);
+            let carried = self.carry_out(plan, 0, Decider::Planner, facts, None);
+            self.escalate(doubt, carried);
         }
+    }
+
+    /// The sensors of a goal contradict each other: whatever is planned on them is in doubt.
+    fn doubt_of_sensors(&mut self, plan: &Plan, facts: &[String]) -> Option<Doubt> {
+        if !self.contradiction() {
+            return None;
+        }
+        self.in_doubt("contradiction", plan, facts, (0..plan.moves.len()).collect())
     }
 
     fn mind_can_speak(&self) -> bool {
@@ -165,6 +176,8 @@ impl Agent {
         if chosen.is_none() {
             self.counters.unsure += 1;
             doubt = self.in_doubt("unsure", &plan, &facts, plan.alternatives.clone());
+        } else if chosen == Some(0) {
+            doubt = self.doubt_of_sensors(&plan, &facts);
         }
         // The planner's own choice is the first; agreeing with it changes nothing.
         let (chosen, by) = match chosen {

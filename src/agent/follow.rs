@@ -230,6 +230,7 @@ impl Agent {
             Entry::Memory(memory) => {
                 let config = self.config.clone();
                 self.derivation.resume(&config, memory);
+                self.partners.resume(&config, memory);
             }
             Entry::Goal { name, put } => match put {
                 None => self.remove_goal(name),

@@ -22,6 +22,7 @@ mod forecast;
 mod goals;
 mod guard;
 mod inbox;
+mod partners;
 mod planner;
 mod pointer;
 mod prompt;
@@ -58,6 +59,8 @@ mod tests_goals;
 mod tests_greenhouse;
 #[cfg(test)]
 mod tests_hidden;
+#[cfg(test)]
+mod tests_partners;
 #[cfg(test)]
 mod tests_readings;
 #[cfg(test)]

@@ -67,7 +67,10 @@ impl Agent {
             self.dynamics.reading(id, number);
         }
         self.world.sensors[index].take(value.clone(), self.now.tick);
-        self.write_reading(id, value);
+        self.write_reading(id, value.clone());
+        if let Value::Number(number) = value {
+            self.compare(id, number);
+        }
         self.derivation.touch(id);
         self.plan_wanted = true;
     }

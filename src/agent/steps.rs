@@ -445,6 +445,7 @@ impl Agent {
             self.record(Entry::Learned(Box::new(learned)));
         }
         self.write_days(true);
+        self.write_partners(true);
         self.out.push(Effect::Stopped);
     }
 

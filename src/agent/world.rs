@@ -71,6 +71,8 @@ pub struct SensorState {
     pub lasts: Lasts,
     /// Whether it can be right at all.
     pub senses: Senses,
+    /// It drifts away from others of the same thing.
+    pub drifts: bool,
     /// Faults by kind.
     pub faults: [FaultCount; FAULT_KINDS],
 }
@@ -342,6 +344,10 @@ impl Environment for View<'_> {
 
     fn weekday(&self) -> Option<f64> {
         self.local.map(|local| local.weekday)
+    }
+
+    fn drifts(&self, id: SensorId) -> bool {
+        self.world.sensor(id).drifts
     }
 
     fn today(&self, slot: usize) -> Option<f64> {

@@ -43,6 +43,8 @@ pub(super) struct Converted {
     pub depends_on_time: bool,
     /// What the day makes of which numbers, by slot.
     pub days: Vec<(Day, Numbers)>,
+    /// Sensors that one function joins, group by group.
+    pub partners: Vec<Vec<SensorId>>,
 }
 
 /// Converts a whole expression.
@@ -62,6 +64,7 @@ pub(super) fn convert(
         actuators: BTreeSet::new(),
         depends_on_time: false,
         days: Vec::new(),
+        partners: Vec::new(),
     };
     let part = walk.part(root, 0)?;
     let root = match (part.typed, wanted) {
@@ -83,6 +86,7 @@ pub(super) fn convert(
         actuators: walk.actuators,
         depends_on_time: walk.depends_on_time,
         days: walk.days,
+        partners: walk.partners,
     })
 }
 
@@ -95,6 +99,7 @@ struct Walk<'a> {
     actuators: BTreeSet<ActuatorId>,
     depends_on_time: bool,
     days: Vec<(Day, Numbers)>,
+    partners: Vec<Vec<SensorId>>,
 }
 
 impl Walk<'_> {

@@ -15,6 +15,7 @@ pub struct Formula {
     sensors: Vec<SensorId>,
     depends_on_time: bool,
     days: Vec<(Day, Numbers)>,
+    partners: Vec<Vec<SensorId>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +43,7 @@ impl Formula {
             sensors: converted.sensors.into_iter().collect(),
             depends_on_time: converted.depends_on_time,
             days: converted.days,
+            partners: converted.partners,
         })
     }
 
@@ -70,6 +72,11 @@ impl Formula {
     #[must_use]
     pub fn depends_on_time(&self) -> bool {
         self.depends_on_time
+    }
+
+    /// Sensors that one function joins, each group in order of their ids: they mean the same.
+    pub fn partners(&self) -> impl Iterator<Item = &[SensorId]> {
+        self.partners.iter().map(Vec::as_slice)
     }
 
     /// How many values of the day it has, each with a slot of its own.

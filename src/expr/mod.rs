@@ -39,6 +39,10 @@ pub trait Environment {
     fn hour(&self) -> Option<f64>;
     /// Local day of the week, Monday 1 to Sunday 7; `None` until the clock is trusted.
     fn weekday(&self) -> Option<f64>;
+    /// The sensor drifts away from others of the same thing: what joins them leaves it out.
+    fn drifts(&self, _id: SensorId) -> bool {
+        false
+    }
     /// What the day has made of the number in a slot of a derived sensor's formula; `None`: it is
     /// not known, or there is no such memory here.
     fn today(&self, _slot: usize) -> Option<f64> {

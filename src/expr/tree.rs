@@ -213,8 +213,16 @@ impl Numbers {
                 || parts.2.number(environment),
             )?,
             Numbers::Middle(middle, parts) => {
-                let known = parts.iter().filter_map(|part| part.number(environment));
-                middle.of(known.collect())?
+                let drifts =
+                    |part: &&Numbers| part.sensor().is_some_and(|id| environment.drifts(id));
+                let sound = parts.iter().filter(|part| !drifts(part));
+                let sound: Vec<_> = sound.filter_map(|part| part.number(environment)).collect();
+                if sound.is_empty() {
+                    let known = parts.iter().filter_map(|part| part.number(environment));
+                    middle.of(known.collect())?
+                } else {
+                    middle.of(sound)?
+                }
             }
             Numbers::Today(slot, inner) => {
                 // Of what is unknown now nobody knows what the day has made.
@@ -223,6 +231,16 @@ impl Numbers {
             }
         };
         number.is_finite().then_some(number)
+    }
+}
+
+impl Numbers {
+    /// The sensor that it is, and nothing else.
+    pub(super) fn sensor(&self) -> Option<SensorId> {
+        match self {
+            Numbers::Sensor(id) => Some(*id),
+            _ => None,
+        }
     }
 }
 

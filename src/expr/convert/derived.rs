@@ -6,6 +6,7 @@ use cel::parser::Expression as Node;
 use super::super::tree::{Middle, Numbers};
 use super::super::words::{Described, day, middle, numbers};
 use super::{ExprError, Walk, Wanted};
+use crate::domain::SensorId;
 use crate::limits::FORMULA_DAYS_MAX;
 
 impl Walk<'_> {
@@ -25,6 +26,12 @@ impl Walk<'_> {
         let sign = format!("`{name}`");
         let parts = arguments.iter().map(|one| self.number(one, &sign, depth));
         let parts = parts.collect::<Result<Vec<_>, _>>()?;
+        let mut sensors: Vec<SensorId> = parts.iter().filter_map(Numbers::sensor).collect();
+        sensors.sort_unstable();
+        sensors.dedup();
+        if sensors.len() > 1 {
+            self.partners.push(sensors);
+        }
         let of = middle(name).unwrap_or(Middle::Mean);
         Ok(numbers(id, Numbers::Middle(of, parts)))
     }
