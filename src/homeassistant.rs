@@ -175,7 +175,8 @@ fn announcements(words: &Words, state: &Json) -> BTreeMap<String, String> {
     for (key, name) in
         [("mode", "Mode"), ("mind", "Mind"), ("effort", "Effort"), ("clock", "Clock")]
     {
-        let template = format!("{{{{ value_json.{key} }}}}");
+        // The last will says only that it is offline.
+        let template = format!("{{{{ value_json.{key} | default('unknown') }}}}");
         let more = json!({"name": name, "state_topic": status, "value_template": template,
             "entity_category": "diagnostic"});
         all.add("sensor", key, more);

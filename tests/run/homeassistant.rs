@@ -1,6 +1,6 @@
 //! Outpost as a device in Home Assistant: what is announced on a real broker, a button that is
-//! pressed, a birth, what an earlier start left behind. Home Assistant itself is not here; its
-//! form is that of its documentation.
+//! pressed, a birth, what an earlier start left behind. `make test-homeassistant` shows it to Home
+//! Assistant itself.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ fn goals_state_and_approvals_are_entities_and_a_button_lets_a_command_go() {
     assert_eq!(goal["state_topic"], site.topic("goals"));
     assert_eq!(goal["device"]["name"], "cold-ha");
     let (topic, mode) = announced(&bus, 0, "/mode/config");
-    assert_eq!(mode["value_template"], "{{ value_json.mode }}");
+    assert_eq!(mode["value_template"], "{{ value_json.mode | default('unknown') }}");
     // What an earlier start left is taken back; another device's is not ours.
     bus.wait(0, "the old button is taken back", SOON, |message| {
         (message.topic == gone && message.payload.is_empty()).then_some(())
