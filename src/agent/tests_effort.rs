@@ -1,4 +1,5 @@
-//! What the board's effort changes: whether the mind is asked, and nothing else.
+//! What the board's effort changes: whether the mind is asked, and nothing else. And that the same
+//! events have the same effects.
 
 use super::tests::*;
 use super::*;

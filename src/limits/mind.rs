@@ -58,6 +58,11 @@ pub const MIND_MODELS_BYTES_MIN: u64 = 50_000_000;
 pub const MIND_MODELS_BYTES_MAX: u64 = 64_000_000_000;
 /// Without `models_memory`: one small model more on a board with 1 GB.
 pub const MIND_MODELS_BYTES_DEFAULT: u64 = 400_000_000;
+/// Most tokens of a text that becomes a vector: it is one pass, for which a decision of the agent's
+/// may have to wait, some 0.9 s on a Raspberry Pi 5. A longer text is refused.
+pub const MIND_EMBED_TOKENS_MAX: u32 = 256;
+/// Most texts of one request for vectors; between two of them a decision has its turn.
+pub const WEB_EMBED_TEXTS_MAX: usize = 64;
 /// Adapters that the mind keeps in memory beside its model, the one in use among them; one of ours
 /// has 10 MB. The one that was not asked for longest goes, and is read again when it is.
 pub const MIND_ADAPTERS_MAX: usize = 4;

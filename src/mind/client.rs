@@ -19,7 +19,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 pub use super::protocol::{
-    Decide as DecideRequest, Decided, MemoryReport, ModelFacts, Write as WriteRequest, Written,
+    Decide as DecideRequest, Decided, Embedded, MemoryReport, ModelFacts, Write as WriteRequest,
+    Written,
 };
 use super::protocol::{FailureKind, Load, PROTOCOL_VERSION, Reply, Request};
 use crate::limits;
@@ -316,6 +317,10 @@ impl Keeper {
                 answer.send(Err(Unanswered::new(FailureKind::Engine, reason))).unwrap_or_else(drop);
                 Ok(())
             }
+            Ask::Embed(_, answer) => {
+                answer.send(Err(Unanswered::new(FailureKind::Engine, reason))).unwrap_or_else(drop);
+                Ok(())
+            }
             Ask::Write(_, parts) => {
                 let failed = Unanswered::new(FailureKind::Engine, reason);
                 parts.try_send(WriteEvent::Failed(failed)).unwrap_or_default();
@@ -451,6 +456,10 @@ impl Keeper {
                 life.ask_for(request, answer);
                 Ok(())
             }
+            Ask::Embed(text, answer) => {
+                life.embed(text, answer);
+                Ok(())
+            }
             Ask::Write(request, parts) => {
                 life.write(request, parts);
                 Ok(())
@@ -465,6 +474,7 @@ impl Keeper {
             Reply::Loaded { id, .. } | Reply::Memory { id, .. } | Reply::Failed { id, .. } => *id,
             Reply::Decided(decided) => decided.id,
             Reply::Written(written) => written.id,
+            Reply::Embedded(embedded) => embedded.id,
             Reply::Piece { id, text } => {
                 life.piece(*id, text);
                 return Ok(None);
@@ -487,6 +497,12 @@ impl Keeper {
                 answer.send(Ok(decided)).unwrap_or_else(drop);
             }
             (Asked::Answer(answer), Reply::Failed { kind, text, .. }) => {
+                answer.send(Err(Unanswered { kind, reason: text })).unwrap_or_else(drop);
+            }
+            (Asked::Embed(answer), Reply::Embedded(embedded)) => {
+                answer.send(Ok(embedded)).unwrap_or_else(drop);
+            }
+            (Asked::Embed(answer), Reply::Failed { kind, text, .. }) => {
                 answer.send(Err(Unanswered { kind, reason: text })).unwrap_or_else(drop);
             }
             (Asked::GivenUp, Reply::Written(_) | Reply::Failed { .. }) => {}

@@ -30,6 +30,7 @@ use super::score::ScoreError;
 use super::write::WriteError;
 use crate::limits;
 
+mod embed;
 mod owner;
 mod queue;
 mod wardrobe;
@@ -118,6 +119,7 @@ fn id(request: &Request) -> u64 {
         Request::Load(load) => load.id,
         Request::Decide(decide) => decide.id,
         Request::Write(write) => write.id,
+        Request::Embed(embed) => embed.id,
         Request::Memory { id } | Request::Cancel { id } => *id,
         Request::Stop => 0,
     }

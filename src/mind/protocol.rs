@@ -20,7 +20,7 @@ pub use super::write::{Finish, Form, Prompt, Sampling, Speech, Write};
 pub use crate::limits::MIND_FRAME_BYTES_MAX as FRAME_BYTES_MAX;
 
 /// Changes whenever the bytes of a frame do.
-pub const PROTOCOL_VERSION: u16 = 7;
+pub const PROTOCOL_VERSION: u16 = 8;
 
 /// What the agent asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +44,17 @@ pub enum Request {
     },
     /// Writes a text: [`Reply::Piece`]s as they come, then [`Reply::Written`].
     Write(Write),
+    /// Makes a vector of a text.
+    Embed(Embed),
+}
+
+/// A text of which a vector is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Embed {
+    /// Comes back in the reply.
+    pub id: u64,
+    /// At most [`limits::MIND_EMBED_TOKENS_MAX`](crate::limits::MIND_EMBED_TOKENS_MAX) tokens.
+    pub text: String,
 }
 
 /// What to load, and how.
@@ -143,6 +154,19 @@ pub enum Reply {
     },
     /// A text is complete.
     Written(Written),
+    /// A text as a vector.
+    Embedded(Embedded),
+}
+
+/// A text as a vector.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Embedded {
+    /// Of the request.
+    pub id: u64,
+    /// Of length 1.
+    pub vector: Vec<f32>,
+    /// Tokens of the text.
+    pub tokens: u32,
 }
 
 /// What writing a text took.

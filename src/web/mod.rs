@@ -11,6 +11,7 @@
 
 mod chat;
 mod decide;
+mod embeddings;
 mod error;
 mod metrics;
 mod page;
@@ -179,6 +180,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/chat/completions", post(chat::chat))
         .route("/v1/completions", post(chat::completion))
         .route("/v1/decide", post(decide::decide))
+        .route("/v1/embeddings", post(embeddings::embeddings))
         .route("/metrics", get(metrics::page))
         .merge(page::views())
         .fallback(|| async { ApiError::not_found() })

@@ -180,8 +180,29 @@ by_other = decide({**CASE, "model": OTHER})
 assert by_other["model"] == OTHER and by_other["p"] != first["p"] and not by_other["remembered"], by_other
 said = client.chat.completions.create(model=OTHER, messages=ASK, max_tokens=5)
 assert said.model == OTHER and said.choices[0].message.content, said
-assert all(one.ready for one in client.models.list().data)
+assert {one.id for one in client.models.list().data if one.ready} == {model, OTHER}
 holds("an adapter for one decision, and a second model")
+
+# Vectors of texts, by a model whose file says how it pools (of random weights: they mean nothing).
+VECTORS = "qwen3-embedding"
+texts = ["a fan", "a vent that is open", "a fan"]
+made = client.embeddings.create(model=VECTORS, input=texts)
+one, two, three = (entry.embedding for entry in made.data)
+assert one == three != two and len(one) == 256 and abs(sum(x * x for x in two) - 1) < 1e-4, made
+assert made.model == VECTORS and made.usage.prompt_tokens > 20, made.usage
+plain = client.embeddings.create(model=VECTORS, input="a fan", encoding_format="float")
+assert max(abs(x - y) for x, y in zip(plain.data[0].embedding, one)) < 1e-6
+for wish, why in (({"model": model, "input": "x"}, "makes no vectors"),
+                  ({"model": VECTORS, "input": "x" * 1000}, "allowed are 256"),
+                  ({"model": VECTORS, "input": [""]}, "empty"),
+                  ({"model": VECTORS, "input": []}, "found 0 texts"),
+                  ({"model": VECTORS, "input": "x", "dimensions": 9}, "allowed 256")):
+    try:
+        client.embeddings.create(**wish)
+        raise AssertionError(f"{wish} was taken")
+    except openai.BadRequestError as refused:
+        assert why in refused.body["message"], refused
+holds("vectors of texts")
 
 # A client that goes away in the middle of its text leaves the mind free.
 stream = client.completions.create(model=model, prompt="Once", max_tokens=1500, stream=True)

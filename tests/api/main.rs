@@ -41,10 +41,14 @@ fn openais_own_client_is_answered() {
     let (bus, web) = (free_port(), free_port());
     let token = folder.path().join("token");
     std::fs::write(&token, format!("{TOKEN}\n")).unwrap();
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mind/reference.py");
+    let made = Command::new(python()).arg(reference).arg("make").arg(folder.path()).status();
+    assert!(made.unwrap().success());
+    let vectors = folder.path().join("qwen3-embedding.gguf");
     let config = folder.path().join("outpost.toml");
     let text = format!(
         "[device]\nname = \"api\"\n[bus]\nurl = \"embedded\"\nlisten = \"127.0.0.1:{bus}\"\n\
-         [mind]\nmodels = [\"smollm2-135m-instruct-q4_1\"]\n[web]\n\
+         [mind]\nmodels = [\"smollm2-135m-instruct-q4_1\", {vectors:?}]\n[web]\n\
          listen = \"127.0.0.1:{web}\"\ntoken_file = {token:?}\n\
          [journal]\npath = {:?}\n",
         folder.path().join("journal")

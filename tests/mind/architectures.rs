@@ -194,3 +194,34 @@ fn the_real_model_gives_the_scores_of_its_reference() {
     println!("{}: {off:.4}", model_path().display());
     assert!(off < NEAR_REAL, "{off}");
 }
+
+#[test]
+fn the_vector_of_a_text_is_that_of_the_reference_and_only_of_a_model_that_pools() {
+    let folder = made();
+    let file = folder.path().join("qwen3-embedding.gguf");
+    let model = Arc::new(Model::load(&file, LoadOptions::default()).expect("a model"));
+    assert!(model.embeds() && !super::model().embeds());
+    let options = ContextOptions {
+        context_tokens: 256,
+        batch_tokens: 256,
+        ubatch_tokens: 256,
+        outputs_max: 256,
+        sequences_max: 1,
+        threads_decode: THREADS,
+        threads_prefill: THREADS,
+        kv_unified: true,
+    };
+    let mut context = Context::for_embeddings(&model, options).expect("a context");
+    let tokens = tokens(model.vocab_tokens());
+    let list = tokens.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    reference(&["embed", &list, file.to_str().expect("a path")]);
+    let bytes = std::fs::read(file.with_extension("gguf.vector")).expect("a vector");
+    let numbers = bytes.chunks_exact(4).map(|four| four.try_into().expect("four bytes"));
+    let right: Vec<f32> = numbers.map(f32::from_le_bytes).collect();
+    // Twice: nothing of the first text stays.
+    context.embedding(&tokens[..7]).expect("a vector");
+    let found = context.embedding(&tokens).expect("a vector");
+    assert!(distance(&found, &right) < NEAR_PLAIN, "{}", distance(&found, &right));
+    let length = found.iter().map(|x| x * x).sum::<f32>().sqrt();
+    assert!((length - 1.0).abs() < 1e-5, "{length}");
+}

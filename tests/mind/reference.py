@@ -5,6 +5,8 @@
     reference.py read 1,2,3 FILE.gguf …     the scores after each of these tokens, rows of float32:
                                             FILE.gguf.scores
 
+    reference.py embed 1,2,3 FILE.gguf      the vector of these tokens: FILE.gguf.vector
+
 Written from the models' papers and configurations. It reads any file of these architectures, the
 real ones too: `read` takes the weights to float32 and then computes in float32 throughout.
 """
@@ -26,6 +28,8 @@ SHAPES = {
     "phi3": dict(layers=3, heads=4, keys=2, head=64, turned=48, base=10000.0),
     "nemotron": dict(layers=3, heads=4, keys=2, head=64, turned=32, base=10000.0),
     # Six layers: the sixth is the first that looks at everything.
+    # As Qwen3-Embedding: the last token stands for the text.
+    "qwen3-embedding": dict(layers=3, heads=4, keys=2, head=64, turned=64, base=1000000.0),
     "gemma3": dict(layers=6, heads=4, keys=1, head=128, turned=128, base=1000000.0),
 }
 WINDOW = 16
@@ -35,11 +39,12 @@ PHI_ATTENTION_FACTOR = 1.19
 class Maker:
     """One file of random weights."""
 
-    def __init__(self, path, architecture, seed):
+    def __init__(self, path, name, seed):
         self.random = np.random.default_rng(seed)
-        self.shape = SHAPES[architecture]
-        self.file = gguf.GGUFWriter(path, architecture)
-        self.architecture = architecture
+        self.shape = SHAPES[name]
+        # What comes behind a hyphen is a use of an architecture.
+        self.architecture, _, self.use = name.partition("-")
+        self.file = gguf.GGUFWriter(path, self.architecture)
 
     def matrix(self, name, rows, columns):
         weights = self.random.standard_normal((rows, columns)) / math.sqrt(columns)
@@ -66,6 +71,8 @@ class Maker:
             file.add_layer_norm_eps(NORM_EPS)
         else:
             file.add_layer_norm_rms_eps(NORM_EPS)
+        if self.use == "embedding":
+            file.add_pooling_type(gguf.PoolingType.LAST)
         if self.architecture == "gemma3":
             file.add_sliding_window(WINDOW)
         if self.architecture == "phi3":
@@ -254,12 +261,16 @@ class Reference:
 def main():
     match sys.argv[1:]:
         case ["make", folder]:
-            for seed, architecture in enumerate(SHAPES):
-                Maker(f"{folder}/{architecture}.gguf", architecture, seed).make()
+            for seed, name in enumerate(SHAPES):
+                Maker(f"{folder}/{name}.gguf", name, seed).make()
         case ["read", tokens, *paths]:
             tokens = np.array([int(token) for token in tokens.split(",")])
             for path in paths:
                 Reference(path).scores(tokens).astype("<f4").tofile(f"{path}.scores")
+        case ["embed", tokens, path]:
+            tokens = np.array([int(token) for token in tokens.split(",")])
+            last = Reference(path).hidden(tokens)[-1]
+            (last / np.linalg.norm(last)).astype("<f4").tofile(f"{path}.vector")
         case _:
             sys.exit(__doc__)
 

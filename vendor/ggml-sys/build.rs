@@ -47,7 +47,7 @@ const FUNCTIONS: [&str; 12] = [
     "llama_model_(free|get_vocab|n_.*|desc|ftype|size|chat_template|has_.*|is_.*|meta_.*)",
     "llama_vocab_.*",
     "llama_(free|n_ctx|n_batch|n_ubatch|n_seq_max|get_memory|set_n_threads)",
-    "llama_(get_logits_ith|set_abort_callback)",
+    "llama_(get_logits_ith|get_embeddings_seq|set_abort_callback)",
     "llama_memory_.*",
     "llama_adapter_(lora_free|get_alora_.*|meta_.*)",
     "llama_state_seq_get_size",

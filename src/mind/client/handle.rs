@@ -7,8 +7,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::switch::{Files, Names, Switch};
 use super::{
-    DecideRequest, Decided, MemoryReport, MindState, Refusal, Share, Unanswered, WriteEvent,
-    WriteRequest,
+    DecideRequest, Decided, Embedded, MemoryReport, MindState, Refusal, Share, Unanswered,
+    WriteEvent, WriteRequest,
 };
 use crate::limits;
 use crate::mind::protocol::FailureKind;
@@ -33,6 +33,8 @@ pub(super) enum Ask {
     /// A decision whose answer goes to who asked, not to the agent.
     Answer(DecideRequest, oneshot::Sender<Result<Decided, Unanswered>>),
     Write(WriteRequest, mpsc::Sender<WriteEvent>),
+    /// A text of which a vector is made.
+    Embed(String, oneshot::Sender<Result<Embedded, Unanswered>>),
     /// Other files in the place of those in use.
     Switch(Switch),
 }
@@ -68,6 +70,18 @@ impl MindHandle {
     pub async fn ask(&self, request: DecideRequest) -> Result<Decided, Unanswered> {
         let (answer, answered) = oneshot::channel();
         self.offer(Ask::Answer(request, answer))?;
+        let died = |_| Unanswered::new(FailureKind::Engine, "the mind died");
+        answered.await.map_err(died)?
+    }
+
+    /// Asks for the vector of a text and waits for it.
+    ///
+    /// # Errors
+    /// [`Unanswered`], as [`MindHandle::ask`]; of kind [`FailureKind::Refused`] where the model
+    /// makes none.
+    pub async fn embed(&self, text: String) -> Result<Embedded, Unanswered> {
+        let (answer, answered) = oneshot::channel();
+        self.offer(Ask::Embed(text, answer))?;
         let died = |_| Unanswered::new(FailureKind::Engine, "the mind died");
         answered.await.map_err(died)?
     }

@@ -7,10 +7,11 @@ use tokio::time::Instant;
 
 use super::child::Child;
 use super::{
-    DecideRequest, Decided, MemoryReport, ModelFacts, Unanswered, WriteEvent, WriteRequest,
+    DecideRequest, Decided, Embedded, MemoryReport, ModelFacts, Unanswered, WriteEvent,
+    WriteRequest,
 };
 use crate::limits;
-use crate::mind::protocol::{self, FailureKind, Request};
+use crate::mind::protocol::{self, Embed, FailureKind, Request};
 
 /// What waits for a reply.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(super) enum Asked {
     Memory(oneshot::Sender<MemoryReport>),
     /// Somebody else's decision.
     Answer(oneshot::Sender<Result<Decided, Unanswered>>),
+    /// A vector.
+    Embed(oneshot::Sender<Result<Embedded, Unanswered>>),
     /// A text, and the longest time for it.
     Write(mpsc::Sender<WriteEvent>, Duration),
     /// A text that nobody wants any more.
@@ -70,7 +73,8 @@ impl Life {
 
     /// Decisions in flight.
     pub(super) fn decisions(&self) -> usize {
-        let one = |asked: &Asked| matches!(asked, Asked::Decide(_) | Asked::Answer(_));
+        let one =
+            |asked: &Asked| matches!(asked, Asked::Decide(_) | Asked::Answer(_) | Asked::Embed(_));
         self.waiting.iter().filter(|(_, asked, _)| one(asked)).count()
     }
 
@@ -88,6 +92,24 @@ impl Life {
         }
         match self.frame(|wire| Request::Decide(DecideRequest { id: wire, ..request })) {
             Ok(()) => self.wait(Asked::Answer(answer)),
+            Err(reason) => refuse(answer, FailureKind::Refused, &reason),
+        }
+    }
+
+    /// Asks for a vector, in the places of others' decisions.
+    pub(super) fn embed(
+        &mut self,
+        text: String,
+        answer: oneshot::Sender<Result<Embedded, Unanswered>>,
+    ) {
+        let refuse = |answer: oneshot::Sender<_>, kind, reason: &str| {
+            answer.send(Err(Unanswered::new(kind, reason))).unwrap_or_else(drop);
+        };
+        if self.decisions() >= limits::MIND_QUEUE_MAX / 2 {
+            return refuse(answer, FailureKind::Busy, "too many decisions wait already");
+        }
+        match self.frame(|id| Request::Embed(Embed { id, text })) {
+            Ok(()) => self.wait(Asked::Embed(answer)),
             Err(reason) => refuse(answer, FailureKind::Refused, &reason),
         }
     }
@@ -153,9 +175,11 @@ impl Life {
         let longest = Duration::from_millis(limits::MIND_WRITE_MS_MAX.into());
         let waiting = self.waiting.iter().map(|(_, asked, since)| match asked {
             Asked::Load => *since + load,
-            Asked::Trial | Asked::Decide(_) | Asked::Memory(_) | Asked::Answer(_) => {
-                *since + answer
-            }
+            Asked::Trial
+            | Asked::Decide(_)
+            | Asked::Memory(_)
+            | Asked::Answer(_)
+            | Asked::Embed(_) => *since + answer,
             // The child gives it up by itself when its time is over.
             Asked::Write(_, within) => *since + *within + answer,
             Asked::GivenUp => *since + longest + answer,

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use ggml_sys as sys;
 
-use super::{Adapter, Batch, GgmlError, Model, bound, fenced};
+use super::{Adapter, Batch, GgmlError, Model, Token, bound, fenced};
 
 /// Sizes and threads of a context.
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +108,22 @@ impl Context {
     /// [`GgmlError::Bound`] for sizes that make no sense, [`GgmlError::NoMemory`] and
     /// [`GgmlError::Refused`] where the cache cannot be had.
     pub fn new(model: &Arc<Model>, options: ContextOptions) -> Result<Self, GgmlError> {
+        Self::made(model, options, false)
+    }
+
+    /// Makes a context for [`Context::embedding`] alone.
+    ///
+    /// # Errors
+    /// As [`Context::new`].
+    pub fn for_embeddings(model: &Arc<Model>, options: ContextOptions) -> Result<Self, GgmlError> {
+        Self::made(model, options, true)
+    }
+
+    fn made(
+        model: &Arc<Model>,
+        options: ContextOptions,
+        embeddings: bool,
+    ) -> Result<Self, GgmlError> {
         let o = options;
         bound("context tokens", o.context_tokens.into(), 1..1 << 24)?;
         bound("batch tokens", o.batch_tokens.into(), 1..i64::from(o.context_tokens) + 1)?;
@@ -130,6 +146,7 @@ impl Context {
         params.n_threads = o.threads_decode.into();
         params.n_threads_batch = o.threads_prefill.into();
         params.kv_unified = o.kv_unified;
+        params.embeddings = embeddings;
         params.abort_callback = Some(should_abort);
         params.abort_callback_data = Arc::as_ptr(&abort.0).cast_mut().cast();
         let mut context = std::ptr::null_mut();
@@ -275,6 +292,38 @@ impl Context {
         // SAFETY: a row has `n_vocab` numbers (llama.h); they stay until the next decode, which
         // needs `&mut self`.
         Ok(unsafe { std::slice::from_raw_parts(pointer.as_ptr(), self.model.vocab_tokens()) })
+    }
+
+    /// A text of at most one batch as a vector of length 1, pooled as the model's file says. Only of
+    /// a context that was made for it.
+    ///
+    /// # Errors
+    /// Those of [`Context::decode`]; [`GgmlError::Refused`] for a model that pools nothing.
+    pub fn embedding(&mut self, tokens: &[Token]) -> Result<Vec<f32>, GgmlError> {
+        self.clear();
+        let mut batch = Batch::new();
+        for (position, token) in (0..).zip(tokens) {
+            batch.push(*token, position, 0..1, true);
+        }
+        self.decode(&mut batch)?;
+        // SAFETY: the context is alive; sequence 0 was just read.
+        let pointer = unsafe { sys::llama_get_embeddings_seq(self.pointer.as_ptr(), 0) };
+        let none = || GgmlError::Refused {
+            action: "pool the text",
+            text: "this model makes no vector of a text".to_owned(),
+        };
+        let pointer = NonNull::new(pointer).ok_or_else(none)?;
+        // SAFETY: the model is alive as long as the context.
+        let numbers = unsafe { sys::llama_model_n_embd_out(self.model.pointer.as_ptr()) };
+        let numbers = usize::try_from(numbers).unwrap_or(0);
+        // SAFETY: a pooled sequence has `n_embd_out` numbers (llama.h); they stay until the next
+        // decode, which needs `&mut self`.
+        let vector = unsafe { std::slice::from_raw_parts(pointer.as_ptr(), numbers) };
+        let length = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+        if !length.is_finite() || length <= 0.0 {
+            return Err(none());
+        }
+        Ok(vector.iter().map(|x| (f64::from(*x) / length) as f32).collect())
     }
 
     /// Empties the cache.

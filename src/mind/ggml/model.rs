@@ -107,6 +107,15 @@ impl Model {
         Ok(model)
     }
 
+    /// Whether its file says how the tokens of a text become one vector: means, the first one, the
+    /// last one (`pooling_type` 1 to 3 in llama.cpp's words).
+    #[must_use]
+    pub fn embeds(&self) -> bool {
+        let architecture = self.meta("general.architecture").unwrap_or_default();
+        let pooling = self.meta(&format!("{architecture}.pooling_type"));
+        matches!(pooling.as_deref(), Some("1" | "2" | "3"))
+    }
+
     /// Number of words of the vocabulary.
     #[must_use]
     pub fn vocab_tokens(&self) -> usize {

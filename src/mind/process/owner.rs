@@ -10,13 +10,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::embed::Embedder;
 use super::queue::{Next, Queue, Waiting};
 use super::wardrobe::Wardrobe;
 use super::{Failure, Replies, check_load, id, memory_of, precheck, sha256_of};
 use crate::mind::ggml::{GgmlError, LoadOptions};
 use crate::mind::protocol::{
-    Answer, Decide, Decided, FailureKind, Load, MemoryReport, ModelFacts, ProtocolError, Reply,
-    Request, Write,
+    Answer, Decide, Decided, Embed, Embedded, FailureKind, Load, MemoryReport, ModelFacts,
+    ProtocolError, Reply, Request, Write,
 };
 use crate::mind::score::{
     Layout, Normalisation, Question, ScoreError, Scored, Scorer, ScorerOptions,
@@ -30,6 +31,8 @@ pub(super) struct Owner {
     loaded: Option<Loaded>,
     /// Made at the first text, and given back when there was none for long.
     writer: Option<Writer>,
+    /// The same for texts that become vectors.
+    embedder: Option<Embedder>,
     /// A text that waits for room in the writer's cache.
     parked: Option<(Box<Write>, Instant)>,
 }
@@ -44,7 +47,7 @@ struct Loaded {
 
 impl Owner {
     pub(super) fn new(replies: Replies, queue: Arc<Queue>) -> Self {
-        Self { replies, queue, loaded: None, writer: None, parked: None }
+        Self { replies, queue, loaded: None, writer: None, embedder: None, parked: None }
     }
 
     /// Until the queue is closed or nobody listens any more.
@@ -56,7 +59,7 @@ impl Owner {
             let told = match self.queue.next(busy, room) {
                 Next::Closed => break,
                 Next::Idle => {
-                    self.writer = None;
+                    (self.writer, self.embedder) = (None, None);
                     Ok(())
                 }
                 Next::Write => self.write_on(),
@@ -192,6 +195,7 @@ impl Owner {
         let result = match request {
             Request::Load(load) => self.load(&load).map(|model| Reply::Loaded { id, model }),
             Request::Decide(decide) => self.decide(&decide, due).map(Reply::Decided),
+            Request::Embed(embed) => self.embed(&embed).map(Reply::Embedded),
             Request::Memory { .. } => self.memory().map(|report| Reply::Memory { id, report }),
             Request::Stop | Request::Cancel { .. } | Request::Write(_) => {
                 Err(Failure::new(FailureKind::Refused, "not a matter of the model"))
@@ -204,6 +208,7 @@ impl Owner {
         let start = Instant::now();
         check_load(load)?;
         self.queue.set_abort(None);
+        self.embedder = None;
         self.loaded = None; // first, so that two models are never in memory
         let path = Path::new(&load.path);
         precheck(path)?;
@@ -281,6 +286,19 @@ impl Owner {
             Ok::<_, Failure>(p)
         })?;
         Ok(decided(decide.id, Scored::joined(p, &answers), all_known))
+    }
+
+    fn embed(&mut self, embed: &Embed) -> Result<Embedded, Failure> {
+        let refused = || Failure::new(FailureKind::Refused, "no model is loaded");
+        let loaded = self.loaded.as_ref().ok_or_else(refused)?;
+        let embedder = match &mut self.embedder {
+            Some(embedder) => embedder,
+            none => {
+                let threads = loaded.options.threads_prefill;
+                none.insert(Embedder::new(&loaded.scorer.shared_model(), threads)?)
+            }
+        };
+        embedder.embed(embed)
     }
 
     fn memory(&self) -> Result<MemoryReport, Failure> {

@@ -218,6 +218,7 @@ fn rank(waiting: &Waiting) -> (u8, u8, u64) {
     match &waiting.request {
         Request::Decide(decide) => (1, u8::MAX - decide.priority, waiting.order),
         Request::Write(write) => (2, u8::MAX - write.priority, waiting.order),
+        Request::Embed(_) => (1, u8::MAX - limits::MIND_PRIORITY_API, waiting.order),
         _ => (0, 0, waiting.order),
     }
 }

@@ -63,6 +63,7 @@ fn requests_have_their_golden_bytes() {
         (Request::Memory { id: 7 }, "02000000 02 07"),
         (Request::Stop, "01000000 03"),
         (Request::Cancel { id: 7 }, "02000000 04 07"),
+        (Request::Embed(Embed { id: 7, text: "x".to_owned() }), "04000000 06 07 0178"),
         (
             Request::Write(write),
             "2c000000 05 06 0101 0475736572 0178 02 0161 0000803f 0000803f 00 00000000 00000000 \
