@@ -116,9 +116,11 @@ pub const GRAMMAR_SYMBOLS_MAX: usize = 100_000;
 pub const GRAMMAR_STATES_MAX: usize = 32_768;
 /// Most messages of a chat; more are refused.
 pub const MIND_MESSAGES_MAX: usize = 256;
-/// Most tokens that are guessed and checked in one pass. Reading one beside another costs a
+/// Tokens that are guessed and checked in one pass at first. Reading one beside another costs a
 /// seventh of writing it, so that one right guess of six pays.
-pub const MIND_DRAFT_TOKENS_MAX: usize = 6;
+pub const MIND_DRAFT_TOKENS: usize = 6;
+/// Most of them, where all that were guessed before were right.
+pub const MIND_DRAFT_TOKENS_MAX: usize = 24;
 /// Most words that a draw is made from: those beyond have less than a thousandth together.
 pub const MIND_DRAW_FROM_MAX: usize = 256;
 /// The writer's cache and scratch memory are given back after so long without a text, in

@@ -499,9 +499,7 @@ impl Keeper {
             (Asked::Answer(answer), Reply::Failed { kind, text, .. }) => {
                 answer.send(Err(Unanswered { kind, reason: text })).unwrap_or_else(drop);
             }
-            (Asked::Embed(answer), Reply::Embedded(embedded)) => {
-                answer.send(Ok(embedded)).unwrap_or_else(drop);
-            }
+            (Asked::Embed(answer), Reply::Embedded(it)) => answer.send(Ok(it)).unwrap_or_else(drop),
             (Asked::Embed(answer), Reply::Failed { kind, text, .. }) => {
                 answer.send(Err(Unanswered { kind, reason: text })).unwrap_or_else(drop);
             }

@@ -55,7 +55,9 @@ async fn whole(mut parts: mpsc::Receiver<WriteEvent>) -> Result<Whole, Unanswere
 fn usage(written: &Written) -> Value {
     json!({"prompt_tokens": written.prompt_tokens, "completion_tokens": written.tokens,
         "total_tokens": written.prompt_tokens + written.tokens,
-        "prompt_tokens_details": {"cached_tokens": written.kept_tokens}})
+        "prompt_tokens_details": {"cached_tokens": written.kept_tokens},
+        "completion_tokens_details": {"forced_tokens": written.forced_tokens,
+            "accepted_prediction_tokens": written.guessed_tokens}})
 }
 
 fn reason(written: &Written) -> &'static str {

@@ -294,8 +294,8 @@ impl Context {
         Ok(unsafe { std::slice::from_raw_parts(pointer.as_ptr(), self.model.vocab_tokens()) })
     }
 
-    /// A text of at most one batch as a vector of length 1, pooled as the model's file says. Only of
-    /// a context that was made for it.
+    /// A text of at most one batch as a vector of length 1, pooled as the model's file says. Only
+    /// of a context that was made for it.
     ///
     /// # Errors
     /// Those of [`Context::decode`]; [`GgmlError::Refused`] for a model that pools nothing.

@@ -85,14 +85,18 @@ impl Job {
         Ok(step)
     }
 
-    /// What may follow, to be checked in the same pass.
-    pub(super) fn guess<'a>(&mut self, others: impl Iterator<Item = &'a [Token]>) -> Vec<Token> {
-        if !self.record.pays() {
+    /// What may follow, to be checked in the same pass, in which so many `texts` are.
+    pub(super) fn guess<'a>(
+        &mut self,
+        others: impl Iterator<Item = &'a [Token]>,
+        texts: usize,
+    ) -> Vec<Token> {
+        let left = (self.prompt + self.tokens_max).saturating_sub(self.tokens.len() + 1);
+        let most = self.record.worth(u32::try_from(texts).unwrap_or(u32::MAX)).min(left);
+        if most == 0 {
             return Vec::new();
         }
-        let left = (self.prompt + self.tokens_max).saturating_sub(self.tokens.len() + 1);
-        let mut guess = draft::guess(&self.tokens, others);
-        guess.truncate(left);
+        let mut guess = draft::guess(&self.tokens, others, most);
         if let Some(bound) = &mut self.bound {
             let possible = bound.possible(&guess);
             guess.truncate(possible);

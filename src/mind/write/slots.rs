@@ -293,7 +293,7 @@ impl Writer {
             let others_rows = texts - nth - 1;
             let guesses = if whole && self.reuse {
                 let spare = (room - count).min((rows - 1).saturating_sub(others_rows));
-                self.guesses(at, spare)
+                self.guesses(at, spare, texts)
             } else {
                 Vec::new()
             };
@@ -323,11 +323,11 @@ impl Writer {
         parts
     }
 
-    fn guesses(&mut self, at: usize, spare: usize) -> Vec<Token> {
+    fn guesses(&mut self, at: usize, spare: usize, texts: usize) -> Vec<Token> {
         // Taken out, so that the other places can be looked at.
         let Some(mut job) = self.places[at].job.take() else { return Vec::new() };
         let others = self.places.iter().enumerate().filter(|(other, _)| *other != at);
-        let mut guesses = job.guess(others.map(|(_, place)| place.cells.as_slice()));
+        let mut guesses = job.guess(others.map(|(_, place)| place.cells.as_slice()), texts);
         guesses.truncate(spare);
         self.places[at].job = Some(job);
         guesses
