@@ -111,6 +111,11 @@ impl Partners {
         }
     }
 
+    /// It is compared with others.
+    fn has(&self, id: SensorId) -> bool {
+        self.places.get(usize::from(id.0)).is_some_and(|places| !places.is_empty())
+    }
+
     /// True where one of its groups says so.
     pub(super) fn drifts(&self, id: SensorId) -> bool {
         let places = self.places.get(usize::from(id.0)).into_iter().flatten();
@@ -199,6 +204,12 @@ impl Member {
 }
 
 impl Agent {
+    /// Whether a sensor drifts away from others of the same thing; `None`: there are none.
+    #[must_use]
+    pub fn drifting(&self, id: SensorId) -> Option<bool> {
+        self.partners.has(id).then(|| self.world.sensor(id).drifts)
+    }
+
     /// A believed value against those of its partners.
     pub(super) fn compare(&mut self, id: SensorId, value: f64) {
         let places = self.partners.places.get(usize::from(id.0)).cloned().unwrap_or_default();

@@ -34,6 +34,8 @@ struct Snapshot {
     mind: &'static str,
     /// Value, where it is known and a number, and age in seconds, where it ever spoke.
     sensors: Vec<(Option<f64>, Option<f64>)>,
+    /// Whether it drifts, where it has partners.
+    drifting: Vec<Option<bool>>,
     /// Level from 0 to 1, where it is known, and whether it does not respond.
     actuators: Vec<(Option<f64>, bool)>,
     goals: Vec<GoalReport>,
@@ -142,6 +144,10 @@ impl AgentMeters {
             clock_synced: now.trust == ClockTrust::Synced,
             mind: agent.mind_word().word(),
             sensors: sensors.collect(),
+            drifting: (0u16..)
+                .zip(&config.sensors)
+                .map(|(index, _)| agent.drifting(SensorId(index)))
+                .collect(),
             actuators: actuators.collect(),
             goals: agent.goal_reports(),
             open_commands: agent.open_commands(),
@@ -286,6 +292,11 @@ fn place(pen: &mut Pen<'_>, config: &Config, snapshot: &Snapshot, old_s: f64) ->
         Some(([("sensor", sensor.name.as_str())], (*age_s)? + old_s))
     });
     pen.gauges("outpost_sensor_age_seconds", "Since a reading was believed.", ages)?;
+    let drifting = config.sensors.iter().zip(&snapshot.drifting).filter_map(|(sensor, drifts)| {
+        Some(([("sensor", sensor.name.as_str())], f64::from(u8::from((*drifts)?))))
+    });
+    let help = "1 while it drifts away from those that `median` or `mean` joins it with.";
+    pen.gauges("outpost_sensor_drifting", help, drifting)?;
     let actuators = || config.actuators.iter().zip(&snapshot.actuators);
     let levels = actuators()
         .filter_map(|(one, (level, _))| Some(([("actuator", one.name.as_str())], (*level)?)));

@@ -122,6 +122,7 @@ fn dashboard_alerts_and_documentation_name_what_is_there() {
     let port = broker.addr().port();
     let more = format!(
         "[web]\nlisten = \"127.0.0.1:{web}\"\n\
+         [[derived]]\nname = \"both\"\nvalue = \"mean(room, power)\"\n\
          [[cloud]]\nname = \"hq\"\nurl = \"mqtt://127.0.0.1:{port}\"\n"
     );
     let site = Site::new(&broker, "cold-names", &more);
