@@ -279,7 +279,7 @@ impl Agent {
 
     /// Has a release verified and put into its slot. How its trial ends is not the command's: this
     /// process is gone by then, and the retained topic `update` says it.
-    fn take_release(&mut self, key: &(String, String), release: String) {
+    fn take_release(&mut self, key: &(String, String), release: Option<String>) {
         if self.config.update.from.is_none() {
             let reason = "there is no `from` in [update]: no folder to take releases from";
             return self.set_command(key, CommandState::Rejected, reason);

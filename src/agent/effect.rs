@@ -59,8 +59,8 @@ pub enum Effect {
     TakeRelease {
         /// Kind and id of the command.
         command: (String, String),
-        /// Its id.
-        release: String,
+        /// Its id; `None`: look now for what a rollout offers.
+        release: Option<String>,
     },
     /// The hand-over after `Stop` is done.
     Stopped,

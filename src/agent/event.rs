@@ -175,8 +175,8 @@ pub enum Body {
     },
     /// Take a release.
     Update {
-        /// Its id.
-        release: String,
+        /// Its id; `None`: look now for what a rollout offers.
+        release: Option<String>,
     },
     /// A person says yes.
     Approve {

@@ -252,11 +252,14 @@ impl Inbox {
                 (None, None) => Err("`model`, `adapter` or both are missing".into()),
                 (model, adapter) => Ok(Body::Model { model, adapter }),
             },
+            "update" if object.get("look") == Some(&Json::Bool(true)) => {
+                Ok(Body::Update { release: None })
+            }
             "update" => {
                 let release = text(object, "release")?;
                 // The name is a part of paths.
                 release.parse::<Name>().map_err(|error| format!("`release`: {error}"))?;
-                Ok(Body::Update { release: release.into() })
+                Ok(Body::Update { release: Some(release.into()) })
             }
             "restart" => Ok(Body::Restart),
             other => Err(format!("unknown kind {}", shown(other))),

@@ -7,7 +7,7 @@ use clap::Args;
 use outpost_launcher::manifest::{Name, Needs};
 use serde_json::json;
 
-use crate::fleet::publish::{Days, describe, publish};
+use crate::fleet::publish::{Days, Shorter, describe, publish};
 use crate::fleet::{FleetError, keys};
 
 /// Arguments of `outpost fleet keys`.
@@ -53,6 +53,12 @@ pub struct PublishArgs {
     /// Folder of the repository; made where there is none
     #[arg(long)]
     to: PathBuf,
+    /// A release of the repository that boards may have: what has changed since it comes as a delta
+    #[arg(long, value_name = "RELEASE")]
+    delta_from: Vec<Name>,
+    /// Offer the files compressed too, for boards that have nothing to begin at
+    #[arg(long)]
+    compress: bool,
     /// Days that the set is good for before it must be published again
     #[arg(long, default_value_t = Days::default().online)]
     #[arg(value_parser = clap::value_parser!(i64).range(1..=3650))]
@@ -107,7 +113,9 @@ pub fn release(args: &ReleaseArgs, json: bool) -> anyhow::Result<ExitCode> {
 /// Where it is not what its manifest says, keys are missing, or the repository is not ours.
 pub fn publish_release(args: &PublishArgs, json: bool) -> anyhow::Result<ExitCode> {
     let days = Days { online: args.days, ..Days::default() };
-    let version = block(publish(&args.keys, &args.to, &args.release, days))?;
+    let (compress, delta_from) = (args.compress, args.delta_from.clone());
+    let shorter = Shorter { compress, delta_from };
+    let version = block(publish(&args.keys, &args.to, &args.release, days, &shorter))?;
     if json {
         println!("{}", json!({"version": version, "repository": args.to}));
     } else {

@@ -63,6 +63,9 @@ pub struct RolloutArgs {
     /// Run by the shell each time that something was signed, such as a copy to the web server
     #[arg(long, value_name = "COMMAND")]
     then: Option<String>,
+    /// Tell the boards of each step to look at once
+    #[arg(long)]
+    nudge: bool,
     /// Look once, sign what is due, and end
     #[arg(long)]
     once: bool,
@@ -173,6 +176,7 @@ pub fn rollout(args: RolloutArgs, json: bool) -> anyhow::Result<ExitCode> {
         days: args.sign.days(),
         number,
         once: args.once,
+        nudge: args.nudge,
     };
     let standing = runtime.block_on(campaign::run(setup, stop_signal(), &mut printer))?;
     Ok(if standing == Standing::Stopped { ExitCode::FAILURE } else { ExitCode::SUCCESS })

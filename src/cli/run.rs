@@ -150,7 +150,9 @@ async fn serve(
         env!("CARGO_PKG_VERSION")
     );
     let plan = config.update.clone();
-    let who = Board { name: config.device.name.clone(), labels: config.device.labels.clone() };
+    let device = &config.device;
+    let (name, labels) = (device.name.clone(), device.labels.clone());
+    let who = Board { name, labels, timezone: device.timezone.clone() };
     let keeper = launched.map(|(launched, began)| Keeper::new(launched, plan, who, began));
     let keeper = keeper.map(update::spawn).transpose();
     let (board, journal) = (config.device.board, config.journal.path.clone());

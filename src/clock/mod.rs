@@ -1,6 +1,7 @@
 //! Trust in time. The seam `Clock`: the real one, and the virtual one of demo and tests.
 //! Everything inside measures with [`Tick`]; wall time is for people and is never proof.
 
+pub mod hours;
 mod real;
 mod virtual_time;
 

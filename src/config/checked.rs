@@ -72,6 +72,10 @@ pub struct Update {
     pub follow: bool,
     /// How often to look for a rollout.
     pub every: Duration,
+    /// Spans of the day in which what it offers is taken, in minutes; none: always.
+    pub hours: Vec<(u16, u16)>,
+    /// Bytes of files that it may bring over a network in a day; `None`: no limit.
+    pub budget: Option<u64>,
 }
 
 impl Default for Update {
@@ -83,6 +87,8 @@ impl Default for Update {
             deadline: Duration::from_millis(limits::UPDATE_DEADLINE_MS_DEFAULT),
             follow: true,
             every: Duration::from_millis(limits::UPDATE_EVERY_MS_DEFAULT),
+            hours: Vec::new(),
+            budget: None,
         }
     }
 }

@@ -15,8 +15,8 @@ use super::FleetError;
 use super::publish::Days;
 use super::rollout::{advance, change, now_unix_ms, pick, read, stand};
 use crate::limits::{CAMPAIGN_LOOK_MS, KEEP_ALIVE_S, LINK_EVENTS_MAX, REPORTS_QUIET_MS};
-use crate::link::topics::DeviceTopic;
-use crate::link::{Endpoint, LinkConfig, LinkEvent, Pace};
+use crate::link::topics::{CommandId, CommandKind, DeviceName, DeviceTopic};
+use crate::link::{Class, Endpoint, LinkConfig, LinkEvent, Outgoing, Pace};
 use crate::update::rollout::{Board, Document, Labels, Rollout, Standing};
 
 /// What a board tells of its updates: of the retained topic `update` as much as is needed here.
@@ -101,7 +101,8 @@ impl Tally {
                 continue;
             }
             tally.meant += 1;
-            let board = Board { name: name.clone(), labels: report.labels.clone() };
+            let (name_, labels) = (name.clone(), report.labels.clone());
+            let board = Board { name: name_, labels, ..Board::default() };
             if !rollout.has(&board) {
                 continue;
             }
@@ -183,6 +184,8 @@ pub struct Setup {
     pub number: u64,
     /// Ends after one judgement.
     pub once: bool,
+    /// Tells the boards that are in to look at once.
+    pub nudge: bool,
 }
 
 /// Looks on.
@@ -205,6 +208,8 @@ pub struct Listener {
     pub is_up: bool,
     /// When the last report came.
     heard: Instant,
+    /// Topics of commands to look that are still to be sent.
+    nudges: Vec<String>,
 }
 
 impl Listener {
@@ -227,7 +232,7 @@ impl Listener {
         let link = crate::link::spawn(config, tell);
         let link = link.map_err(|error| FleetError::Rollout(error.to_string()))?;
         let (reports, heard) = (Reports::default(), Instant::now());
-        Ok(Listener { link, events, reports, is_up: false, heard })
+        Ok(Listener { link, events, reports, is_up: false, heard, nudges: Vec::new() })
     }
 
     /// Takes what comes until a moment; tells of the line.
@@ -273,6 +278,45 @@ impl Listener {
         self.is_up && self.heard.elapsed() >= Duration::from_millis(REPORTS_QUIET_MS)
     }
 
+    /// Has boards that are in, and have not begun, told to look. The command of a step has one id:
+    /// a board carries it out once, whoever runs the rollout.
+    ///
+    /// # Errors
+    /// Where a name cannot stand in a topic.
+    pub fn nudge(&mut self, rollout: &Rollout) -> Result<(), FleetError> {
+        let wrong = |error: crate::link::topics::NameError| FleetError::Rollout(error.to_string());
+        self.nudges.clear();
+        for (name, report) in &self.reports.boards {
+            let (name, labels) = (name.clone(), report.labels.clone());
+            let device: DeviceName = name.parse().map_err(wrong)?;
+            let board = Board { name, labels, ..Board::default() };
+            let has_begun = [&report.release, &report.confirmed, &report.previous];
+            let has_begun = has_begun.into_iter().flatten().any(|it| *it == rollout.release);
+            if has_begun || !rollout.has(&board) {
+                continue;
+            }
+            let id = format!("rollout-{}-{}", rollout.number, rollout.step + 1);
+            let id: CommandId = id.parse().map_err(wrong)?;
+            let topic = DeviceTopic::Command { kind: CommandKind::Update.into(), id };
+            self.nudges.push(topic.build(&device));
+        }
+        Ok(())
+    }
+
+    /// Sends as many of them as the line takes just now.
+    fn send_nudges(&mut self) {
+        while let Some(topic) = self.nudges.pop() {
+            let payload = br#"{"look":true}"#.to_vec();
+            let class = Class::State;
+            let outgoing =
+                Outgoing { token: 0, topic: topic.clone(), payload, retain: false, class };
+            if self.link.publish(outgoing).is_err() {
+                self.nudges.push(topic);
+                return;
+            }
+        }
+    }
+
     /// Leaves the broker.
     pub async fn leave(self) -> Reports {
         self.link.close(Vec::new()).await;
@@ -315,6 +359,7 @@ pub async fn run(
     let mut listener = Listener::join(setup.endpoint.clone())?;
     let mut shutdown = std::pin::pin!(shutdown);
     let (mut told, mut standing, mut complete) = (None, Standing::Running, false);
+    let mut nudged = None;
     loop {
         let next = Instant::now() + Duration::from_millis(CAMPAIGN_LOOK_MS);
         let mut line = |down: Option<&str>| observer.line(down);
@@ -332,6 +377,12 @@ pub async fn run(
         let tally = Tally::of(&rollout, &listener.reports);
         let verdict = judge(&rollout, &tally, now_unix_ms());
         standing = rollout.standing;
+        let goes_on = matches!(verdict, Verdict::Wait(_)) && standing == Standing::Running;
+        if setup.nudge && goes_on && nudged != Some(rollout.step) {
+            nudged = Some(rollout.step);
+            listener.nudge(&rollout)?;
+        }
+        listener.send_nudges();
         let news = (rollout, tally, kind(&verdict));
         if told.as_ref() != Some(&news) {
             observer.told(&news.0, &news.1, listener.reports.len(), &verdict);

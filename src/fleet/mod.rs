@@ -2,6 +2,7 @@
 //! person's machine, never on a board.
 
 pub mod campaign;
+pub mod delta;
 pub mod keys;
 pub mod publish;
 mod repository;

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use outpost_launcher::limits::COPY_BYTES;
 use outpost_launcher::manifest::{self, Manifest, Name, Needs, Part};
 use sha2::{Digest, Sha256};
-use tough::TargetName;
 use tough::editor::RepositoryEditor;
 use tough::schema::PathSet;
+use tough::{Repository, TargetName};
 
-use super::{FleetError, fault, from_disk, keys, repository};
-use crate::disk;
-use crate::update::{manifest_target, rollout};
+use super::{FleetError, delta, fault, from_disk, keys, repository};
+use crate::update::{delta as update_delta, manifest_target, rollout};
+use crate::{disk, limits};
 
 /// How long what is published is good for, in days.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,15 @@ pub struct Days {
     pub targets: i64,
     /// Snapshot and timestamp: how long a board can be kept on an old set without noticing.
     pub online: i64,
+}
+
+/// Shorter ways to the files that are to be made along.
+#[derive(Clone, Debug, Default)]
+pub struct Shorter {
+    /// The files in compressed form.
+    pub compress: bool,
+    /// Deltas from the files of these releases of the repository.
+    pub delta_from: Vec<Name>,
 }
 
 impl Default for Days {
@@ -96,6 +105,7 @@ pub async fn publish(
     repository: &Path,
     release: &Path,
     days: Days,
+    shorter: &Shorter,
 ) -> Result<u64, FleetError> {
     let publishers = keys::sources(&keys::publishers(key_folder)?);
     let _lock = repository::lock(repository)?;
@@ -103,6 +113,9 @@ pub async fn publish(
     let (mut version, mut rollout_version) = (1, 1);
     let root_path = key_folder.join(keys::ROOT_FILE);
     let there = repository::open(key_folder, repository).await?;
+    let mut listed = files(release)?;
+    let ways = deltas(repository, there.as_ref(), release, shorter)?;
+    listed.extend(ways.iter().cloned());
     let mut editor = match there {
         Some(there) => {
             version = there.timestamp().signed.version.get() + 1;
@@ -113,7 +126,7 @@ pub async fn publish(
         }
         None => RepositoryEditor::new(&root_path).await.map_err(failed)?,
     };
-    for (file, name) in files(release)? {
+    for (file, name) in listed {
         let target = repository::add_file(repository, &file, &name).await?;
         let name = TargetName::new(name).map_err(failed)?;
         editor.add_target(name, target).map_err(failed)?;
@@ -140,7 +153,65 @@ pub async fn publish(
     editor.snapshot_expires(expiry(days.online)?).timestamp_expires(expiry(days.online)?);
     let signed = editor.sign(&publishers).await.map_err(failed)?;
     repository::put(repository, &signed).await?;
+    for (made, _) in ways {
+        fs::remove_file(&made).map_err(fault("remove", &made))?;
+    }
     Ok(version)
+}
+
+/// Makes shorter ways to the files of a release: compressed, and out of those of releases that are
+/// in the repository, where that is shorter. Files and the names of their targets.
+fn deltas(
+    repository: &Path,
+    there: Option<&Repository>,
+    release: &Path,
+    shorter: &Shorter,
+) -> Result<Vec<(PathBuf, String)>, FleetError> {
+    let mut olds = Vec::new();
+    for id in &shorter.delta_from {
+        let absent = || FleetError::Rollout(format!("the repository has no release {id}"));
+        let there = there.ok_or_else(absent)?;
+        let name = TargetName::new(manifest_target(id)).map_err(repository::failed(repository))?;
+        let target = there.targets().signed.targets.get(&name).ok_or_else(absent)?;
+        let sum = manifest::hex(target.hashes.sha256.as_ref());
+        let path = repository.join("targets").join(format!("{sum}.{}", name.raw()));
+        let bytes = fs::read(&path).map_err(fault("read", &path))?;
+        let old = Manifest::parse(&bytes).map_err(|e| FleetError::Rollout(e.to_string()))?;
+        olds.push(old);
+    }
+    let path = release.join(manifest::FILE);
+    let bytes = fs::read(&path).map_err(fault("read", &path))?;
+    let listed = Manifest::parse(&bytes).map_err(|e| FleetError::Rollout(e.to_string()))?;
+    let mut ways = Vec::new();
+    for part in listed.files.iter().filter(|part| part.length >= limits::DELTA_BYTES_MIN) {
+        let path = release.join(part.name.as_str());
+        let new = fs::read(&path).map_err(fault("read", &path))?;
+        let mut way = |old: Option<&Part>| -> Result<(), FleetError> {
+            let before = old.map(|old| {
+                let path = repository.join("targets").join(format!("{0}.{0}", old.sha256));
+                fs::read(&path).map_err(fault("read", &path))
+            });
+            let before = before.transpose()?.unwrap_or_default();
+            let made = delta::make(&before, &new).map_err(fault("compress", &path))?;
+            let name = update_delta::target(&part.sha256, old.map(|old| old.sha256.as_str()));
+            let to = repository.join(format!(".{name}"));
+            if (made.len() as u64) < part.length {
+                disk::replace(&to, &made).map_err(from_disk)?;
+                ways.push((to, name));
+            }
+            Ok(())
+        };
+        if shorter.compress {
+            way(None)?;
+        }
+        for old in &olds {
+            let same = old.files.iter().find(|one| one.name == part.name);
+            if let Some(same) = same.filter(|one| one.sha256 != part.sha256) {
+                way(Some(same))?;
+            }
+        }
+    }
+    Ok(ways)
 }
 
 /// A time so many days from now, in the type that `tough` has for it.

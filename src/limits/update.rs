@@ -93,3 +93,17 @@ pub const SIMULATE_BOARDS_MAX: u64 = 100_000;
 pub const SIMULATE_TICK_MS: u64 = 20;
 /// How long all boards have for their first report, in milliseconds.
 pub const SIMULATE_START_MS_MAX: u64 = 120_000;
+/// The smallest budget of a day for files of releases, in bytes: a program in a month.
+pub const UPDATE_BUDGET_BYTES_MIN: u64 = 100_000;
+/// The largest, in bytes: a model of some billion parameters.
+pub const UPDATE_BUDGET_BYTES_MAX: u64 = 100_000_000_000;
+/// Window of the compression of a delta, as a power of two of bytes: 8 MB, which a board of 512 MB
+/// can spare beside what runs.
+pub const DELTA_WINDOW_LOG: u32 = 23;
+/// Level of it: made once, on a laptop.
+pub const DELTA_LEVEL: i32 = 19;
+/// Files below that are sent whole, in bytes.
+pub const DELTA_BYTES_MIN: u64 = 64 << 10;
+/// How long boards that are told to look wait at most, in milliseconds, so that they do not all
+/// look in one second: as the usual period does it.
+pub const UPDATE_SPREAD_MS_MAX: u64 = 60_000;

@@ -43,6 +43,10 @@ pub trait Report {
     fn note(&mut self, text: &str);
     /// The step is over, well or not.
     fn end(&mut self);
+    /// Whether more bytes may be fetched; else what came is kept for the next time.
+    fn goes_on(&self) -> bool {
+        true
+    }
 }
 
 /// Writes a model anew: input, output, recipe, threads.

@@ -67,13 +67,16 @@ impl Runtime<'_> {
         }
     }
 
-    /// Has a release taken; its end comes back as news.
-    pub(super) fn take_release(&mut self, command: (String, String), release: String) {
-        let Ok(name) = release.parse() else { return };
+    /// Has a release taken, or a rollout looked for; its end comes back as news.
+    pub(super) fn take_release(&mut self, command: (String, String), release: Option<String>) {
+        let Ok(release) = release.map(|name| name.parse()).transpose() else { return };
         let refused = match &self.update.words {
             None => "no launcher started this program: there is no slot for a release",
             Some(line) => {
-                let word = Word::Take { command: command.clone(), release: name };
+                let word = match release {
+                    Some(release) => Word::Take { command: command.clone(), release },
+                    None => Word::Look { command: command.clone() },
+                };
                 match line.try_send(word) {
                     Ok(()) => return,
                     Err(_) => "the thread that keeps the slots is busy",

@@ -62,6 +62,11 @@ pub enum Word {
         /// Its id.
         release: Name,
     },
+    /// There is news for those who follow rollouts.
+    Look {
+        /// Kind and id of the command.
+        command: (String, String),
+    },
 }
 
 /// The agent's end of the line to the thread.
@@ -292,7 +297,7 @@ impl Keeper {
 fn taken(slots: &Path, update: &Update, release: &Name) -> Result<String, String> {
     let from = update.from.as_ref().ok_or("there is no `from` in [update]")?;
     let patience = Patience::default();
-    let taking = Taking { slots, from, update, again: false, patience };
+    let taking = Taking { slots, from, update, again: false, patience, budget: None };
     let (staged, warnings) = super::take(&taking, release)?;
     let text = match staged {
         Staged::Ready => "in its slot, to be tried: the topic update tells how it ends",
@@ -319,6 +324,14 @@ fn look_for_rollouts(
     Ok(Some(wake))
 }
 
+/// Wakes the one who looks for rollouts.
+fn looks(nudges: Option<&SyncSender<()>>) -> Result<String, String> {
+    let wake = nudges.ok_or("this board follows no rollouts: `follow` in [update]")?;
+    // Full: somebody has said so already.
+    wake.try_send(()).ok();
+    Ok("looks for a rollout".into())
+}
+
 /// Starts the thread. It ends when the agent drops its end.
 ///
 /// # Errors
@@ -331,7 +344,6 @@ pub fn spawn(mut keeper: Keeper) -> std::io::Result<Line> {
     // Dropped with the keeper: the one who looks ends then.
     let nudges = look_for_rollouts(&keeper, &news_in)?;
     let run = move || {
-        let _nudges = nudges;
         loop {
             let on_trial = keeper.launched.on_trial;
             let pause_ms = if on_trial { limits::UPDATE_PULSE_MS } else { limits::UPDATE_LOOK_MS };
@@ -349,6 +361,12 @@ pub fn spawn(mut keeper: Keeper) -> std::io::Result<Line> {
                     // A download takes hours, and a trial must be judged meanwhile.
                     if let Err(error) = std::thread::Builder::new().spawn(work) {
                         tracing::error!(%error, "no thread for a release");
+                    }
+                }
+                Ok(Word::Look { command }) => {
+                    let result = looks(nudges.as_ref());
+                    if news_in.blocking_send(News::Taken { command, result }).is_err() {
+                        return;
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => keeper.miss(),

@@ -3,10 +3,12 @@
 //!
 //! What must never be here: a reason for a rule to wait, and a report that an update depends on.
 
+pub mod delta;
 mod health;
 mod keeper;
 mod needs;
 mod poll;
+mod purse;
 pub mod rollout;
 mod source;
 mod take;
@@ -28,7 +30,7 @@ pub use needs::met;
 pub use poll::{Looked, Poll, look};
 pub use source::{BringError, Source};
 pub use take::{Refused, Taking, lock, take, wish};
-pub use trust::{Genuine, Trust, TrustError, manifest_target};
+pub use trust::{Genuine, Trust, TrustError, Way, manifest_target};
 
 /// Where the slots are where nobody says anything else.
 pub const SLOTS_PATH: &str = "/var/lib/outpost/slots";

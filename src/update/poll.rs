@@ -17,6 +17,7 @@ use crate::causes::chain;
 use crate::clock::RealClock;
 use crate::config::Update;
 use crate::domain::Severity;
+use crate::limits::UPDATE_SPREAD_MS_MAX;
 use crate::mind::pull::Patience;
 
 /// What a look for a rollout came to.
@@ -53,7 +54,7 @@ impl Poll {
 pub fn look(poll: &mut Poll) -> Result<Looked, String> {
     let Some(from) = poll.update.from.clone() else { return Ok(Looked::Nothing) };
     let state = poll.launched.slots().state().map_err(|error| chain(&error))?;
-    if state.trial.is_some() || state.intent.is_some() {
+    if state.trial.is_some() || state.intent.is_some() || !is_its_time(poll) {
         return Ok(Looked::Nothing);
     }
     let slots = poll.launched.slots.clone();
@@ -81,6 +82,13 @@ pub fn look(poll: &mut Poll) -> Result<Looked, String> {
     Ok(looked)
 }
 
+/// One of the hours in which rollouts are followed; always, where nobody knows the time.
+fn is_its_time(poll: &Poll) -> bool {
+    let trust = Trust::of(&poll.launched.slots, &poll.update.root);
+    let now = RealClock::new(trust.floor_unix_ms()).now();
+    crate::clock::hours::holds(&poll.update.hours, &poll.board.timezone, now)
+}
+
 fn taken(
     poll: &Poll,
     from: &Source,
@@ -88,7 +96,7 @@ fn taken(
     number: u64,
 ) -> Result<Looked, String> {
     let (slots, update, patience) = (&*poll.launched.slots, &poll.update, Patience::default());
-    let taking = Taking { slots, from, update, again: false, patience };
+    let taking = Taking { slots, from, update, again: false, patience, budget: update.budget };
     let taken = take::follow(&taking, release);
     let told = |what: &str| format!("rollout {number}: release {release} {what}");
     let (staged, warnings) =
@@ -110,7 +118,9 @@ pub(super) fn watch(mut poll: Poll, nudges: &Receiver<()>, tell: &Sender<News>) 
     let mut said = None;
     loop {
         match nudges.recv_timeout(wait) {
-            Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+            // All boards have heard it in the same moment, and none is in a hurry.
+            Ok(()) => std::thread::sleep(spread(every)),
+            Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
         let news = match look(&mut poll) {
@@ -128,6 +138,12 @@ pub(super) fn watch(mut poll: Poll, nudges: &Receiver<()>, tell: &Sender<News>) 
         }
         wait = jittered(every);
     }
+}
+
+/// A moment within a sixtieth of a period, and within a minute.
+fn spread(every: Duration) -> Duration {
+    let most = (every / 60).min(Duration::from_millis(UPDATE_SPREAD_MS_MAX));
+    most.mul_f64(rand::rng().random_range(0.0..1.0))
 }
 
 /// A period, a quarter longer or shorter.

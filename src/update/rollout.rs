@@ -111,6 +111,8 @@ pub struct Board {
     pub name: String,
     /// Its labels.
     pub labels: Labels,
+    /// Its time zone, for the hours in which it follows; empty: UTC.
+    pub timezone: String,
 }
 
 impl Rollout {
@@ -306,7 +308,7 @@ mod tests {
 
     fn board(name: &str, labels: &[(&str, &str)]) -> Board {
         let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        Board { name: name.into(), labels: labels.collect() }
+        Board { name: name.into(), labels: labels.collect(), ..Board::default() }
     }
 
     #[test]

@@ -2,16 +2,18 @@
 //! in files of its own until a release is whole, so that a line that breaks, or a board that starts
 //! again, goes on where it was.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use outpost_launcher::disk::{Disk, RealDisk};
 use outpost_launcher::limits::FREE_BYTES_MIN;
-use outpost_launcher::manifest::{Manifest, Part};
+use outpost_launcher::manifest::{Manifest, Part, hex};
 use outpost_launcher::slots::Slots;
 use outpost_launcher::state::Taken;
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tough::{
     Bytes, FilesystemTransport, IntoVec, Transport, TransportError, TransportErrorKind,
@@ -19,8 +21,11 @@ use tough::{
 };
 use url::Url;
 
+use super::delta;
+use super::purse::Purse;
+use super::trust::{Genuine, Way};
 use crate::limits;
-use crate::mind::pull::{HttpError, Patience, Silent, fetch};
+use crate::mind::pull::{HttpError, Patience, fetch};
 
 /// A repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,18 +125,55 @@ impl Source {
         }
     }
 
+    /// Brings a file by a shorter way; `false` where that leads elsewhere, and the whole is needed.
+    fn bring_way(
+        &self,
+        to: &Path,
+        (name, way, old): (&str, &Way, Option<&Path>),
+        part: &Part,
+        patience: &Patience,
+        purse: &mut Purse,
+    ) -> Result<bool, BringError> {
+        let file = to.with_file_name(name);
+        let targets = self.part("targets").map_err(fault("name", &file))?;
+        let address = targets.join(&format!("{}.{name}", way.sha256));
+        let address = address.map_err(|_| io::Error::from(io::ErrorKind::InvalidInput));
+        let address = address.map_err(fault("name", &file))?;
+        purse.begin_at(length(&file));
+        fetch(address.as_str(), &file, way.length, patience, purse)
+            .map_err(|source| BringError::Http { name: part.name.to_string(), source })?;
+        let made = to.with_extension("made");
+        let right = delta::apply(old, &file, &made, part.length).and_then(|()| sum_of(&made));
+        let is_right = right.as_ref().is_ok_and(|sum| *sum == part.sha256);
+        fs::remove_file(&file).map_err(fault("remove", &file))?;
+        if is_right {
+            crate::disk::publish(&made, to).map_err(|error| BringError::Disk {
+                action: error.action,
+                path: error.path,
+                source: error.source,
+            })?;
+        } else {
+            let why = right.map_or_else(|error| error.to_string(), |_| "another file".into());
+            tracing::warn!(file = %part.name, why, "a shorter way leads elsewhere: it comes whole");
+            drop(fs::remove_file(&made));
+        }
+        Ok(is_right)
+    }
+
     /// Brings what is missing of a release onto this machine. Files that a slot has already are
     /// taken from there. What came is kept when it fails, for the next attempt.
     ///
     /// # Errors
     /// The file that does not come and why, or what the disk refuses.
-    pub fn bring(
+    pub(super) fn bring(
         &self,
         slots: &Path,
-        release: &Manifest,
+        genuine: &Genuine,
         patience: &Patience,
+        purse: &mut Purse,
     ) -> Result<(), BringError> {
         let Source::Http(_) = self else { return Ok(()) };
+        let release = &genuine.files;
         let folder = folder(slots);
         fs::create_dir_all(&folder).map_err(fault("create the folder", &folder))?;
         forget_others(&folder, release)?;
@@ -145,28 +187,60 @@ impl Source {
         if free < needed {
             return Err(BringError::NoRoom { free, needed });
         }
+        let there = in_slots(slots);
         for part in &release.files {
-            self.bring_part(slots, part, patience)?;
+            self.bring_part(slots, part, &there, &genuine.ways, patience, purse)?;
         }
         Ok(())
     }
 
-    fn bring_part(&self, slots: &Path, part: &Part, patience: &Patience) -> Result<(), BringError> {
+    fn bring_part(
+        &self,
+        slots: &Path,
+        part: &Part,
+        there: &BTreeMap<String, PathBuf>,
+        ways: &BTreeMap<String, Way>,
+        patience: &Patience,
+        purse: &mut Purse,
+    ) -> Result<(), BringError> {
         let to = self.file(slots, part);
         if length(&to) == part.length {
             return Ok(());
         }
-        if let Some(there) = in_a_slot(slots, part) {
-            fs::copy(&there, &to).map_err(fault("copy", &there))?;
+        if let Some(there) = there.get(&part.sha256) {
+            fs::copy(there, &to).map_err(fault("copy", there))?;
+            return Ok(());
+        }
+        // What has come of the whole is not thrown away for a shorter way.
+        if length(&to) == 0
+            && let Some((name, way, old)) = shortest(part, there, ways)
+            && self.bring_way(&to, (name, way, old), part, patience, purse)?
+        {
             return Ok(());
         }
         let targets = self.part("targets").map_err(fault("name", &to))?;
         let address = targets.join(&target(part));
         let address = address.map_err(|_| io::Error::from(io::ErrorKind::InvalidInput));
         let address = address.map_err(fault("name", &to))?;
-        fetch(address.as_str(), &to, part.length, patience, &mut Silent)
+        purse.begin_at(length(&to));
+        fetch(address.as_str(), &to, part.length, patience, purse)
             .map_err(|source| BringError::Http { name: part.name.to_string(), source })
     }
+}
+
+/// The shortest way to a file that can be gone here: its name, and the file that it begins at.
+fn shortest<'a>(
+    part: &Part,
+    there: &'a BTreeMap<String, PathBuf>,
+    ways: &'a BTreeMap<String, Way>,
+) -> Option<(&'a str, &'a Way, Option<&'a Path>)> {
+    let known = there.iter().map(|(sum, path)| (Some(sum.as_str()), Some(path.as_path())));
+    let begins = known.chain([(None, None)]);
+    let named = begins.filter_map(|(sum, path)| {
+        let (name, way) = ways.get_key_value(&delta::target(&part.sha256, sum))?;
+        Some((name.as_str(), way, path))
+    });
+    named.filter(|(_, way, _)| way.length < part.length).min_by_key(|(_, way, _)| way.length)
 }
 
 fn target(part: &Part) -> String {
@@ -193,7 +267,8 @@ fn forget_others(folder: &Path, release: &Manifest) -> Result<(), BringError> {
     for entry in fs::read_dir(folder).map_err(fault("list", folder))? {
         let path = entry.map_err(fault("list", folder))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let ours = name == "lock" || release.files.iter().any(|part| part.sha256 == name);
+        let is_of = |part: &Part| name.split('.').next() == Some(part.sha256.as_str());
+        let ours = name == "lock" || release.files.iter().any(is_of);
         if !ours {
             fs::remove_file(&path).map_err(fault("remove", &path))?;
         }
@@ -201,17 +276,29 @@ fn forget_others(folder: &Path, release: &Manifest) -> Result<(), BringError> {
     Ok(())
 }
 
-/// The same file in a slot with a whole release; what it says of itself is checked when it is
-/// copied into the other slot.
-fn in_a_slot(slots: &Path, part: &Part) -> Option<PathBuf> {
+/// The files in slots with whole releases, by their checksums. What they say of themselves is
+/// checked when a file of the new release has been made of them.
+fn in_slots(slots: &Path) -> BTreeMap<String, PathBuf> {
     let all = Slots::new(slots, RealDisk);
-    let state = all.state().ok()?;
-    let there = |taken: &Taken| {
-        let release = all.verify(taken).ok()?;
-        let same = release.files.iter().find(|one| one.sha256 == part.sha256)?;
-        Some(all.folder(taken.slot).join(same.name.as_str()))
+    let Ok(state) = all.state() else { return BTreeMap::new() };
+    let files = |taken: &Taken| {
+        let (release, folder) = (all.verify(taken).ok(), all.folder(taken.slot));
+        let parts = release.map(|release| release.files).unwrap_or_default();
+        parts.into_iter().map(move |part| (part.sha256, folder.join(part.name.as_str())))
     };
-    state.confirmed.iter().chain(&state.previous).find_map(there)
+    state.confirmed.iter().chain(&state.previous).flat_map(files).collect()
+}
+
+/// The SHA-256 of a file.
+fn sum_of(path: &Path) -> io::Result<String> {
+    let (mut file, mut digest) = (fs::File::open(path)?, Sha256::new());
+    let mut chunk = vec![0; limits::FILE_CHUNK_BYTES];
+    loop {
+        match file.read(&mut chunk)? {
+            0 => return Ok(hex(&digest.finalize())),
+            count => digest.update(&chunk[..count]),
+        }
+    }
 }
 
 /// How `tough` reads metadata: files, and HTTP by the same library as models.

@@ -10,6 +10,7 @@ use outpost_launcher::lock::Lock;
 use outpost_launcher::manifest::Name;
 use outpost_launcher::slots::{SlotError, Slots, Staged, Wish};
 
+use super::purse::Purse;
 use super::source::{self, Source};
 use super::{Trust, rollout};
 use crate::causes::chain;
@@ -52,6 +53,8 @@ pub struct Taking<'a> {
     pub again: bool,
     /// How patient HTTP is.
     pub patience: Patience,
+    /// Bytes of files a day over HTTP; `None`: no limit, an operator wants it now.
+    pub budget: Option<u64>,
 }
 
 /// Why a release was not taken.
@@ -101,7 +104,7 @@ pub(super) fn follow(
 }
 
 fn verified(taking: &Taking<'_>, release: &Name) -> Result<(Staged, Vec<String>), Refused> {
-    let Taking { slots, from, update, again, patience } = taking;
+    let Taking { slots, from, update, again, patience, budget } = taking;
     let passing = |reason| Refused { reason, may_pass: true };
     let lasting = |reason| Refused { reason, may_pass: false };
     let trust = Trust::of(slots, &update.root);
@@ -114,7 +117,10 @@ fn verified(taking: &Taking<'_>, release: &Name) -> Result<(Staged, Vec<String>)
         return Err(lasting(chain(&other)));
     }
     super::met(&genuine.files).map_err(lasting)?;
-    from.bring(slots, &genuine.files, patience).map_err(|error| passing(chain(&error)))?;
+    let mut purse = Purse::open(slots, *budget, now);
+    let brought = from.bring(slots, &genuine, patience, &mut purse);
+    purse.close();
+    brought.map_err(|error| passing(chain(&error)))?;
     let mut open = |name: &Name| -> io::Result<Box<dyn Read>> {
         let part = genuine.files.files.iter().find(|part| part.name == *name);
         let part = part.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;

@@ -5,17 +5,19 @@
 //! place in one step when the whole set has been verified: a set that turns out bad in its last
 //! file leaves nothing behind. What must never be here: a way around a check.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use outpost_launcher::limits::MANIFEST_BYTES_MAX;
-use outpost_launcher::manifest::{Manifest, Name};
+use outpost_launcher::manifest::{Manifest, Name, hex};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use thiserror::Error;
 use tough::{ExpirationEnforcement, IntoVec, Limits, Repository, RepositoryLoader, TargetName};
 
+use super::delta;
 use super::rollout::{self, Document};
 use super::source::{Reader, Source};
 use crate::clock::{ClockTrust, Now};
@@ -104,8 +106,19 @@ pub struct Genuine {
     pub manifest: Vec<u8>,
     /// The same, read. Length and checksum of its files are its to promise and the slots' to check.
     pub files: Manifest,
+    /// Shorter ways to its files, by the name of their target.
+    pub ways: BTreeMap<String, Way>,
     /// What a person should know.
     pub warnings: Vec<String>,
+}
+
+/// A file from which another one is made, see [`delta`](super::delta).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// Its bytes.
+    pub length: u64,
+    /// Its SHA-256.
+    pub sha256: String,
 }
 
 /// The name of the target with a release's manifest.
@@ -157,7 +170,8 @@ impl Trust {
                 return Err(wrong(format!("its manifest is of release {}", files.release)));
             }
             self.keep(&set.new, now)?;
-            Ok(Genuine { manifest, files, warnings: set.warnings })
+            let ways = set.ways(&files);
+            Ok(Genuine { manifest, files, ways, warnings: set.warnings })
         })
     }
 
@@ -338,6 +352,23 @@ impl Set {
     fn listed(&self, name: &str) -> Option<u64> {
         let name = TargetName::new(name).ok()?;
         self.loaded.targets().signed.targets.get(&name).map(|target| target.length)
+    }
+}
+
+impl Set {
+    /// The shorter ways to the files of a release.
+    fn ways(&self, files: &Manifest) -> BTreeMap<String, Way> {
+        let is_one = |name: &str| {
+            let new = name.split_once(delta::FROM).map(|(new, _)| new);
+            new.is_some_and(|new| files.files.iter().any(|part| part.sha256 == new))
+        };
+        let targets = &self.loaded.targets().signed.targets;
+        let named = targets.iter().filter(|(name, _)| is_one(name.raw()));
+        let way = |(name, target): (&TargetName, &tough::schema::Target)| {
+            let sha256 = hex(target.hashes.sha256.as_ref());
+            (name.raw().to_owned(), Way { length: target.length, sha256 })
+        };
+        named.map(way).collect()
     }
 }
 

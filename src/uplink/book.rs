@@ -10,7 +10,7 @@ use super::budget::Budget;
 use super::notes::Notes;
 use super::source::{Chunk, Source, Wanted};
 use super::thread::{Common, Notice};
-use crate::clock::ClockTrust;
+use crate::clock::{ClockTrust, hours};
 use crate::config::Cloud;
 use crate::domain::Severity;
 use crate::journal::Record;
@@ -239,33 +239,6 @@ impl Book {
     /// One of the destination's hours. Where nobody knows the time it is: a board that never learns
     /// it would never send.
     pub(super) fn is_its_time(&self) -> bool {
-        let now = self.common.clock.now();
-        if self.cloud.hours.is_empty() || now.trust != ClockTrust::Synced {
-            return true;
-        }
-        let Ok(at) = jiff::Timestamp::from_millisecond(now.unix_ms) else { return true };
-        let local = at.to_zoned_datetime(self.common.zone.clone());
-        let minute = i32::from(local.hour()) * 60 + i32::from(local.minute());
-        self.cloud.hours.iter().any(|span| within(*span, minute))
-    }
-}
-
-/// A minute of the day in a span that may go over midnight.
-fn within((from, to): (u16, u16), minute: i32) -> bool {
-    let (from, to) = (i32::from(from), i32::from(to));
-    if from < to { (from..to).contains(&minute) } else { minute >= from || minute < to }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_span_may_go_over_midnight() {
-        let night = (22 * 60, 6 * 60);
-        let in_it = |minute| within(night, minute);
-        assert!(in_it(22 * 60) && in_it(0) && in_it(6 * 60 - 1));
-        assert!(!in_it(6 * 60) && !in_it(12 * 60) && !in_it(22 * 60 - 1));
-        assert!(within((60, 120), 119) && !within((60, 120), 120));
+        hours::in_zone(&self.cloud.hours, &self.common.zone, self.common.clock.now())
     }
 }

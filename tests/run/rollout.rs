@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use outpost::update::rollout::{Board, Document, Labels};
+use outpost::update::rollout::{Board, Document};
 use serde_json::{Value as Json, json};
 
 use crate::agent::Site;
@@ -100,6 +100,11 @@ fn a_board_takes_a_release_when_the_rollout_has_come_to_it_and_it_stops_by_itsel
     let south = ["rollout", "1.0.0", "--label", "site=south", "--steps", "100@1h", "--once"];
     let (line, ok) = fleet(&site, &[&south[..], &["--url", &url(&broker)]].concat());
     assert!(ok && line["inside"] == 0 && line["known"] == 1, "{line}");
+    let mark = bus.mark();
+    bus.say(&site.topic("cmd/update/now"), r#"{"look":true}"#);
+    bus.wait_json(mark, &site.topic("cmd-state/update/now"), PATIENCE, |told| {
+        told["state"] == "succeeded" && told["reason"] == "looks for a rollout"
+    });
     let north = ["1.0.0", "--label", "site=north", "--steps", "100@1s"];
     let mark = bus.mark();
     let mut campaign = Campaign::start(&site, &broker, &north);
@@ -127,7 +132,7 @@ fn a_board_takes_a_release_when_the_rollout_has_come_to_it_and_it_stops_by_itsel
     let stopped = signed(&site, 3);
     assert_eq!((stopped.standing.word(), stopped.step), ("stopped", 0));
     assert!(stopped.reason.contains("its bus is not connected"), "{}", stopped.reason);
-    let board = Board { name: order[99].clone(), labels: Labels::new() };
+    let board = Board { name: order[99].clone(), ..Board::default() };
     assert!(!stopped.has(&board));
     // The end of it leads nobody back, and it does not come again.
     let (line, ok) = fleet(&site, &["abort", "3"]);
@@ -145,14 +150,24 @@ fn a_rollout_is_paused_and_goes_on_where_another_one_has_ended() {
     for board in 0..20 {
         told(&bus, &format!("b-{board}"), "idle", "0");
     }
-    let words = ["1.0.0", "--steps", "50@0s,100@0s"];
+    let words = ["1.0.0", "--steps", "50@0s,100@0s", "--nudge"];
     let campaign = Campaign::start(&site, &broker, &words);
     let known = eventually("its first step", PATIENCE, || {
         let (line, _) = fleet(&site, &["status", "--url", &url(&broker)]);
         (line["rollouts"] == 1).then_some(line["known"].clone())
     });
     assert_eq!(known, 20);
+    // Those that are in are told to look, and nobody else is.
+    let one = signed(&site, 1);
+    let is_in = |name: &str| one.has(&Board { name: name.into(), ..Board::default() });
+    for name in (0..20).map(|n| format!("b-{n}")).filter(|name| is_in(name)) {
+        let topic = format!("outpost/{name}/cmd/update/rollout-1-1");
+        bus.wait_json(0, &topic, PATIENCE, |told| told["look"] == true);
+    }
     drop(campaign);
+    let nudges = bus.since(0).into_iter().filter(|it| it.topic.ends_with("/rollout-1-1"));
+    let mut names = nudges.map(|it| it.topic.split('/').nth(1).unwrap().to_owned());
+    assert!(names.all(|name| is_in(&name)));
     let (_, ok) = fleet(&site, &["pause"]);
     assert!(ok);
     for board in 0..20 {

@@ -518,7 +518,8 @@ impl Sim {
                 }
                 Effect::TakeRelease { command, release } => {
                     let fails = self.rng.chance(0.3);
-                    let result = if fails { Err("no".into()) } else { Ok(release) };
+                    let result =
+                        if fails { Err("no".into()) } else { Ok(release.unwrap_or_default()) };
                     let wait = self.rng.int(10, 30_000);
                     self.later(wait, Next::Taken { command, result });
                 }

@@ -11,8 +11,10 @@ use std::thread;
 use std::time::Duration;
 
 use outpost::config::Update;
+use outpost::fleet::publish::{Days, Shorter};
 use outpost::mind::pull::Patience;
 use outpost::update::{Source, Taking, take};
+use outpost_launcher::manifest::sha256;
 use outpost_launcher::slots::Staged;
 
 use crate::Fleet;
@@ -92,7 +94,7 @@ fn serve(
 fn taking<'a>(slots: &'a Path, from: &'a Source, update: &'a Update) -> Taking<'a> {
     let pause = Duration::from_millis(1);
     let patience = Patience { pause, ..Patience::default() };
-    Taking { slots, from, update, again: false, patience }
+    Taking { slots, from, update, again: false, patience, budget: None }
 }
 
 fn name(id: &str) -> outpost_launcher::manifest::Name {
@@ -191,4 +193,97 @@ fn what_is_wrong_on_the_server_is_fetched_anew_next_time() {
     let gone = format!("http://127.0.0.1:{}/", 1).parse::<Source>().unwrap();
     let why = take(&Taking { from: &gone, ..taking.clone() }, &name("1")).unwrap_err();
     assert!(why.contains("is not believed") && why.contains("refused"), "{why}");
+}
+
+#[test]
+fn a_day_brings_no_more_than_its_budget_and_the_next_attempt_goes_on() {
+    let fleet = Fleet::new();
+    let release = fleet.path("release-2");
+    fs::create_dir_all(&release).unwrap();
+    fs::write(release.join("model.gguf"), vec![7; 2_000_000]).unwrap();
+    fleet.publish("2");
+    let board = tempfile::tempdir().unwrap();
+    let slots = board.path().join("slots");
+    let update = Update { root: fleet.path("keys/root.json"), ..Update::default() };
+    let server = Server::start(fleet.path("repository"), usize::MAX);
+    let from = server.source();
+    let sparing = Taking { budget: Some(500_000), ..taking(&slots, &from, &update) };
+    let why = take(&sparing, &name("2")).unwrap_err();
+    assert!(why.contains("no more may be fetched for now"), "{why}");
+    let kept = |folder: &Path| -> u64 {
+        let files = fs::read_dir(folder.join("fetched")).unwrap();
+        files.map(|entry| entry.unwrap().metadata().unwrap().len()).sum()
+    };
+    let first = kept(&slots);
+    assert!((500_000..700_000).contains(&first), "{first}");
+    // The same day, also after a start again: nothing more.
+    let why = take(&sparing, &name("2")).unwrap_err();
+    assert!(why.contains("no more may be fetched for now") && kept(&slots) == first, "{why}");
+    // An operator's word is not held up, and what is there is not fetched again.
+    let before = server.sent.load(Ordering::Relaxed);
+    assert_eq!(take(&taking(&slots, &from, &update), &name("2")).unwrap().0, Staged::Ready);
+    let came = server.sent.load(Ordering::Relaxed) - before;
+    assert!(came < 1_600_000, "{came}");
+}
+
+/// A file that looks like a program of some size: words, of which some are addresses.
+fn program(shift: u32) -> Vec<u8> {
+    let mut state = 1_u32;
+    let word = |index: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let word =
+            if index.is_multiple_of(8) { 0x0040_0000 + (state >> 12) + shift } else { state >> 8 };
+        word.to_le_bytes()
+    };
+    (0..100_000).flat_map(word).collect()
+}
+
+#[test]
+fn a_patch_release_comes_as_a_delta_and_a_wrong_one_is_made_up_for() {
+    let fleet = Fleet::new();
+    let write = |id: &str, shift: u32| {
+        let release = fleet.path(&format!("release-{id}"));
+        fs::create_dir_all(&release).unwrap();
+        fs::write(release.join("library"), program(shift)).unwrap();
+    };
+    let shorter = Shorter { compress: true, ..Shorter::default() };
+    write("2", 0);
+    fleet.publish_as("2", Days::default(), &shorter);
+    write("3", 0x40);
+    let shorter = Shorter { delta_from: vec![name("2")], ..shorter };
+    fleet.publish_as("3", Days::default(), &shorter);
+    let board = tempfile::tempdir().unwrap();
+    let slots = board.path().join("slots");
+    let update = Update { root: fleet.path("keys/root.json"), ..Update::default() };
+    let server = Server::start(fleet.path("repository"), usize::MAX);
+    let from = server.source();
+    let all = outpost_launcher::slots::Slots::new(&slots, outpost_launcher::disk::RealDisk);
+    let bytes = |id: &str| {
+        let before = server.sent.load(Ordering::Relaxed);
+        assert_eq!(take(&taking(&slots, &from, &update), &name(id)).unwrap().0, Staged::Ready);
+        server.sent.load(Ordering::Relaxed) - before
+    };
+    // Compressed, where there is nothing to begin at; a delta from then on.
+    let whole = bytes("2");
+    assert!(whole < 390_000, "{whole}");
+    all.start("boot", None, true);
+    all.confirm(&name("2")).unwrap();
+    let delta = bytes("3");
+    println!("{delta} bytes of a patch release, {whole} of the whole, compressed");
+    assert!(delta < whole / 4, "{delta} of {whole}");
+    let taken = all.state().unwrap().trial.unwrap().taken;
+    assert_eq!(fs::read(all.folder(taken.slot).join("library")).unwrap(), program(0x40));
+
+    // A delta that is another one than was meant: as many bytes, and nothing of use in them.
+    all.undo(&name("3"), "to try again").unwrap();
+    let way = fs::read_dir(fleet.path("repository/targets")).unwrap();
+    let mut ways = way.map(|entry| entry.unwrap().path());
+    let sum = sha256(&program(0));
+    let way = ways.find(|path| path.to_string_lossy().ends_with(&format!(".from.{sum}"))).unwrap();
+    let length = fs::metadata(&way).unwrap().len();
+    fs::write(&way, vec![3; usize::try_from(length).unwrap()]).unwrap();
+    let again = Taking { again: true, ..taking(&slots, &from, &update) };
+    assert_eq!(take(&again, &name("3")).unwrap().0, Staged::Ready);
+    let taken = all.state().unwrap().trial.unwrap().taken;
+    assert_eq!(fs::read(all.folder(taken.slot).join("library")).unwrap(), program(0x40));
 }

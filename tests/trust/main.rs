@@ -50,13 +50,17 @@ impl Fleet {
     }
 
     fn publish_with(&self, id: &str, days: publish::Days) -> u64 {
+        self.publish_as(id, days, &publish::Shorter::default())
+    }
+
+    fn publish_as(&self, id: &str, days: publish::Days, shorter: &publish::Shorter) -> u64 {
         let release = self.path(&format!("release-{id}"));
         fs::create_dir_all(&release).unwrap();
         fs::write(release.join("outpost"), format!("program {id}")).unwrap();
         let (name, program) = (id.parse().unwrap(), "outpost".parse().unwrap());
         publish::describe(&release, name, program, Vec::new(), Needs::default()).unwrap();
         let (keys, to) = (self.path("keys"), self.path("repository"));
-        self.block(publish::publish(&keys, &to, &release, days)).unwrap()
+        self.block(publish::publish(&keys, &to, &release, days, shorter)).unwrap()
     }
 
     /// The repository as it is now, to be changed by somebody.
@@ -312,7 +316,7 @@ fn keys_are_made_once_and_read_by_their_owner_alone() {
     let release = fleet.path("release-1");
     fs::write(release.join("outpost"), "changed").unwrap();
     let (keys, to) = (fleet.path("keys"), fleet.path("repository"));
-    let days = publish::Days::default();
-    let error = fleet.block(publish::publish(&keys, &to, &release, days)).unwrap_err();
+    let (days, shorter) = (publish::Days::default(), publish::Shorter::default());
+    let error = fleet.block(publish::publish(&keys, &to, &release, days, &shorter)).unwrap_err();
     assert!(error.to_string().contains("outpost has changed since"), "{error}");
 }

@@ -136,7 +136,7 @@ fn a_rollout_is_signed_without_the_keys_of_the_drawer() {
     fleet.begin("1");
     let seen = board.rollouts(&repository).unwrap();
     assert_eq!(fleet.block(read(&fleet.path("keys"), &repository)).unwrap(), seen);
-    let boards = (0..1_000).map(|n| Who { name: format!("b-{n}"), labels: Labels::new() });
+    let boards = (0..1_000).map(|n| Who { name: format!("b-{n}"), ..Who::default() });
     let offered = boards.filter(|board| seen.offer(board, 0).is_some()).count();
     assert!((1..30).contains(&offered), "{offered} of 1000 are the first per cent");
     // The release itself is still taken at an operator's word, and nothing else is there.

@@ -263,7 +263,7 @@ impl Checker<'_> {
     }
 
     /// Spans such as `22:00-06:00`.
-    fn hours(&mut self, section: &mut Section<'_>) -> Vec<(u16, u16)> {
+    pub(super) fn hours(&mut self, section: &mut Section<'_>) -> Vec<(u16, u16)> {
         let form = format!("a list of at most {CLOUD_HOURS_MAX} spans such as \"22:00-06:00\"");
         let mut hours = Vec::new();
         for node in section.list(self, "hours", &form).unwrap_or_default() {

@@ -15,10 +15,10 @@ use crate::limits::{
     JOURNAL_KEEP_MS_MIN, LABEL_BYTES_MAX, LABELS_MAX, MIND_CONTEXT_TOKENS_MAX,
     MIND_CONTEXT_TOKENS_MIN, MIND_MODELS_BYTES_DEFAULT, MIND_MODELS_BYTES_MAX,
     MIND_MODELS_BYTES_MIN, MIND_MODELS_MAX, MIND_THREADS_MAX, PACKET_BYTES_DEFAULT,
-    PACKET_BYTES_MAX, PACKET_BYTES_MIN, QUOTA_BYTES_MAX, QUOTA_BYTES_MIN,
-    UPDATE_DEADLINE_MS_DEFAULT, UPDATE_DEADLINE_MS_MAX, UPDATE_EVERY_MS_DEFAULT,
-    UPDATE_EVERY_MS_MAX, UPDATE_EVERY_MS_MIN, UPDATE_TRIAL_MS_DEFAULT, UPDATE_TRIAL_MS_MAX,
-    UPDATE_TRIAL_MS_MIN,
+    PACKET_BYTES_MAX, PACKET_BYTES_MIN, QUOTA_BYTES_MAX, QUOTA_BYTES_MIN, UPDATE_BUDGET_BYTES_MAX,
+    UPDATE_BUDGET_BYTES_MIN, UPDATE_DEADLINE_MS_DEFAULT, UPDATE_DEADLINE_MS_MAX,
+    UPDATE_EVERY_MS_DEFAULT, UPDATE_EVERY_MS_MAX, UPDATE_EVERY_MS_MIN, UPDATE_TRIAL_MS_DEFAULT,
+    UPDATE_TRIAL_MS_MAX, UPDATE_TRIAL_MS_MIN,
 };
 use crate::update::rollout::Labels;
 
@@ -321,6 +321,9 @@ impl Checker<'_> {
         let follow = section.yes_or_no(self, "follow").unwrap_or(default.follow);
         let range = UPDATE_EVERY_MS_MIN..=UPDATE_EVERY_MS_MAX;
         let every = section.duration_or(self, "every", range, UPDATE_EVERY_MS_DEFAULT);
+        let hours = self.hours(&mut section);
+        let budget =
+            section.size(self, "budget", UPDATE_BUDGET_BYTES_MIN..=UPDATE_BUDGET_BYTES_MAX);
         let range = UPDATE_TRIAL_MS_MIN..=UPDATE_DEADLINE_MS_MAX;
         let usual = UPDATE_DEADLINE_MS_DEFAULT.max(2 * trial.as_millis() as u64);
         let deadline = section.duration_or(self, "deadline", range, usual);
@@ -331,7 +334,7 @@ impl Checker<'_> {
             return default;
         }
         section.finish(self);
-        Update { from, root, trial, deadline, follow, every }
+        Update { from, root, trial, deadline, follow, every, hours, budget }
     }
 
     pub(super) fn journal(&mut self, mut section: Section<'_>) -> Option<Journal> {

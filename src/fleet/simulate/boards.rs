@@ -12,7 +12,7 @@ use rand::{RngExt, SeedableRng};
 use serde_json::Value as Json;
 
 use crate::update::report;
-use crate::update::rollout::{Board, Document, Labels};
+use crate::update::rollout::{Board, Document};
 
 /// What the boards are like.
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +84,7 @@ impl Boards {
             let mut chance = |of: u16| random.random_range(0..10_000) < u32::from(of);
             let (fails, is_away) = (chance(fate.fails_of_10000), chance(fate.away_of_10000));
             let slow = if chance(500) { 5 } else { 1 };
-            let who = Board { name: format!("board-{number:05}"), labels: Labels::new() };
+            let who = Board { name: format!("board-{number:05}"), ..Board::default() };
             let (release, end) = (first.clone(), End::Confirmed);
             let state = State {
                 confirmed: Some(taken(first)),
@@ -213,7 +213,7 @@ impl Sim {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::update::rollout::{Rollout, Standing, Step};
+    use crate::update::rollout::{Labels, Rollout, Standing, Step};
 
     #[test]
     fn boards_take_what_they_are_in_for_and_tell_how_it_ends() {

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::campaign::{self, Observer, Tally, Verdict};
-use super::publish::{Days, describe, publish};
+use super::publish::{Days, Shorter, describe, publish};
 use super::rollout::{Plan, begin, change, now_unix_ms};
 use super::{FleetError, fault, keys};
 use crate::clock::{ClockTrust, Now, Tick};
@@ -98,6 +98,7 @@ pub async fn run(setup: Setup) -> Result<Json, FleetError> {
         days: Days::default(),
         number,
         once: false,
+        nudge: false,
     };
     let rolled = Instant::now();
     let standing = tokio::select! {
@@ -153,7 +154,7 @@ async fn make_release(folder: &Path, release: &Name) -> Result<(), FleetError> {
     let name = "outpost".parse().map_err(FleetError::Rollout)?;
     describe(&files, release.clone(), name, Vec::new(), Needs::default())?;
     let (keys, to) = (folder.join("keys"), folder.join("repository"));
-    publish(&keys, &to, &files, Days::default()).await.map(drop)
+    publish(&keys, &to, &files, Days::default(), &Shorter::default()).await.map(drop)
 }
 
 /// The boards with their lines.

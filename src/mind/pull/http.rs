@@ -69,6 +69,14 @@ pub enum HttpError {
         /// The last attempt's error.
         source: Box<ureq::Error>,
     },
+    /// No more bytes may be fetched for now. What came is kept for the next time.
+    #[error("no more may be fetched for now, at {done} of {wanted} bytes")]
+    Held {
+        /// Bytes that are kept for the next time.
+        done: u64,
+        /// Bytes of the file.
+        wanted: u64,
+    },
     /// The part file cannot be opened.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -134,6 +142,9 @@ pub(crate) fn fetch(
         let before = part.length();
         if before == wanted {
             return Ok(());
+        }
+        if !report.goes_on() {
+            return Err(HttpError::Held { done: before, wanted });
         }
         match transfer(&agent, address, &part, report)? {
             End::Complete => return Ok(()),
@@ -202,6 +213,9 @@ fn copy(
     let mut chunk = vec![0; limits::FILE_CHUNK_BYTES];
     while done < part.wanted {
         report.advance(done);
+        if !report.goes_on() {
+            return Err(HttpError::Held { done, wanted: part.wanted });
+        }
         // Never more than what is missing, whatever the server sends.
         let room = usize::try_from(part.wanted - done).unwrap_or(usize::MAX).min(chunk.len());
         match body.read(&mut chunk[..room]) {
