@@ -108,7 +108,8 @@ install_clients() {
     cat "$api" "$mind" | cmp -s - "$folder/requirements.txt" && return 0
     say "installing the tests' Python packages"
     python3 -m venv "$folder"
-    "$folder/bin/pip" install --quiet --disable-pip-version-check -r "$api" -r "$mind"
+    # Not by its own name: a folder that was moved would install where it came from.
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "$api" -r "$mind"
     cat "$api" "$mind" >"$folder/requirements.txt"
 }
 
