@@ -87,7 +87,7 @@ pub struct Load {
 }
 
 /// A decision to score.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decide {
     /// Comes back in the reply.
     pub id: u64,

@@ -5,9 +5,13 @@
 #![expect(clippy::disallowed_methods, reason = "files of a test need not outlive a power cut")]
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+#[path = "../common/python.rs"]
+mod python;
+use python::python;
 
 const TOKEN: &str = "a-token-of-this-test-only";
 /// Longest wait for the service to answer: it loads a model, in a debug build.
@@ -24,15 +28,6 @@ impl Drop for Service {
 
 fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
-}
-
-/// The Python of the clients.
-fn python() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let target = target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"));
-    let path = target.join("clients/bin/python");
-    assert!(path.exists(), "no {}: `make setup` or `make test` makes it", path.display());
-    path
 }
 
 #[test]

@@ -119,19 +119,7 @@ fn try_one(mind: &mut Mind, path: &Path, count: &mut Count) -> Result<(), String
     }
     let candidates = ["fan on", "fan off"].map(str::to_owned).into();
     let (prefix, state) = ("Keep it cool.\n".to_owned(), "It is hot. Do:".to_owned());
-    let (priority, within_ms) = (1, 0);
-    let (by_notes, questions, adapter) = (None, Vec::new(), None);
-    let decide = Decide {
-        id: 2,
-        prefix,
-        state,
-        candidates,
-        by_notes,
-        priority,
-        within_ms,
-        questions,
-        adapter,
-    };
+    let decide = Decide { id: 2, prefix, state, candidates, priority: 1, ..Decide::default() };
     match mind.ask(&Request::Decide(decide)).ok_or_else(|| died("deciding"))? {
         Reply::Decided(decided) => {
             count.decided += 1;

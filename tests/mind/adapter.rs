@@ -12,7 +12,7 @@ use outpost::mind::ggml::{Adapter, GgmlError, Model};
 use outpost::mind::notes::ByNotes;
 use outpost::mind::score::{ScoreError, Scored};
 
-use crate::process::Mind;
+use crate::process::{Mind, request};
 use crate::{PREFIX, STATE, candidates, model, model_path, scorer, texts};
 
 /// The model's rows and columns of a query matrix.
@@ -196,17 +196,7 @@ async fn the_minds_process_decides_by_notes_and_says_which_adapter_is_wrong() {
 
 /// Probabilities of the candidates with an adapter for this decision alone.
 async fn decided(mind: &Mind, adapter: Option<String>) -> (Vec<f32>, bool) {
-    let request = DecideRequest {
-        id: 1,
-        prefix: PREFIX.to_owned(),
-        state: STATE.to_owned(),
-        candidates: candidates(),
-        by_notes: None,
-        priority: 1,
-        within_ms: 0,
-        questions: Vec::new(),
-        adapter,
-    };
+    let request = DecideRequest { adapter, ..request(1, PREFIX) };
     let decided = mind.handle.ask(request).await.expect("an answer");
     (decided.p, decided.remembered)
 }
@@ -238,17 +228,7 @@ async fn a_decision_has_the_adapter_that_it_asks_for_and_the_next_one_the_usual_
     assert!(!remembered && changed != with_other);
 
     write(&other, "qwen2", 0.0);
-    let request = DecideRequest {
-        id: 2,
-        prefix: PREFIX.to_owned(),
-        state: STATE.to_owned(),
-        candidates: candidates(),
-        by_notes: None,
-        priority: 1,
-        within_ms: 0,
-        questions: Vec::new(),
-        adapter: text(&other),
-    };
+    let request = DecideRequest { adapter: text(&other), ..request(2, PREFIX) };
     let refused = mind.handle.ask(request).await.expect_err("foreign");
     assert!(refused.reason.contains("\"qwen2\""), "{}", refused.reason);
     assert_eq!(decided(&mind, None).await, (usual, true));

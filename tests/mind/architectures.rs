@@ -12,6 +12,7 @@ use outpost::mind::ggml::{
 use outpost::mind::gguf;
 use outpost::mind::score::{Normalisation, Scorer};
 
+use super::python::python;
 use super::{THREADS, candidates, model_path, options, texts};
 
 const ARCHITECTURES: [&str; 6] = ["llama", "qwen2", "qwen3", "phi3", "nemotron", "gemma3"];
@@ -35,15 +36,6 @@ const NEAR_PLAIN: f64 = 0.01;
 const NEAR_QUANTISED: f64 = 0.06;
 /// The same through thirty layers, where the roundings add up.
 const NEAR_REAL: f64 = 0.1;
-
-/// The Python that `cross/setup.sh dev` makes.
-fn python() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let target = target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"));
-    let path = target.join("clients/bin/python");
-    assert!(path.exists(), "no {}: `make setup` or `make test` makes it", path.display());
-    path
-}
 
 fn reference(arguments: &[&str]) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mind/reference.py");

@@ -18,6 +18,8 @@ use outpost::mind::score::{Layout, Normalisation, ScoreError, Scorer, ScorerOpti
 mod adapter;
 mod architectures;
 mod process;
+#[path = "../common/python.rs"]
+mod python;
 mod questions;
 mod registry;
 mod write;

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use outpost::mind::client::{DecideRequest, Files, MindConfig};
+use outpost::mind::client::{Files, MindConfig};
 use outpost::mind::gguf;
 use outpost::mind::registry::{Lease, Listed, Others, Registry, RegistryError};
 
 use crate::architectures::made;
-use crate::process::{Mind, config};
-use crate::{STATE, candidates, model_path};
+use crate::model_path;
+use crate::process::{Mind, config, request};
 
 fn files(name: &str, model: PathBuf) -> Files {
     Files {
@@ -29,18 +29,7 @@ fn registry(mind: &Mind, folder: &Path, memory_bytes: u64) -> Registry {
 }
 
 async fn decide(lease: &Lease) -> Vec<f32> {
-    let request = DecideRequest {
-        id: 1,
-        prefix: "A barn.\n".to_owned(),
-        state: STATE.to_owned(),
-        candidates: candidates(),
-        by_notes: None,
-        priority: 1,
-        within_ms: 0,
-        questions: Vec::new(),
-        adapter: None,
-    };
-    lease.handle.ask(request).await.expect("an answer").p
+    lease.handle.ask(request(1, "A barn.\n")).await.expect("an answer").p
 }
 
 fn ready(registry: &Registry) -> Vec<String> {

@@ -13,6 +13,9 @@ use super::{
 use crate::limits;
 use crate::mind::protocol::{self, Embed, FailureKind, Request};
 
+/// Where an answer goes that is not the agent's.
+type Answer<T> = oneshot::Sender<Result<T, Unanswered>>;
+
 /// What waits for a reply.
 #[derive(Debug)]
 pub(super) enum Asked {
@@ -23,9 +26,9 @@ pub(super) enum Asked {
     Decide(u64),
     Memory(oneshot::Sender<MemoryReport>),
     /// Somebody else's decision.
-    Answer(oneshot::Sender<Result<Decided, Unanswered>>),
+    Answer(Answer<Decided>),
     /// A vector.
-    Embed(oneshot::Sender<Result<Embedded, Unanswered>>),
+    Embed(Answer<Embedded>),
     /// A text, and the longest time for it.
     Write(mpsc::Sender<WriteEvent>, Duration),
     /// A text that nobody wants any more.
@@ -78,38 +81,32 @@ impl Life {
         self.waiting.iter().filter(|(_, asked, _)| one(asked)).count()
     }
 
-    /// Asks for a decision of somebody else's. Half of the places are left to the agent.
-    pub(super) fn ask_for(
-        &mut self,
-        request: DecideRequest,
-        answer: oneshot::Sender<Result<Decided, Unanswered>>,
-    ) {
-        let refuse = |answer: oneshot::Sender<_>, kind, reason: &str| {
-            answer.send(Err(Unanswered::new(kind, reason))).unwrap_or_else(drop);
-        };
-        if self.decisions() >= limits::MIND_QUEUE_MAX / 2 {
-            return refuse(answer, FailureKind::Busy, "too many decisions wait already");
-        }
-        match self.frame(|wire| Request::Decide(DecideRequest { id: wire, ..request })) {
-            Ok(()) => self.wait(Asked::Answer(answer)),
-            Err(reason) => refuse(answer, FailureKind::Refused, &reason),
-        }
+    /// Asks for a decision of somebody else's.
+    pub(super) fn ask_for(&mut self, request: DecideRequest, answer: Answer<Decided>) {
+        let request = |wire| Request::Decide(DecideRequest { id: wire, ..request });
+        self.for_others(request, answer, Asked::Answer);
     }
 
-    /// Asks for a vector, in the places of others' decisions.
-    pub(super) fn embed(
+    /// Asks for a vector.
+    pub(super) fn embed(&mut self, text: String, answer: Answer<Embedded>) {
+        self.for_others(|id| Request::Embed(Embed { id, text }), answer, Asked::Embed);
+    }
+
+    /// Asks for somebody else than the agent, to whom half of the places are left.
+    fn for_others<T>(
         &mut self,
-        text: String,
-        answer: oneshot::Sender<Result<Embedded, Unanswered>>,
+        request: impl FnOnce(u64) -> Request,
+        answer: Answer<T>,
+        asked: impl FnOnce(Answer<T>) -> Asked,
     ) {
-        let refuse = |answer: oneshot::Sender<_>, kind, reason: &str| {
+        let refuse = |answer: Answer<T>, kind, reason: &str| {
             answer.send(Err(Unanswered::new(kind, reason))).unwrap_or_else(drop);
         };
         if self.decisions() >= limits::MIND_QUEUE_MAX / 2 {
             return refuse(answer, FailureKind::Busy, "too many decisions wait already");
         }
-        match self.frame(|id| Request::Embed(Embed { id, text })) {
-            Ok(()) => self.wait(Asked::Embed(answer)),
+        match self.frame(request) {
+            Ok(()) => self.wait(asked(answer)),
             Err(reason) => refuse(answer, FailureKind::Refused, &reason),
         }
     }

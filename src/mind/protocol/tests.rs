@@ -175,21 +175,16 @@ proptest! {
         state in ".{0,80}",
         candidates in prop::collection::vec(".{0,20}", 0..9),
     ) {
-        let (priority, within_ms) = (1, 70_000);
         let question = Question { text: state.clone(), candidates: candidates.clone() };
-        let questions = vec![question];
-        let by_notes = None;
-        let adapter = Some(prefix.clone());
         let decide = Decide {
             id,
+            adapter: Some(prefix.clone()),
             prefix,
             state,
             candidates,
-            by_notes,
-            priority,
-            within_ms,
-            questions,
-            adapter,
+            questions: vec![question],
+            within_ms: 70_000,
+            ..Decide::default()
         };
         let request = Request::Decide(decide);
         let mut frames = encode(&request).expect("short");
