@@ -129,6 +129,23 @@ fn guesses_and_company_change_the_time_and_never_the_text() {
 }
 
 #[test]
+fn a_beginning_that_prompts_have_in_common_is_read_once_though_they_come_together() {
+    let model = model();
+    let mut writer = writer(&model);
+    let prompts = [format!("{PREFIX}It is hot."), format!("{PREFIX}The tank is empty.")];
+    let requests = (0..2).map(|n| request(n as u64, &prompts[n], Form::Free)).collect();
+    let done = write(&mut writer, requests);
+    let common = model.tokenize(PREFIX, true, false).expect("tokens").len() as u32;
+    let mut kept = [done[&0].1.kept_tokens, done[&1].1.kept_tokens];
+    kept.sort_unstable();
+    // A word at the border may be another one with what follows it.
+    assert!(kept[0] == 0 && kept[1] + 2 >= common, "{kept:?} of {common}");
+    for (n, prompt) in prompts.iter().enumerate() {
+        assert_eq!(done[&(n as u64)].0, one_by_one(&model, prompt, 40));
+    }
+}
+
+#[test]
 fn a_text_keeps_its_form_and_what_the_form_forces_is_not_written_one_by_one() {
     let model = model();
     let mut writer = writer(&model);

@@ -73,9 +73,9 @@ impl Job {
         Instant::now() >= self.due
     }
 
-    /// Tokens of the prompt were in the cache already.
+    /// So many more tokens of the prompt are in the cache without having been read.
     pub(super) fn keeps(&mut self, tokens: usize) {
-        self.kept = tokens;
+        self.kept += tokens;
     }
 
     /// What the form says before anything is read: its first words may be forced.
@@ -183,7 +183,7 @@ impl Job {
             id: self.id,
             finish,
             prompt_tokens: self.prompt as u32,
-            kept_tokens: self.kept as u32,
+            kept_tokens: self.kept.min(self.prompt) as u32,
             tokens: (self.tokens.len() - self.prompt) as u32,
             forced_tokens: self.forced,
             guessed_tokens: self.guessed,

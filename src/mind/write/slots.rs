@@ -67,6 +67,8 @@ pub struct Writer {
     batch: Batch,
     /// Counts uses, for the order of places.
     clock: u64,
+    /// The last pass read a prompt, and nothing else.
+    read_last: bool,
 }
 
 #[derive(Default)]
@@ -75,6 +77,14 @@ struct Place {
     cells: Vec<Token>,
     job: Option<Job>,
     used: u64,
+}
+
+impl Place {
+    /// Tokens of its text that are to be read yet.
+    fn pending(&self) -> usize {
+        let tokens = self.job.as_ref().map_or(0, |job| job.tokens.len());
+        tokens.saturating_sub(self.cells.len())
+    }
 }
 
 /// What a place has in the batch.
@@ -117,6 +127,7 @@ impl Writer {
             places: (0..places).map(|_| Place::default()).collect(),
             batch: Batch::new(),
             clock: 0,
+            read_last: false,
         })
     }
 
@@ -195,16 +206,46 @@ impl Writer {
             .min_by_key(|at| (self.places[*at].used, *at))
             .unwrap_or(0);
         let place = own.unwrap_or(oldest);
-        if place == best.unwrap_or(place) {
-            self.cut(place, shared)?;
-        } else {
-            self.cut(place, 0)?;
-            let from = best.unwrap_or(place);
-            self.context.seq_cp(from as u32, place as u32, 0..shared as u32)?;
-            self.places[place].cells = prompt[..shared].to_vec();
-        }
+        let kept = common(&self.places[place]);
+        self.cut(place, if self.reuse { kept } else { 0 })?;
+        self.share(place, prompt)?;
         self.give_back(place, spare)?;
         Ok(place)
+    }
+
+    /// Gives a place what another one has of the beginning of `tokens` beyond its own cells, which
+    /// are a beginning of them; how many cells it got.
+    fn share(&mut self, place: usize, tokens: &[Token]) -> Result<usize, WriteError> {
+        let own = self.places[place].cells.len();
+        let most = tokens.len().saturating_sub(1);
+        let others = self.places.iter().enumerate().filter(|(at, _)| *at != place);
+        let common = others.map(|(at, other)| (alike(&other.cells, tokens).min(most), at));
+        match common.max().filter(|(shared, _)| self.reuse && *shared > own) {
+            None => Ok(0),
+            Some((shared, from)) => {
+                self.context.seq_cp(from as u32, place as u32, own as u32..shared as u32)?;
+                self.places[place].cells.extend_from_slice(&tokens[own..shared]);
+                Ok(shared - own)
+            }
+        }
+    }
+
+    /// Gives the prompts in hand what others have read of them since they were taken.
+    fn share_read(&mut self) -> Result<(), WriteError> {
+        for at in 0..self.places.len() {
+            if self.places[at].pending() <= limits::MIND_DRAFT_TOKENS_MAX {
+                continue;
+            }
+            // Taken out, so that the other places can be looked at.
+            let Some(mut job) = self.places[at].job.take() else { continue };
+            let shared = self.share(at, &job.tokens);
+            if let Ok(cells) = shared {
+                job.keeps(cells);
+            }
+            self.places[at].job = Some(job);
+            shared?;
+        }
+        Ok(())
     }
 
     /// Empties free places, those used longest ago first, until they hold `spare` cells at most.
@@ -255,6 +296,10 @@ impl Writer {
             }
         }
         self.batch.clear();
+        if let Err(error) = self.share_read() {
+            self.fail_all(&error.to_string(), &mut news);
+            return news;
+        }
         let parts = self.fill();
         if parts.is_empty() {
             return news;
@@ -274,22 +319,36 @@ impl Writer {
         news
     }
 
-    /// Puts what is next into the batch: texts that need one token first, then prompts.
+    /// Who is in the next pass: all texts that go on by a few tokens, or one prompt, in turns. The
+    /// attention works on tiles of queries and cells and leaves a tile out only where none of its
+    /// queries looks at any of its cells: a prompt in one pass with texts would be worked on with
+    /// the cells of all of them.
+    fn turn(&mut self) -> Vec<usize> {
+        let pending = |at: &usize| self.places[*at].pending();
+        let mut order: Vec<usize> = (0..self.places.len()).filter(|at| pending(at) > 0).collect();
+        order.sort_by_key(|at| (pending(at), *at));
+        let short = order.partition_point(|at| pending(at) <= limits::MIND_DRAFT_TOKENS_MAX);
+        self.read_last = short == 0 || (short < order.len() && !self.read_last);
+        if self.read_last {
+            order.drain(..short);
+            order.truncate(1);
+        } else {
+            order.truncate(short);
+        }
+        order
+    }
+
+    /// Puts what is next into the batch, texts that need one token first.
     fn fill(&mut self) -> Vec<Part> {
         let options = *self.context.options();
         let (mut room, mut rows) = (options.batch_tokens as usize, options.outputs_max as usize);
-        let pending = |place: &Place| {
-            let tokens = place.job.as_ref().map_or(0, |job| job.tokens.len());
-            tokens.saturating_sub(place.cells.len())
-        };
-        let mut order: Vec<usize> =
-            (0..self.places.len()).filter(|at| pending(&self.places[*at]) > 0).collect();
-        order.sort_by_key(|at| (pending(&self.places[*at]), *at));
+        let order = self.turn();
         let texts = order.len();
         let mut parts = Vec::new();
         for (nth, at) in order.into_iter().enumerate() {
-            let count = pending(&self.places[at]).min(room);
-            let whole = count == pending(&self.places[at]) && rows > 0;
+            let pending = self.places[at].pending();
+            let count = pending.min(room);
+            let whole = count == pending && rows > 0;
             let others_rows = texts - nth - 1;
             let guesses = if whole && self.reuse {
                 let spare = (room - count).min((rows - 1).saturating_sub(others_rows));
