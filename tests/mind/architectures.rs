@@ -10,12 +10,16 @@ use outpost::mind::ggml::{
     Batch, Context, ContextOptions, FileType, LoadOptions, Model, Token, quantize,
 };
 use outpost::mind::gguf;
+use outpost::mind::protocol::Form;
 use outpost::mind::score::{Normalisation, Scorer};
 
 use super::python::python;
+use super::write::{request, write, writer};
 use super::{THREADS, candidates, model_path, options, texts};
 
 const ARCHITECTURES: [&str; 6] = ["llama", "qwen2", "qwen3", "phi3", "nemotron", "gemma3"];
+/// Those whose layers keep a state instead of keys for each token: some, and all of them.
+const WITH_STATE: [&str; 2] = ["lfm2", "mamba"];
 const QUANTISATIONS: [FileType; 6] = [
     FileType::Q4_0,
     FileType::Q5_1,
@@ -132,6 +136,48 @@ fn each_architecture_gives_the_scores_of_its_reference() {
         println!("{name}: at once {at_once:.5}, one by one {one_by_one:.5}, copied {copied:.5}");
         assert!(at_once.max(one_by_one).max(copied) < NEAR_PLAIN, "{name}");
         decides(file, *name != "gemma3");
+    }
+}
+
+/// A state cannot be cut back or shared up to a position: everything is read anew, whatever was read
+/// before, and texts side by side are the same as each alone.
+#[test]
+fn models_with_a_state_give_the_scores_of_their_reference_and_read_everything_anew() {
+    let folder = made();
+    let file = |name: &&str| folder.path().join(format!("{name}.gguf"));
+    let files: Vec<PathBuf> = WITH_STATE.iter().map(file).collect();
+    let tokens = tokens(context(&files[0]).model().vocab_tokens());
+    for ((name, file), right) in WITH_STATE.iter().zip(&files).zip(right(&files, &tokens)) {
+        let mut context = context(file);
+        let at_once = distance(&read(&mut context, &tokens, 0, 0), &right);
+        context.clear();
+        let each = (0_u32..).zip(&tokens);
+        let one: Vec<Vec<f32>> =
+            each.map(|(at, token)| read(&mut context, &[*token], at, 0)).collect();
+        let one_by_one = distance(&one.concat(), &right);
+        println!("{name}: at once {at_once:.5}, one by one {one_by_one:.5}");
+        assert!(at_once.max(one_by_one) < NEAR_PLAIN, "{name}");
+        decides(file, false);
+        writes(file);
+    }
+}
+
+/// Texts of made models, alone and side by side.
+fn writes(file: &Path) {
+    let model = Arc::new(Model::load(file, LoadOptions::default()).expect("a model"));
+    let prompts = ["A barn. It is hot.", "A barn. It is cold, and the tank is empty."];
+    let requests: Vec<_> = (0..2).map(|n| request(n as u64, prompts[n], Form::Free)).collect();
+    let alone: Vec<String> = requests
+        .iter()
+        .map(|request| {
+            let done = write(&mut writer(&model, 250), vec![request.clone()]);
+            done[&request.id].0.clone()
+        })
+        .collect();
+    let mut both = writer(&model, 250);
+    for _ in 0..2 {
+        let done = write(&mut both, requests.clone());
+        assert_eq!([&done[&0].0, &done[&1].0], [&alone[0], &alone[1]], "{}", file.display());
     }
 }
 

@@ -31,7 +31,14 @@ SHAPES = {
     # As Qwen3-Embedding: the last token stands for the text.
     "qwen3-embedding": dict(layers=3, heads=4, keys=2, head=64, turned=64, base=1000000.0),
     "gemma3": dict(layers=6, heads=4, keys=1, head=128, turned=128, base=1000000.0),
+    # Every second layer is a short convolution.
+    "lfm2": dict(layers=4, heads=4, keys=[0, 2, 0, 2], head=64, turned=64, base=1000000.0),
+    # No attention at all.
+    "mamba": dict(layers=3, heads=0, keys=0, head=64, turned=64, base=10000.0),
 }
+CONVOLVED = 3  # positions that lfm2's convolution looks at
+# Mamba's inner width, numbers of a state, rank of its steps, positions of its convolution.
+INNER, STATE, STEPS, CONVOLVED_MAMBA = 2 * WIDTH, 16, 12, 4
 WINDOW = 16
 PHI_ATTENTION_FACTOR = 1.19
 
@@ -75,6 +82,13 @@ class Maker:
             file.add_pooling_type(gguf.PoolingType.LAST)
         if self.architecture == "gemma3":
             file.add_sliding_window(WINDOW)
+        if self.architecture == "lfm2":
+            file.add_shortconv_l_cache(CONVOLVED)
+        if self.architecture == "mamba":
+            file.add_ssm_conv_kernel(CONVOLVED_MAMBA)
+            file.add_ssm_inner_size(INNER)
+            file.add_ssm_state_size(STATE)
+            file.add_ssm_time_step_rank(STEPS)
         if self.architecture == "phi3":
             file.add_rope_scaling_orig_ctx_len(CONTEXT)
             file.add_rope_scaling_attn_factors(PHI_ATTENTION_FACTOR)
@@ -93,12 +107,21 @@ class Maker:
     def layer(self, number):
         name, shape = self.architecture, self.shape
         here = f"blk.{number}."
-        queries, keys = shape["heads"] * shape["head"], shape["keys"] * shape["head"]
+        heads = shape["keys"][number] if name == "lfm2" else shape["keys"]
+        queries, keys = shape["heads"] * shape["head"], heads * shape["head"]
         self.vector(here + "attn_norm.weight", WIDTH, 1.0)
+        if name == "mamba":
+            return self.mamba(here)
         self.vector(here + "ffn_norm.weight", WIDTH, 1.0)
         if name == "phi3":
             self.matrix(here + "attn_qkv.weight", queries + 2 * keys, WIDTH)
             self.matrix(here + "ffn_up.weight", 2 * FEED_FORWARD, WIDTH)
+        elif heads == 0:
+            self.matrix(here + "shortconv.conv.weight", WIDTH, CONVOLVED)
+            self.matrix(here + "shortconv.in_proj.weight", 3 * WIDTH, WIDTH)
+            self.matrix(here + "shortconv.out_proj.weight", WIDTH, WIDTH)
+            self.matrix(here + "ffn_up.weight", FEED_FORWARD, WIDTH)
+            self.matrix(here + "ffn_gate.weight", FEED_FORWARD, WIDTH)
         else:
             self.matrix(here + "attn_q.weight", queries, WIDTH)
             self.matrix(here + "attn_k.weight", keys, WIDTH)
@@ -106,12 +129,13 @@ class Maker:
             self.matrix(here + "ffn_up.weight", FEED_FORWARD, WIDTH)
             if name != "nemotron":
                 self.matrix(here + "ffn_gate.weight", FEED_FORWARD, WIDTH)
-        self.matrix(here + "attn_output.weight", WIDTH, queries)
+        if heads > 0:
+            self.matrix(here + "attn_output.weight", WIDTH, queries)
         self.matrix(here + "ffn_down.weight", WIDTH, FEED_FORWARD)
         if name == "qwen2":
             for part, size in (("q", queries), ("k", keys), ("v", keys)):
                 self.vector(f"{here}attn_{part}.bias", size, 0.0)
-        if name in ("qwen3", "gemma3"):
+        if name in ("qwen3", "gemma3", "lfm2") and heads > 0:
             self.vector(here + "attn_q_norm.weight", shape["head"], 1.0)
             self.vector(here + "attn_k_norm.weight", shape["head"], 1.0)
         if name == "gemma3":
@@ -121,11 +145,23 @@ class Maker:
             self.vector(here + "attn_norm.bias", WIDTH, 0.0)
             self.vector(here + "ffn_norm.bias", WIDTH, 0.0)
 
+    def mamba(self, here):
+        self.matrix(here + "ssm_in.weight", 2 * INNER, WIDTH)
+        self.matrix(here + "ssm_conv1d.weight", INNER, CONVOLVED_MAMBA)
+        self.vector(here + "ssm_conv1d.bias", INNER, 0.0)
+        self.matrix(here + "ssm_x.weight", STEPS + 2 * STATE, INNER)
+        self.matrix(here + "ssm_dt.weight", INNER, STEPS)
+        self.vector(here + "ssm_dt.bias", INNER, -1.0)
+        rates = -1.0 - 3.0 * self.random.random((INNER, STATE))
+        self.file.add_tensor(here + "ssm_a", rates.astype(np.float32))
+        self.vector(here + "ssm_d", INNER, 1.0)
+        self.matrix(here + "ssm_out.weight", WIDTH, INNER)
+
     def make(self):
         name, shape = self.architecture, self.shape
         self.header()
         self.matrix("token_embd.weight", WORDS, WIDTH)
-        self.vector("output_norm.weight", WIDTH, 1.0)
+        self.vector("token_embd_norm.weight" if name == "lfm2" else "output_norm.weight", WIDTH, 1.0)
         if name in ("qwen2", "nemotron"):  # the others have the one matrix for both ends
             self.matrix("output.weight", WORDS, WIDTH)
         if name == "nemotron":
@@ -157,7 +193,7 @@ class Reference:
         self.width = self.own("embedding_length")
         self.heads = self.own("attention.head_count")
         self.keys = self.own("attention.head_count_kv", self.heads)
-        self.head = self.own("attention.key_length", self.width // self.heads)
+        self.head = self.own("attention.key_length", self.width // max(self.heads, 1))
         self.turned = self.own("rope.dimension_count", self.head)
         rms = self.own("attention.layer_norm_rms_epsilon")
         self.eps = rms if rms is not None else self.own("attention.layer_norm_epsilon")
@@ -203,7 +239,8 @@ class Reference:
 
     def attend(self, x, number):
         here = f"blk.{number}."
-        sizes = np.cumsum([self.heads, self.keys]) * self.head
+        heads = self.keys[number] if isinstance(self.keys, list) else self.keys
+        sizes = np.cumsum([self.heads, heads]) * self.head
         if here + "attn_qkv.weight" in self.weights:
             q, k, v = np.split(self.through(x, here + "attn_qkv"), sizes, axis=-1)
         else:
@@ -214,7 +251,7 @@ class Reference:
         if self.architecture == "gemma3" and (number + 1) % 6 != 0:
             window, base = self.own("attention.sliding_window", 0), 10000.0
         q, k = self.turn(q, base), self.turn(k, base)
-        k, v = (np.repeat(part, self.heads // self.keys, axis=1) for part in (k, v))
+        k, v = (np.repeat(part, self.heads // heads, axis=1) for part in (k, v))
         scores = np.einsum("qhd,khd->hqk", q, k) / math.sqrt(self.head)
         back = np.arange(len(x))[:, None] - np.arange(len(x))[None, :]
         seen = (back >= 0) & ((back < window) if window else True)
@@ -223,6 +260,45 @@ class Reference:
         p /= p.sum(axis=-1, keepdims=True)
         joined = np.einsum("hqk,khd->qhd", p, v).reshape(len(x), -1)
         return self.through(joined, here + "attn_output")
+
+    def convolve(self, x, name):
+        """Of each value by itself, over the last positions up to now."""
+        weights = self.weights[f"{name}.weight"]
+        positions = weights.shape[1]
+        padded = np.concatenate([np.zeros((positions - 1, x.shape[1]), np.float32), x])
+        return sum(padded[at : at + len(x)] * weights[:, at] for at in range(positions))
+
+    def short(self, x, number):
+        """A gated convolution, as in LFM2."""
+        here = f"blk.{number}.shortconv."
+        before, after, inner = np.split(self.through(x, here + "in_proj"), 3, axis=-1)
+        return self.through(after * self.convolve(before * inner, here + "conv"), here + "out_proj")
+
+    def select(self, x, number):
+        """A selective state space (Gu and Dao 2023), one position after the other."""
+        here = f"blk.{number}.ssm_"
+        inner, gate = np.split(self.through(x, here + "in"), 2, axis=-1)
+        inner = self.convolve(inner, here + "conv1d") + self.weights[here + "conv1d.bias"]
+        inner = inner / (1.0 + np.exp(-inner))
+        rates, state = self.weights[here + "a"], 0.0
+        ranks = self.weights[here + "dt.weight"].shape[1]
+        ends = [ranks, ranks + rates.shape[1]]
+        steps, take, give = np.split(self.through(inner, here + "x"), ends, axis=-1)
+        steps = np.log1p(np.exp(self.through(steps, here + "dt")))
+        rows = []
+        for step, value, into, out in zip(steps, inner, take, give):
+            state = state * np.exp(step[:, None] * rates) + (step * value)[:, None] * into
+            rows.append(state @ out + self.weights[here + "d"] * value)
+        gate = gate / (1.0 + np.exp(-gate))
+        return self.through(np.array(rows, np.float32) * gate, here + "out")
+
+    def mix(self, x, number):
+        here = f"blk.{number}."
+        if here + "ssm_in.weight" in self.weights:
+            return self.select(x, number)
+        if here + "shortconv.conv.weight" in self.weights:
+            return self.short(x, number)
+        return self.attend(x, number)
 
     def feed(self, x, number):
         here = f"blk.{number}.ffn_"
@@ -247,11 +323,13 @@ class Reference:
             x = x * np.float32(math.sqrt(self.width))
         for number in range(self.own("block_count")):
             here = f"blk.{number}."
-            mixed = self.attend(self.norm(x, here + "attn_norm"), number)
+            mixed = self.mix(self.norm(x, here + "attn_norm"), number)
             x = x + self.norm(mixed, here + "post_attention_norm")
+            if here + "ffn_down.weight" not in self.weights:
+                continue
             fed = self.feed(self.norm(x, here + "ffn_norm"), number)
             x = x + self.norm(fed, here + "post_ffw_norm")
-        return self.norm(x, "output_norm")
+        return self.norm(x, "token_embd_norm" if self.architecture == "lfm2" else "output_norm")
 
     def scores(self, tokens):
         words = "output" if "output.weight" in self.weights else "token_embd"

@@ -19,9 +19,9 @@ const TOOL: &str = r#"{"type":"object","properties":{
         "required":["state"],"additionalProperties":false}},
     "required":["tool","arguments"],"additionalProperties":false}"#;
 
-fn writer(model: &std::sync::Arc<Model>) -> Writer {
+pub(super) fn writer(model: &std::sync::Arc<Model>, context_tokens: u32) -> Writer {
     let options = WriterOptions {
-        context_tokens: 1024,
+        context_tokens,
         // As in the tests of scores: one pass and one by one agree to the last digit.
         ubatch_tokens: 60,
         threads_decode: THREADS,
@@ -30,7 +30,7 @@ fn writer(model: &std::sync::Arc<Model>) -> Writer {
     Writer::new(model, options).expect("a writer")
 }
 
-fn request(id: u64, prompt: &str, form: Form) -> WriteRequest {
+pub(super) fn request(id: u64, prompt: &str, form: Form) -> WriteRequest {
     WriteRequest {
         id,
         prompt: Prompt::Text(prompt.to_owned()),
@@ -44,7 +44,10 @@ fn request(id: u64, prompt: &str, form: Form) -> WriteRequest {
 }
 
 /// Writes all of them side by side, by id.
-fn write(writer: &mut Writer, requests: Vec<WriteRequest>) -> HashMap<u64, (String, Written)> {
+pub(super) fn write(
+    writer: &mut Writer,
+    requests: Vec<WriteRequest>,
+) -> HashMap<u64, (String, Written)> {
     let (mut texts, mut done) = (HashMap::<u64, String>::new(), HashMap::new());
     let mut take = |news: Vec<News>| {
         for one in news {
@@ -108,7 +111,7 @@ fn one_by_one(model: &std::sync::Arc<Model>, prompt: &str, count: usize) -> Stri
 #[test]
 fn guesses_and_company_change_the_time_and_never_the_text() {
     let model = model();
-    let mut writer = writer(&model);
+    let mut writer = writer(&model, 1024);
     // Repeats itself, so that guesses are made.
     let list = "heater on, fan off; heater on, fan off; heater on, fan off; heater on,";
     let prompts = [list, PREFIX, "The capital of France is"];
@@ -131,7 +134,7 @@ fn guesses_and_company_change_the_time_and_never_the_text() {
 #[test]
 fn a_beginning_that_prompts_have_in_common_is_read_once_though_they_come_together() {
     let model = model();
-    let mut writer = writer(&model);
+    let mut writer = writer(&model, 1024);
     let prompts = [format!("{PREFIX}It is hot."), format!("{PREFIX}The tank is empty.")];
     let requests = (0..2).map(|n| request(n as u64, &prompts[n], Form::Free)).collect();
     let done = write(&mut writer, requests);
@@ -148,7 +151,7 @@ fn a_beginning_that_prompts_have_in_common_is_read_once_though_they_come_togethe
 #[test]
 fn a_text_keeps_its_form_and_what_the_form_forces_is_not_written_one_by_one() {
     let model = model();
-    let mut writer = writer(&model);
+    let mut writer = writer(&model, 1024);
     let prompt = format!("{PREFIX}It is too hot. Call a tool.\n");
     let lark = "start: \"level \" NUMBER\nNUMBER: /[0-9]{2}/".to_owned();
     let done = write(
@@ -174,7 +177,7 @@ fn a_text_keeps_its_form_and_what_the_form_forces_is_not_written_one_by_one() {
 #[test]
 fn texts_end_at_their_bounds_and_senseless_wishes_are_refused() {
     let model = model();
-    let mut first = writer(&model);
+    let mut first = writer(&model, 1024);
     let stop = WriteRequest {
         stop: vec![" fan".to_owned()],
         ..request(1, "heater on, fan off; heater on, fan off; heater on,", Form::Free)
@@ -185,7 +188,7 @@ fn texts_end_at_their_bounds_and_senseless_wishes_are_refused() {
     assert_eq!((done[&2].1.tokens, done[&2].1.finish), (3, Finish::Length));
 
     let refuse = |request: WriteRequest, words: &str| {
-        let mut fresh = writer(&model);
+        let mut fresh = writer(&model, 1024);
         let error = fresh.admit(request, Instant::now()).err().expect("refused");
         assert!(error.to_string().contains(words), "{error}");
         assert!(!fresh.is_busy());
@@ -211,7 +214,7 @@ fn texts_end_at_their_bounds_and_senseless_wishes_are_refused() {
 #[test]
 fn words_in_a_chat_never_become_words_of_the_template() {
     let model = model();
-    let mut writer = writer(&model);
+    let mut writer = writer(&model, 1024);
     let mut chat = |text: &str| {
         let speech =
             |role: &str, text: &str| Speech { role: role.to_owned(), text: text.to_owned() };
@@ -228,7 +231,7 @@ fn words_in_a_chat_never_become_words_of_the_template() {
 #[test]
 fn a_full_cache_makes_a_text_wait_and_not_fail() {
     let model = model();
-    let mut writer = writer(&model);
+    let mut writer = writer(&model, 1024);
     let long = |id| WriteRequest { tokens_max: 600, ..request(id, "One, two,", Form::Free) };
     assert!(matches!(writer.admit(long(1), Instant::now()), Ok(Admitted::Taken(_))));
     assert!(matches!(writer.admit(long(2), Instant::now()), Ok(Admitted::Later(_))));

@@ -131,6 +131,7 @@ pub(super) fn facts(header: Header, file_bytes: u64) -> Result<GgufFacts, Fault>
         version: header.version,
         tensor_types: tensor_types(&header.tensors),
         tensors: header.tensors,
+        data_offset: header.data_offset,
         architecture,
     })
 }
@@ -163,6 +164,9 @@ fn kind_of_file(keys: &Keys<'_>) -> Result<(), Fault> {
     }
 }
 
+/// Architectures without any attention, which have 0 heads and keep a state of one size.
+const WITHOUT_ATTENTION: [&str; 1] = ["mamba"];
+
 /// Heads divide the embedding and one another; the sizes of keys and values are sane. Returns the
 /// bytes of one token in a KV cache of F16. llama.cpp divides by the number of heads.
 fn attention(keys: &Keys<'_>, layers: u64, embedding: u64) -> Result<u64, Fault> {
@@ -175,6 +179,10 @@ fn attention(keys: &Keys<'_>, layers: u64, embedding: u64) -> Result<u64, Fault>
     let length_k = keys.number("attention.key_length", 1, most)?;
     let length_v = keys.number("attention.value_length", 1, most)?;
     let key = format!("{}.attention.head_count", keys.architecture);
+    let none = heads.iter().chain(&heads_kv).all(|count| *count == 0);
+    if none && WITHOUT_ATTENTION.contains(&keys.architecture) {
+        return Ok(0);
+    }
     let mut bytes = 0;
     for (layer, (all, kv)) in heads.iter().zip(&heads_kv).enumerate() {
         // A layer without attention (recurrent, in a hybrid) keeps nothing for each token.
