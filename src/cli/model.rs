@@ -1,4 +1,4 @@
-//! `outpost model list|pull|quantize|info`: model files on this machine.
+//! `outpost model list|pull|quantize|merge|info`: model files on this machine.
 //!
 //! With `--json` standard output holds JSON lines only, the summary last. Without it, progress and
 //! remarks go to standard error, so that the output can still be piped.
@@ -13,8 +13,10 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
+use crate::mind::adapters::AdapterError;
 use crate::mind::catalog::{CatalogError, Entry, ModelFile, Store};
 use crate::mind::gguf::{self, GgufFacts};
+use crate::mind::merge::{self, MergeError};
 use crate::mind::pull::{self, Patience, Pip, PullError, Report, Tools};
 use crate::mind::quantize::{self, QuantizeError, Request};
 
@@ -53,6 +55,16 @@ enum ModelCommand {
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Writes a copy of a model with an adapter's change in its weights
+    Merge {
+        /// Name of a model that is here, or path of a .gguf file
+        model: String,
+        /// Name of an adapter of the catalogue, or path of its .gguf file
+        adapter: String,
+        /// Where the result goes; left out: into the models' folder
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
     /// What the header of a model says
     Info {
         /// Name of a model that is here, or path of a .gguf file; left out: the default model
@@ -87,7 +99,13 @@ fn is_wrong_use(error: &anyhow::Error) -> bool {
         Some(QuantizeError::Input(inner)) => unknown(inner),
         _ => false,
     };
-    catalog || pull || quantize
+    let merge = match error.downcast_ref() {
+        Some(MergeError::None | MergeError::Same { .. }) => true,
+        Some(MergeError::Model(inner)) => unknown(inner),
+        Some(MergeError::Adapter(AdapterError::Unknown { .. })) => true,
+        _ => false,
+    };
+    catalog || pull || quantize || merge
 }
 
 fn run_in(
@@ -132,6 +150,19 @@ fn run_in(
             }
             let path = made.path.display();
             writeln!(output, "{path}, {}\n{made}", megabytes(made.bytes)).map_err(Into::into)
+        }
+        ModelCommand::Merge { model, adapter, output: target } => {
+            let request = merge::Request { model, adapter, output: target };
+            let made = merge::merge(store, &request, &mut Progress::new(json))?;
+            if json {
+                return line(output, &serde_json::to_value(&made).context("the summary as JSON")?);
+            }
+            let (path, size) = (made.path.display(), megabytes(made.bytes));
+            let kept = format!(
+                "{} matrices changed by {:.3} of their size; of the change {:.2} is lost to rounding",
+                made.matrices, made.change, made.lost
+            );
+            writeln!(output, "{path}, {size}\n{kept}").map_err(Into::into)
         }
         ModelCommand::Info { model } => info(store, &model.unwrap_or_else(default), json, output),
     }

@@ -24,7 +24,7 @@ pub use adapter::Adapter;
 pub use batch::Batch;
 pub use context::{AbortFlag, Context, ContextOptions};
 pub use model::{Facts, LoadOptions, Model};
-pub use quantize::{FileType, UnknownFileType, quantize};
+pub use quantize::{FileType, UnknownFileType, dequantize, quantize, quantize_rows};
 
 /// A token's number in its model's vocabulary.
 pub type Token = i32;

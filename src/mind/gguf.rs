@@ -24,7 +24,7 @@ mod reader;
 pub(crate) mod tests;
 mod types;
 
-pub use adapter::AdapterFacts;
+pub use adapter::{AdapterFacts, Pairs};
 pub use types::{FileType, TensorType};
 
 /// A model file cannot be used, and why.
@@ -167,6 +167,9 @@ pub struct GgufFacts {
     /// The table of tensors, in the file's order.
     #[serde(skip)]
     pub tensors: Vec<Tensor>,
+    /// Where their data begins, in bytes of the file.
+    #[serde(skip)]
+    pub data_offset: u64,
 }
 
 impl GgufFacts {
@@ -204,6 +207,19 @@ pub fn check_adapter(path: &Path, base: &GgufFacts) -> Result<AdapterFacts, Gguf
     with_stream(path, |stream, bytes| {
         let mut reader = reader::Reader::new(stream, bytes);
         adapter::facts(&header::read(&mut reader)?, bytes, base)
+    })
+}
+
+/// Where the pairs of an adapter lie, which is checked as by [`check_adapter`].
+///
+/// # Errors
+/// As [`check_adapter`].
+pub fn adapter_pairs(path: &Path, base: &GgufFacts) -> Result<Pairs, GgufError> {
+    with_stream(path, |stream, bytes| {
+        let mut reader = reader::Reader::new(stream, bytes);
+        let header = header::read(&mut reader)?;
+        adapter::facts(&header, bytes, base)?;
+        Ok(adapter::places(header))
     })
 }
 

@@ -7,9 +7,9 @@
 //! fence around the C library and the only place with `unsafe`; [`process`] is the body of the
 //! child process `outpost mind` and [`client`] its supervisor on the agent's side, with
 //! [`protocol`] between them; [`registry`] keeps several for the API. Files are found by
-//! [`catalog`] and [`adapters`], fetched by [`pull`], made smaller by [`quantize`] and checked by
-//! [`gguf`] before the library sees them. What must never be here: decisions about
-//! the place, guards, topics.
+//! [`catalog`] and [`adapters`], fetched by [`pull`], made smaller by [`quantize`], joined by
+//! [`merge`] and checked by [`gguf`] before the library sees them. What must never be here:
+//! decisions about the place, guards, topics.
 
 pub mod adapters;
 pub mod calibrate;
@@ -17,6 +17,7 @@ pub mod catalog;
 pub mod client;
 pub mod ggml;
 pub mod gguf;
+pub mod merge;
 pub mod notes;
 pub mod process;
 pub mod protocol;

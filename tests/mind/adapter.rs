@@ -25,6 +25,11 @@ fn string(text: &str) -> Vec<u8> {
 
 /// An adapter of the first layer's queries with every number of its second half at `b`.
 fn write(path: &Path, architecture: &str, b: f32) {
+    write_for(path, architecture, WIDTH, b);
+}
+
+/// The same for a model whose query matrix has so many rows and columns.
+pub(crate) fn write_for(path: &Path, architecture: &str, width: usize, b: f32) {
     let mut bytes = b"GGUF".to_vec();
     bytes.extend(3_u32.to_le_bytes());
     bytes.extend(2_u64.to_le_bytes()); // tensors
@@ -40,8 +45,8 @@ fn write(path: &Path, architecture: &str, b: f32) {
     bytes.extend(4.0_f32.to_le_bytes());
     bytes.extend([string("outpost.temperature_percent"), 4_u32.to_le_bytes().to_vec()].concat());
     bytes.extend(200_u32.to_le_bytes());
-    let numbers = WIDTH * RANK;
-    for (side, shape, offset) in [("a", [WIDTH, RANK], 0), ("b", [RANK, WIDTH], numbers * 4)] {
+    let numbers = width * RANK;
+    for (side, shape, offset) in [("a", [width, RANK], 0), ("b", [RANK, width], numbers * 4)] {
         bytes.extend(string(&format!("blk.0.attn_q.weight.lora_{side}")));
         bytes.extend(2_u32.to_le_bytes()); // dimensions
         bytes.extend(shape.iter().flat_map(|length| (*length as u64).to_le_bytes()));

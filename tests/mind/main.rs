@@ -17,6 +17,7 @@ use outpost::mind::score::{Layout, Normalisation, ScoreError, Scorer, ScorerOpti
 
 mod adapter;
 mod architectures;
+mod merge;
 mod process;
 #[path = "../common/python.rs"]
 mod python;

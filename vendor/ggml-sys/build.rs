@@ -51,7 +51,7 @@ const FUNCTIONS: [&str; 12] = [
     "llama_memory_.*",
     "llama_adapter_(lora_free|get_alora_.*|meta_.*)",
     "llama_state_seq_get_size",
-    "ggml_(type_name|type_size|blck_size|row_size|version|commit)",
+    "ggml_(type_name|type_size|blck_size|row_size|version|commit|get_type_traits|quantize_chunk)",
 ];
 
 fn main() -> Result<()> {

@@ -98,3 +98,46 @@ fn a_path_that_c_would_cut_is_refused() {
     let error = Model::load(path, LoadOptions::default()).expect_err("NUL");
     assert!(matches!(error, GgmlError::Path { .. }));
 }
+
+#[test]
+fn rows_of_each_type_come_back_as_near_as_its_bits_allow() {
+    // Halves of a bell, as weights are; 256 is a block of every type.
+    let values: Vec<f32> =
+        (0..1024).map(|n| ((n * 37 % 101) as f32 / 50.0 - 1.0).powi(3) * 0.1).collect();
+    let size: f32 = values.iter().map(|value| value * value).sum();
+    // The most that may be lost, as a ratio of root mean squares.
+    for (kind, most) in [
+        (sys::GGML_TYPE_F32, 0.0),
+        (sys::GGML_TYPE_F16, 0.001),
+        (sys::GGML_TYPE_BF16, 0.005),
+        (sys::GGML_TYPE_Q8_0, 0.01),
+        (sys::GGML_TYPE_Q6_K, 0.05),
+        (sys::GGML_TYPE_Q5_K, 0.08),
+        (sys::GGML_TYPE_Q5_1, 0.08),
+        (sys::GGML_TYPE_Q5_0, 0.08),
+        (sys::GGML_TYPE_Q4_K, 0.15),
+        (sys::GGML_TYPE_Q4_1, 0.15),
+        (sys::GGML_TYPE_Q4_0, 0.15),
+        (sys::GGML_TYPE_IQ4_NL, 0.15),
+        (sys::GGML_TYPE_IQ4_XS, 0.15),
+        (sys::GGML_TYPE_Q3_K, 0.3),
+        (sys::GGML_TYPE_Q2_K, 0.6),
+    ] {
+        let bytes = quantize_rows(kind, &values, 256).expect("written");
+        let back = dequantize(kind, &bytes, values.len()).expect("read");
+        let lost: f32 = values.iter().zip(&back).map(|(a, b)| (a - b).powi(2)).sum();
+        assert!((lost / size).sqrt() <= most, "type {kind}: {}", (lost / size).sqrt());
+        let short = dequantize(kind, &bytes[1..], values.len()).expect_err("bytes are missing");
+        assert!(short.to_string().starts_with("bytes of a tensor: found"), "{short}");
+    }
+    for (kind, values, row, what) in [
+        (sys::GGML_TYPE_IQ2_XXS, &values[..], 256, "type of a tensor"),
+        (999, &values[..], 256, "type of a tensor"),
+        (sys::GGML_TYPE_Q4_K, &values[..], 32, "values of a tensor"),
+        (sys::GGML_TYPE_Q4_0, &values[..96], 64, "values beyond the last whole row"),
+        (sys::GGML_TYPE_Q4_0, &[f32::NAN; 32][..], 32, "values that are not finite"),
+    ] {
+        let error = quantize_rows(kind, values, row).expect_err("refused").to_string();
+        assert!(error.starts_with(what), "{error}");
+    }
+}

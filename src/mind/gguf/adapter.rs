@@ -28,6 +28,28 @@ pub struct AdapterFacts {
 /// Temperatures that a file may ask for, in hundredths: those that `calibrate` fits.
 const TEMPERATURES_PERCENT: std::ops::RangeInclusive<u64> = 10..=10_000;
 
+/// Where the halves of an adapter's pairs lie in its file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pairs {
+    /// `adapter.lora.alpha`: a pair's product counts alpha ÷ rank times, once where it is 0.
+    pub alpha: f64,
+    /// The halves, named after their matrix with `.lora_a` and `.lora_b` behind.
+    pub tensors: Vec<Tensor>,
+    /// Where their data begins, in bytes of the file.
+    pub data_offset: u64,
+}
+
+/// The pairs of an adapter that [`facts`] found right.
+pub(super) fn places(header: Header) -> Pairs {
+    let alpha = match header.keys.get(ALPHA) {
+        Some(Value::Float(alpha)) => *alpha,
+        _ => 0.0,
+    };
+    Pairs { alpha, tensors: header.tensors, data_offset: header.data_offset }
+}
+
+const ALPHA: &str = "adapter.lora.alpha";
+
 /// The two halves of a pair.
 #[derive(Default)]
 struct Pair<'a> {
@@ -63,7 +85,7 @@ pub(super) fn facts(
             }
         }
     }
-    let alpha = "adapter.lora.alpha";
+    let alpha = ALPHA;
     match header.keys.get(alpha) {
         Some(Value::Float(found)) if (0.0..=1e6).contains(found) => {}
         None => return Err(Fault::Missing { what: format!("key {alpha}") }),

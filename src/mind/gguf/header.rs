@@ -46,6 +46,8 @@ pub(super) struct Header {
     pub(super) version: u32,
     pub(super) keys: HashMap<String, Value>,
     pub(super) tensors: Vec<Tensor>,
+    /// Where the data begins, in bytes of the file.
+    pub(super) data_offset: u64,
 }
 
 /// (name, bytes) of a scalar type.
@@ -89,7 +91,7 @@ pub(super) fn read<R: Read>(reader: &mut Reader<R>) -> Result<Header, Fault> {
     let alignment = alignment(&keys)?;
     let data_offset = reader.offset().next_multiple_of(alignment);
     check_places(&tensors, alignment, data_offset, reader.file_bytes())?;
-    Ok(Header { version, keys, tensors })
+    Ok(Header { version, keys, tensors, data_offset })
 }
 
 fn count<R: Read>(reader: &mut Reader<R>, what: &str, least: u64, most: u64) -> Result<u64, Fault> {

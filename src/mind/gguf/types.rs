@@ -58,6 +58,11 @@ impl TensorType {
         TENSOR_TYPES.iter().position(|row| row.0 == number).map(Self)
     }
 
+    /// Its number in a file, which is ggml's too.
+    pub fn number(self) -> u32 {
+        TENSOR_TYPES[self.0].0
+    }
+
     /// The type of this name, as ggml spells it.
     pub fn from_name(name: &str) -> Option<Self> {
         TENSOR_TYPES.iter().position(|row| row.1 == name).map(Self)

@@ -1,0 +1,90 @@
+//! A copy of the real model with an adapter's change in its weights, beside the adapter put on.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use outpost::mind::adapters;
+use outpost::mind::catalog::Catalog;
+use outpost::mind::ggml::{Adapter, LoadOptions, Model};
+use outpost::mind::score::Scored;
+
+use crate::adapter::write_for;
+use crate::architectures::made;
+use crate::{candidates, model_path, scorer};
+
+/// Values of a token in a made model, which has as many rows of queries.
+const MADE_WIDTH: usize = 256;
+
+fn merge(model: &Path, adapter: &Path, output: &Path) -> std::process::Output {
+    Command::new(env!("CARGO_BIN_EXE_outpost"))
+        .args(["--json", "model", "merge"])
+        .args([model, adapter])
+        .arg("--output")
+        .arg(output)
+        .output()
+        .expect("it runs")
+}
+
+#[test]
+fn a_merged_copy_answers_as_the_model_with_the_adapter_put_on() {
+    let folder = made();
+    let path = |name: &str| folder.path().join(name);
+    // Weights in F32, so that nothing is lost to rounding.
+    let (base, adapter, merged) = (path("llama.gguf"), path("a.gguf"), path("merged.gguf"));
+    write_for(&adapter, "llama", MADE_WIDTH, 0.3);
+
+    let output = merge(&base, &adapter, &merged);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    let said: serde_json::Value =
+        serde_json::from_str(text.lines().last().expect("a summary")).expect("JSON");
+    assert_eq!((&said["matrices"], &said["lost"]), (&1.into(), &0.0.into()), "{said}");
+    assert!(said["change"].as_f64() > Some(0.01), "{said}");
+    let bytes = |path: &Path| path.metadata().expect("there").len();
+    assert_eq!(bytes(&base), bytes(&merged));
+
+    let load = |path: &Path| {
+        let model = Model::load(path, LoadOptions::default()).expect("it loads");
+        Arc::new(model)
+    };
+    let ask = |model: &Arc<Model>, adapter: Option<Arc<Adapter>>| -> Scored {
+        let mut scorer = scorer(model, 256);
+        scorer.put_on(adapter, 1.0).expect("put on");
+        scorer.score("A barn.\n", "It is hot.\nDo:", &candidates()).expect("scores")
+    };
+    let model = load(&base);
+    let checked = adapters::check(Catalog::embedded(), &adapter, &base).expect("it fits");
+    let loaded = Arc::new(Adapter::load(&model, &checked.path).expect("loaded"));
+    let (bare, worn) = (ask(&model, None), ask(&model, Some(loaded)));
+    let copy = ask(&load(&merged), None);
+    let far = |one: &Scored, other: &Scored| {
+        let pairs = one.candidates.iter().zip(&other.candidates);
+        pairs.map(|(a, b)| (a.logprob - b.logprob).abs()).fold(0.0, f32::max)
+    };
+    let (changed, wrong) = (far(&bare, &worn), far(&copy, &worn));
+    println!("{changed} by the adapter, {wrong} beside it");
+    assert!(changed > 0.1 && wrong < changed / 20.0, "{changed} by the adapter, {wrong} beside it");
+}
+
+#[test]
+fn what_cannot_be_merged_is_refused_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (adapter, merged) = (folder.path().join("a.gguf"), folder.path().join("m.gguf"));
+    write_for(&adapter, "qwen2", MADE_WIDTH, 0.05);
+    for (adapter, output, code, words) in [
+        (adapter.as_path(), &merged, 1, "\"qwen2\""),
+        (Path::new("none"), &merged, 2, "allowed: one to merge"),
+        (Path::new("nobody"), &merged, 2, "edge-operator"),
+    ] {
+        let output = merge(&model_path(), adapter, output);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{text}");
+        assert!(text.contains(words), "{text}");
+    }
+    write_for(&adapter, "llama", 576, 0.05);
+    let output = merge(&model_path(), &adapter, &adapter);
+    assert_eq!(output.status.code(), Some(2), "it would replace its input");
+    let left = std::fs::read_dir(folder.path()).expect("read").count();
+    assert_eq!(left, 1, "only the adapter");
+}
