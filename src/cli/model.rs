@@ -159,7 +159,7 @@ fn run_in(
             }
             let (path, size) = (made.path.display(), megabytes(made.bytes));
             let kept = format!(
-                "{} matrices changed by {:.3} of their size; of the change {:.2} is lost to rounding",
+                "{} matrices changed by {:.3} of their size; {:.2} of that is lost to rounding",
                 made.matrices, made.change, made.lost
             );
             writeln!(output, "{path}, {size}\n{kept}").map_err(Into::into)

@@ -139,8 +139,8 @@ fn each_architecture_gives_the_scores_of_its_reference() {
     }
 }
 
-/// A state cannot be cut back or shared up to a position: everything is read anew, whatever was read
-/// before, and texts side by side are the same as each alone.
+/// A state cannot be cut back or shared up to a position: everything is read anew, whatever was
+/// read before, and texts side by side are the same as each alone.
 #[test]
 fn models_with_a_state_give_the_scores_of_their_reference_and_read_everything_anew() {
     let folder = made();
