@@ -42,6 +42,7 @@ pub struct Live {
     config: Arc<Config>,
     boot: u64,
     state: watch::Sender<Arc<str>>,
+    wishes: watch::Sender<Arc<Config>>,
     news: broadcast::Sender<Arc<str>>,
     copied: Option<Instant>,
 }
@@ -52,6 +53,10 @@ pub struct Viewer {
     /// The state, as JSON; empty before the agent's first event. Whoever subscribes looks: it is
     /// copied less often while nobody does.
     pub state: watch::Sender<Arc<str>>,
+    /// The configuration of the file.
+    pub file: Arc<Config>,
+    /// The same with the rules and notes that operators changed: what is in force.
+    pub wishes: watch::Sender<Arc<Config>>,
     /// Decisions, events and states of commands, each as JSON with a key that says which.
     pub news: broadcast::Sender<Arc<str>>,
     /// Commands go in here.
@@ -64,13 +69,25 @@ pub fn open(config: &Arc<Config>, boot: u64) -> (Live, Viewer, mpsc::Receiver<As
     let state = watch::Sender::new(Arc::from(""));
     let (news, _) = broadcast::channel(LIVE_NEWS_MAX);
     let (commands, asked) = mpsc::channel(LIVE_COMMANDS_MAX);
-    let viewer = Viewer { state: state.clone(), news: news.clone(), commands };
-    (Live { config: Arc::clone(config), boot, state, news, copied: None }, viewer, asked)
+    let wishes = watch::Sender::new(Arc::clone(config));
+    let viewer = Viewer {
+        state: state.clone(),
+        file: Arc::clone(config),
+        wishes: wishes.clone(),
+        news: news.clone(),
+        commands,
+    };
+    let config = Arc::clone(config);
+    (Live { config, boot, state, wishes, news, copied: None }, viewer, asked)
 }
 
 impl Live {
     /// The agent has dealt with an event, and this came of it.
     pub fn applied(&mut self, agent: &Agent, now: Now, effects: &[Effect]) {
+        // Before the news of the change: who hears of it asks for this.
+        if !Arc::ptr_eq(agent.config(), &self.wishes.borrow()) {
+            self.wishes.send_replace(Arc::clone(agent.config()));
+        }
         // Nobody listens: nothing is made.
         if self.news.receiver_count() > 0 {
             let lines = effects.iter().filter_map(|effect| self.line(effect, now));

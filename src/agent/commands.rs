@@ -78,6 +78,7 @@ impl Agent {
             Body::Mode { mode, actuator } => self.set_mode(&key, mode, actuator),
             Body::PutGoal { goal, text } => self.change_goals(&key, Some((*goal, text)), ""),
             Body::RemoveGoal { name } => self.change_goals(&key, None, &name),
+            Body::Edit(edit) => self.edit(&key, *edit),
             Body::Ask { text, spoken } => self.asked_to(&key, &text, *spoken),
             Body::Approve { approval } => self.settle_approval(&key, &approval, true),
             Body::Deny { approval } => self.settle_approval(&key, &approval, false),

@@ -9,6 +9,7 @@ use super::commands::{Approval, CommandMemory, LastMove};
 use super::decide::Asked;
 use super::derived::Derivation;
 use super::dynamics::Dynamics;
+use super::edits::Kept;
 use super::effect::{Effect, Report, Status};
 use super::escalate::{Escalation, Escalations};
 use super::event::{Event, MindNews, MindWord};
@@ -40,6 +41,8 @@ pub struct Resumed {
     pub steps: Vec<ResumedStep>,
     /// Goals that operators put or took away (`None`), in their order.
     pub goals: Vec<(String, Option<Goal>)>,
+    /// Rules and notes that operators changed, in their order.
+    pub edits: Vec<Kept>,
     /// Messages of the last hour: actuator name and how long ago.
     pub sent: Vec<(String, Duration)>,
     /// What was learned, by sensor.
@@ -108,7 +111,10 @@ pub struct Counters {
 
 /// The agent. One owner, no locks, no I/O.
 pub struct Agent {
+    /// The file's, with the rules and notes that operators changed.
     pub(super) config: Arc<Config>,
+    /// The notes of the file.
+    pub(super) file_notes: Vec<String>,
     pub(super) zone: jiff::tz::TimeZone,
     pub(super) world: World,
     pub(super) now: Now,
@@ -172,6 +178,8 @@ impl Agent {
     /// `boot` is a random number that tells this start from every other.
     #[must_use]
     pub fn new(config: Arc<Config>, resumed: Resumed, boot: u64, now: Now) -> (Agent, Vec<Effect>) {
+        let file_notes = config.notes.clone();
+        let config = Kept::applied(resumed.edits, config);
         let zone =
             jiff::tz::TimeZone::get(&config.device.timezone).unwrap_or(jiff::tz::TimeZone::UTC);
         let mind = if config.mind.is_some() { MindWord::Loading } else { MindWord::Off };
@@ -191,6 +199,7 @@ impl Agent {
             derivation: Derivation::new(&config, &resumed.memories),
             thinning: Thinning::new(&config, now.tick),
             escalation: Escalation::resumed(resumed.escalated),
+            file_notes,
             zone,
             now,
             out: Vec::new(),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::edits::Edit;
 use super::spoken::Spoken;
 use crate::config::{Goal, Mode};
 use crate::domain::{ActuatorId, Effort, Fault, SensorId, Setting, Severity, Value};
@@ -156,6 +157,8 @@ pub enum Body {
         /// Its name.
         name: String,
     },
+    /// Change a rule or a note.
+    Edit(Box<Edit>),
     /// Plain words, as far as they were understood.
     Ask {
         /// As they came.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::{Agent, Resumed, ResumedStep};
+use super::edits::{Kept, OTHERS};
 use super::effect::Question;
 use super::event::MindWord;
 use super::planner::Plan;
@@ -110,7 +111,12 @@ impl Follower {
     }
 
     fn begin(&mut self, boot: u64, now: Now) {
-        let goals = self.goals.iter().filter_map(|(name, put)| {
+        let config = &self.config;
+        let edits = self.goals.iter().filter_map(|(name, put)| {
+            Kept::read(name, put.as_deref(), config).and_then(Result::ok)
+        });
+        let goals = self.goals.iter().filter(|(name, _)| !name.starts_with(OTHERS));
+        let goals = goals.filter_map(|(name, put)| {
             let Some(text) = put else { return Some((name.clone(), None)) };
             let json = serde_json::from_str(text).ok()?;
             Some((name.clone(), Some(goal_from_json(&json, &self.config).ok()?)))
@@ -131,6 +137,7 @@ impl Follower {
             learned: self.learned.values().cloned().collect(),
             memories: self.memories.values().cloned().collect(),
             goals: goals.collect(),
+            edits: edits.collect(),
             modes: self.modes.iter().map(|(name, mode)| (name.clone(), *mode)).collect(),
             steps: self.steps.values().cloned().collect(),
             holds: holds.collect(),
@@ -231,6 +238,12 @@ impl Agent {
                 let config = self.config.clone();
                 self.derivation.resume(&config, memory);
                 self.partners.resume(&config, memory);
+            }
+            Entry::Goal { name, put } if name.starts_with(OTHERS) => {
+                let kept = Kept::read(name, put.as_deref(), &self.config);
+                if let Some(Ok(kept)) = kept {
+                    self.follow_edit(kept);
+                }
             }
             Entry::Goal { name, put } => match put {
                 None => self.remove_goal(name),

@@ -8,11 +8,13 @@ use std::time::Duration;
 use outpost_launcher::manifest::Name;
 use serde_json::Value as Json;
 
+use super::edits::{Edit, OTHERS};
 use super::event::{Body, DeviceCommand, Event};
 use super::pointer::{self, Found};
 use super::spoken::hear;
 use crate::config::{
-    Actuator, ActuatorKind, Config, Mode, Port, Sensor, SensorKind, goal_from_json,
+    Actuator, ActuatorKind, Config, Mode, Port, Sensor, SensorKind, goal_from_json, note_said,
+    rule_said, told,
 };
 use crate::domain::{ActuatorId, Fault, FaultKind, SensorId, Setting, Value};
 use crate::limits;
@@ -236,6 +238,8 @@ impl Inbox {
             "approve" => Ok(Body::Approve { approval: text(object, "approval")?.into() }),
             "deny" => Ok(Body::Deny { approval: text(object, "approval")?.into() }),
             "goal" => self.goal(object),
+            "rule" => self.rule(object),
+            "note" => self.note(object),
             "rate" => match object.get("good") {
                 Some(Json::Bool(good)) => {
                     Ok(Body::Rate { decision: text(object, "decision")?.into(), good: *good })
@@ -270,12 +274,47 @@ impl Inbox {
         match (object.get("put"), object.get("remove")) {
             (Some(put), None) => {
                 let goal = Box::new(goal_from_json(put, &self.config)?);
+                if goal.name.starts_with(OTHERS) {
+                    let allowed = format!("a name that does not begin with {OTHERS}");
+                    return Err(format!("name: {}; allowed: {allowed}", shown(&goal.name)));
+                }
                 Ok(Body::PutGoal { goal, text: put.to_string() })
             }
             (None, Some(Json::String(name))) => Ok(Body::RemoveGoal { name: name.clone() }),
             (None, Some(_)) => Err("`remove` is no text: it is the name of a goal".into()),
             _ => Err("one of `put` with a goal and `remove` with a name".into()),
         }
+    }
+
+    fn rule(&self, object: &serde_json::Map<String, Json>) -> Result<Body, String> {
+        match (object.get("put"), object.get("remove")) {
+            (Some(put), None) => {
+                let rule = rule_said(put, &self.config).map_err(|faults| told(&faults))?;
+                Ok(Body::Edit(Box::new(Edit::PutRule(rule))))
+            }
+            (None, Some(Json::String(name))) => {
+                Ok(Body::Edit(Box::new(Edit::RemoveRule(name.clone()))))
+            }
+            (None, Some(_)) => Err("`remove` is no text: it is the name of a rule".into()),
+            _ => Err("one of `put` with a rule and `remove` with a name".into()),
+        }
+    }
+
+    fn note(&self, object: &serde_json::Map<String, Json>) -> Result<Body, String> {
+        let edit = match (object.get("put"), object.get("remove"), object.get("instead_of")) {
+            (Some(put), None, instead_of) => {
+                let text = note_said(put, &self.config).map_err(|faults| told(&faults))?;
+                let instead_of = match instead_of {
+                    None | Some(Json::Null) => None,
+                    Some(Json::String(old)) => Some(old.clone()),
+                    Some(_) => return Err("`instead_of` is no text: it is a note's words".into()),
+                };
+                Edit::PutNote { text, instead_of }
+            }
+            (None, Some(Json::String(text)), None) => Edit::RemoveNote(text.clone()),
+            _ => return Err("one of `put` and `remove`, each with a note's words".into()),
+        };
+        Ok(Body::Edit(Box::new(edit)))
     }
 
     fn actuator(&self, name: &str) -> Result<ActuatorId, String> {

@@ -5,7 +5,8 @@
 //! `readings` and `world` (what is), `derived` (what is made of it), `rules` (reflexes and
 //! interlocks), `planner` and `decide` (goals and the mind's voice), `escalate` (what nobody here
 //! is sure of), `guard` (the last word), `steps` (a command's way to a device and back), `reach`
-//! (the bus and the serial lines come and go), `commands` (what operators ask for).
+//! (the bus and the serial lines come and go), `commands` (what operators ask for), `edits` (rules
+//! and notes that they change).
 
 mod answers;
 mod commands;
@@ -13,6 +14,7 @@ mod core;
 mod decide;
 mod derived;
 mod dynamics;
+mod edits;
 mod effect;
 mod escalate;
 mod event;
@@ -48,6 +50,8 @@ mod tests_commands;
 #[cfg(test)]
 mod tests_derived;
 #[cfg(test)]
+mod tests_edits;
+#[cfg(test)]
 mod tests_effort;
 #[cfg(test)]
 mod tests_escalate;
@@ -76,6 +80,7 @@ pub use self::core::{Agent, Counters, Resumed, ResumedStep};
 pub use commands::Approval;
 pub use decide::sure;
 pub use dynamics::{Effect as LearnedEffect, INTERVAL, effects, time_constant};
+pub use edits::{Edit, Kept};
 pub use effect::{CloudQuestion, Effect, GoalReport, Question, Report, Status};
 pub use escalate::Escalations;
 pub use event::{Body, CloudAnswer, CloudFailure, DeviceCommand, Event, MindNews, MindWord};

@@ -19,7 +19,7 @@ use crate::link::{Endpoint, spawn};
 /// Arguments of `outpost cmd`.
 #[derive(Args, Clone, Debug)]
 pub struct CmdArgs {
-    /// set, mode, goal, ask, approve, deny, rate, model, update or restart
+    /// set, mode, goal, rule, note, ask, approve, deny, rate, model, update or restart
     kind: String,
     /// What is asked: key=value …, one JSON object, or for `ask` the words
     #[arg(value_name = "WHAT")]

@@ -465,7 +465,7 @@ impl Aim {
 }
 
 /// A reflex.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     /// Unique name.
     pub name: String,

@@ -14,7 +14,10 @@ mod secret;
 mod source;
 
 pub(crate) use check::size;
-pub use check::{broker_of, duration_of, goal_from_json, goal_to_json};
+pub use check::{
+    broker_of, duration_of, goal_from_json, goal_said, goal_to_json, note_said, rule_said,
+    rule_to_json, told,
+};
 pub use checked::*;
 pub use cloud::*;
 pub use escalate::Escalate;

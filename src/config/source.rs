@@ -141,6 +141,11 @@ impl Source {
         &self.file
     }
 
+    /// There is no text: what is checked was said, not written into a file.
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
     /// Where a byte of the text stands.
     pub(super) fn place_of(&self, offset: usize) -> Place {
         place_in(&self.text, offset)

@@ -232,7 +232,8 @@ pub enum Entry {
         /// How urgent.
         severity: Severity,
     },
-    /// A goal that an operator put or took away at run time; the last one of a name counts.
+    /// A goal that an operator put or took away at run time; the last one of a name counts. So are
+    /// rules and notes, under names that no goal has.
     Goal {
         /// The goal's name.
         name: String,

@@ -152,6 +152,10 @@ pub enum CommandKind {
     Mode,
     /// Puts or removes a goal.
     Goal,
+    /// Puts or removes a rule.
+    Rule,
+    /// Puts or removes a note.
+    Note,
     /// Asks in words.
     Ask,
     /// Lets a waiting command go.
@@ -170,10 +174,12 @@ pub enum CommandKind {
 
 impl CommandKind {
     /// All of them.
-    pub const ALL: [CommandKind; 10] = [
+    pub const ALL: [CommandKind; 12] = [
         CommandKind::Set,
         CommandKind::Mode,
         CommandKind::Goal,
+        CommandKind::Rule,
+        CommandKind::Note,
         CommandKind::Ask,
         CommandKind::Approve,
         CommandKind::Deny,
@@ -190,6 +196,8 @@ impl CommandKind {
             CommandKind::Set => "set",
             CommandKind::Mode => "mode",
             CommandKind::Goal => "goal",
+            CommandKind::Rule => "rule",
+            CommandKind::Note => "note",
             CommandKind::Ask => "ask",
             CommandKind::Approve => "approve",
             CommandKind::Deny => "deny",

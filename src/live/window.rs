@@ -126,13 +126,16 @@ async fn say(stream: &mut UnixStream, line: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncBufReadExt, BufReader};
-    use tokio::sync::mpsc;
 
     use super::*;
 
     fn viewer() -> Viewer {
-        let state = watch::Sender::new(Arc::from("{\"device\":\"d\"}"));
-        Viewer { state, news: broadcast::channel(4).0, commands: mpsc::channel(1).0 }
+        let text = "device.name = \"d\"";
+        let strictness = crate::config::Strictness::Check;
+        let (config, _) = crate::config::from_text(text, "here.toml", &[], strictness).unwrap();
+        let (_, viewer, _) = crate::live::open(&Arc::new(config), 1);
+        viewer.state.send_replace(Arc::from("{\"device\":\"d\"}"));
+        Viewer { news: broadcast::channel(4).0, ..viewer }
     }
 
     async fn line(stream: &mut BufReader<UnixStream>) -> String {

@@ -9,7 +9,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 use super::{JournalInbox, MindParts, Parts, Rendered, Service, journal_inbox};
-use crate::agent::{Agent, Resumed, ResumedStep};
+use crate::agent::{Agent, Kept, Resumed, ResumedStep};
 use crate::clock::{Clock, ClockTrust, Now};
 use crate::config::{self, ActuatorKind, Config, Mode, goal_from_json};
 use crate::domain::{Setting, Severity, StepState};
@@ -172,7 +172,17 @@ fn resume(config: &Config, restored: &Restored, now: Now) -> Resumed {
             pulse_open: open,
         }
     });
-    let goals = restored.goals.iter().filter_map(|(_, name, put)| {
+    let edits = restored.goals.iter().filter_map(|(_, name, put)| {
+        let kept = Kept::read(name, put.as_deref(), config)?;
+        if let Err(reason) = &kept {
+            tracing::warn!(name, reason, "a change of an operator is not taken over");
+        }
+        kept.ok()
+    });
+    let goals = restored.goals.iter().filter(|(_, name, put)| {
+        Kept::read(name, put.as_deref(), config).is_none()
+    });
+    let goals = goals.filter_map(|(_, name, put)| {
         let Some(text) = put else { return Some((name.clone(), None)) };
         let json = serde_json::from_str(text).ok()?;
         // A goal about a sensor that is gone: the file's own stays in force.
@@ -186,6 +196,7 @@ fn resume(config: &Config, restored: &Restored, now: Now) -> Resumed {
     });
     Resumed {
         goals: goals.collect(),
+        edits: edits.collect(),
         sent: restored.sent.iter().filter_map(|one| sent(one, now)).collect(),
         learned: restored.learned.clone(),
         escalated: restored.escalated.clone(),

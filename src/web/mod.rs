@@ -18,6 +18,7 @@ mod page;
 mod session;
 mod stream;
 mod tools;
+mod wishes;
 
 use std::future::Future;
 use std::path::PathBuf;

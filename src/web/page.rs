@@ -23,6 +23,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::Shared;
 use super::error::ApiError;
+use super::wishes;
 use crate::domain::{Entry, Value as Reading};
 use crate::journal::{Filter, Kind, QueryError, Reader, Record, decision_json, record_json};
 use crate::limits;
@@ -34,11 +35,12 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const HTML: &str = include_str!("page/index.html");
 const STYLE: &str = include_str!("page/style.css");
-const SCRIPTS: [(&str, &str); 6] = [
+const SCRIPTS: [(&str, &str); 7] = [
     ("/page/main.js", include_str!("page/main.js")),
     ("/page/now.js", include_str!("page/now.js")),
     ("/page/board.js", include_str!("page/board.js")),
     ("/page/goal.js", include_str!("page/goal.js")),
+    ("/page/rules.js", include_str!("page/rules.js")),
     ("/page/story.js", include_str!("page/story.js")),
     ("/page/parts.js", include_str!("page/parts.js")),
 ];
@@ -62,6 +64,8 @@ pub(super) fn views() -> Router<Arc<Shared>> {
     Router::new()
         .route("/page/stream", routing::get(stream))
         .route("/page/command", routing::post(command))
+        .route("/page/wishes", routing::get(wishes::wishes))
+        .route("/page/check", routing::post(wishes::check))
         .route("/page/decisions", routing::get(decisions))
         .route("/page/events", routing::get(events))
         .route("/page/history", routing::get(history))
@@ -82,7 +86,7 @@ fn file(kind: &'static str, text: &'static str) -> Response {
     (headers, text).into_response()
 }
 
-fn viewer(shared: &Shared) -> Result<&Viewer, ApiError> {
+pub(super) fn viewer(shared: &Shared) -> Result<&Viewer, ApiError> {
     shared.live.as_ref().ok_or_else(|| ApiError::absent("no agent runs beside this page"))
 }
 

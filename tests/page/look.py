@@ -20,7 +20,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 PROGRAM, FOLDER, AXE = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]).read_text()
-VIEWS = ["now", "story", "ask", "past", "board"]
+VIEWS = ["now", "story", "ask", "rules", "past", "board"]
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 PATIENCE_S = 60
 SENSORS, RATE_HZ, CROWD_S = 200, 10, 10
@@ -132,6 +132,7 @@ def newcomer(url):
         say(driver, "keep the humidity below 75")
         wait(driver, "the goal is put", lambda d: "succeeded" in d.find_element(By.ID, "asked").text)
         in_place(driver)
+        rules_in_place(driver)
         driver.find_element(By.CSS_SELECTOR, 'nav a[href="#ask"]').click()
         say(driver, "advise only")
         driver.find_element(By.CSS_SELECTOR, 'nav a[href="#now"]').click()
@@ -174,6 +175,41 @@ def in_place(driver):
     forget.click()
     wait(driver, "it is forgotten", lambda d: not d.find_elements(By.XPATH, goal))
     holds("a goal is changed, set and forgotten where it stands")
+
+
+def rules_in_place(driver):
+    """A rule with a fault is refused beside its field; mended it is kept, changed and forgotten. So is a note."""
+    driver.find_element(By.CSS_SELECTOR, 'nav a[href="#rules"]').click()
+    wait(driver, "the interlocks", lambda d: shown(d, "#interlock-list .code"))
+    driver.find_element(By.CSS_SELECTOR, "#new-rule summary").click()
+    form = driver.find_element(By.CSS_SELECTOR, "#new-rule form")
+    form.find_element(By.CSS_SELECTOR, '[aria-label="name"]').send_keys("of the page")
+    when = form.find_element(By.CSS_SELECTOR, '[aria-label="when"]')
+    when.send_keys("nothing_here > 3")
+    form.find_element(By.CSS_SELECTOR, "button[type=submit]").click()
+    wait(driver, "what is wrong", lambda d: "Column 1" in form.find_element(By.CSS_SELECTOR, '[data-fault="when"]').text)
+    assert when.get_attribute("aria-invalid") == "true"
+    accessible(driver, "a rule with a fault")
+    driver.save_screenshot(str(FOLDER / "rule-fault.png"))
+    when.clear()
+    when.send_keys("hour > 30")
+    form.find_element(By.CSS_SELECTOR, "button[type=submit]").click()
+    rule = '//div[@id="rule-list"]/article[.//h3[text()="of the page"]]'
+    wait(driver, "the rule", lambda d: d.find_elements(By.XPATH, rule))
+    assert "changed here" in driver.find_element(By.XPATH, rule).text
+    driver.find_element(By.XPATH, rule).find_element(By.TAG_NAME, "summary").click()
+    accessible(driver, "the form of a rule")
+    driver.save_screenshot(str(FOLDER / "rule.png"))
+    forget = driver.find_element(By.XPATH, rule).find_element(By.XPATH, './/button[text()="Forget it"]')
+    forget.click()
+    forget.click()
+    wait(driver, "it is forgotten", lambda d: not d.find_elements(By.XPATH, rule))
+    driver.find_element(By.CSS_SELECTOR, "#new-note summary").click()
+    driver.find_element(By.CSS_SELECTOR, "#new-note textarea").send_keys("The page was here.")
+    driver.find_element(By.CSS_SELECTOR, "#new-note button[type=submit]").click()
+    wait(driver, "the note", lambda d: "The page was here." in d.find_element(By.ID, "note-list").text)
+    assert not driver.find_elements(By.CSS_SELECTOR, "#interlock-list button, #interlock-list form")
+    holds("a rule and a note are set and forgotten, and a fault stands beside its field")
 
 
 class Line:

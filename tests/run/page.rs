@@ -93,6 +93,7 @@ fn strangers(browser: &Browser) {
         "/page/now.js",
         "/page/story.js",
         "/page/goal.js",
+        "/page/rules.js",
         "/page/board.js",
         "/page/parts.js",
     ] {
@@ -104,6 +105,7 @@ fn strangers(browser: &Browser) {
         "/page/decisions",
         "/page/events",
         "/page/history",
+        "/page/wishes",
         "/metrics",
         "/v1/models",
     ] {
@@ -193,6 +195,73 @@ fn changes_a_goal(browser: &Browser, site: &Site) {
     eventually("the refusal", SOON, || (site.states(&topic) == ["rejected"]).then_some(()));
     let order = json!({"kind": "goal", "what": {"put": goal}});
     assert_eq!(status(browser.post("/page/command", &url, &order)), 202);
+}
+
+/// Rules and notes: checked as the file is, changed by commands, and there after a restart.
+#[test]
+fn rules_and_notes_are_changed_at_the_page_and_stay_so() {
+    let broker = Broker::start();
+    let place = Place::open(&broker, 5.0);
+    let port = free_port();
+    let site = Site::new(&broker, "cold-rules", &format!("[web]\nlisten = \"127.0.0.1:{port}\"\n"));
+    let agent = Agent::start(&site);
+    let url = format!("http://127.0.0.1:{port}");
+    let browser = Browser { url: url.clone(), cookie: String::new() };
+    let lit = json!({"name": "lit", "when": "room > -40", "set": {"lamp": "on"}});
+    let known = |name: &str, state: &Json| {
+        (name == "state" && state["sensors"][0]["value"].is_number()).then_some(())
+    };
+    eventually("the page", SOON, || browser.get("/").ok());
+    browser.stream("the room", known);
+
+    let check = |kind: &str, put: &Json| {
+        let body = json!({"kind": kind, "put": put});
+        let mut answer = browser.post("/page/check", &url, &body).unwrap();
+        read(&mut answer)["faults"].as_array().unwrap().clone()
+    };
+    let mut wrong = lit.clone();
+    wrong["when"] = json!("room > -40 && roomm < 1");
+    wrong["set"]["lamp"] = json!("bright");
+    let faults = check("rule", &wrong);
+    let keys: Vec<_> = faults.iter().map(|one| (&one["key"], &one["column"])).collect();
+    assert_eq!(keys, [(&json!("when"), &json!(15)), (&json!("set.lamp"), &Json::Null)]);
+    assert_eq!(check("rule", &lit).len(), 0);
+    assert_eq!(check("note", &json!("")).len(), 1);
+    assert_eq!(check("goal", &json!({"name": "g"}))[0]["key"], "keep");
+    let refused = browser.post("/page/check", &url, &json!({"kind": "interlock", "put": {}}));
+    assert_eq!(status(refused), 400, "an interlock is the file's");
+    let body = json!({"kind": "interlock", "what": {"remove": "door"}});
+    assert_eq!(status(browser.post("/page/command", &url, &body)), 400);
+    let foreign = browser.post("/page/check", "http://elsewhere", &json!({"kind": "rule"}));
+    assert_eq!(status(foreign), 403);
+
+    for (kind, put) in [("rule", lit.clone()), ("note", json!("The lamp is for the night."))] {
+        let body = json!({"kind": kind, "what": {"put": put}});
+        assert_eq!(status(browser.post("/page/command", &url, &body)), 202);
+    }
+    eventually("the lamp", SOON, || place.room().lamp.then_some(()));
+    let there = |browser: &Browser| {
+        let wishes = browser.json("/page/wishes");
+        let rule = wishes["rules"].as_array()?.iter().find(|one| one["name"] == "lit")?.clone();
+        let note = wishes["notes"].as_array()?.last()?.clone();
+        assert_eq!((&rule["when"], &rule["set"]), (&lit["when"], &lit["set"]));
+        (note["text"] == "The lamp is for the night.").then_some((rule, note, wishes))
+    };
+    let (rule, note, wishes) = eventually("both on the page", SOON, || there(&browser));
+    assert_eq!((&rule["of_file"], &note["of_file"]), (&json!(false), &json!(false)));
+    assert!(!wishes["interlocks"].as_array().unwrap().is_empty(), "{wishes}");
+
+    // A pulled plug, and the same program again.
+    agent.kill();
+    let agent = Agent::start(&site);
+    eventually("the page again", SOON, || browser.get("/").ok());
+    browser.stream("the room again", known);
+    eventually("both after a restart", SOON, || there(&browser));
+    assert!(agent.stop().success());
+    let said = site.records("event");
+    assert!(said.iter().any(|one| one["event"] == "rule" && one["text"] != Json::Null), "{said:?}");
+    assert!(site.records("decision").iter().any(|one| one["cause"] == "rule lit"));
+    site.verify();
 }
 
 /// The story and the past.

@@ -152,6 +152,7 @@ impl Memory {
             escalated: None,
             memories: Vec::new(),
             goals: goals.collect(),
+            edits: Vec::new(),
             learned: self.learned.values().cloned().collect(),
             sent: sent.collect(),
             next_seq: self.stored + 1,

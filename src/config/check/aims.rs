@@ -1,14 +1,11 @@
-//! `[[goal]]`, and a goal that an operator puts at run time. What two goals want at once that
-//! cannot be is said by `conflicts`.
+//! `[[goal]]`. What two goals want at once that cannot be is said by `conflicts`.
 
 use serde_json::json;
 
 use super::conflict::conflict;
 use super::section::Section;
 use super::units::minute_of_day;
-use super::{Checker, Raw, all, quoted};
-use super::{Node, Source, Strictness};
-use crate::board::Profiles;
+use super::{Checker, all, quoted};
 use crate::config::SensorKind;
 use crate::config::checked::{Aim, Config, Goal, Least};
 use crate::domain::SensorId;
@@ -20,33 +17,7 @@ const AIMS: [&str; 5] = ["keep", "reach", "avoid", "minimise", "follow"];
 /// Bounds of which one may be missing.
 type Bounds = (Option<f64>, Option<f64>);
 
-/// Reads a goal as the `goal` command says it: the keys of `[[goal]]` as JSON.
-///
-/// # Errors
-/// The first things that are wrong, in a sentence.
-pub fn goal_from_json(json: &serde_json::Value, config: &Config) -> Result<Goal, String> {
-    let node = Node::from_json(json).ok_or("a goal is an object")?;
-    let Raw::Table(table) = &node.raw else { return Err("a goal is an object".into()) };
-    let empty = Source::parse("the command", "").map_err(|_| "the empty file".to_owned())?;
-    let mut checker = Checker::new(&empty, Strictness::Check, Profiles::embedded().host());
-    for (id, sensor) in (0..).zip(&config.sensors) {
-        checker.declare_sensor(&sensor.name, id, Some(sensor.kind));
-    }
-    for (id, actuator) in (0..).zip(&config.actuators) {
-        checker.declare_actuator(&actuator.name, id, Some(&actuator.kind));
-    }
-    let goal = checker.goal(Section::root(table), &mut Vec::new());
-    let faults = checker.faults.iter().take(3);
-    let words = faults.map(|one| format!("{}: {}; allowed: {}", one.key, one.found, one.allowed));
-    let words: Vec<String> = words.collect();
-    match goal {
-        Some(goal) if words.is_empty() => Ok(goal),
-        _ if words.is_empty() => Err("it is about something that is faulty itself".into()),
-        _ => Err(words.join("; ")),
-    }
-}
-
-/// Says a goal as the `goal` command takes it: what [`goal_from_json`] reads back as the same.
+/// Says a goal as the `goal` command takes it: what [`super::goal_from_json`] reads back as the same.
 #[must_use]
 pub fn goal_to_json(goal: &Goal, config: &Config) -> serde_json::Value {
     let name = |id: SensorId| config.sensors.get(usize::from(id.0)).map(|sensor| &sensor.name);
@@ -100,7 +71,11 @@ impl Checker<'_> {
         all(goals)
     }
 
-    fn goal(&mut self, mut section: Section<'_>, names: &mut Vec<String>) -> Option<Goal> {
+    pub(super) fn goal(
+        &mut self,
+        mut section: Section<'_>,
+        names: &mut Vec<String>,
+    ) -> Option<Goal> {
         let name = self.title(&mut section, names);
         let aim = self.aim(&mut section);
         let weight = section.number(self, "weight", "a number above 0", |n| n > 0.0);
@@ -340,7 +315,7 @@ mod tests {
         assert_eq!(config.goals.len(), 6);
         for goal in &config.goals {
             let said = super::goal_to_json(goal, &config);
-            assert_eq!(&super::goal_from_json(&said, &config).unwrap(), goal, "{said}");
+            assert_eq!(&super::super::goal_from_json(&said, &config).unwrap(), goal, "{said}");
         }
     }
 }

@@ -10,6 +10,7 @@ mod escalate;
 mod homeassistant;
 mod lines;
 mod plain;
+mod said;
 mod section;
 mod sensors;
 mod topics;
@@ -18,7 +19,8 @@ mod wishes;
 
 use std::collections::BTreeMap;
 
-pub use aims::{goal_from_json, goal_to_json};
+pub use aims::goal_to_json;
+pub use said::{goal_from_json, goal_said, note_said, rule_said, rule_to_json, told};
 pub use topics::broker_of;
 pub use units::duration as duration_of;
 
@@ -319,6 +321,13 @@ impl<'a> Checker<'a> {
             Some(_) => None,
             None => self.source.inside_value(&spot.path, text, error.line, error.column),
         };
+        // What is no file's has its place within itself.
+        let own = || Place {
+            line: Some(error.line),
+            column: Some(error.column),
+            excerpt: text.lines().nth(error.line - 1).map(str::to_owned),
+        };
+        let place = place.or_else(|| self.source.is_empty().then(own));
         let place = place.unwrap_or_else(|| self.place(spot));
         let found = if text.trim_end().contains('\n') {
             format!("{what} in which {error}")

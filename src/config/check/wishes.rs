@@ -14,17 +14,22 @@ impl Checker<'_> {
     pub(super) fn rules(&mut self, top: &mut Section<'_>) -> Vec<Rule> {
         let mut names = Vec::new();
         let mut rules = Vec::new();
-        for mut section in top.elements(self, "rule", RULES_MAX) {
-            let name = self.title(&mut section, &mut names);
-            let when = self.condition(&mut section, "when");
-            let set = self.set(&mut section);
-            section.finish(self);
-            rules.push(match (name, when, set) {
-                (Some(name), Some(when), Some(set)) => Some(Rule { name, when, set }),
-                _ => None,
-            });
+        for section in top.elements(self, "rule", RULES_MAX) {
+            rules.push(self.rule(section, &mut names));
         }
         all(rules)
+    }
+
+    pub(super) fn rule(
+        &mut self,
+        mut section: Section<'_>,
+        names: &mut Vec<String>,
+    ) -> Option<Rule> {
+        let name = self.title(&mut section, names);
+        let when = self.condition(&mut section, "when");
+        let set = self.set(&mut section);
+        section.finish(self);
+        Some(Rule { name: name?, when: when?, set: set? })
     }
 
     fn set(&mut self, section: &mut Section<'_>) -> Option<Vec<(ActuatorId, Setting)>> {
@@ -81,13 +86,17 @@ impl Checker<'_> {
 
     pub(super) fn notes(&mut self, top: &mut Section<'_>) -> Vec<String> {
         let mut notes = Vec::new();
-        for mut section in top.elements(self, "note", NOTES_MAX) {
-            section.required_text(self, "text", "the operator's own words");
-            let text = section.bounded_text(self, "text", NOTE_BYTES_MAX);
-            section.finish(self);
-            notes.push(text.map(str::to_owned));
+        for section in top.elements(self, "note", NOTES_MAX) {
+            notes.push(self.note(section));
         }
         all(notes)
+    }
+
+    pub(super) fn note(&mut self, mut section: Section<'_>) -> Option<String> {
+        section.required_text(self, "text", "the operator's own words");
+        let text = section.bounded_text(self, "text", NOTE_BYTES_MAX);
+        section.finish(self);
+        text.map(str::to_owned)
     }
 
     pub(super) fn preferences(

@@ -1,21 +1,9 @@
 // Goals changed where they stand: a form in each goal's card, and one for a new goal. What is sent
 // is the command `goal`; the board checks it as it checks the file, and says what is wrong.
 
-import { el, number, words } from "./parts.js";
+import { el, field, line, number, otherwise, words } from "./parts.js";
 
 const AIMS = [["keep", "keep it between"], ["avoid", "keep it out of"], ["reach", "have it between, once a day"]];
-
-/** One line of a form: what it is, and the field. */
-function line(text, field, after) {
-  return el("label", { class: "line" }, el("span", { text }), el("span", { class: "row" }, field, after ? el("small", { text: after }) : null));
-}
-
-function field(type, label, value, more = {}) {
-  const step = type === "number" ? "any" : null;
-  const made = el("input", { type, step, "aria-label": label, autocomplete: "off", ...more });
-  made.value = value ?? "";
-  return made;
-}
 
 /** What a field holds as a number; nothing where it is empty. */
 const typed = (one) => (one.value.trim() === "" ? undefined : Number(one.value));
@@ -29,7 +17,7 @@ function aimed(key, aim, unit) {
     const within = field("number", "near enough", aim.within, { required: true });
     const pairs = () => times.value.split(",").map((pair) => pair.trim().split(/[\s=]+/)).filter(([time]) => time);
     return {
-      lines: [line("From each time on", times, unit), line("Near enough", within, unit)],
+      lines: [line("From each time on", times, unit, "follow.schedule"), line("Near enough", within, unit, "follow.within")],
       read: () => ({ sensor: aim.sensor, within: typed(within),
         schedule: Object.fromEntries(pairs().map(([time, value]) => [time, Number(value)])) }),
     };
@@ -38,8 +26,8 @@ function aimed(key, aim, unit) {
   const max = field("number", "at most", aim.max);
   const by = key === "reach" ? field("time", "by", aim.by ?? "06:00", { required: true }) : null;
   const [low, high] = key === "avoid" ? ["Not from", "to"] : ["At least", "At most"];
-  const lines = [line(low, min, unit), line(high, max, unit)];
-  if (by) lines.push(line("By", by));
+  const lines = [line(low, min, unit, `${key}.min`), line(high, max, unit, `${key}.max`)];
+  if (by) lines.push(line("By", by, null, "reach.by"));
   return { lines, read: () => ({ sensor: aim.sensor, min: typed(min), max: typed(max), ...(by ? { by: by.value } : {}) }) };
 }
 
@@ -67,15 +55,14 @@ export class Change {
     const when = field("text", "only when", put.when, { placeholder: "always" });
     const about = key === "minimise" ? el("p", { class: "quiet", text: `as little ${put.minimise} as possible` })
       : el("p", { class: "quiet", text: words(put[key].sensor) });
-    const submit = (event) => {
+    const submit = async (event) => {
       event.preventDefault();
       const changed = { name: this.name, [key]: read(), weight: typed(weight) };
       if (when.value.trim()) changed.when = when.value.trim();
-      this.send("goal", { put: changed });
-      this.node.open = false;
+      if (await this.send("goal", { put: changed }, event.target)) this.node.open = false;
     };
     this.place.replaceChildren(el("form", { class: "fields", on: { submit } }, about, ...lines,
-      line("Weight", weight), line("Only when", when),
+      line("Weight", weight, null, "weight"), line("Only when", when, null, "when"), otherwise(),
       el("div", { class: "row" }, el("button", { type: "submit", text: "Keep it so" }), this.forget())));
   }
 
@@ -110,13 +97,14 @@ export function fresh(place, send, sensors) {
   kind.addEventListener("change", again);
   sensor.addEventListener("change", again);
   const details = el("details", { class: "card" }, el("summary", { text: "A new goal" }),
-    el("form", { class: "fields", on: { submit: (event) => {
+    el("form", { class: "fields", on: { submit: async (event) => {
       event.preventDefault();
-      send("goal", { put: { name: name.value.trim(), [kind.value]: read() } });
+      const put = { name: name.value.trim(), [kind.value]: read() };
+      if (!(await send("goal", { put }, event.target))) return;
       name.value = "";
       again();
       details.open = false;
-    } } }, line("Name", name), line("Reading", sensor), line("Wanted", kind), rest,
+    } } }, line("Name", name, null, "name"), line("Reading", sensor), line("Wanted", kind), rest, otherwise(),
     el("div", { class: "row" }, el("button", { type: "submit", text: "Set this goal" }))));
   again();
   place.replaceChildren(details);

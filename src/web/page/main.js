@@ -3,11 +3,12 @@
 import * as board from "./board.js";
 import { told as goal } from "./goal.js";
 import * as now from "./now.js";
+import * as rules from "./rules.js";
 import * as story from "./story.js";
-import { bounds, el, line, moment, number, say, svg, toast, words } from "./parts.js";
+import { bounds, el, faulty, moment, number, say, svg, toast, trace, words } from "./parts.js";
 
 const byId = (id) => document.getElementById(id);
-const VIEWS = ["now", "story", "ask", "past", "board"];
+const VIEWS = ["now", "story", "ask", "rules", "past", "board"];
 const SPARKS_EVERY_MS = 300000;
 const BOARD_EVERY_MS = 5000;
 const ASKED_MAX = 60;
@@ -44,8 +45,14 @@ async function answered(path, body) {
   return json;
 }
 
-async function command(kind, what) {
+/** Sends a command; of a form only what the board finds nothing wrong with. Gives whether it went. */
+async function command(kind, what, form = null) {
   try {
+    if (form && what.put !== undefined) {
+      const { faults } = await fetched("/page/check", { kind, put: what.put });
+      faulty(form, faults);
+      if (faults.length > 0) return false;
+    }
     const { id } = await fetched("/page/command", { kind, what });
     const words = el("span", { text: sentence(kind, what) });
     const end = el("span", { class: "badge plain", text: "sent" });
@@ -58,8 +65,10 @@ async function command(kind, what) {
     }
     const before = early.get(`${kind}/${id}`);
     if (before) told(before);
+    return true;
   } catch (error) {
     toast(String(error.message));
+    return false;
   }
 }
 
@@ -68,6 +77,8 @@ function sentence(kind, what) {
   if (kind === "set") return `${words(what.actuator)} ${what.value}`;
   if (kind === "mode") return `mode ${what.mode}`;
   if (kind === "goal") return goal(what);
+  if (kind === "rule") return what.remove === undefined ? `the rule ${what.put.name}` : `forget the rule ${what.remove}`;
+  if (kind === "note") return what.remove === undefined ? `note: ${what.put}` : `forget the note: ${what.remove}`;
   return `${kind} ${Object.values(what).join(" ")}`;
 }
 
@@ -106,6 +117,7 @@ function news(line) {
   if (line.decision) story.add(line.decision);
   if (line.event) board.said(line.event);
   if (line.command) told(line.command);
+  if (["rule", "note"].includes(line.command?.kind) && line.command.state === "succeeded") wishes();
 }
 
 function told(command) {
@@ -187,7 +199,7 @@ function chart(sensor, series, from_ms, until_ms) {
       el("span", { class: "when", text: `${number(Math.min(...known))} to ${number(Math.max(...known))}${unit}` })),
     svg("svg", { class: "chart", viewBox: `0 0 100 ${height}`, preserveAspectRatio: "none", role: "img",
       "aria-label": `${words(sensor.name)} from ${moment(from_ms)} to ${moment(until_ms)}` },
-    ...parts, line(series, [low, high], height)),
+    ...parts, trace(series, [low, high], height)),
     el("div", { class: "axis" }, el("span", { text: moment(from_ms) }), el("span", { text: moment(until_ms) })));
 }
 
@@ -204,6 +216,18 @@ async function figures() {
   }
 }
 
+// ---- rules and notes ----
+
+async function wishes() {
+  if (byId("rules").hidden || !state) return;
+  try {
+    rules.show(await fetched("/page/wishes"), state.actuators);
+    say(byId("rules-fault"), "");
+  } catch (error) {
+    say(byId("rules-fault"), String(error.message));
+  }
+}
+
 // ---- views ----
 
 function view() {
@@ -215,6 +239,7 @@ function view() {
     else link.removeAttribute("aria-current");
   }
   if (isIn && state && shown === "past") past();
+  if (isIn && shown === "rules") wishes();
   if (isIn && shown === "board") {
     figures();
     board.newest(fetched).catch((error) => say(byId("board-fault"), String(error.message)));
@@ -280,4 +305,5 @@ window.addEventListener("hashchange", view);
 setInterval(() => { if (isIn) sparks(); }, SPARKS_EVERY_MS);
 setInterval(() => { if (isIn && !byId("board").hidden) figures(); }, BOARD_EVERY_MS);
 now.start(command, story.find);
+rules.start(command);
 enter();

@@ -2,7 +2,7 @@
 // another value is drawn again.
 
 import { Change, fresh } from "./goal.js";
-import { Band, WHO, begun, bounds, el, line, number, say, span, svg, words } from "./parts.js";
+import { Band, WHO, begun, bounds, el, number, say, span, svg, trace, words } from "./parts.js";
 
 const byId = (id) => document.getElementById(id);
 const cards = { sensors: new Map(), actuators: new Map(), goals: new Map(), approvals: new Map() };
@@ -96,7 +96,7 @@ function sensor(one) {
       const known = begun(series);
       const inside = bounds(known, null);
       spark.replaceChildren(svg("svg", { class: "spark", viewBox: "0 0 100 34", preserveAspectRatio: "none",
-        role: "img", "aria-label": `${words(one.name)} in the last 24 hours` }, line(known, inside, 34)));
+        role: "img", "aria-label": `${words(one.name)} in the last 24 hours` }, trace(known, inside, 34)));
     },
   };
 }

@@ -64,6 +64,44 @@ export function moment(at) {
   return `${day}, ${when.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" })}`;
 }
 
+/** One line of a form: what it is, the field, and what is wrong with what stands in it: `key`. */
+export function line(text, field, after, key) {
+  const fault = key ? el("span", { class: "fault", role: "alert", "data-fault": key }) : null;
+  return el("label", { class: "line" }, el("span", { text }), el("span", { class: "row" }, field, after ? el("small", { text: after }) : null), fault);
+}
+
+/** A field of a form. */
+export function field(type, label, value, more = {}) {
+  const step = type === "number" ? "any" : null;
+  const made = el("input", { type, step, "aria-label": label, autocomplete: "off", ...more });
+  made.value = value ?? "";
+  return made;
+}
+
+/** Where a form says what is wrong with none of its fields. */
+export const otherwise = () => el("p", { class: "fault", role: "alert", "data-fault": "" });
+
+/** Says beside the fields of a form what the board finds wrong with them; nothing where it is all right. */
+export function faulty(form, faults) {
+  const places = [...form.querySelectorAll("[data-fault]")];
+  const texts = new Map(places.map((place) => [place, []]));
+  for (const { key, line: row, column, found: told, allowed } of faults) {
+    // Its place is said once.
+    const found = told.replace(/^a condition in which (line \d+, )?column \d+: /, "");
+    const of = places.find(({ dataset: { fault } }) => fault && (key === fault || key.startsWith(`${fault}.`)));
+    const at = row === null ? "" : row > 1 ? `Line ${row}, column ${column}: ` : `Column ${column}: `;
+    const what = key.startsWith(`${of?.dataset.fault}.`) || !of ? `${key} ` : "";
+    texts.get(of ?? places.find(({ dataset: { fault } }) => !fault))?.push(`${at}${what}found ${found}; allowed: ${allowed}`);
+  }
+  for (const [place, lines] of texts) {
+    say(place, lines.join("\n"));
+    const one = place.closest("label")?.querySelector("input, select, textarea");
+    if (one && lines.length > 0) one.setAttribute("aria-invalid", "true");
+    else one?.removeAttribute("aria-invalid");
+  }
+  form.querySelector("[aria-invalid]")?.focus();
+}
+
 /** What a decision would set, in words. */
 export function doing(set) {
   const pairs = Object.entries(set ?? {});
@@ -119,7 +157,7 @@ export function bounds(series, band) {
 export const begun = (series) => series.slice(Math.max(series.findIndex((value) => value !== null), 0));
 
 /** A line through a series; where nothing is known it is broken. */
-export function line(series, [low, high], height) {
+export function trace(series, [low, high], height) {
   let path = "";
   let pen = "M";
   series.forEach((value, index) => {

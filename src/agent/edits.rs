@@ -1,0 +1,239 @@
+//! Rules and notes that an operator changes at run time, and how they come back after a restart.
+//! Each change is a record beside those of goals, under a name that no goal has. Interlocks are the
+//! file's alone: nothing here touches them.
+//!
+//! A rule is kept by its name, over one of the file. Notes are kept as the whole list with what the
+//! file had then, so that a note which is new in the file is added and one that is gone from it goes.
+
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use super::core::Agent;
+use super::rules::RuleState;
+use crate::config::{Config, Rule, note_said, rule_said, rule_to_json, told};
+use crate::domain::{CommandState, Entry, Severity};
+use crate::limits;
+
+/// What names of records begin with that are not of goals.
+pub const OTHERS: &str = "[[";
+const RULE: &str = "[[rule]] ";
+const NOTES: &str = "[[note]]";
+
+/// A change that an operator wants.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Edit {
+    /// Put a rule, in the place of one of the same name or behind all others.
+    PutRule(Rule),
+    /// Take a rule away.
+    RemoveRule(String),
+    /// Put a note, in the place of another or behind all others.
+    PutNote {
+        /// The operator's words.
+        text: String,
+        /// Those that they stand for from now on.
+        instead_of: Option<String>,
+    },
+    /// Take a note away.
+    RemoveNote(String),
+}
+
+/// What a record keeps of changes before this start.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kept {
+    /// A rule by its name; `None`: it is gone, also one of the file.
+    Rule(String, Option<Rule>),
+    /// All notes.
+    Notes {
+        /// Those in force.
+        now: Vec<String>,
+        /// Those of the file when the last of them was changed.
+        file: Vec<String>,
+    },
+}
+
+impl Kept {
+    /// What a record of this name and text keeps; `None`: it is a goal's.
+    ///
+    /// # Errors
+    /// Why it cannot be taken over, in a sentence.
+    #[must_use]
+    pub fn read(name: &str, put: Option<&str>, config: &Config) -> Option<Result<Kept, String>> {
+        if !name.starts_with(OTHERS) {
+            return None;
+        }
+        let json: Json = serde_json::from_str(put?).unwrap_or_default();
+        if let Some(rule) = name.strip_prefix(RULE) {
+            let Some(put) = json.get("rule").filter(|put| !put.is_null()) else {
+                return Some(Ok(Kept::Rule(rule.into(), None)));
+            };
+            let read = rule_said(put, config).map_err(|faults| told(&faults));
+            return Some(read.map(|read| Kept::Rule(rule.into(), Some(read))));
+        }
+        let notes = |key: &str| {
+            let list = json.get(key)?.as_array()?;
+            let notes = list.iter().take(limits::NOTES_MAX);
+            Some(notes.filter_map(|note| note_said(note, config).ok()).collect())
+        };
+        let kept = notes("notes").zip(notes("file"));
+        Some(kept.map(|(now, file)| Kept::Notes { now, file }).ok_or_else(|| "no list of notes".into()))
+    }
+
+    /// The configuration of the file with what was kept.
+    pub(super) fn applied(kept: Vec<Kept>, file: Arc<Config>) -> Arc<Config> {
+        if kept.is_empty() {
+            return file;
+        }
+        let mut config = (*file).clone();
+        for one in kept {
+            match one {
+                Kept::Rule(name, rule) => {
+                    place(&mut config.rules, &name, rule);
+                }
+                Kept::Notes { mut now, file: then } => {
+                    let notes = &file.notes;
+                    now.retain(|note| !then.contains(note) || notes.contains(note));
+                    let fresh = notes.iter().filter(|note| !then.contains(note));
+                    let fresh: Vec<_> = fresh.filter(|note| !now.contains(note)).cloned().collect();
+                    now.extend(fresh);
+                    now.truncate(limits::NOTES_MAX);
+                    config.notes = now;
+                }
+            }
+        }
+        Arc::new(config)
+    }
+}
+
+/// What was done to the list of rules.
+enum Placed {
+    Changed(usize),
+    Added,
+    Removed(usize),
+    Nothing,
+}
+
+fn place(rules: &mut Vec<Rule>, name: &str, rule: Option<Rule>) -> Placed {
+    match (rules.iter().position(|one| one.name == name), rule) {
+        (Some(at), Some(rule)) => {
+            rules[at] = rule;
+            Placed::Changed(at)
+        }
+        (Some(at), None) => {
+            rules.remove(at);
+            Placed::Removed(at)
+        }
+        (None, Some(rule)) if rules.len() < limits::RULES_MAX => {
+            rules.push(rule);
+            Placed::Added
+        }
+        (None, _) => Placed::Nothing,
+    }
+}
+
+impl Agent {
+    /// The configuration in force: the file's with what operators changed.
+    #[must_use]
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// An operator's change: done or refused at once.
+    pub(super) fn edit(&mut self, key: &(String, String), edit: Edit) {
+        if let Some(reason) = self.refuses_edit(&edit) {
+            return self.set_command(key, CommandState::Rejected, &reason);
+        }
+        self.set_command(key, CommandState::Accepted, "");
+        self.set_command(key, CommandState::Executing, "");
+        match edit {
+            Edit::PutRule(rule) => {
+                let name = rule.name.clone();
+                self.put_rule(&name, Some(rule));
+            }
+            Edit::RemoveRule(name) => self.put_rule(&name, None),
+            Edit::PutNote { text, instead_of } => self.put_note(text, instead_of.as_deref()),
+            Edit::RemoveNote(text) => {
+                let others = self.config.notes.iter().filter(|note| **note != text);
+                let notes = others.cloned().collect();
+                self.say("note", format!("forgotten: {text}"), Severity::Info);
+                self.keep_notes(notes);
+            }
+        }
+        self.set_command(key, CommandState::Succeeded, "");
+    }
+
+    /// Why a change cannot be made; `None`: it can.
+    fn refuses_edit(&self, edit: &Edit) -> Option<String> {
+        let (rules, notes) = (&self.config.rules, &self.config.notes);
+        let has_rule = |name: &str| rules.iter().any(|rule| rule.name == name);
+        let no_note = |text: &String| {
+            (!notes.contains(text)).then(|| "there is no note of these words".to_owned())
+        };
+        match edit {
+            Edit::PutRule(rule) => (!has_rule(&rule.name) && rules.len() >= limits::RULES_MAX)
+                .then(|| format!("there are {} rules, the most", limits::RULES_MAX)),
+            Edit::RemoveRule(name) => (!has_rule(name)).then(|| {
+                let names: Vec<_> = rules.iter().map(|rule| &*rule.name).collect();
+                format!("no rule of this name: there are {}", names.join(", "))
+            }),
+            Edit::PutNote { text, .. } if notes.contains(text) => {
+                Some("there is a note of these words already".into())
+            }
+            Edit::PutNote { instead_of: Some(old), .. } => no_note(old),
+            Edit::PutNote { .. } => (notes.len() >= limits::NOTES_MAX)
+                .then(|| format!("there are {} notes, the most", limits::NOTES_MAX)),
+            Edit::RemoveNote(text) => no_note(text),
+        }
+    }
+
+    fn put_rule(&mut self, name: &str, rule: Option<Rule>) {
+        let put = rule.as_ref().map(|rule| rule_to_json(rule, &self.config));
+        let text = match &put {
+            Some(put) => format!("{name}: when {} set {}", put["when"], put["set"]),
+            None => format!("{name} is forgotten"),
+        };
+        self.say("rule", text, Severity::Info);
+        let put = Some(json!({ "rule": put }).to_string());
+        self.record(Entry::Goal { name: format!("{RULE}{name}"), put });
+        self.follow_edit(Kept::Rule(name.into(), rule));
+    }
+
+    fn put_note(&mut self, text: String, instead_of: Option<&str>) {
+        let mut notes = self.config.notes.clone();
+        let said = match instead_of {
+            Some(old) => format!("{text} (instead of: {old})"),
+            None => text.clone(),
+        };
+        match notes.iter_mut().find(|note| Some(note.as_str()) == instead_of) {
+            Some(note) => *note = text,
+            None => notes.push(text),
+        }
+        self.say("note", said, Severity::Info);
+        self.keep_notes(notes);
+    }
+
+    fn keep_notes(&mut self, now: Vec<String>) {
+        let file = self.file_notes.clone();
+        let put = Some(json!({"notes": now, "file": file}).to_string());
+        self.record(Entry::Goal { name: NOTES.into(), put });
+        self.follow_edit(Kept::Notes { now, file });
+    }
+
+    /// A change takes hold.
+    pub(super) fn follow_edit(&mut self, kept: Kept) {
+        let mut config = (*self.config).clone();
+        match kept {
+            Kept::Rule(name, rule) => match place(&mut config.rules, &name, rule) {
+                Placed::Changed(at) => self.rules[at] = RuleState::default(),
+                Placed::Added => self.rules.push(RuleState::default()),
+                Placed::Removed(at) => drop(self.rules.remove(at)),
+                Placed::Nothing => {}
+            },
+            Kept::Notes { now, .. } => config.notes = now,
+        }
+        self.config = Arc::new(config);
+        self.forget_prefix();
+        self.drop_question();
+        self.plan_wanted = true;
+    }
+}

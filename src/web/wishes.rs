@@ -1,0 +1,79 @@
+//! What the operator wants beyond goals, for the page: rules and notes in force, preferences and
+//! interlocks to look at; and the checks of `outpost check` for what is about to be sent, so that a
+//! fault stands beside its field. What is changed is changed by a command, like everything.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::Shared;
+use super::error::ApiError;
+use super::page::viewer;
+use crate::config::{Config, Fault, Preference, goal_said, note_said, rule_said, rule_to_json};
+use crate::domain::ActuatorId;
+
+/// Rules, notes, preferences and interlocks in force.
+pub(super) async fn wishes(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, ApiError> {
+    let viewer = viewer(&shared)?;
+    let (file, now) = (Arc::clone(&viewer.file), Arc::clone(&viewer.wishes.borrow()));
+    let rules = now.rules.iter().map(|rule| {
+        let mut said = rule_to_json(rule, &now);
+        said["of_file"] = json!(file.rules.contains(rule));
+        said
+    });
+    let notes =
+        now.notes.iter().map(|note| json!({"text": note, "of_file": file.notes.contains(note)}));
+    let interlocks =
+        now.interlocks.iter().map(|one| json!({"name": one.name, "forbid": one.forbid.source()}));
+    let preferences = now.preferences.iter().map(|one| preference(one, &now));
+    Ok(Json(json!({
+        "rules": rules.collect::<Vec<_>>(), "notes": notes.collect::<Vec<_>>(),
+        "interlocks": interlocks.collect::<Vec<_>>(),
+        "preferences": preferences.collect::<Vec<_>>(),
+    })))
+}
+
+fn preference(one: &Preference, config: &Config) -> Value {
+    let name = |id: ActuatorId| config.actuators.get(usize::from(id.0)).map(|found| &found.name);
+    let when = one.when.as_ref().map(|when| when.source());
+    match one.prefer {
+        Some(better) => json!({"prefer": name(better), "over": name(one.over), "when": when}),
+        None => json!({"avoid": name(one.over), "when": when}),
+    }
+}
+
+/// What is about to be sent.
+#[derive(Deserialize)]
+pub(super) struct Draft {
+    kind: String,
+    put: Value,
+}
+
+/// Everything that is wrong with a goal, a rule or a note; nothing is changed.
+pub(super) async fn check(
+    State(shared): State<Arc<Shared>>,
+    body: Result<Json<Draft>, JsonRejection>,
+) -> Result<Json<Value>, ApiError> {
+    let config = Arc::clone(&viewer(&shared)?.file);
+    let Json(Draft { kind, put }) = body?;
+    let faults = match kind.as_str() {
+        "goal" => goal_said(&put, &config).err(),
+        "rule" => rule_said(&put, &config).err(),
+        "note" => note_said(&put, &config).err(),
+        _ => return Err(ApiError::bad(format!("kind: found {kind:?}, allowed goal, rule, note"))),
+    };
+    let faults = faults.unwrap_or_default();
+    Ok(Json(json!({ "faults": faults.iter().map(fault).collect::<Vec<_>>() })))
+}
+
+fn fault(one: &Fault) -> Value {
+    let place = [("line", one.line), ("column", one.column)];
+    let place = place.into_iter().map(|(key, at)| (key.to_owned(), json!(at)));
+    let words = [("key", &one.key), ("found", &one.found), ("allowed", &one.allowed)];
+    let words = words.into_iter().map(|(key, text)| (key.to_owned(), json!(text)));
+    Value::Object(place.chain(words).collect::<Map<_, _>>())
+}
