@@ -45,6 +45,8 @@ pub struct Live {
     wishes: watch::Sender<Arc<Config>>,
     news: broadcast::Sender<Arc<str>>,
     copied: Option<Instant>,
+    /// How updates stand; nothing where no launcher started us.
+    update: Json,
 }
 
 /// The page's side. Clones are the same.
@@ -78,10 +80,18 @@ pub fn open(config: &Arc<Config>, boot: u64) -> (Live, Viewer, mpsc::Receiver<As
         commands,
     };
     let config = Arc::clone(config);
-    (Live { config, boot, state, wishes, news, copied: None }, viewer, asked)
+    (Live { config, boot, state, wishes, news, copied: None, update: Json::Null }, viewer, asked)
 }
 
 impl Live {
+    /// How updates stand has changed.
+    pub fn updated(&mut self, report: &Json) {
+        self.update = report.clone();
+        self.update["follows"] =
+            json!(self.config.update.follow && self.config.update.from.is_some());
+        self.copied = None;
+    }
+
     /// The agent has dealt with an event, and this came of it.
     pub fn applied(&mut self, agent: &Agent, now: Now, effects: &[Effect]) {
         // Before the news of the change: who hears of it asks for this.
@@ -146,6 +156,7 @@ impl Live {
             "mind": {"word": status.mind.word(), "text": agent.mind_text()},
             "sensors": sensors.collect::<Vec<_>>(), "actuators": actuators.collect::<Vec<_>>(),
             "goals": goals.collect::<Vec<_>>(), "approvals": approvals.collect::<Vec<_>>(),
+            "update": self.update,
         })
     }
 

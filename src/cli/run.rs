@@ -245,6 +245,10 @@ struct Printer {
 }
 
 impl Observer for Printer {
+    fn updated(&mut self, report: &serde_json::Value) {
+        self.live.updated(report);
+    }
+
     fn applied(&mut self, agent: &Agent, now: Now, effects: &[Effect]) {
         self.metrics.agent.applied(agent, now, effects);
         self.live.applied(agent, now, effects);

@@ -137,6 +137,9 @@ pub enum RuntimeError {
 pub trait Observer {
     /// After an event: the agent as it is, and what it caused.
     fn applied(&mut self, agent: &Agent, now: Now, effects: &[Effect]);
+
+    /// How updates of this board stand has changed: what is published of them.
+    fn updated(&mut self, _report: &serde_json::Value) {}
 }
 
 /// Nobody looks.

@@ -89,6 +89,7 @@ impl Runtime<'_> {
     pub(super) fn update_news(&mut self, news: News) {
         match news {
             News::Report(report) => {
+                self.observer.updated(&report);
                 let topic = DeviceTopic::Update.build(&self.device);
                 let (token, payload) = (self.next_token, report.to_string().into_bytes());
                 self.next_token += 1;

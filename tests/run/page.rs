@@ -7,7 +7,9 @@ use std::time::Instant;
 use serde_json::{Value as Json, json};
 
 use crate::agent::{Agent, SOON, Site};
+use crate::bus::Bus;
 use crate::common::{Broker, eventually, free_port};
+use crate::launched::{PATIENCE, Supervisor, UPDATE, apply, publish};
 use crate::mind;
 use crate::place::Place;
 
@@ -262,6 +264,33 @@ fn rules_and_notes_are_changed_at_the_page_and_stay_so() {
     assert!(said.iter().any(|one| one["event"] == "rule" && one["text"] != Json::Null), "{said:?}");
     assert!(site.records("decision").iter().any(|one| one["cause"] == "rule lit"));
     site.verify();
+}
+
+/// How a release ended stands on the page, with its reason.
+#[test]
+fn the_page_tells_how_updates_stand() {
+    let broker = Broker::start();
+    let bus = Bus::join(&broker);
+    let port = free_port();
+    let web = format!("{UPDATE}[web]\nlisten = \"127.0.0.1:{port}\"\n");
+    let site = Site::new(&broker, "cold-updates", &web);
+    let release = publish(&site, "1.0.0", "exit 7");
+    let _supervisor = Supervisor::start(&site);
+    let browser = Browser { url: format!("http://127.0.0.1:{port}"), cookie: String::new() };
+    let told = |word: &'static str| {
+        bus.wait_json(0, &site.topic("update"), PATIENCE, |told| told["state"] == word);
+        eventually("the page", SOON, || browser.get("/").ok());
+        browser.stream(word, |_, state| {
+            (state["update"]["state"] == word).then(|| state["update"].clone())
+        })
+    };
+    let idle = told("idle");
+    assert_eq!((&idle["running"], &idle["follows"]), (&Json::Null, &json!(true)), "{idle}");
+    let (said, good) = apply(&site, &release);
+    assert!(good, "{said}");
+    let undone = told("undone");
+    assert_eq!(undone["release"], "1.0.0");
+    assert!(!undone["reason"].as_str().unwrap().is_empty(), "{undone}");
 }
 
 /// The story and the past.

@@ -37,6 +37,28 @@ function card(title, badge, lines) {
     el("dl", {}, ...known.flatMap(([what, value]) => [el("dt", { text: what }), el("dd", { text: value })])));
 }
 
+const UPDATE = {
+  idle: ["nothing is under way", "plain"], staging: ["is being put into its slot", "warn"], trial: ["on trial", "warn"],
+  confirmed: ["confirmed", ""], undone: ["undone", "bad"], refused: ["refused", "bad"], damaged: ["the slots are damaged", "bad"],
+};
+
+/** How releases stand; they are taken by an operator's command or a rollout, not from here. */
+function updates({ state, release, reason, running, confirmed, previous, labels, follows }) {
+  const [word, kind] = UPDATE[state] ?? [state, "plain"];
+  const name = (one) => one ?? "the installed program";
+  const told = Object.entries(labels ?? {}).map(([key, value]) => `${key} ${value}`).join(", ");
+  const made = card("Updates", el("span", { class: `badge ${kind}`, text: word }), [
+    ["Runs now", name(running)],
+    ["Last release", release],
+    ["Confirmed", confirmed ?? null],
+    ["Before that", previous ?? null],
+    ["Takes part in rollouts", follows ? "yes" : "no"],
+    ["Labels", told || null],
+  ]);
+  if (reason) made.append(el("p", { class: kind === "bad" ? "fault" : "quiet", text: reason }));
+  return made;
+}
+
 /** Shows the figures of now; `text` is the page of metrics, `state` the running agent's. */
 export function figures(text, state) {
   const found = samples(text);
@@ -63,6 +85,7 @@ export function figures(text, state) {
     ["Records since the start", one("outpost_journal_records_total", (value) => String(value))],
     ["Written to the disk since the start", one("outpost_disk_written_bytes_total", bytes)],
   ]);
+  const update = state?.update ? updates(state.update) : null;
   const destinations = (found.get("outpost_uplink_connected") ?? []).map(({ labels, value }) => {
     const name = labels.destination;
     const held = one("outpost_uplink_held", (it) => it > 0, name);
@@ -75,7 +98,7 @@ export function figures(text, state) {
       ["Refused by it", one("outpost_uplink_quarantined_records_total", (it) => String(it), name)],
     ]);
   });
-  byId("figures").replaceChildren(board, journal, ...destinations);
+  byId("figures").replaceChildren(...[board, journal, update].filter((one) => one !== null), ...destinations);
   say(byId("no-cloud"), destinations.length === 0 ? "No [[cloud]] is configured: records stay on this board." : "");
 }
 
