@@ -76,7 +76,10 @@ impl Kept {
             Some(notes.filter_map(|note| note_said(note, config).ok()).collect())
         };
         let kept = notes("notes").zip(notes("file"));
-        Some(kept.map(|(now, file)| Kept::Notes { now, file }).ok_or_else(|| "no list of notes".into()))
+        Some(
+            kept.map(|(now, file)| Kept::Notes { now, file })
+                .ok_or_else(|| "no list of notes".into()),
+        )
     }
 
     /// The configuration of the file with what was kept.

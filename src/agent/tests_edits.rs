@@ -70,9 +70,8 @@ fn an_interlock_is_neither_changed_nor_passed() {
     let both = r#"{"put":{"name":"both","when":"smoke < 9","set":{"chiller":"on","heater":"on"}}}"#;
     assert_eq!(send(&mut bench, "rule", "b", both).1, "");
     bench.steady(22.0, 60);
-    let on = |id: usize| {
-        bench.agent.world().actuators[id].confirmed == Some(crate::domain::Setting::On)
-    };
+    let on =
+        |id: usize| bench.agent.world().actuators[id].confirmed == Some(crate::domain::Setting::On);
     assert!(!(on(1) && on(2)), "the interlock holds");
     assert_eq!(bench.agent.config().interlocks.len(), 1);
 }

@@ -525,8 +525,13 @@ pub struct Mind {
 pub struct Web {
     /// Address it listens at, `127.0.0.1:8080` by default.
     pub listen: std::net::SocketAddr,
-    /// File with the bearer token; without one everybody at the address may ask.
+    /// File with the token of those who may do everything; without one that is everybody at the
+    /// address.
     pub token_file: Option<PathBuf>,
+    /// File with the token of those who may operate and change nothing.
+    pub operate_token_file: Option<PathBuf>,
+    /// File with the token of those who may only look.
+    pub look_token_file: Option<PathBuf>,
 }
 
 /// The journal.

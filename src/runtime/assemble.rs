@@ -179,9 +179,10 @@ fn resume(config: &Config, restored: &Restored, now: Now) -> Resumed {
         }
         kept.ok()
     });
-    let goals = restored.goals.iter().filter(|(_, name, put)| {
-        Kept::read(name, put.as_deref(), config).is_none()
-    });
+    let goals = restored
+        .goals
+        .iter()
+        .filter(|(_, name, put)| Kept::read(name, put.as_deref(), config).is_none());
     let goals = goals.filter_map(|(_, name, put)| {
         let Some(text) = put else { return Some((name.clone(), None)) };
         let json = serde_json::from_str(text).ok()?;

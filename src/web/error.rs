@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::role::Role;
 use crate::mind::client::Unanswered;
 use crate::mind::protocol::FailureKind;
 use crate::mind::registry::RegistryError;
@@ -40,6 +41,14 @@ impl ApiError {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", message)
     }
 
+    /// The token is for less than this.
+    pub(super) fn role(has: Role, needed: Role) -> Self {
+        let text =
+            format!("this token may {}; it takes one that may {}", has.word(), needed.word());
+        let error = Self::new(StatusCode::FORBIDDEN, "permission_error", &text);
+        Self { code: Some("insufficient_role"), ..error }
+    }
+
     /// Another site's page sent it.
     pub(super) fn foreign() -> Self {
         let text = "what changes something is taken from this page alone";
@@ -63,7 +72,7 @@ impl ApiError {
     }
 
     pub(super) fn unauthorised() -> Self {
-        let message = "this API needs a bearer token: the one in [web] token_file";
+        let message = "this API needs a bearer token: one of those that [web] names the files of";
         let error = Self::new(StatusCode::UNAUTHORIZED, "authentication_error", message);
         Self { code: Some("invalid_api_key"), ..error }
     }

@@ -15,6 +15,7 @@ mod embeddings;
 mod error;
 mod metrics;
 mod page;
+mod role;
 mod session;
 mod stream;
 mod tools;
@@ -26,13 +27,11 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::header::AUTHORIZATION;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -47,14 +46,17 @@ use crate::mind::catalog::Store;
 use crate::mind::client::MindHandle;
 use crate::mind::registry::{Lease, Registry};
 use error::ApiError;
+use role::{Role, Tokens};
 use session::Sessions;
 
 /// Why there is no API.
 #[derive(Debug, Error)]
 pub enum WebError {
     /// The token's file.
-    #[error("[web] token_file {}: {reason}", path.display())]
+    #[error("[web] {key} {}: {reason}", path.display())]
     Token {
+        /// Which.
+        key: &'static str,
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
@@ -73,8 +75,7 @@ pub enum WebError {
 /// What every request needs.
 struct Shared {
     mind: Option<Registry>,
-    /// Hash of the token, so that a comparison takes the same time whatever is sent.
-    token: Option<[u8; 32]>,
+    tokens: Tokens,
     requests: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     readers: Arc<Semaphore>,
@@ -140,13 +141,13 @@ impl Web {
     /// # Errors
     /// [`WebError`]: the token cannot be read, or the address cannot be had.
     pub async fn listen(web: &config::Web, inside: Inside) -> Result<Self, WebError> {
-        let token = web.token_file.as_ref().map(|path| token(path)).transpose()?;
+        let tokens = Tokens::read(web)?;
         let address = web.listen;
         let listener = TcpListener::bind(address).await;
         let listener = listener.map_err(|source| WebError::Listen { address, source })?;
         let shared = Arc::new(Shared {
             mind: inside.mind,
-            token,
+            tokens,
             requests: Arc::new(Semaphore::new(limits::WEB_REQUESTS_MAX)),
             streams: Arc::new(Semaphore::new(limits::WEB_STREAMS_MAX)),
             readers: Arc::new(Semaphore::new(limits::WEB_READERS_MAX)),
@@ -194,23 +195,11 @@ fn router(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
-/// The hash of the token in a file.
-fn token(path: &std::path::Path) -> Result<[u8; 32], WebError> {
-    let fault = |reason: String| WebError::Token { path: path.to_owned(), reason };
-    let text = config::secret(path).map_err(|error| fault(error.to_string()))?;
-    let text = text.trim();
-    let least = limits::WEB_TOKEN_BYTES_MIN;
-    if text.len() < least {
-        return Err(fault(format!("{} characters, at least {least} are needed", text.len())));
-    }
-    Ok(Sha256::digest(text).into())
-}
-
 /// Counts requests, and turns away what another site's page sends.
 async fn count(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let response = if session::is_foreign(request.method(), request.headers()) {
         ApiError::foreign().into_response()
-    } else if shared.token.is_none() && session::is_elsewhere(request.headers()) {
+    } else if shared.tokens.are_none() && session::is_elsewhere(request.headers()) {
         ApiError::elsewhere().into_response()
     } else {
         next.run(request).await
@@ -219,16 +208,16 @@ async fn count(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
     response
 }
 
-/// Lets a request in: with the token, where there is one, and not too many at a time.
-async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    if let Some(token) = shared.token {
-        let sent = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let sent = sent.and_then(|value| value.strip_prefix("Bearer "));
-        let right = sent.is_some_and(|sent| <[u8; 32]>::from(Sha256::digest(sent.trim())) == token);
-        if !right && !session::is_known(&shared, request.headers()) {
-            return ApiError::unauthorised().into_response();
-        }
+/// Lets a request in: with a token of the role that it needs, and not too many at a time.
+async fn guard(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
+    let Some(role) = role::of_request(&shared, request.headers()) else {
+        return ApiError::unauthorised().into_response();
+    };
+    let needed = Role::of_method(request.method());
+    if role < needed {
+        return ApiError::role(role, needed).into_response();
     }
+    request.extensions_mut().insert(role);
     let Ok(permit) = Arc::clone(&shared.requests).try_acquire_owned() else {
         return ApiError::busy("too many requests at a time").into_response();
     };

@@ -14,7 +14,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderName, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router, routing};
+use axum::{Extension, Json, Router, routing};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, watch};
@@ -23,6 +23,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::Shared;
 use super::error::ApiError;
+use super::role::{self, Role};
 use super::wishes;
 use crate::domain::{Entry, Value as Reading};
 use crate::journal::{Filter, Kind, QueryError, Reader, Record, decision_json, record_json};
@@ -64,6 +65,7 @@ pub(super) fn views() -> Router<Arc<Shared>> {
     Router::new()
         .route("/page/stream", routing::get(stream))
         .route("/page/command", routing::post(command))
+        .route("/page/role", routing::get(role::own))
         .route("/page/wishes", routing::get(wishes::wishes))
         .route("/page/check", routing::post(wishes::check))
         .route("/page/decisions", routing::get(decisions))
@@ -146,13 +148,18 @@ struct Command {
 
 async fn command(
     State(shared): State<Arc<Shared>>,
+    Extension(role): Extension<Role>,
     body: Result<Json<Command>, JsonRejection>,
 ) -> Result<Response, ApiError> {
     let viewer = viewer(&shared)?;
     let Json(Command { kind, what }) = body?;
-    if !CommandKind::ALL.iter().any(|known| known.word() == kind) {
+    let Some(known) = CommandKind::ALL.into_iter().find(|known| known.word() == kind) else {
         let words: Vec<_> = CommandKind::ALL.iter().map(|known| known.word()).collect();
         return Err(ApiError::bad(format!("kind: found {kind:?}, allowed {}", words.join(", "))));
+    };
+    let needed = Role::of_command(known);
+    if role < needed {
+        return Err(ApiError::role(role, needed));
     }
     let payload = Value::Object(what).to_string().into_bytes();
     let most = limits::COMMAND_BYTES_MAX;

@@ -17,42 +17,43 @@ use sha2::{Digest, Sha256};
 
 use super::Shared;
 use super::error::ApiError;
+use super::role::Role;
 use crate::limits::{WEB_SESSION_MS_MAX, WEB_SESSIONS_MAX};
 
 const NAME: &str = "outpost";
 
-/// Hashes of the cookies that are let in, and since when; the oldest goes at the bound.
+/// Hashes of the cookies that are let in, since when and as whom; the oldest goes at the bound.
 #[derive(Debug, Default)]
-pub(super) struct Sessions(Mutex<Vec<([u8; 32], Instant)>>);
+pub(super) struct Sessions(Mutex<Vec<([u8; 32], Instant, Role)>>);
 
 impl Sessions {
-    fn begin(&self) -> String {
+    fn begin(&self, role: Role) -> String {
         let secret = format!("{:032x}", rand::random::<u128>());
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= WEB_SESSIONS_MAX {
             all.remove(0);
         }
-        all.push((Sha256::digest(&secret).into(), Instant::now()));
+        all.push((Sha256::digest(&secret).into(), Instant::now(), role));
         secret
     }
 
-    fn knows(&self, secret: &str) -> bool {
+    fn role(&self, secret: &str) -> Option<Role> {
         let hash: [u8; 32] = Sha256::digest(secret).into();
         let longest = Duration::from_millis(WEB_SESSION_MS_MAX);
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|(_, since)| since.elapsed() < longest);
-        all.iter().any(|(known, _)| *known == hash)
+        all.retain(|(_, since, _)| since.elapsed() < longest);
+        all.iter().find(|(known, ..)| *known == hash).map(|(.., role)| *role)
     }
 }
 
-/// The cookie of a request is one of ours.
-pub(super) fn is_known(shared: &Shared, headers: &HeaderMap) -> bool {
+/// As whom the cookie of a request was let in; `None`: it is none of ours.
+pub(super) fn role(shared: &Shared, headers: &HeaderMap) -> Option<Role> {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut ours = cookies.flat_map(|value| value.split(';')).filter_map(|pair| {
         let (name, secret) = pair.trim().split_once('=')?;
         (name == NAME).then_some(secret)
     });
-    ours.any(|secret| shared.sessions.knows(secret))
+    ours.find_map(|secret| shared.sessions.role(secret))
 }
 
 /// A browser says which site a request comes from: what changes something must come from ours. A
@@ -96,8 +97,7 @@ pub(super) async fn login(
     body: Result<Json<Login>, JsonRejection>,
 ) -> Result<Response, ApiError> {
     let Json(Login { token }) = body?;
-    let sent: [u8; 32] = Sha256::digest(token.trim()).into();
-    if shared.token.is_some_and(|known| known != sent) {
+    let Some(role) = shared.tokens.role(&token) else {
         let Ok(_place) = shared.guesses.try_acquire() else {
             return Err(ApiError::busy("too many wrong tokens wait"));
         };
@@ -105,8 +105,8 @@ pub(super) async fn login(
         let _turn = shared.logins.lock().await;
         tokio::time::sleep(Duration::from_millis(crate::limits::WEB_LOGIN_MS)).await;
         return Err(ApiError::unauthorised());
-    }
-    let secret = shared.sessions.begin();
+    };
+    let secret = shared.sessions.begin(role);
     let age_s = WEB_SESSION_MS_MAX / 1000;
     let cookie = format!("{NAME}={secret}; HttpOnly; SameSite=Strict; Path=/; Max-Age={age_s}");
     Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]).into_response())
@@ -154,11 +154,11 @@ mod tests {
     #[test]
     fn the_oldest_session_makes_room() {
         let sessions = Sessions::default();
-        let first = sessions.begin();
-        assert!(sessions.knows(&first) && !sessions.knows("guessed"));
+        let first = sessions.begin(Role::Look);
+        assert_eq!((sessions.role(&first), sessions.role("guessed")), (Some(Role::Look), None));
         for _ in 0..WEB_SESSIONS_MAX {
-            sessions.begin();
+            sessions.begin(Role::Change);
         }
-        assert!(!sessions.knows(&first));
+        assert_eq!(sessions.role(&first), None);
     }
 }

@@ -386,6 +386,46 @@ def hostile():
     holds("names and values that are markup are shown as text")
 
 
+def roles():
+    """A token is offered what its role may, and no more."""
+    web, bus = free_port(), free_port()
+    keys = {"look": "look_token_file", "operate": "operate_token_file", "change": "token_file"}
+    for role in keys:
+        (FOLDER / f"{role}.token").write_text(f"{role}-token-of-this-walk")
+    named = "".join(f'{key} = "{FOLDER.resolve()}/{role}.token"\n' for role, key in keys.items())
+    file = FOLDER / "roles.toml"
+    file.write_text(f'[device]\nname = "roles"\n[bus]\nurl = "embedded"\nlisten = "127.0.0.1:{bus}"\n'
+                    f'[web]\nlisten = "127.0.0.1:{web}"\n{named}[journal]\npath = "{FOLDER}/roles-journal"\n'
+                    f'[[sensor]]\nname = "air"\ntopic = "r/air"\n[[note]]\ntext = "Be quiet."\n'
+                    f'[[goal]]\nname = "warm"\nkeep = {{ sensor = "air", min = 10 }}\n'
+                    f'[[actuator]]\nname = "lamp"\ntopic = "r/lamp"\nkind = "switch"\nsafe = "off"\n')
+    offered = {"now": "#now details", "ask": "#ask-form, #mode-form", "rules": "#rules details"}
+    wanted = {"look": [], "operate": ["now", "ask"], "change": ["now", "ask", "rules"]}
+    with program("run", "--config", str(file)):
+        until_there(web)
+        for role in keys:
+            with browser("phone") as driver:
+                driver.get(f"http://127.0.0.1:{web}/")
+                wait(driver, "the question for a token", lambda d: shown(d, "#token"))
+                driver.get_log("browser")  # that nobody is known yet is an error in it
+                driver.find_element(By.ID, "token").send_keys(f"{role}-token-of-this-walk")
+                driver.find_element(By.ID, "token").submit()
+                found = []
+                for view, selector in offered.items():
+                    driver.get(f"http://127.0.0.1:{web}/#{view}")
+                    wait(driver, view, lambda d: shown(d, f"#{view} h2"))
+                    if view == "rules":
+                        wait(driver, "the note", lambda d: "Be quiet." in d.find_element(By.ID, "note-list").text)
+                    if view == "now":
+                        wait(driver, "the goal", lambda d: shown(d, "#goals article"))
+                    if shown(driver, selector):
+                        found.append(view)
+                    accessible(driver, f"{view} as {role}")
+                    driver.save_screenshot(str(FOLDER / f"role-{role}-{view}.png"))
+                assert found == wanted[role], (role, found)
+    holds("each role is offered what it may")
+
+
 def many():
     """Ten thousand decisions: the story is there at once, and so is what lies before."""
     web, bus = free_port(), free_port()
@@ -517,6 +557,7 @@ def main():
         broken_line(port)
         newcomer(url)
     hostile()
+    roles()
     many()
     crowd()
 

@@ -108,6 +108,7 @@ fn strangers(browser: &Browser) {
         "/page/events",
         "/page/history",
         "/page/wishes",
+        "/page/role",
         "/metrics",
         "/v1/models",
     ] {
@@ -264,6 +265,71 @@ fn rules_and_notes_are_changed_at_the_page_and_stay_so() {
     assert!(said.iter().any(|one| one["event"] == "rule" && one["text"] != Json::Null), "{said:?}");
     assert!(site.records("decision").iter().any(|one| one["cause"] == "rule lit"));
     site.verify();
+}
+
+/// Three tokens, and what each of them may.
+#[test]
+fn a_token_may_what_its_role_may_and_no_more() {
+    let broker = Broker::start();
+    let _place = Place::open(&broker, 5.0);
+    let port = free_port();
+    let folder = tempfile::tempdir().unwrap();
+    let roles = ["look", "operate", "change"];
+    let token = |role: &str| format!("{role}-token-of-this-test-only");
+    let mut web = format!("[web]\nlisten = \"127.0.0.1:{port}\"\n");
+    for (role, key) in roles.iter().zip(["look_token_file", "operate_token_file", "token_file"]) {
+        std::fs::write(folder.path().join(role), token(role)).unwrap();
+        web += &format!("{key} = {:?}\n", folder.path().join(role));
+    }
+    let site = Site::new(&broker, "cold-roles", &web);
+    let agent = Agent::start(&site);
+    let url = format!("http://127.0.0.1:{port}");
+    let stranger = Browser { url: url.clone(), cookie: String::new() };
+    eventually("the page", SOON, || stranger.get("/").ok());
+    assert_eq!(status(stranger.get("/page/role")), 401);
+
+    let goal = json!({"name": "keep cold", "keep": {"sensor": "room", "min": 2, "max": 8}});
+    let rule = json!({"name": "dark", "when": "room > 50", "set": {"lamp": "off"}});
+    let orders = [
+        (1, json!({"kind": "set", "what": {"actuator": "lamp", "value": "on"}})),
+        (1, json!({"kind": "ask", "what": {"text": "what is the room?"}})),
+        (1, json!({"kind": "approve", "what": {"approval": "none"}})),
+        (1, json!({"kind": "goal", "what": {"put": goal}})),
+        (2, json!({"kind": "rule", "what": {"put": rule}})),
+        (2, json!({"kind": "note", "what": {"put": "Save power."}})),
+        (2, json!({"kind": "model", "what": {"model": "none"}})),
+        (2, json!({"kind": "update", "what": {"look": true}})),
+    ];
+    for (rank, role) in roles.iter().enumerate() {
+        let login = stranger.post("/page/login", &url, &json!({"token": token(role)})).unwrap();
+        let cookie = login.headers()["set-cookie"].to_str().unwrap().to_owned();
+        let browser =
+            Browser { url: url.clone(), cookie: cookie.split(';').next().unwrap().into() };
+        assert_eq!(browser.json("/page/role")["role"], *role);
+        for path in ["/page/decisions", "/page/wishes", "/metrics", "/v1/models"] {
+            assert_eq!(status(browser.get(path)), 200, "{role} {path}");
+        }
+        for (needed, order) in &orders {
+            let wanted = if rank >= *needed { 202 } else { 403 };
+            let found = status(browser.post("/page/command", &url, order));
+            assert_eq!(found, wanted, "{role}: {order}");
+        }
+        let asked = status(browser.post("/v1/decide", &url, &json!({})));
+        assert_eq!(asked == 403, rank == 0, "{role} asks the mind: {asked}");
+        let bearer = ureq::get(format!("{url}/page/role"));
+        let mut told =
+            bearer.header("Authorization", format!("Bearer {}", token(role))).call().unwrap();
+        assert_eq!(read(&mut told)["role"], *role, "as a program");
+    }
+    let kinds = |kind: &str| {
+        let all = site.records("command");
+        let of = |one: &&Json| one["command"].as_str().unwrap().starts_with(kind);
+        all.iter().filter(of).filter(|one| one["state"] != "executing").count()
+    };
+    eventually("one rule of three", SOON, || (kinds("rule/") == 2).then_some(()));
+    assert!(agent.stop().success());
+    let log = site.log();
+    assert!(roles.iter().all(|role| !log.contains(&token(role))), "a token is in the log");
 }
 
 /// How a release ended stands on the page, with its reason.

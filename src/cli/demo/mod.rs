@@ -209,7 +209,12 @@ async fn open_page(
     };
     let other = SocketAddr::new(wanted.ip(), 0);
     for listen in [wanted, other] {
-        let web = config::Web { listen, token_file: None };
+        let web = config::Web {
+            listen,
+            token_file: None,
+            operate_token_file: None,
+            look_token_file: None,
+        };
         if let Ok(web) = Web::listen(&web, inside(viewer.clone())).await {
             let address = web.address();
             tokio::spawn(web.serve(async { drop(ends.await) }));

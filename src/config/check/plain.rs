@@ -303,8 +303,18 @@ impl Checker<'_> {
             }
             Some(_) => {}
         }
+        let mut lesser = |key| {
+            let found = section.bounded_text(self, key, PATH_BYTES_MAX)?;
+            if path.is_none() {
+                let allowed = "this key beside `token_file`, or everybody may do everything";
+                section.fault(self, key, quoted(found), allowed);
+            }
+            Some(PathBuf::from(found))
+        };
+        let operate_token_file = lesser("operate_token_file");
+        let look_token_file = lesser("look_token_file");
         section.finish(self);
-        Some(Web { listen: listen?, token_file: path })
+        Some(Web { listen: listen?, token_file: path, operate_token_file, look_token_file })
     }
 
     pub(super) fn update(&mut self, mut section: Section<'_>) -> Update {

@@ -253,6 +253,17 @@ function login() {
   byId("token").focus();
 }
 
+/** What this page may do: what it may not is not offered. The board says no in any case. */
+async function as() {
+  try {
+    const { role } = await fetched("/page/role");
+    document.documentElement.dataset.role = role;
+    say(byId("role"), { look: "This token may look. Orders and changes take another.", operate: "This token may operate. Rules and notes take another." }[role] ?? "");
+  } catch (error) {
+    toast(String(error.message));
+  }
+}
+
 async function enter() {
   try {
     await story.newest(fetched);
@@ -260,6 +271,7 @@ async function enter() {
     if (!byId("login").hidden) return;
     toast(String(error.message));
   }
+  await as();
   isIn = true;
   byId("login").hidden = true;
   view();
