@@ -13,7 +13,7 @@ use serde_json::json;
 use super::event::Body;
 use super::inbox::wanted;
 use super::prompt::words as spoken;
-use crate::config::{ActuatorKind, Config, Mode, goal_from_json};
+use crate::config::{ActuatorKind, Config, Goal, Mode, goal_from_json};
 use crate::domain::{ActuatorId, SensorId};
 use crate::limits;
 
@@ -37,6 +37,24 @@ pub enum Meaning {
     Actuator(ActuatorId),
     /// How are the goals?
     Goals,
+}
+
+/// A goal in plain words, all of which are understood.
+///
+/// # Errors
+/// Why it is none, in a sentence for the one who wrote it.
+pub fn goal_of_words(text: &str, config: &Config) -> Result<Goal, String> {
+    let Spoken { meaning, unsure } = hear(text, config)?;
+    if !unsure.is_empty() {
+        return Err(format!("nothing was made of `{}`: say it without", unsure.join(" ")));
+    }
+    match meaning {
+        Meaning::Do(body) => match *body {
+            Body::PutGoal { goal, .. } => Ok(*goal),
+            _ => Err("that is an order, no goal: keep … between … and …".into()),
+        },
+        _ => Err("that is a question, no goal: keep … between … and …".into()),
+    }
 }
 
 const ASKING: &[&str] = &[

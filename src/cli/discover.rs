@@ -16,6 +16,9 @@ use crate::limits;
 use crate::link::client::{LinkConfig, LinkEvent, Pace};
 use crate::link::{Endpoint, spawn};
 
+/// How long a search takes at most, in seconds, where nobody says.
+const SEARCH_S: u64 = 10;
+
 /// Arguments of `outpost discover`.
 #[derive(Args, Clone, Debug)]
 pub struct DiscoverArgs {
@@ -29,7 +32,7 @@ pub struct DiscoverArgs {
     #[arg(long, default_value = DEFAULT_PREFIX)]
     prefix: String,
     /// Most seconds to search; it ends earlier when no more announcements come
-    #[arg(long, default_value_t = 10, value_parser = seconds)]
+    #[arg(long, default_value_t = SEARCH_S, value_parser = seconds)]
     seconds: u64,
 }
 
@@ -53,7 +56,7 @@ pub fn run(args: &DiscoverArgs, json: bool) -> anyhow::Result<ExitCode> {
         (None, None) => of_url("mqtt://127.0.0.1:1883")?,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let found = runtime.block_on(listen(endpoint, args))?;
+    let found = runtime.block_on(listen(endpoint, &args.prefix, args.seconds))?;
     let proposals = found.proposals(&args.prefix);
     let (messages, left) = found.count();
     if left > 0 {
@@ -61,6 +64,16 @@ pub fn run(args: &DiscoverArgs, json: bool) -> anyhow::Result<ExitCode> {
     }
     print(&proposals, messages, json);
     Ok(ExitCode::SUCCESS)
+}
+
+/// What devices on a bus say of themselves, as proposals.
+///
+/// # Errors
+/// Where the broker cannot be reached, or does not let us listen.
+pub(super) fn search(endpoint: Endpoint) -> anyhow::Result<Vec<Proposal>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let found = runtime.block_on(listen(endpoint, DEFAULT_PREFIX, SEARCH_S))?;
+    Ok(found.proposals(DEFAULT_PREFIX))
 }
 
 /// Where a broker is that is given by its address.
@@ -97,7 +110,7 @@ fn print(proposals: &[Proposal], messages: usize, json: bool) {
 }
 
 /// Listens until nothing more comes. Retained announcements come at once after the subscription.
-async fn listen(endpoint: Endpoint, args: &DiscoverArgs) -> anyhow::Result<Announcements> {
+async fn listen(endpoint: Endpoint, prefix: &str, seconds: u64) -> anyhow::Result<Announcements> {
     let place = format!("{}:{}", endpoint.host, endpoint.port);
     let (tell, mut events) = mpsc::channel(limits::LINK_EVENTS_MAX);
     let config = LinkConfig {
@@ -105,13 +118,13 @@ async fn listen(endpoint: Endpoint, args: &DiscoverArgs) -> anyhow::Result<Annou
         client_id: format!("outpost-discover-{}", std::process::id()),
         is_lasting: false,
         will: None,
-        subscriptions: vec![format!("{}/#", args.prefix)],
+        subscriptions: vec![format!("{prefix}/#")],
         receipts: Vec::new(),
         keep_alive: Duration::from_secs(limits::KEEP_ALIVE_S),
         pace: Pace::default(),
     };
     let link = spawn(config, tell).context("--prefix")?;
-    let end = Instant::now() + Duration::from_secs(args.seconds);
+    let end = Instant::now() + Duration::from_secs(seconds);
     let quiet = Duration::from_millis(limits::DISCOVER_QUIET_MS);
     let mut found = Announcements::default();
     // None: not yet connected.

@@ -1,6 +1,10 @@
 //! `outpost init`: writes a configuration to begin with, with a comment at each key, for the board
 //! that this is. `outpost check` accepts it as it is; nothing is sent before a person changes it.
+//! On a terminal it asks first; with `--yes`, `--json` or elsewhere it does not.
 
+mod interview;
+
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,6 +15,8 @@ use serde_json::json;
 use crate::board::{self, Profile, Root};
 use crate::config::{self, DEFAULT_PATH, Strictness};
 use crate::disk;
+use crate::link::Endpoint;
+use interview::Interview;
 
 const TEMPLATE: &str = include_str!("init.toml");
 
@@ -26,6 +32,9 @@ pub struct InitArgs {
     /// Name of this device: a-z, 0-9 and - [default: the host's name]
     #[arg(long)]
     name: Option<String>,
+    /// Ask nothing
+    #[arg(long)]
+    yes: bool,
 }
 
 /// Writes the file and says where.
@@ -40,16 +49,26 @@ pub fn run(args: &InitArgs, json: bool) -> anyhow::Result<ExitCode> {
         Some(name) => name.clone(),
         None => device_name(&root.text("proc/sys/kernel/hostname").unwrap_or_default()),
     };
-    let text = configuration(&root, recognised.profile, &name, &args.output);
+    let path = args.output.display();
+    let is_printed = args.output == Path::new("-");
+    if !is_printed && args.output.symlink_metadata().is_ok() && !args.force {
+        bail!("{path} is there already; --force replaces it, --output names another file");
+    }
+    let mut text = configuration(&root, recognised.profile, &name, &args.output);
+    let asks = !args.yes && !json && io::stdin().is_terminal() && io::stderr().is_terminal();
+    if asks {
+        let board = &recognised.profile.title;
+        eprintln!("This is {board} ({}).", recognised.by);
+        let (mut input, mut out) = (io::stdin().lock(), io::stderr());
+        let interview = Interview::new(&mut input, &mut out, text);
+        let search = |bus: &config::Bus| super::discover::search(Endpoint::of(bus));
+        text = interview.hold(&name, &zone(&root), &search)?;
+    }
     // The same check that the operator is told to run: what is written is in order.
     config::from_text(&text, "the new configuration", &[], Strictness::Check)?;
-    if args.output == Path::new("-") {
+    if is_printed {
         print!("{text}");
         return Ok(ExitCode::SUCCESS);
-    }
-    let path = args.output.display();
-    if args.output.symlink_metadata().is_ok() && !args.force {
-        bail!("{path} is there already; --force replaces it, --output names another file");
     }
     if let Some(folder) = args.output.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         disk::folder(folder)?;
@@ -60,7 +79,8 @@ pub fn run(args: &InitArgs, json: bool) -> anyhow::Result<ExitCode> {
         println!("{}", json!({"written": args.output, "board": board, "name": name}));
     } else {
         println!("{path} is written for {} ({})", recognised.profile.title, recognised.by);
-        println!("next: put in your sensors and devices, then  outpost check --config {path}");
+        let first = if asks { "" } else { "put in your sensors and devices, then  " };
+        println!("next: {first}outpost check --config {path}");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -74,6 +94,13 @@ fn device_name(host: &str) -> String {
         "" | "localhost" => "outpost".into(),
         name => name.into(),
     }
+}
+
+/// The time zone of this system, where it is one that we know.
+fn zone(root: &Root) -> String {
+    let zone = root.text("etc/timezone").unwrap_or_default();
+    let known = jiff::tz::TimeZone::get(zone.trim()).is_ok();
+    if known { zone.trim().to_owned() } else { "UTC".into() }
 }
 
 fn configuration(root: &Root, profile: &Profile, name: &str, path: &Path) -> String {

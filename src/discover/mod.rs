@@ -151,5 +151,5 @@ impl Announcements {
     }
 }
 
-pub use print::{as_json, as_toml};
+pub use print::{as_json, as_toml, sections};
 pub use words::is_harmless;

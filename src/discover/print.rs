@@ -20,7 +20,22 @@ const HEAD: &str = "\
 /// A piece of configuration, with what was left out as comments behind it.
 #[must_use]
 pub fn as_toml(proposals: &[Proposal]) -> String {
-    let mut out = HEAD.to_owned();
+    let mut out = HEAD.to_owned() + &sections(proposals);
+    let left = proposals.iter().filter_map(|it| match &it.offer {
+        Offer::Nothing(why) => Some(format!("#   {} {}: {}\n", it.device, it.name, shown(why))),
+        _ => None,
+    });
+    let left: String = left.collect();
+    if !left.is_empty() {
+        out.push_str(&format!("\n# Left out:\n{left}"));
+    }
+    out
+}
+
+/// The sections of a configuration alone.
+#[must_use]
+pub fn sections(proposals: &[Proposal]) -> String {
+    let mut out = String::new();
     let mut device = "";
     for proposal in proposals {
         let made = match &proposal.offer {
@@ -33,14 +48,6 @@ pub fn as_toml(proposals: &[Proposal]) -> String {
             out.push_str(&format!("\n# ---- {device}\n"));
         }
         out.push_str(&made);
-    }
-    let left = proposals.iter().filter_map(|it| match &it.offer {
-        Offer::Nothing(why) => Some(format!("#   {} {}: {}\n", it.device, it.name, shown(why))),
-        _ => None,
-    });
-    let left: String = left.collect();
-    if !left.is_empty() {
-        out.push_str(&format!("\n# Left out:\n{left}"));
     }
     out
 }

@@ -22,3 +22,6 @@ pub const HOMEASSISTANT_BIRTH_MS_MAX: u64 = 10_000;
 pub const CMD_FOLLOW_S_MAX: u64 = 86_400;
 /// The longest search, in seconds.
 pub const DISCOVER_S_MAX: u64 = 600;
+/// Longest answer to a question of `outpost init`, in bytes: a note of 400 and some more. What is
+/// longer is read as two answers, of which the check refuses one.
+pub const INIT_LINE_BYTES_MAX: u64 = 4096;

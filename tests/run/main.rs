@@ -34,6 +34,7 @@ mod ends;
 mod escalate;
 mod goals;
 mod homeassistant;
+mod init;
 mod kills;
 mod launched;
 mod metrics;
