@@ -74,6 +74,21 @@ fn output_that_nobody_reads_stops_neither_rules_nor_the_end() {
     site.verify();
 }
 
+/// The place of a demo lives on as if somebody read, and its end comes.
+#[test]
+fn a_demo_whose_lines_nobody_reads_comes_to_its_end() {
+    let (_unread, to) = full();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_outpost"))
+        .args(["demo", "--json", "--no-mind", "--hours", "0.5", "--web", "127.0.0.1:0"])
+        .stdin(Stdio::null())
+        .stdout(to)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let status = eventually("the demo's end", SOON, || child.try_wait().unwrap());
+    assert!(status.success(), "{status}");
+}
+
 #[test]
 fn output_that_is_closed_ends_nothing() {
     let broker = Broker::start();

@@ -29,6 +29,7 @@ use crate::metrics::{Metrics, Sources};
 use crate::mind::catalog::Store;
 use crate::mind::client::MindHandle;
 use crate::mind::registry::Registry;
+use crate::output::Output;
 use crate::plant::{Greenhouse, Place, all_safe_share, greenhouse_config};
 use crate::runtime::{self, Memory, PlaceOnBus};
 use crate::web::{Inside, Web};
@@ -77,13 +78,19 @@ pub fn run(args: &DemoArgs, json: bool) -> anyhow::Result<ExitCode> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let live = !args.headless && !json;
-    let summary = runtime.block_on(play(args, Arc::new(config), live, json))?;
+    // A reader that stands still must not stop the place.
+    let lines = json.then(Output::standard).transpose().context("standard output")?;
+    let summary = runtime.block_on(play(args, Arc::new(config), live, lines.clone()))?;
     // Every task has ended with its runtime before the folder goes.
     drop(runtime);
-    if json {
-        println!("{}", serde_json::to_string(&summary)?);
-    } else {
-        println!("{summary}");
+    match lines {
+        Some(lines) => {
+            // Where nobody was slow nothing is in its way.
+            lines.settle();
+            lines.say(format!("{}\n", serde_json::to_string(&summary)?).into_bytes());
+            lines.settle();
+        }
+        None => println!("{summary}"),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -121,7 +128,7 @@ async fn play(
     args: &DemoArgs,
     config: Arc<Config>,
     live: bool,
-    json: bool,
+    lines: Option<Output>,
 ) -> anyhow::Result<Summary> {
     let mut place = Greenhouse::new(args.seed);
     let virtual_clock = VirtualClock::new(place.start_unix_ms(), args.speed);
@@ -150,7 +157,7 @@ async fn play(
     let safe = all_safe_share(args.seed, args.hours);
     start_snapshot(&shared, args, &config, safe);
     shared.borrow_mut().snapshot.page = address;
-    let mut watch = Watch::new(config.clone(), shared.clone(), begin.clone(), json, page);
+    let mut watch = Watch::new(config.clone(), shared.clone(), begin.clone(), lines, page);
     let (tell_over, over) = oneshot::channel::<()>();
     let (tell_quit, quit) = oneshot::channel::<()>();
     let began = Instant::now();

@@ -16,6 +16,7 @@ use crate::clock::{Now, Tick};
 use crate::config::{ActuatorKind, Aim, Config};
 use crate::domain::{ActuatorId, Decider, Decision, SensorId, Setting, Value};
 use crate::live::Live;
+use crate::output::Output;
 use crate::plant::Score;
 use crate::runtime::Observer;
 
@@ -45,7 +46,7 @@ pub struct Watch {
     on_bus: bool,
     sampled: Option<Tick>,
     history: Vec<Vec<f64>>,
-    print: bool,
+    print: Option<Output>,
     page: Live,
 }
 
@@ -55,7 +56,7 @@ impl Watch {
         config: Arc<Config>,
         shared: Rc<RefCell<Shared>>,
         begin: Rc<Notify>,
-        print: bool,
+        print: Option<Output>,
         page: Live,
     ) -> Watch {
         let history = vec![Vec::new(); config.sensors.len()];
@@ -81,11 +82,11 @@ impl Watch {
                 words.collect::<Vec<_>>().join(", ")
             }
         };
-        if self.print {
+        if let Some(lines) = &self.print {
             let line = serde_json::json!({"decision": decision.id, "by": decision.by.word(),
                 "cause": decision.cause, "chosen": choice, "guard": decision.guard,
                 "at": crate::journal::rfc3339(now.unix_ms)});
-            println!("{line}");
+            lines.say(format!("{line}\n").into_bytes());
         }
         let view = DecisionView {
             at: clock_time(now),
