@@ -354,7 +354,9 @@ def hostile():
                     f'[[sensor]]\nname = "number"\ntopic = "h/number"\n'
                     f'[[goal]]\nname = {goal}\nkeep = {{ sensor = "number", min = 10 }}\n'
                     f'[[actuator]]\nname = "lamp"\ntopic = "h/lamp"\nkind = "switch"\nsafe = "off"\n'
-                    f'effects = {{ number = "raises" }}\n[agent]\nmode = "advise"\n')
+                    f'effects = {{ number = "raises" }}\n'
+                    f'[[rule]]\nname = {goal}\nwhen = "word == \'<b>\'"\nset = {{ lamp = "on" }}\n[[note]]\ntext = {goal}\n'
+                    f'[[interlock]]\nname = {goal}\nforbid = "word == \'<b>\' && lamp == \'on\'"\n[agent]\nmode = "advise"\n')
     with program("run", "--config", str(file)), browser("desktop") as driver:
         until_there(web)
         client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
@@ -372,7 +374,8 @@ def hostile():
         wait(driver, "what waits for a person", lambda d: "<img src=x" in d.find_element(By.ID, "approvals").text)
         assert "<img src=x" in driver.find_element(By.ID, "goals").text
         assert driver.title != "1"
-        for view, place in (("story", "decisions"), ("board", "events")):
+        for view, place in (("story", "decisions"), ("board", "events"), ("rules", "rule-list"), ("rules", "note-list"),
+                            ("rules", "interlock-list")):
             driver.find_element(By.CSS_SELECTOR, f'nav a[href="#{view}"]').click()
             wait(driver, f"it in {place}", lambda d: "<img src=x" in d.find_element(By.ID, place).text)
             narrow(driver)
