@@ -3,7 +3,7 @@
 //! file's alone: nothing here touches them.
 //!
 //! A rule is kept by its name, over one of the file. Notes are kept as the whole list with what the
-//! file had then, so that a note which is new in the file is added and one that is gone from it goes.
+//! file had then: one that is new in the file is added, and one that is gone from it goes.
 
 use std::sync::Arc;
 

@@ -359,7 +359,8 @@ mod tests {
     use crate::discover::Announcements;
 
     const START: &str = "[device]\nname = \"a\"\nboard = \"auto\"\ntimezone = \"UTC\"\n[bus]\n\
-                         url = \"mqtt://127.0.0.1:1883\"\n# username = \"x\"\n# password_file = \"y\"\n";
+                         url = \"mqtt://127.0.0.1:1883\"\n# username = \"x\"\n\
+                         # password_file = \"y\"\n";
 
     fn hold(answers: &str) -> (anyhow::Result<String>, String) {
         let search = |_: &Bus| {

@@ -17,7 +17,8 @@ const AIMS: [&str; 5] = ["keep", "reach", "avoid", "minimise", "follow"];
 /// Bounds of which one may be missing.
 type Bounds = (Option<f64>, Option<f64>);
 
-/// Says a goal as the `goal` command takes it: what [`super::goal_from_json`] reads back as the same.
+/// Says a goal as the `goal` command takes it: what [`super::goal_from_json`] reads back
+/// as the same.
 #[must_use]
 pub fn goal_to_json(goal: &Goal, config: &Config) -> serde_json::Value {
     let name = |id: SensorId| config.sensors.get(usize::from(id.0)).map(|sensor| &sensor.name);
