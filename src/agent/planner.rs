@@ -26,7 +26,8 @@ pub const NEAR: f64 = 0.1;
 pub struct Move {
     /// What changes; `None`: nothing.
     pub change: Option<(ActuatorId, Setting)>,
-    /// Utility before it is mapped to 0..1: the negative sum of all that is disliked.
+    /// Utility before `exp`: less all that is disliked. Above 0 where a move, over its own time and
+    /// with its own margin, wins more than doing nothing is seen to lose.
     pub raw: f64,
     /// As recorded and as the mind reads it.
     pub candidate: Candidate,
@@ -45,6 +46,11 @@ pub struct Plan {
     pub helpless: Option<usize>,
     /// Preferences that took a candidate away, in words.
     pub heeded: Vec<String>,
+}
+
+/// To a hundredth; adding nought takes the minus off a nought.
+fn to_hundredth(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0 + 0.0
 }
 
 impl Agent {
@@ -173,7 +179,7 @@ impl Agent {
         for (one, value) in watched.iter().zip(values) {
             let sensor = &self.config.sensors[usize::from(one.sensor.0)];
             if !predicted.iter().any(|(name, _)| *name == sensor.name) {
-                predicted.push((sensor.name.clone(), (value * 100.0).round() / 100.0));
+                predicted.push((sensor.name.clone(), to_hundredth(value)));
             }
         }
         let set = change.iter().map(|(id, setting)| {

@@ -4,7 +4,7 @@
 use super::core::Agent;
 use super::filter::Estimate;
 use crate::config::{Actuator, ActuatorKind, Aim, Config, Goal, Least};
-use crate::domain::{SensorId, Setting};
+use crate::domain::{SensorId, Setting, figure};
 
 /// A name as words: `air_temperature` is read as `air temperature`.
 #[must_use]
@@ -22,7 +22,7 @@ pub fn rounded(value: f64, scale: f64) -> String {
     } else {
         2
     };
-    format!("{value:.digits$}")
+    figure(value, digits)
 }
 
 /// What hardly ever changes: the place, its goals, its devices, the operator's notes.

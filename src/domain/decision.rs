@@ -52,7 +52,8 @@ pub struct Candidate {
     pub predicted: Vec<(String, f64)>,
     /// Cost of the coming hour, in the operator's own unit.
     pub cost: f64,
-    /// The planner's utility, 0 (worst) to 1 (best).
+    /// The planner's utility: 0 is worst, 1 is every goal kept at no cost. Above 1 where a move,
+    /// over its own time and margin, wins more than doing nothing loses within the near horizon.
     pub utility: f64,
     /// The mind's probability among the candidates, where it was asked and answered.
     pub probability: Option<f64>,

@@ -31,6 +31,16 @@ impl fmt::Display for Value {
     }
 }
 
+/// A number with so many digits behind the point, and without the minus of a nought.
+#[must_use]
+pub fn figure(number: f64, digits: usize) -> String {
+    let text = format!("{number:.digits$}");
+    match text.strip_prefix('-') {
+        Some(rest) if rest.bytes().all(|byte| matches!(byte, b'0' | b'.')) => rest.to_owned(),
+        _ => text,
+    }
+}
+
 /// What an actuator is set to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Setting {
@@ -110,4 +120,16 @@ pub struct Fault {
     pub kind: FaultKind,
     /// What was found, at most some dozen printable characters.
     pub found: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::figure;
+
+    #[test]
+    fn a_nought_has_no_minus() {
+        let all = [(-0.04, 1), (-0.0, 0), (-0.06, 1), (0.0, 2), (-12.34, 1), (-0.4, 0)];
+        let said = all.map(|(number, digits)| figure(number, digits));
+        assert_eq!(said, ["0.0", "0", "-0.1", "0.00", "-12.3", "0"]);
+    }
 }

@@ -14,7 +14,7 @@ use super::super::view::{
 use crate::agent::{Agent, Effect, MindWord, Report};
 use crate::clock::{Now, Tick};
 use crate::config::{ActuatorKind, Aim, Config};
-use crate::domain::{ActuatorId, Decider, Decision, SensorId, Setting, Value};
+use crate::domain::{ActuatorId, Decider, Decision, SensorId, Setting, Value, figure};
 use crate::live::Live;
 use crate::output::Output;
 use crate::plant::Score;
@@ -127,7 +127,7 @@ impl Watch {
             (Some(Value::Bool(yes)), _) => Some(if *yes { "yes" } else { "no" }.to_string()),
             (Some(Value::Text(text)), _) => Some(text.clone()),
             (Some(Value::Number(_)), Some(value)) => {
-                Some(format!("{value:.1} {}", sensor.unit).trim_end().to_string())
+                Some(format!("{} {}", figure(value, 1), sensor.unit).trim_end().to_string())
             }
             _ => None,
         };

@@ -11,6 +11,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::board::Senses;
 use crate::discover::is_harmless;
+use crate::domain::figure;
 use crate::limits::{LOOK_SILENT_MS, TOP_STORY_MAX};
 
 /// Something that was heard.
@@ -211,9 +212,9 @@ pub fn number(value: f64) -> String {
         size if size >= 10.0 => 1,
         _ => 2,
     };
-    let text = format!("{value:.digits$}");
+    let text = figure(value, digits);
     let text = if digits > 0 { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    if text == "-0" { "0".into() } else { text.into() }
+    text.into()
 }
 
 /// Everything that is known.
