@@ -51,7 +51,7 @@ fn pick(part: &Part, key: &str) -> Result<template::Picked, Refusal> {
 
 fn sensor(part: &Part) -> Result<Offer, Refusal> {
     let class = part.text("device_class").unwrap_or_default();
-    let unit = part.text("unit_of_measurement").filter(|unit| !unit.is_empty());
+    let unit = part.text("unit_of_measurement").filter(|unit| is_unit(unit));
     let picked = pick(part, "value_template")?;
     let measures =
         unit.is_some() || part.keys.contains_key("state_class") || range(&class, "").is_some();
@@ -72,6 +72,15 @@ fn sensor(part: &Part) -> Result<Offer, Refusal> {
         range,
         expire_s: expire_s(part),
     }))
+}
+
+/// `°C`, `µg/m³`, `fl. oz.`: a sign or two, and no sentence. The mind reads it behind every value.
+fn is_unit(text: &str) -> bool {
+    let words = text.split(' ').count();
+    let signs = |c: char| c.is_alphanumeric() || "%°/²³·.'\"*^-_$€£".contains(c) || c == ' ';
+    (1..=crate::limits::UNIT_LETTERS_MAX).contains(&text.chars().count())
+        && words <= 2
+        && text.chars().all(signs)
 }
 
 fn expire_s(part: &Part) -> Option<u64> {

@@ -25,3 +25,6 @@ pub const DISCOVER_S_MAX: u64 = 600;
 /// Longest answer to a question of `outpost init`, in bytes: a note of 400 and some more. What is
 /// longer is read as two answers, of which the check refuses one.
 pub const INIT_LINE_BYTES_MAX: u64 = 4096;
+/// Longest unit that is taken out of an announcement, in characters: `imp. gal./min` has 13. What
+/// is longer is no unit, and left out.
+pub const UNIT_LETTERS_MAX: usize = 14;
