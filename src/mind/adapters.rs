@@ -106,6 +106,16 @@ pub fn locate(store: &Store, id_or_path: &str) -> Result<Option<PathBuf>, Adapte
     }
 }
 
+/// Names of the adapters for a model of the catalogue whose files are here.
+#[must_use]
+pub fn of_model(store: &Store, model: &str) -> Vec<String> {
+    let known = store.catalog().adapters.iter().filter(|entry| entry.base.as_str() == model);
+    known
+        .filter(|entry| places(store, &entry.id).iter().any(|path| path.is_file()))
+        .map(|entry| entry.id.as_str().to_owned())
+        .collect()
+}
+
 /// The models' folder, then what came with the program.
 fn places(store: &Store, id: &ModelId) -> Vec<PathBuf> {
     let file = format!("{id}.gguf");

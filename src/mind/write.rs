@@ -7,7 +7,9 @@
 //!
 //! The writer has a context of its own, so that a long text takes nothing of the decisions' cache.
 //! [`Writer::step`] does one pass over all texts in hand and returns; whoever owns it looks for
-//! decisions between two steps. Prompts that begin alike share that beginning in the cache.
+//! decisions between two steps. Prompts that begin alike share that beginning in the cache. Texts
+//! of different adapters take turns (`turn`): the library puts an adapter on a whole pass, and what
+//! was read with one is of no use to another.
 //!
 //! What must never be here: the queue, sockets, what a text means.
 
@@ -20,6 +22,7 @@ mod job;
 mod sample;
 mod slots;
 mod text;
+mod turn;
 
 pub use slots::{Admitted, News, Writer, WriterOptions};
 
@@ -44,6 +47,8 @@ pub struct Write {
     pub priority: u8,
     /// It is given up after so many milliseconds from its arrival.
     pub within_ms: u32,
+    /// The adapter's file for this text alone, empty for none. `None`: the model's usual one.
+    pub adapter: Option<String>,
 }
 
 /// What a text follows.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::error::ApiError;
+use super::models::{self, Asked};
 use super::stream::Shape;
 use super::tools::{self, Choice, Tool};
 use crate::limits;
@@ -21,6 +22,8 @@ use crate::mind::protocol::{Form, Prompt, Sampling, Speech};
 #[derive(Deserialize)]
 struct Common {
     model: Option<String>,
+    /// Ours: an adapter's name, for a client that does not put it behind the model's.
+    adapter: Option<String>,
     max_tokens: Option<u32>,
     max_completion_tokens: Option<u32>,
     temperature: Option<f32>,
@@ -140,7 +143,10 @@ struct Wish {
 
 impl Wish {
     async fn write(self, shared: &Shared, common: Common) -> Result<Response, ApiError> {
-        let mind = shared.mind(common.model.as_deref()).await?;
+        let Asked { mind, adapter } = shared.asked(common.model.as_deref(), common.adapter).await?;
+        // What the agent decides with was hardly taught to write: who wants it says so.
+        let adapter = adapter.unwrap_or_else(|| "none".to_owned());
+        let adapter = models::adapter(&mind.handle, Some(adapter))?;
         if common.n.is_some_and(|n| n != 1) {
             return Err(ApiError::bad("n: allowed is 1"));
         }
@@ -149,7 +155,7 @@ impl Wish {
         let shape = Shape {
             id: format!("{kind}-{:016x}", rand::random::<u64>()),
             created: jiff::Timestamp::now().as_second(),
-            model: mind.name.clone(),
+            model: models::name_of(&mind.name, &adapter.name),
             chat: self.chat,
             tools: self.tools,
             usage: common.stream_options.is_some_and(|options| options.include_usage),
@@ -176,6 +182,7 @@ impl Wish {
             tokens_max: wished.unwrap_or(limits::WEB_TOKENS_DEFAULT),
             priority: limits::MIND_PRIORITY_WRITE,
             within_ms: limits::WEB_WRITE_MS_MAX,
+            adapter: adapter.file,
         };
         let mut parts = shape.mind.handle.write(request)?;
         if !common.stream {

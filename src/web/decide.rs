@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::error::ApiError;
+use super::models::{self, Asked};
 use crate::limits;
 use crate::mind::client::DecideRequest;
 use crate::mind::protocol::{Answer, Decided};
@@ -25,14 +26,14 @@ pub(super) struct Body {
     prefix: String,
     state: String,
     candidates: Option<Vec<String>>,
-    questions: Option<Vec<Asked>>,
+    questions: Option<Vec<AskedQuestion>>,
     model: Option<String>,
     adapter: Option<String>,
 }
 
 /// A typed question, its kind beside what the kind needs.
 #[derive(Deserialize)]
-struct Asked {
+struct AskedQuestion {
     #[serde(default)]
     id: Value,
     text: String,
@@ -71,8 +72,8 @@ pub(super) async fn decide(
     body: Result<Json<Body>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
     let Json(body) = body?;
-    let mind = shared.mind(body.model.as_deref()).await?;
-    let (adapter, adapter_name) = shared.adapter(body.adapter)?;
+    let Asked { mind, adapter } = shared.asked(body.model.as_deref(), body.adapter).await?;
+    let adapter = models::adapter(&mind.handle, adapter)?;
     let (candidates, asked) = match (body.candidates, body.questions) {
         (Some(candidates), None) => (candidates, None),
         (None, Some(questions)) => (Vec::new(), Some(questions)),
@@ -93,11 +94,11 @@ pub(super) async fn decide(
         priority: limits::MIND_PRIORITY_API,
         within_ms: limits::WEB_DECIDE_MS_MAX,
         questions: questions.unwrap_or_default(),
-        adapter,
+        adapter: adapter.file,
     };
     let decided = mind.handle.ask(request).await?;
     let mut told = json!({"id": body.id, "object": "decision", "model": mind.name,
-        "adapter": adapter_name,
+        "adapter": adapter.name,
         "mass": decided.mass, "ms": decided.ms, "tokens_read": decided.tokens_read,
         "remembered": decided.remembered});
     match wanted {
@@ -113,13 +114,13 @@ pub(super) async fn decide(
 }
 
 /// The questions as the mind is asked them, and what is to be told of each.
-fn typed(asked: Vec<Asked>) -> Result<(Vec<Wanted>, Vec<Question>), ApiError> {
+fn typed(asked: Vec<AskedQuestion>) -> Result<(Vec<Wanted>, Vec<Question>), ApiError> {
     let (found, most) = (asked.len(), limits::MIND_QUESTIONS_MAX);
     if found == 0 || found > most {
         return Err(ApiError::bad(format!("questions: found {found}, allowed 1 to {most}")));
     }
     let (mut wanted, mut questions) = (Vec::new(), Vec::new());
-    for (number, Asked { id, text, kind }) in asked.into_iter().enumerate() {
+    for (number, AskedQuestion { id, text, kind }) in asked.into_iter().enumerate() {
         let kind = Kind::from(kind);
         let refused = |error| ApiError::bad(format!("question {number}: {error}"));
         questions.push(kind.question(&text).map_err(refused)?);

@@ -14,6 +14,7 @@ mod decide;
 mod embeddings;
 mod error;
 mod metrics;
+mod models;
 mod page;
 mod role;
 mod session;
@@ -25,13 +26,12 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
-use serde_json::json;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -41,10 +41,7 @@ use crate::config;
 use crate::limits;
 use crate::live::Viewer;
 use crate::metrics::Metrics;
-use crate::mind::adapters;
-use crate::mind::catalog::Store;
-use crate::mind::client::MindHandle;
-use crate::mind::registry::{Lease, Registry};
+use crate::mind::registry::Registry;
 use error::ApiError;
 use role::{Role, Tokens};
 use session::Sessions;
@@ -87,34 +84,6 @@ struct Shared {
     metrics: Arc<Metrics>,
     live: Option<Viewer>,
     journal: PathBuf,
-}
-
-impl Shared {
-    /// The model of a request, loaded where it was not; `None`: the agent's own.
-    async fn mind(&self, model: Option<&str>) -> Result<Lease, ApiError> {
-        let registry = self.mind.as_ref().ok_or_else(|| ApiError::absent("there is no [mind]"))?;
-        Ok(registry.lease(model).await?)
-    }
-}
-
-impl Shared {
-    /// The file of the adapter that a body names, as a decision has it, and its name. Names only:
-    /// who asks has no say over which files of the board are read.
-    fn adapter(&self, wanted: Option<String>) -> Result<(Option<String>, String), ApiError> {
-        let own = self.mind.as_ref().map(Registry::own);
-        let names = own.map(MindHandle::names).unwrap_or_default();
-        let Some(name) = wanted.filter(|name| *name != names.adapter) else {
-            return Ok((None, names.adapter));
-        };
-        if name.contains('/') || name.ends_with(".gguf") {
-            let found = format!("adapter: found {name:?}, allowed none or a name of the catalogue");
-            return Err(ApiError::bad(found));
-        }
-        let path = adapters::locate(&Store::of_environment(), &name)
-            .map_err(|error| ApiError::bad(error.to_string()))?;
-        let path = path.map_or_else(String::new, |path| path.to_string_lossy().into_owned());
-        Ok((Some(path), name))
-    }
 }
 
 /// What the server shows and asks.
@@ -178,7 +147,7 @@ impl Web {
 
 fn router(shared: Arc<Shared>) -> Router {
     Router::new()
-        .route("/v1/models", get(models))
+        .route("/v1/models", get(models::list))
         .route("/v1/chat/completions", post(chat::chat))
         .route("/v1/completions", post(chat::completion))
         .route("/v1/decide", post(decide::decide))
@@ -229,13 +198,4 @@ async fn guard(State(shared): State<Arc<Shared>>, mut request: Request, next: Ne
         chunk
     });
     Response::from_parts(parts, Body::from_stream(body))
-}
-
-async fn models(State(shared): State<Arc<Shared>>) -> Json<serde_json::Value> {
-    let listed = shared.mind.as_ref().map(Registry::list).unwrap_or_default();
-    let models = listed.into_iter().map(|one| {
-        json!({"id": one.name, "object": "model", "created": 0, "owned_by": "outpost",
-            "ready": one.ready, "pinned": one.pinned})
-    });
-    Json(json!({"object": "list", "data": models.collect::<Vec<_>>()}))
 }

@@ -180,8 +180,37 @@ by_other = decide({**CASE, "model": OTHER})
 assert by_other["model"] == OTHER and by_other["p"] != first["p"] and not by_other["remembered"], by_other
 said = client.chat.completions.create(model=OTHER, messages=ASK, max_tokens=5)
 assert said.model == OTHER and said.choices[0].message.content, said
-assert {one.id for one in client.models.list().data if one.ready} == {model, OTHER}
+listed = client.models.list().data
+assert {one.id for one in listed if one.ready and ":" not in one.id} == {model, OTHER}, listed
 holds("an adapter for one decision, and a second model")
+
+# An adapter for one text: behind the model's name, as the list has it, or by itself.
+EDGE = model + ":edge-operator"
+assert [one.parent for one in listed if one.id == EDGE] == [model], listed
+def said(**how):
+    made = client.chat.completions.create(messages=ASK, max_tokens=16, temperature=0, **how)
+    return made.model, made.choices[0].message.content
+bare = said(model=model)
+with concurrent.futures.ThreadPoolExecutor(4) as pool:
+    beside = [pool.submit(said, model=name) for name in (EDGE, model, EDGE, model)]
+    assert [one.result()[0] for one in beside] == [EDGE, model, EDGE, model]
+    texts = [one.result() for one in beside]
+assert texts[0] == texts[2] != texts[1] == texts[3] == bare, (texts, bare)
+assert said(model=model, extra_body={"adapter": "edge-operator"}) == texts[0]
+assert said(model=EDGE, extra_body={"adapter": "edge-operator"}) == texts[0]
+assert said(model=model + ":none") == bare
+stream = client.completions.create(model=EDGE, prompt="One,", max_tokens=4, stream=True)
+assert {part.model for part in stream} == {EDGE}
+assert decide({**CASE, "model": EDGE})["p"] == with_adapter["p"]
+for wish, why in (({"model": model + ":mine"}, 'found "mine", allowed'),
+                  ({"model": model + ":/etc/passwd"}, "allowed none or a name"),
+                  ({"model": EDGE, "extra_body": {"adapter": "none"}}, "and adapter")):
+    try:
+        said(**wish)
+        raise AssertionError(f"{wish} was taken")
+    except openai.BadRequestError as refused:
+        assert why in refused.body["message"], refused
+holds("an adapter for one text, beside others without")
 
 # Vectors of texts, by a model whose file says how it pools (of random weights: they mean nothing).
 VECTORS = "qwen3-embedding"

@@ -139,6 +139,7 @@ fn try_one(mind: &mut Mind, path: &Path, count: &mut Count) -> Result<(), String
         tokens_max: 6,
         priority: 0,
         within_ms: 30_000,
+        adapter: None,
     };
     match mind.ask(&Request::Write(write)).ok_or_else(|| died("writing"))? {
         Reply::Written(_) | Reply::Failed { .. } => Ok(()),

@@ -24,12 +24,7 @@ fn string(text: &str) -> Vec<u8> {
 }
 
 /// An adapter of the first layer's queries with every number of its second half at `b`.
-fn write(path: &Path, architecture: &str, b: f32) {
-    write_for(path, architecture, WIDTH, b);
-}
-
-/// The same for a model whose query matrix has so many rows and columns.
-pub(crate) fn write_for(path: &Path, architecture: &str, width: usize, b: f32) {
+pub(super) fn write(path: &Path, architecture: &str, b: f32) {
     let mut bytes = b"GGUF".to_vec();
     bytes.extend(3_u32.to_le_bytes());
     bytes.extend(2_u64.to_le_bytes()); // tensors
@@ -59,7 +54,7 @@ pub(crate) fn write_for(path: &Path, architecture: &str, width: usize, b: f32) {
     std::fs::write(path, bytes).expect("written");
 }
 
-fn load(model: &Arc<Model>, folder: &Path, b: f32) -> Option<Arc<Adapter>> {
+pub(super) fn load(model: &Arc<Model>, folder: &Path, b: f32) -> Option<Arc<Adapter>> {
     let path = folder.join(format!("by-{b}.gguf"));
     write(&path, "llama", b);
     let checked = adapters::check(Catalog::embedded(), &path, &model_path()).expect("it fits");
@@ -126,7 +121,7 @@ fn an_adapter_is_found_by_its_path_and_an_unknown_name_lists_the_known_ones() {
 }
 
 /// The adapter that comes with the program.
-fn ours() -> PathBuf {
+pub(super) fn ours() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/adapters/edge-operator.gguf")
 }
 

@@ -2,14 +2,16 @@
 //! texts beside decisions in the mind's process.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use outpost::limits;
 use outpost::mind::client::{WriteEvent, WriteRequest, Written};
-use outpost::mind::ggml::{Batch, Context, ContextOptions, Model};
+use outpost::mind::ggml::{Adapter, Batch, Context, ContextOptions, Model};
 use outpost::mind::protocol::{FailureKind, Finish, Form, Prompt, Sampling, Speech};
 use outpost::mind::write::{Admitted, News, WriteError, Writer, WriterOptions};
 
+use super::adapter::{load, ours};
 use super::process::Mind;
 use super::{PREFIX, THREADS, model, model_path};
 
@@ -19,7 +21,7 @@ const TOOL: &str = r#"{"type":"object","properties":{
         "required":["state"],"additionalProperties":false}},
     "required":["tool","arguments"],"additionalProperties":false}"#;
 
-pub(super) fn writer(model: &std::sync::Arc<Model>, context_tokens: u32) -> Writer {
+fn writer(model: &Arc<Model>) -> Writer {
     let options = WriterOptions {
         context_tokens,
         // As in the tests of scores: one pass and one by one agree to the last digit.
@@ -40,13 +42,19 @@ pub(super) fn request(id: u64, prompt: &str, form: Form) -> WriteRequest {
         tokens_max: 40,
         priority: 0,
         within_ms: 120_000,
+        adapter: None,
     }
 }
 
-/// Writes all of them side by side, by id.
-pub(super) fn write(
+/// Writes all of them side by side, by id, without an adapter.
+fn write(writer: &mut Writer, requests: Vec<WriteRequest>) -> HashMap<u64, (String, Written)> {
+    write_with(writer, requests.into_iter().map(|request| (request, None)).collect())
+}
+
+/// The same, each with its adapter.
+fn write_with(
     writer: &mut Writer,
-    requests: Vec<WriteRequest>,
+    requests: Vec<(WriteRequest, Option<Arc<Adapter>>)>,
 ) -> HashMap<u64, (String, Written)> {
     let (mut texts, mut done) = (HashMap::<u64, String>::new(), HashMap::new());
     let mut take = |news: Vec<News>| {
@@ -61,8 +69,8 @@ pub(super) fn write(
             }
         }
     };
-    for request in requests {
-        match writer.admit(request, Instant::now()).expect("taken") {
+    for (request, adapter) in requests {
+        match writer.admit(request, adapter, Instant::now()).expect("taken") {
             Admitted::Taken(news) => take(news),
             Admitted::Later(write) => panic!("no room for {}", write.id),
         }
@@ -74,7 +82,17 @@ pub(super) fn write(
 }
 
 /// The slow way: one token at a time, always the most probable.
-fn one_by_one(model: &std::sync::Arc<Model>, prompt: &str, count: usize) -> String {
+fn one_by_one(model: &Arc<Model>, prompt: &str, count: usize) -> String {
+    one_by_one_with(model, None, prompt, count)
+}
+
+/// The same, with an adapter.
+fn one_by_one_with(
+    model: &Arc<Model>,
+    adapter: Option<Arc<Adapter>>,
+    prompt: &str,
+    count: usize,
+) -> String {
     let options = ContextOptions {
         context_tokens: 512,
         batch_tokens: 1,
@@ -86,6 +104,7 @@ fn one_by_one(model: &std::sync::Arc<Model>, prompt: &str, count: usize) -> Stri
         kv_unified: true,
     };
     let mut context = Context::new(model, options).expect("a context");
+    context.put_on(adapter).expect("put on");
     let mut tokens = model.tokenize(prompt, true, false).expect("tokens");
     let (prompt, mut text, mut at) = (tokens.len(), Vec::new(), 0);
     while tokens.len() < prompt + count {
@@ -188,8 +207,8 @@ fn texts_end_at_their_bounds_and_senseless_wishes_are_refused() {
     assert_eq!((done[&2].1.tokens, done[&2].1.finish), (3, Finish::Length));
 
     let refuse = |request: WriteRequest, words: &str| {
-        let mut fresh = writer(&model, 1024);
-        let error = fresh.admit(request, Instant::now()).err().expect("refused");
+        let mut fresh = writer(&model);
+        let error = fresh.admit(request, None, Instant::now()).err().expect("refused");
         assert!(error.to_string().contains(words), "{error}");
         assert!(!fresh.is_busy());
     };
@@ -206,7 +225,7 @@ fn texts_end_at_their_bounds_and_senseless_wishes_are_refused() {
 
     let late = WriteRequest { within_ms: 1, ..request(3, PREFIX, Form::Free) };
     let long_ago = Instant::now() - std::time::Duration::from_secs(1);
-    assert!(matches!(first.admit(late, long_ago), Ok(Admitted::Taken(_))));
+    assert!(matches!(first.admit(late, None, long_ago), Ok(Admitted::Taken(_))));
     let news = first.step();
     assert!(matches!(&news[..], [News::Failed { id: 3, error: WriteError::Late }]), "{news:?}");
 }
@@ -229,14 +248,67 @@ fn words_in_a_chat_never_become_words_of_the_template() {
 }
 
 #[test]
+fn texts_of_several_adapters_side_by_side_are_what_each_writes_alone() {
+    let (folder, model) = (tempfile::tempdir().expect("a folder"), model());
+    let mut writer = writer(&model);
+    let real = Some(Arc::new(Adapter::load(&model, &ours()).expect("loaded")));
+    let adapters = [None, load(&model, folder.path(), 0.3), real];
+    let count = 24;
+    // The same prompt for all, so that cells of another adapter would be found.
+    let right: Vec<String> = adapters
+        .iter()
+        .map(|adapter| one_by_one_with(&model, adapter.clone(), PREFIX, count))
+        .collect();
+    assert!(right[0] != right[1] && right[1] != right[2] && right[0] != right[2], "{right:?}");
+    let all = || {
+        let texts = (0..).zip(adapters.clone()).map(|(id, adapter)| {
+            let tokens_max = count as u32;
+            (WriteRequest { tokens_max, ..request(id, PREFIX, Form::Free) }, adapter)
+        });
+        texts.collect::<Vec<_>>()
+    };
+    let together = write_with(&mut writer, all());
+    for (id, right) in right.iter().enumerate() {
+        let (text, written) = &together[&(id as u64)];
+        assert_eq!((text, written.kept_tokens), (right, 0), "{id}");
+    }
+    // Each of them finds its own cells again, and only those.
+    for (id, text) in (0..).zip(all()) {
+        let again = write_with(&mut writer, vec![text]);
+        let (text, written) = &again[&id];
+        assert_eq!((text, written.kept_tokens), (&right[id as usize], written.prompt_tokens - 1));
+    }
+}
+
+#[test]
+fn a_text_with_another_adapter_does_not_wait_for_the_end_of_a_long_one() {
+    let (folder, model) = (tempfile::tempdir().expect("a folder"), model());
+    let mut writer = writer(&model);
+    let long = WriteRequest { tokens_max: 400, ..request(1, "One, two, three,", Form::Free) };
+    let short = WriteRequest { tokens_max: 4, ..request(2, "The vent is", Form::Free) };
+    let adapter = load(&model, folder.path(), 0.05);
+    assert!(matches!(writer.admit(long, None, Instant::now()), Ok(Admitted::Taken(_))));
+    let ended = |news: &[News]| news.iter().any(|one| matches!(one, News::Written(_)));
+    for _ in 0..4 {
+        assert!(!ended(&writer.step()));
+    }
+    assert!(matches!(writer.admit(short, adapter, Instant::now()), Ok(Admitted::Taken(_))));
+    // What is left of the long one's turn, the prompt, and a pass a token.
+    let most = limits::MIND_ADAPTER_PASSES + 1 + 4;
+    let passes = (1..=most).find(|_| ended(&writer.step()));
+    assert!(passes.is_some(), "not within {most} passes");
+    assert!(writer.cancel(1), "the long one is still in hand");
+}
+
+#[test]
 fn a_full_cache_makes_a_text_wait_and_not_fail() {
     let model = model();
     let mut writer = writer(&model, 1024);
     let long = |id| WriteRequest { tokens_max: 600, ..request(id, "One, two,", Form::Free) };
-    assert!(matches!(writer.admit(long(1), Instant::now()), Ok(Admitted::Taken(_))));
-    assert!(matches!(writer.admit(long(2), Instant::now()), Ok(Admitted::Later(_))));
+    assert!(matches!(writer.admit(long(1), None, Instant::now()), Ok(Admitted::Taken(_))));
+    assert!(matches!(writer.admit(long(2), None, Instant::now()), Ok(Admitted::Later(_))));
     assert!(writer.cancel(1) && !writer.is_busy());
-    assert!(matches!(writer.admit(long(2), Instant::now()), Ok(Admitted::Taken(_))));
+    assert!(matches!(writer.admit(long(2), None, Instant::now()), Ok(Admitted::Taken(_))));
 }
 
 #[tokio::test]
@@ -292,4 +364,42 @@ async fn more_texts_than_may_wait_are_refused_as_busy() {
         }
     }
     assert!(busy >= 8, "{busy}");
+}
+
+/// A whole text of the mind's process, or why there is none.
+async fn written(mind: &Mind, adapter: Option<String>) -> Result<String, String> {
+    let request = WriteRequest { tokens_max: 12, adapter, ..request(1, PREFIX, Form::Free) };
+    let (mut parts, mut text) = (mind.handle.write(request).expect("taken"), String::new());
+    loop {
+        match parts.recv().await.expect("a text") {
+            WriteEvent::Piece(piece) => text.push_str(&piece),
+            WriteEvent::Written(_) => return Ok(text),
+            WriteEvent::Failed(error) => return Err(error.reason),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_minds_process_writes_with_the_adapter_that_a_text_asks_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let text = |path: std::path::PathBuf| Some(path.to_str().expect("text").to_owned());
+    super::adapter::write(&path("made.gguf"), "llama", 0.3);
+    super::adapter::write(&path("foreign.gguf"), "qwen2", 0.3);
+    let mut mind = Mind::start_as(&model_path(), None, 100, Some(ours()));
+    mind.ready().await;
+    let process = mind.handle.process_id();
+    let decided = mind.handle.ask(super::process::request(1, PREFIX)).await.expect("scores");
+    let (usual, none) = (written(&mind, None), written(&mind, Some(String::new())));
+    let made = written(&mind, text(path("made.gguf")));
+    let (usual, none, made) = tokio::join!(usual, none, made);
+    let (usual, none, made) = (usual.expect("a text"), none.expect("a text"), made.expect("one"));
+    assert!(usual != none && none != made && usual != made, "{usual:?} {none:?} {made:?}");
+    assert_eq!(written(&mind, text(ours())).await.as_deref(), Ok(usual.as_str()));
+    let refused = written(&mind, text(path("foreign.gguf"))).await.expect_err("foreign");
+    assert!(refused.contains("\"qwen2\""), "{refused}");
+    // The decisions' adapter is the one it was, and so is what is remembered of it.
+    let again = mind.handle.ask(super::process::request(2, PREFIX)).await.expect("scores");
+    assert!(again.remembered && again.p == decided.p);
+    assert_eq!(mind.handle.process_id(), process, "all of it in one process");
 }

@@ -210,12 +210,17 @@ impl Context {
         &self.options
     }
 
-    /// Puts an adapter on, or the one there is off. The cache is emptied: it was read without.
+    /// Puts an adapter on, or the one there is off, for what is read from now on. The cache stays
+    /// as it is: what another adapter was on for is of use with that one alone, and it is for the
+    /// caller to keep it apart.
     ///
     /// # Errors
     /// [`GgmlError::Bound`] for an adapter of another model, [`GgmlError::Refused`],
     /// [`GgmlError::NoMemory`]; the context is as it was then.
     pub fn put_on(&mut self, adapter: Option<Arc<Adapter>>) -> Result<(), GgmlError> {
+        if adapter.as_ref().map(Arc::as_ptr) == self.adapter.as_ref().map(Arc::as_ptr) {
+            return Ok(());
+        }
         if adapter.as_ref().is_some_and(|adapter| !Arc::ptr_eq(&adapter.model, &self.model)) {
             let allowed = "one that was loaded for this model".to_owned();
             return Err(GgmlError::Bound { what: "adapter", found: 1, allowed });
@@ -236,7 +241,6 @@ impl Context {
                 )
             }
         })?;
-        self.clear();
         self.adapter = adapter;
         Ok(())
     }

@@ -126,12 +126,14 @@ impl Owner {
 
     fn admit(&mut self, write: Write, arrived: Instant) -> Result<Admitted, Failure> {
         let refused = || Failure::new(FailureKind::Refused, "no model is loaded");
-        let loaded = self.loaded.as_ref().ok_or_else(refused)?;
+        let loaded = self.loaded.as_mut().ok_or_else(refused)?;
+        let model = loaded.scorer.shared_model();
+        let adapter = loaded.wardrobe.lend(&model, write.adapter.as_deref())?;
         let writer = match &mut self.writer {
             Some(writer) => writer,
-            none => none.insert(Writer::new(&loaded.scorer.shared_model(), loaded.options)?),
+            none => none.insert(Writer::new(&model, loaded.options)?),
         };
-        Ok(writer.admit(write, arrived)?)
+        Ok(writer.admit(write, adapter, arrived)?)
     }
 
     /// One pass over the texts in hand.

@@ -273,6 +273,7 @@ mod tests {
             tokens_max: 1,
             priority: 0,
             within_ms: 1000,
+            adapter: None,
         })
     }
 

@@ -2,7 +2,8 @@
 //!
 //! A decision may ask for another one than the last. The base's weights stay where they are; the
 //! cache is emptied, since it was read with the other adapter on, and what was kept on disk and
-//! what is remembered are those of the adapter's own. What must never be here: whose wish it was.
+//! what is remembered are those of the adapter's own. A text has its adapter from here too, and the
+//! one that decides stays on. What must never be here: whose wish it was.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use crate::limits;
 use crate::mind::adapters;
 use crate::mind::catalog::Catalog;
 use crate::mind::client::FileStamp;
-use crate::mind::ggml::Adapter;
+use crate::mind::ggml::{Adapter, Model};
 use crate::mind::protocol::{FailureKind, Load};
 use crate::mind::remember::Remembered;
 use crate::mind::score::keep::{Identity, PrefixStore};
@@ -80,7 +81,7 @@ impl Wardrobe {
         }
         let worn = match self.worn.iter().position(same) {
             Some(at) => self.worn.remove(at),
-            None => self.fetch(scorer, path, stamp)?,
+            None => self.fetch(&scorer.shared_model(), path, stamp)?,
         };
         let put_on = scorer.put_on(worn.adapter.clone(), worn.temperature);
         if put_on.is_ok() && !self.prefixes.is_empty() {
@@ -95,7 +96,30 @@ impl Wardrobe {
         Ok(put_on?)
     }
 
-    fn fetch(&self, scorer: &Scorer, path: String, stamp: FileStamp) -> Result<Worn, Failure> {
+    /// The adapter of a text, by its file as in [`Wardrobe::wear`].
+    ///
+    /// # Errors
+    /// As [`Wardrobe::wear`].
+    pub(super) fn lend(
+        &mut self,
+        model: &Arc<Model>,
+        wanted: Option<&str>,
+    ) -> Result<Option<Arc<Adapter>>, Failure> {
+        let path = wanted.unwrap_or(&self.usual).to_owned();
+        let stamp = stamp(&path);
+        let worn = match self.worn.iter().position(|it| it.path == path && it.stamp == stamp) {
+            Some(0) => return Ok(self.worn[0].adapter.clone()),
+            Some(at) => self.worn.remove(at),
+            None => self.fetch(model, path, stamp)?,
+        };
+        let adapter = worn.adapter.clone();
+        // Behind the one that decides.
+        self.worn.insert(self.worn.len().min(1), worn);
+        self.worn.truncate(limits::MIND_ADAPTERS_MAX);
+        Ok(adapter)
+    }
+
+    fn fetch(&self, model: &Arc<Model>, path: String, stamp: FileStamp) -> Result<Worn, Failure> {
         let remembered = Remembered::default();
         if path.is_empty() {
             let (sha256, temperature) = ("none".to_owned(), self.temperature);
@@ -103,7 +127,7 @@ impl Wardrobe {
         }
         let checked = adapters::check(Catalog::embedded(), Path::new(&path), &self.model)
             .map_err(|error| Failure { kind: FailureKind::Corrupt, text: error.to_string() })?;
-        let loaded = Adapter::load(&scorer.shared_model(), &checked.path);
+        let loaded = Adapter::load(model, &checked.path);
         let adapter = Some(Arc::new(loaded.map_err(ScoreError::from)?));
         let temperature = f64::from(checked.facts.temperature_percent.unwrap_or(100)) / 100.0;
         Ok(Worn { path, stamp, adapter, sha256: checked.sha256, temperature, remembered })

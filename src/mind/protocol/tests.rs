@@ -49,6 +49,7 @@ fn requests_have_their_golden_bytes() {
         tokens_max: 300,
         priority: 1,
         within_ms: 1000,
+        adapter: None,
     };
     for (request, golden) in [
         (
@@ -65,9 +66,14 @@ fn requests_have_their_golden_bytes() {
         (Request::Cancel { id: 7 }, "02000000 04 07"),
         (Request::Embed(Embed { id: 7, text: "x".to_owned() }), "04000000 06 07 0178"),
         (
-            Request::Write(write),
-            "2c000000 05 06 0101 0475736572 0178 02 0161 0000803f 0000803f 00 00000000 00000000 \
-             00000000 02 01 017a ac02 01 e807",
+            Request::Write(write.clone()),
+            "2d000000 05 06 0101 0475736572 0178 02 0161 0000803f 0000803f 00 00000000 00000000 \
+             00000000 02 01 017a ac02 01 e807 00",
+        ),
+        (
+            Request::Write(Write { adapter: Some("/b".to_owned()), ..write }),
+            "30000000 05 06 0101 0475736572 0178 02 0161 0000803f 0000803f 00 00000000 00000000 \
+             00000000 02 01 017a ac02 01 e807 01 022f62",
         ),
     ] {
         let frame = encode(&request).expect("short");

@@ -1,5 +1,6 @@
 //! One text in hand: its tokens, its form, and what of it was said.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::draft::{self, Record};
@@ -8,7 +9,7 @@ use super::sample::Sampler;
 use super::text::Text;
 use super::{Finish, Write, WriteError};
 use crate::limits;
-use crate::mind::ggml::{Model, Token};
+use crate::mind::ggml::{Adapter, Model, Token};
 use crate::mind::protocol::Written;
 
 /// A text that is being written.
@@ -19,6 +20,8 @@ pub(super) struct Job {
     prompt: usize,
     kept: usize,
     bound: Option<Bound>,
+    /// On wherever the text is in a pass.
+    pub(super) adapter: Option<Arc<Adapter>>,
     sampler: Sampler,
     text: Text,
     tokens_max: usize,
@@ -44,6 +47,7 @@ impl Job {
         write: Write,
         prompt: Vec<Token>,
         bound: Option<Bound>,
+        adapter: Option<Arc<Adapter>>,
         arrived: Instant,
     ) -> Self {
         Self {
@@ -52,6 +56,7 @@ impl Job {
             tokens: prompt,
             kept: 0,
             bound,
+            adapter,
             sampler: Sampler::new(write.sampling),
             text: Text::new(write.stop),
             tokens_max: write.tokens_max as usize,

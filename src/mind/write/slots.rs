@@ -2,16 +2,18 @@
 //!
 //! A place that is free keeps what was read for its last text, so that the next prompt that begins
 //! alike reads only the rest. Room is reckoned before a text is taken: prompt and longest text of
-//! all in hand fit the cache, so that none is given up half-way for want of it.
+//! all in hand fit the cache, so that none is given up half-way for want of it. Cells belong to the
+//! adapter that they were read with: a text of another one reads its prompt itself.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::grammar::Grammars;
 use super::job::{Job, Step};
+use super::turn::{Turns, Waiting, Worn};
 use super::{Form, Write, WriteError, chat};
 use crate::limits;
-use crate::mind::ggml::{AbortFlag, Batch, Context, ContextOptions, Model, Token};
+use crate::mind::ggml::{AbortFlag, Adapter, Batch, Context, ContextOptions, Model, Token};
 use crate::mind::protocol::Written;
 
 /// Sizes and threads of a [`Writer`].
@@ -65,17 +67,19 @@ pub struct Writer {
     reuse: bool,
     places: Vec<Place>,
     batch: Batch,
-    /// Counts uses, for the order of places.
+    /// Counts texts and passes, for the order of places.
     clock: u64,
-    /// The last pass read a prompt, and nothing else.
-    read_last: bool,
+    turns: Turns,
 }
 
 #[derive(Default)]
 struct Place {
     /// Tokens of its sequence in the cache.
     cells: Vec<Token>,
+    /// The adapter that they were read with.
+    worn: Worn,
     job: Option<Job>,
+    /// When its text came, or was in a pass last.
     used: u64,
 }
 
@@ -127,7 +131,7 @@ impl Writer {
             places: (0..places).map(|_| Place::default()).collect(),
             batch: Batch::new(),
             clock: 0,
-            read_last: false,
+            turns: Turns::default(),
         })
     }
 
@@ -149,11 +153,17 @@ impl Writer {
         self.context.abort_flag()
     }
 
-    /// Takes a text in hand, or gives it back where there is no room yet.
+    /// Takes a text in hand, or gives it back where there is no room yet. It is written with this
+    /// adapter, which is the one that it asks for.
     ///
     /// # Errors
     /// Each kind of [`WriteError`] but [`WriteError::Late`]; nothing was begun then.
-    pub fn admit(&mut self, write: Write, arrived: Instant) -> Result<Admitted, WriteError> {
+    pub fn admit(
+        &mut self,
+        write: Write,
+        adapter: Option<Arc<Adapter>>,
+        arrived: Instant,
+    ) -> Result<Admitted, WriteError> {
         check(&write)?;
         let prompt = chat::tokens(&self.model, &write.prompt)?;
         let allowed = self.context.options().context_tokens as usize;
@@ -176,8 +186,9 @@ impl Writer {
                 self.grammars.as_ref().map(|grammars| grammars.begin(form)).transpose()?.flatten()
             }
         };
-        let mut job = Job::new(write, prompt, bound, arrived);
-        let place = self.place_for(&job.tokens, allowed - in_hand - needed)?;
+        let worn = Worn::of(adapter.as_ref());
+        let mut job = Job::new(write, prompt, bound, adapter, arrived);
+        let place = self.place_for(&job.tokens, worn, allowed - in_hand - needed)?;
         job.keeps(self.places[place].cells.len());
         let step = job.begin(&self.model)?;
         self.clock += 1;
@@ -190,10 +201,18 @@ impl Writer {
 
     /// Finds a free place for a prompt, with as much of it in the cache as can be had. `spare`
     /// cells may stay with places that are free.
-    fn place_for(&mut self, prompt: &[Token], spare: usize) -> Result<usize, WriteError> {
+    fn place_for(
+        &mut self,
+        prompt: &[Token],
+        worn: Worn,
+        spare: usize,
+    ) -> Result<usize, WriteError> {
         // The last token is read in any case, for its row of scores.
         let most = prompt.len() - 1;
-        let common = |place: &Place| alike(&place.cells, prompt).min(most);
+        let common = |place: &Place| match place.worn == worn {
+            true => alike(&place.cells, prompt).min(most),
+            false => 0,
+        };
         let free = |place: &Place| place.job.is_none();
         let best = (0..self.places.len()).max_by_key(|at| common(&self.places[*at]));
         let best = best.filter(|_| self.reuse);
@@ -208,6 +227,7 @@ impl Writer {
         let place = own.unwrap_or(oldest);
         let kept = common(&self.places[place]);
         self.cut(place, if self.reuse { kept } else { 0 })?;
+        self.places[place].worn = worn;
         self.share(place, prompt)?;
         self.give_back(place, spare)?;
         Ok(place)
@@ -218,7 +238,9 @@ impl Writer {
     fn share(&mut self, place: usize, tokens: &[Token]) -> Result<usize, WriteError> {
         let own = self.places[place].cells.len();
         let most = tokens.len().saturating_sub(1);
-        let others = self.places.iter().enumerate().filter(|(at, _)| *at != place);
+        let worn = &self.places[place].worn;
+        let others = self.places.iter().enumerate();
+        let others = others.filter(|(at, other)| *at != place && other.worn == *worn);
         let common = others.map(|(at, other)| (alike(&other.cells, tokens).min(most), at));
         match common.max().filter(|(shared, _)| self.reuse && *shared > own) {
             None => Ok(0),
@@ -300,11 +322,12 @@ impl Writer {
             self.fail_all(&error.to_string(), &mut news);
             return news;
         }
-        let parts = self.fill();
-        if parts.is_empty() {
-            return news;
-        }
-        if let Err(error) = self.context.decode(&mut self.batch) {
+        let order = self.turn();
+        let Some(first) = order.first() else { return news };
+        let adapter = self.places[*first].job.as_ref().and_then(|job| job.adapter.clone());
+        let parts = self.fill(order);
+        let dressed = self.context.put_on(adapter);
+        if let Err(error) = dressed.and_then(|()| self.context.decode(&mut self.batch)) {
             // A part of the batch is in the cache, and nobody knows which.
             self.fail_all(&error.to_string(), &mut news);
             return news;
@@ -319,30 +342,24 @@ impl Writer {
         news
     }
 
-    /// Who is in the next pass: all texts that go on by a few tokens, or one prompt, in turns. The
-    /// attention works on tiles of queries and cells and leaves a tile out only where none of its
-    /// queries looks at any of its cells: a prompt in one pass with texts would be worked on with
-    /// the cells of all of them.
+    /// Who is in the next pass.
     fn turn(&mut self) -> Vec<usize> {
-        let pending = |at: &usize| self.places[*at].pending();
-        let mut order: Vec<usize> = (0..self.places.len()).filter(|at| pending(at) > 0).collect();
-        order.sort_by_key(|at| (pending(at), *at));
-        let short = order.partition_point(|at| pending(at) <= limits::MIND_DRAFT_TOKENS_MAX);
-        self.read_last = short == 0 || (short < order.len() && !self.read_last);
-        if self.read_last {
-            order.drain(..short);
-            order.truncate(1);
-        } else {
-            order.truncate(short);
+        let waiting = self.places.iter().enumerate().map(|(at, place)| {
+            let (pending, worn) = (place.pending(), place.worn.clone());
+            Waiting { at, pending, worn, used: place.used }
+        });
+        let order = self.turns.next(waiting.filter(|one| one.pending > 0).collect());
+        self.clock += 1;
+        for at in &order {
+            self.places[*at].used = self.clock;
         }
         order
     }
 
-    /// Puts what is next into the batch, texts that need one token first.
-    fn fill(&mut self) -> Vec<Part> {
+    /// Puts what is next of these places into the batch, in their order.
+    fn fill(&mut self, order: Vec<usize>) -> Vec<Part> {
         let options = *self.context.options();
         let (mut room, mut rows) = (options.batch_tokens as usize, options.outputs_max as usize);
-        let order = self.turn();
         let texts = order.len();
         let mut parts = Vec::new();
         for (nth, at) in order.into_iter().enumerate() {
