@@ -405,6 +405,9 @@ pub const NOTE_FACTS_MAX: usize = 12;
 pub const ADAPTER_FILE_BYTES_MAX: u64 = 256 << 20;
 /// Rank of an adapter. Beyond: refused; a wider one costs more than it says.
 pub const ADAPTER_RANK_MAX: u64 = 256;
+/// Tokens that invoke an activated adapter. Beyond: refused; they are read in each decision whose
+/// state changes at its beginning, and a few words do.
+pub const ADAPTER_INVOCATION_TOKENS_MAX: usize = 64;
 /// Characters of a model's id: it becomes a file name and a word in a record.
 pub const MODEL_ID_BYTES_MAX: usize = 64;
 /// Entries of the catalogue. Beyond: the catalogue is refused; it is a list for people.

@@ -179,7 +179,7 @@ impl Asker {
             scorer.put_on(Some(Arc::new(loaded)), temperature)?;
         }
         // A file whose checksum nobody knows cannot be told from another one.
-        let adapter = adapter.as_ref().map_or("none", |adapter| adapter.sha256.as_str());
+        let adapter = adapter.as_ref().map_or("none", adapters::AdapterFile::prefixes);
         if let Some(sha256) = model.sha256.filter(|_| !args.no_prefix_cache) {
             let identity = Identity::new(&sha256, adapter, args.layout.name());
             scorer.keep_in(PrefixStore::open(&store.prefixes(), identity));

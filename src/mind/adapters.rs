@@ -80,6 +80,15 @@ pub struct AdapterFile {
     pub facts: AdapterFacts,
 }
 
+impl AdapterFile {
+    /// What prefixes that are read with it are known by: an activated adapter is off before its
+    /// invocation tokens, so that they are the model's alone.
+    #[must_use]
+    pub fn prefixes(&self) -> &str {
+        if self.facts.activated { "none" } else { &self.sha256 }
+    }
+}
+
 /// The file of an adapter by its name or path; `None` for `none`. Nothing is read.
 ///
 /// # Errors

@@ -4,8 +4,9 @@
 //! last prompt is kept as far as the new one begins alike: the prefix (who it is, goals, devices,
 //! notes) hardly ever changes, and facts that did not change are reused too, as long as they stand
 //! before those that did. A prefix that was read before is taken from [`keep`], also after a
-//! restart. The rest is read once for all candidates, and in the same batch the candidates follow
-//! as a tree (`trie`), of which only what lies before a parting is read.
+//! restart; an activated adapter is off for it (`dress`). The rest is read once for all candidates,
+//! and in the same batch the candidates follow as a tree (`trie`), of which only what lies before a
+//! parting is read.
 //!
 //! What comes out is how probable each candidate is among them, and how probable it is that the
 //! model would go on with any of them at all.
@@ -24,6 +25,7 @@ use super::ggml::{
 use crate::limits;
 
 mod ask;
+mod dress;
 pub mod keep;
 pub mod layout;
 mod numbers;
@@ -188,6 +190,10 @@ pub struct Scorer {
     reuse: bool,
     /// Tokens in the cache, in sequence 0. The other sequences are empty between decisions.
     trunk: Vec<Token>,
+    /// How many of them, from the first, were read with no adapter on; all that follow were read
+    /// with this one.
+    bare: usize,
+    adapter: Option<Arc<Adapter>>,
     /// The prefix asked about last, and its tokens.
     prefix: Option<(String, Vec<Token>)>,
     store: Option<PrefixStore>,
@@ -242,30 +248,14 @@ impl Scorer {
             options,
             reuse,
             trunk: Vec::new(),
+            bare: 0,
+            adapter: None,
             prefix: None,
             store: None,
             batch: Batch::new(),
             awaited: Vec::new(),
             tokens_read: 0,
         })
-    }
-
-    /// Puts an adapter on, or off, with the temperature of the probabilities that come then. What
-    /// was read is read again; prefixes are kept in no store until [`Scorer::keep_in`] names the
-    /// one of this adapter.
-    ///
-    /// # Errors
-    /// [`ScoreError::Engine`]: the scorer is as it was.
-    pub fn put_on(
-        &mut self,
-        adapter: Option<Arc<Adapter>>,
-        temperature: f64,
-    ) -> Result<(), ScoreError> {
-        self.context.put_on(adapter)?;
-        self.options.temperature = temperature;
-        self.store = None;
-        self.forget();
-        Ok(())
     }
 
     /// Keeps prefixes over restarts in this store. A model whose cache cannot be restored is left
@@ -382,6 +372,7 @@ impl Scorer {
             return Err(ScoreError::Candidates { found: candidates.len(), allowed });
         }
         let mut prompt = self.prefix_tokens(prefix)?;
+        let bare = self.invoke(&mut prompt);
         let (model, layout) = (self.context.model(), self.options.layout);
         prompt.extend(layout.state(model, state, candidates)?);
         let mut ways = Vec::new();
@@ -389,7 +380,7 @@ impl Scorer {
             let tokens = layout.candidate(model, state, index, candidate)?;
             ways.push(Way { question: 0, stem: 0, tokens });
         }
-        self.grown(prompt, ways)
+        self.grown(prompt, bare, ways)
     }
 
     /// Tokens of the prefix, made once as long as it is the same text.
@@ -408,7 +399,7 @@ impl Scorer {
     }
 
     /// The plan of these ways after this prompt, where it fits.
-    fn grown(&self, prompt: Vec<Token>, ways: Vec<Way>) -> Result<Plan, ScoreError> {
+    fn grown(&self, prompt: Vec<Token>, bare: usize, ways: Vec<Way>) -> Result<Plan, ScoreError> {
         let asked = match self.options.normalisation {
             Normalisation::Parting => Asked::Partings,
             Normalisation::Sum | Normalisation::MeanToken => Asked::Everywhere,
@@ -421,7 +412,7 @@ impl Scorer {
         }
         let own = |way: &Way| u16::try_from(way.tokens.len() - way.stem).unwrap_or(u16::MAX);
         let tokens = ways.iter().map(own).collect();
-        Ok(Plan { prompt, trie, tokens, ways })
+        Ok(Plan { prompt, bare, trie, tokens, ways })
     }
 }
 
@@ -429,6 +420,8 @@ impl Scorer {
 struct Plan {
     /// Prefix and state.
     prompt: Vec<Token>,
+    /// How many of its tokens are read with no adapter on.
+    bare: usize,
     trie: Trie,
     /// Number of tokens of each candidate.
     tokens: Vec<u16>,

@@ -8,12 +8,15 @@ use std::sync::Arc;
 use outpost::mind::adapters::{self, AdapterError};
 use outpost::mind::catalog::{Catalog, Store};
 use outpost::mind::client::{DecideRequest, MindEvent};
-use outpost::mind::ggml::{Adapter, GgmlError, Model};
+use outpost::mind::ggml::{Adapter, Batch, Context, ContextOptions, GgmlError, Model};
 use outpost::mind::notes::ByNotes;
-use outpost::mind::score::{ScoreError, Scored};
+use outpost::mind::score::keep::{Identity, PrefixStore};
+use outpost::mind::score::{Normalisation, Question, ScoreError, Scored, Scorer};
 
 use crate::process::{Mind, request};
-use crate::{PREFIX, STATE, candidates, model, model_path, scorer, texts};
+use crate::{
+    PREFIX, STATE, THREADS, candidates, model, model_path, near, scorer, scorer_of, texts,
+};
 
 /// The model's rows and columns of a query matrix.
 const WIDTH: usize = 576;
@@ -25,10 +28,15 @@ fn string(text: &str) -> Vec<u8> {
 
 /// An adapter of the first layer's queries with every number of its second half at `b`.
 pub(super) fn write(path: &Path, architecture: &str, b: f32) {
+    write_invoked(path, architecture, b, &[]);
+}
+
+/// The same, of an activated adapter where there are tokens that it begins at.
+pub(super) fn write_invoked(path: &Path, architecture: &str, b: f32, invocation: &[i32]) {
     let mut bytes = b"GGUF".to_vec();
     bytes.extend(3_u32.to_le_bytes());
     bytes.extend(2_u64.to_le_bytes()); // tensors
-    bytes.extend(5_u64.to_le_bytes()); // keys
+    bytes.extend((5 + u64::from(!invocation.is_empty())).to_le_bytes()); // keys
     for (key, text) in [
         ("general.type", "adapter"),
         ("adapter.type", "lora"),
@@ -40,8 +48,15 @@ pub(super) fn write(path: &Path, architecture: &str, b: f32) {
     bytes.extend(4.0_f32.to_le_bytes());
     bytes.extend([string("outpost.temperature_percent"), 4_u32.to_le_bytes().to_vec()].concat());
     bytes.extend(200_u32.to_le_bytes());
-    let numbers = width * RANK;
-    for (side, shape, offset) in [("a", [width, RANK], 0), ("b", [RANK, width], numbers * 4)] {
+    if !invocation.is_empty() {
+        bytes.extend(
+            [string("adapter.alora.invocation_tokens"), vec![9, 0, 0, 0, 4, 0, 0, 0]].concat(),
+        );
+        bytes.extend((invocation.len() as u64).to_le_bytes());
+        bytes.extend(invocation.iter().flat_map(|token| token.to_le_bytes()));
+    }
+    let numbers = WIDTH * RANK;
+    for (side, shape, offset) in [("a", [WIDTH, RANK], 0), ("b", [RANK, WIDTH], numbers * 4)] {
         bytes.extend(string(&format!("blk.0.attn_q.weight.lora_{side}")));
         bytes.extend(2_u32.to_le_bytes()); // dimensions
         bytes.extend(shape.iter().flat_map(|length| (*length as u64).to_le_bytes()));
@@ -233,4 +248,191 @@ async fn a_decision_has_the_adapter_that_it_asks_for_and_the_next_one_the_usual_
     assert!(refused.reason.contains("\"qwen2\""), "{}", refused.reason);
     assert_eq!(decided(&mind, None).await, (usual, true));
     assert_eq!(mind.handle.process_id(), process, "all of it in one process");
+}
+
+/// What an activated adapter begins at, as tokens.
+const INVOCATION: &str = "Decide as the keeper would.\n";
+
+/// An activated adapter that changes much.
+fn activated(model: &Arc<Model>, folder: &Path, b: f32) -> Option<Arc<Adapter>> {
+    let path = folder.join(format!("activated-by-{b}.gguf"));
+    let invocation = model.tokenize(INVOCATION, false, false).expect("tokens");
+    write_invoked(&path, "llama", b, &invocation);
+    let checked = adapters::check(Catalog::embedded(), &path, &model_path()).expect("it fits");
+    assert!(checked.facts.activated && checked.prefixes() == "none");
+    let adapter = Adapter::load(model, &checked.path).expect("loaded");
+    assert_eq!(adapter.invocation(), invocation);
+    Some(Arc::new(adapter))
+}
+
+/// The slow way, by the book: the prefix without an adapter, the rest with it, one token at a
+/// time; the sum of the logarithms of each candidate.
+fn by_the_book(model: &Arc<Model>, adapter: &Option<Arc<Adapter>>, state: &str) -> Vec<f64> {
+    let options = ContextOptions {
+        context_tokens: 512,
+        batch_tokens: 1,
+        ubatch_tokens: 1,
+        outputs_max: 1,
+        sequences_max: 1,
+        threads_decode: THREADS,
+        threads_prefill: THREADS,
+        kv_unified: true,
+    };
+    let prefix = model.tokenize(PREFIX, true, false).expect("tokens");
+    let mut rest = model.tokenize(INVOCATION, false, false).expect("tokens");
+    rest.extend(model.tokenize(state, false, false).expect("tokens"));
+    let mut context = Context::new(model, options).expect("a context");
+    let mut position = 0;
+    let mut read = |context: &mut Context, tokens: &[i32]| {
+        let mut row = Vec::new();
+        for token in tokens {
+            let mut batch = Batch::new();
+            batch.push(*token, position, 0..1, true);
+            context.decode(&mut batch).expect("read");
+            position += 1;
+            row = context.logits(0).expect("asked for").to_vec();
+        }
+        row
+    };
+    read(&mut context, &prefix);
+    context.put_on(adapter.clone()).expect("put on");
+    let after_state = read(&mut context, &rest);
+    let begin = (prefix.len() + rest.len()) as u32;
+    let logarithm = |row: &[f32], token: i32| {
+        let total = row.iter().map(|value| f64::from(*value).exp()).sum::<f64>().ln();
+        f64::from(row[token as usize]) - total
+    };
+    let mut sums = Vec::new();
+    for candidate in candidates() {
+        let tokens = model.tokenize(&format!(" {candidate}\n"), false, false).expect("tokens");
+        assert!(context.seq_rm(0, begin..512).expect("a sequence"));
+        let (mut row, mut sum) = (after_state.clone(), 0.0);
+        for (place, token) in (begin..).zip(&tokens) {
+            sum += logarithm(&row, *token);
+            let mut batch = Batch::new();
+            batch.push(*token, place, 0..1, true);
+            context.decode(&mut batch).expect("read");
+            row = context.logits(0).expect("asked for").to_vec();
+        }
+        sums.push(sum);
+    }
+    sums
+}
+
+#[test]
+fn an_activated_adapter_leaves_the_prefix_as_it_was_read() {
+    let (folder, model) = (tempfile::tempdir().expect("a folder"), model());
+    let tokens = |text: &str, first| model.tokenize(text, first, false).expect("tokens").len();
+    let prefix = tokens(PREFIX, true) as u32;
+    let invoked = (tokens(INVOCATION, false) + tokens(STATE, false)) as u32;
+    let mut scorer = scorer_of(&model, 512, Normalisation::Sum);
+    let adapters = [0.05, 0.3].map(|b| activated(&model, folder.path(), b));
+    let ask = |scorer: &mut Scorer, state: &str| {
+        scorer.score(PREFIX, state, &candidates()).expect("scores")
+    };
+    let like_the_book = |found: &Scored, adapter: &Option<Arc<Adapter>>, state: &str| {
+        let slow = by_the_book(&model, adapter, state);
+        for (score, slow) in found.candidates.iter().zip(slow) {
+            let difference = (f64::from(score.logprob) - slow).abs();
+            assert!(difference < 0.15, "{} and {slow} by the book", score.logprob);
+        }
+    };
+    let bare = ask(&mut scorer, STATE);
+    let branches = bare.tokens_read - prefix - tokens(STATE, false) as u32;
+    // Switched on, to another one, and off: never is the prefix read again.
+    for adapter in &adapters {
+        scorer.put_on(adapter.clone(), 1.0).expect("put on");
+        let found = ask(&mut scorer, STATE);
+        assert_eq!(found.tokens_read, invoked + branches);
+        like_the_book(&found, adapter, STATE);
+        // What is the same in the state stays, as without an adapter.
+        let later = STATE.replace("it is night", "it is day");
+        let found = ask(&mut scorer, &later);
+        assert!(found.tokens_read < 8 + branches, "{} of {invoked}", found.tokens_read);
+        like_the_book(&found, adapter, &later);
+    }
+    scorer.put_on(None, 1.0).expect("put off");
+    let off = ask(&mut scorer, STATE);
+    assert_eq!(off.tokens_read, bare.tokens_read - prefix);
+    near(&off.p, &bare.p);
+    // A plain adapter was on for the prefix too: there it is read again, both ways.
+    scorer.put_on(load(&model, folder.path(), 0.05), 1.0).expect("put on");
+    assert_eq!(ask(&mut scorer, STATE).tokens_read, bare.tokens_read);
+    scorer.put_on(adapters[0].clone(), 1.0).expect("put on");
+    let anew = ask(&mut scorer, STATE);
+    assert_eq!(anew.tokens_read, prefix + invoked + branches);
+    like_the_book(&anew, &adapters[0], STATE);
+}
+
+#[test]
+fn a_prefix_that_has_the_words_of_another_ones_state_is_read_without_the_adapter() {
+    let (folder, model) = (tempfile::tempdir().expect("a folder"), model());
+    let mut used = scorer(&model, 512);
+    let adapter = activated(&model, folder.path(), 0.3);
+    used.put_on(adapter.clone(), 1.0).expect("put on");
+    // The longer prefix has the tokens of the shorter one's whole prompt, which was read with the
+    // adapter on behind the prefix.
+    let longer = format!("{PREFIX}{INVOCATION}{STATE}");
+    used.score(PREFIX, STATE, &candidates()).expect("scores");
+    let found = used.score(&longer, STATE, &candidates()).expect("scores");
+    let mut fresh = scorer(&model, 512);
+    fresh.put_on(adapter, 1.0).expect("put on");
+    let right = fresh.score(&longer, STATE, &candidates()).expect("scores");
+    near(&found.p, &right.p);
+    let whole = model.tokenize(PREFIX, true, false).expect("tokens").len() as u32;
+    assert!(found.tokens_read + whole <= right.tokens_read + 2, "the shorter prefix stays");
+    // And back: what is behind the shorter one now was read without.
+    let back = used.score(PREFIX, STATE, &candidates()).expect("scores");
+    let mut fresh = scorer(&model, 512);
+    fresh.put_on(activated(&model, folder.path(), 0.3), 1.0).expect("put on");
+    near(&back.p, &fresh.score(PREFIX, STATE, &candidates()).expect("scores").p);
+}
+
+#[test]
+fn questions_and_kept_prefixes_are_an_activated_adapters_too() {
+    let (folder, model) = (tempfile::tempdir().expect("a folder"), model());
+    let long = PREFIX.repeat(2);
+    let question =
+        |text: &str| Question { text: text.to_owned(), candidates: texts(&["yes", "no"]) };
+    let questions = [question("Is it hot, yes or no:"), question("Is it day, yes or no:")];
+    let start = |adapter: Option<Arc<Adapter>>| {
+        let mut scorer = scorer(&model, 512);
+        scorer.put_on(adapter, 1.0).expect("put on");
+        scorer.keep_in(PrefixStore::open(folder.path(), Identity::new("sha", "none", "plain")));
+        scorer
+    };
+    let ask = |scorer: &mut Scorer, questions: &[Question]| {
+        let scored = scorer.ask(&long, STATE, questions).expect("scores");
+        scorer.keep_prefix();
+        (scored[0].tokens_read, scored.into_iter().map(|one| one.p).collect::<Vec<_>>())
+    };
+    let adapter = activated(&model, folder.path(), 0.3);
+    let prefix = model.tokenize(&long, true, false).expect("tokens").len() as u32;
+    // Kept by the model without an adapter, used by the activated one, and by it after a restart.
+    let (cold, bare) = ask(&mut start(None), &questions);
+    let invocation = model.tokenize(INVOCATION, false, false).expect("tokens").len() as u32;
+    let (warm, together) = ask(&mut start(adapter.clone()), &questions);
+    assert_eq!(warm, cold - prefix + invocation);
+    assert!(together.iter().zip(&bare).any(|(one, other)| (one[0] - other[0]).abs() > 0.02));
+    for (number, together) in together.iter().enumerate() {
+        let alone = ask(&mut start(adapter.clone()), &questions[number..=number]);
+        near(&alone.1[0], together);
+    }
+}
+
+#[tokio::test]
+async fn the_minds_process_keeps_its_prefix_for_an_activated_adapter() {
+    let (folder, model) = (tempfile::tempdir().expect("a folder"), model());
+    let path = folder.path().join("activated.gguf");
+    let invocation = model.tokenize(INVOCATION, false, false).expect("tokens");
+    write_invoked(&path, "llama", 0.3, &invocation);
+    let mut mind = Mind::start(&model_path(), None);
+    mind.ready().await;
+    let prefix = model.tokenize(PREFIX, true, false).expect("tokens").len() as u32;
+    let bare = mind.handle.ask(request(1, PREFIX)).await.expect("an answer");
+    let adapter = Some(path.to_str().expect("text").to_owned());
+    let with = DecideRequest { adapter, ..request(2, PREFIX) };
+    let with = mind.handle.ask(with).await.expect("an answer");
+    assert_eq!(with.tokens_read, bare.tokens_read - prefix + invocation.len() as u32);
+    assert!(with.p != bare.p && !with.remembered);
 }

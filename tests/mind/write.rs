@@ -398,6 +398,9 @@ async fn the_minds_process_writes_with_the_adapter_that_a_text_asks_for() {
     assert_eq!(written(&mind, text(ours())).await.as_deref(), Ok(usual.as_str()));
     let refused = written(&mind, text(path("foreign.gguf"))).await.expect_err("foreign");
     assert!(refused.contains("\"qwen2\""), "{refused}");
+    super::adapter::write_invoked(&path("activated.gguf"), "llama", 0.3, &[10, 11]);
+    let refused = written(&mind, text(path("activated.gguf"))).await.expect_err("activated");
+    assert!(refused.contains("aLoRA"), "{refused}");
     // The decisions' adapter is the one it was, and so is what is remembered of it.
     let again = mind.handle.ask(super::process::request(2, PREFIX)).await.expect("scores");
     assert!(again.remembered && again.p == decided.p);

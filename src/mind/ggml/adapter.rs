@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ggml_sys as sys;
 
-use super::{GgmlError, Model, c_path, fenced};
+use super::{GgmlError, Model, Token, c_path, fenced};
 
 /// The library notes adapters down in their model without a lock of its own.
 static NOTING: Mutex<()> = Mutex::new(());
@@ -17,6 +17,7 @@ static NOTING: Mutex<()> = Mutex::new(());
 pub struct Adapter {
     pub(super) pointer: NonNull<sys::llama_adapter_lora>,
     pub(super) model: Arc<Model>,
+    invocation: Vec<Token>,
 }
 
 // SAFETY: nothing changes it after it was loaded; the model's list of adapters, which loading and
@@ -46,7 +47,26 @@ impl Adapter {
         drop(noting);
         let none = || GgmlError::Refused { action, text: "no adapter came back".to_owned() };
         let pointer = NonNull::new(adapter).ok_or_else(none)?;
-        Ok(Self { pointer, model: Arc::clone(model) })
+        // SAFETY: the adapter was just loaded and is alive.
+        let count = unsafe { sys::llama_adapter_get_alora_n_invocation_tokens(pointer.as_ptr()) };
+        let mut invocation = Vec::new();
+        if count > 0 {
+            // SAFETY: as above; the list has as many tokens as were counted, and stays as long as
+            // the adapter, which outlives this copy.
+            let tokens = unsafe {
+                let first = sys::llama_adapter_get_alora_invocation_tokens(pointer.as_ptr());
+                std::slice::from_raw_parts(first, usize::try_from(count).unwrap_or(0))
+            };
+            invocation.extend_from_slice(tokens);
+        }
+        Ok(Self { pointer, model: Arc::clone(model), invocation })
+    }
+
+    /// The tokens from which on an activated adapter (aLoRA) changes the model; what stands before
+    /// them is the model's alone. Empty for a plain one, which changes all.
+    #[must_use]
+    pub fn invocation(&self) -> &[Token] {
+        &self.invocation
     }
 }
 

@@ -23,6 +23,8 @@ pub struct AdapterFacts {
     pub questions: Option<String>,
     /// Temperature of the probabilities with it, in hundredths: `outpost.temperature_percent`.
     pub temperature_percent: Option<u16>,
+    /// It is an activated one (aLoRA), which changes nothing before its invocation tokens.
+    pub activated: bool,
 }
 
 /// Temperatures that a file may ask for, in hundredths: those that `calibrate` fits.
@@ -94,15 +96,7 @@ pub(super) fn facts(
             return Err(corrupt(&format!("key {alpha}"), describe(other), allowed));
         }
     }
-    // llama.cpp's other kind, whose base prefix stays valid, needs the tokens that it begins at.
-    let invoked = "adapter.alora.invocation_tokens";
-    if header.keys.contains_key(invoked) {
-        return Err(Fault::Unsupported {
-            place: format!("key {invoked}"),
-            found: "an activated adapter".into(),
-            allowed: "a plain one, without this key".into(),
-        });
-    }
+    let activated = activated(&header.keys, base)?;
     let pairs = pairs(&header.tensors)?;
     let rank = fitting(&pairs, base)?;
     Ok(AdapterFacts {
@@ -111,6 +105,7 @@ pub(super) fn facts(
         file_bytes,
         questions: questions(&header.keys),
         temperature_percent: temperature(&header.keys)?,
+        activated,
     })
 }
 
@@ -123,6 +118,22 @@ fn questions(keys: &HashMap<String, Value>) -> Option<String> {
         Some(Value::Text(text)) => text.clone(),
         _ => None,
     }
+}
+
+/// Whether it has tokens that it begins at, which must be words of the base.
+fn activated(keys: &HashMap<String, Value>, base: &GgufFacts) -> Result<bool, Fault> {
+    let key = "adapter.alora.invocation_tokens";
+    let most = limits::ADAPTER_INVOCATION_TOKENS_MAX;
+    let Some(found) = keys.get(key) else { return Ok(false) };
+    // llama.cpp takes this type alone.
+    if let Value::Array { element: "u32", numbers: Some(tokens), .. } = found
+        && (1..=most).contains(&tokens.len())
+        && tokens.iter().all(|token| *token < base.vocabulary)
+    {
+        return Ok(true);
+    }
+    let allowed = format!("1 to {most} tokens below {} as u32", base.vocabulary);
+    Err(corrupt(&format!("key {key}"), describe(found), allowed))
 }
 
 fn temperature(keys: &HashMap<String, Value>) -> Result<Option<u16>, Fault> {
@@ -204,9 +215,11 @@ fn fitting(pairs: &BTreeMap<&str, Pair<'_>>, base: &GgufFacts) -> Result<u64, Fa
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{Writer, float, number, text};
+    use super::super::tests::{Writer, array, float, number, text};
     use super::super::{check_stream, header, reader::Reader};
     use super::*;
+
+    const INVOKED: &str = "adapter.alora.invocation_tokens";
 
     /// An adapter of rank 4 for the small model's two matrices, with nothing wrong.
     fn adapter() -> Writer {
@@ -245,7 +258,9 @@ mod tests {
             .with("outpost.temperature_percent", number(150));
         let facts = check(&taught).expect("it fits");
         assert_eq!(facts.questions.as_deref(), Some("notes-2"));
-        assert_eq!(facts.temperature_percent, Some(150));
+        assert_eq!((facts.temperature_percent, facts.activated), (Some(150), false));
+        let invoked = adapter().with(INVOKED, array(4, 2, &[3, 0, 0, 0, 1, 0, 0, 0]));
+        assert!(check(&invoked).expect("it fits").activated);
     }
 
     #[test]
@@ -260,7 +275,11 @@ mod tests {
             (adapter().with("general.architecture", text("qwen2")), "\"qwen2\"", "\"llama\""),
             (adapter().with("adapter.lora.alpha", float(f32::NAN)), "NaN", "0 to a million"),
             (adapter().with("outpost.temperature_percent", number(3)), "3", "10 to 10000"),
-            (adapter().with("adapter.alora.invocation_tokens", number(3)), "activated", "plain"),
+            (adapter().with(INVOKED, number(3)), "3", "1 to 64 tokens below 4 as u32"),
+            (adapter().with(INVOKED, array(4, 0, &[])), "array of 0", "1 to 64 tokens"),
+            (adapter().with(INVOKED, array(4, 1, &[4, 0, 0, 0])), "array of 1", "below 4"),
+            (adapter().with(INVOKED, array(5, 1, &[1, 0, 0, 0])), "array of 1", "as u32"),
+            (adapter().with(INVOKED, array(4, 65, &[0; 260])), "array of 65", "1 to 64 tokens"),
             (without, "blk.0.attn_q.weight.lora_b", ""),
             (adapter().tensor(&half("a"), &[32, 4], 1, None), "32 by 4 and 4 by 64", "[64, 64]"),
             (adapter().tensor(&half("a"), &[64, 8], 1, None), "64 by 8 and 4 by 64", "one rank"),

@@ -34,7 +34,7 @@ pub(crate) fn float(value: f32) -> Vec<u8> {
     [6_u32.to_le_bytes(), value.to_le_bytes()].concat()
 }
 
-fn array(element: u32, count: u64, content: &[u8]) -> Vec<u8> {
+pub(crate) fn array(element: u32, count: u64, content: &[u8]) -> Vec<u8> {
     let mut bytes = 9_u32.to_le_bytes().to_vec();
     bytes.extend(element.to_le_bytes());
     bytes.extend(count.to_le_bytes());

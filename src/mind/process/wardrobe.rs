@@ -2,7 +2,8 @@
 //!
 //! A decision may ask for another one than the last. The base's weights stay where they are; the
 //! cache is emptied, since it was read with the other adapter on, and what was kept on disk and
-//! what is remembered are those of the adapter's own. A text has its adapter from here too, and the
+//! what is remembered are those of the adapter's own. An activated adapter has the prefixes of the
+//! model without one, in the cache and on disk. A text has its adapter from here too, and the
 //! one that decides stays on. What must never be here: whose wish it was.
 
 use std::path::{Path, PathBuf};
@@ -38,7 +39,8 @@ struct Worn {
     path: String,
     stamp: FileStamp,
     adapter: Option<Arc<Adapter>>,
-    sha256: String,
+    /// What prefixes that are read with it are known by.
+    kept_as: String,
     temperature: f64,
     remembered: Remembered,
 }
@@ -86,7 +88,7 @@ impl Wardrobe {
         let put_on = scorer.put_on(worn.adapter.clone(), worn.temperature);
         if put_on.is_ok() && !self.prefixes.is_empty() {
             let layout = scorer.layout().name();
-            let identity = Identity::new(&self.model_sha256, &worn.sha256, layout);
+            let identity = Identity::new(&self.model_sha256, &worn.kept_as, layout);
             scorer.keep_in(PrefixStore::open(Path::new(&self.prefixes), identity));
         }
         // Where it was refused the one before is still on, and first.
@@ -99,7 +101,7 @@ impl Wardrobe {
     /// The adapter of a text, by its file as in [`Wardrobe::wear`].
     ///
     /// # Errors
-    /// As [`Wardrobe::wear`].
+    /// As [`Wardrobe::wear`], and an activated adapter.
     pub(super) fn lend(
         &mut self,
         model: &Arc<Model>,
@@ -108,7 +110,7 @@ impl Wardrobe {
         let path = wanted.unwrap_or(&self.usual).to_owned();
         let stamp = stamp(&path);
         let worn = match self.worn.iter().position(|it| it.path == path && it.stamp == stamp) {
-            Some(0) => return Ok(self.worn[0].adapter.clone()),
+            Some(0) => return lendable(self.worn[0].adapter.clone()),
             Some(at) => self.worn.remove(at),
             None => self.fetch(model, path, stamp)?,
         };
@@ -116,22 +118,32 @@ impl Wardrobe {
         // Behind the one that decides.
         self.worn.insert(self.worn.len().min(1), worn);
         self.worn.truncate(limits::MIND_ADAPTERS_MAX);
-        Ok(adapter)
+        lendable(adapter)
     }
 
     fn fetch(&self, model: &Arc<Model>, path: String, stamp: FileStamp) -> Result<Worn, Failure> {
         let remembered = Remembered::default();
         if path.is_empty() {
-            let (sha256, temperature) = ("none".to_owned(), self.temperature);
-            return Ok(Worn { path, stamp, adapter: None, sha256, temperature, remembered });
+            let (kept_as, temperature) = ("none".to_owned(), self.temperature);
+            return Ok(Worn { path, stamp, adapter: None, kept_as, temperature, remembered });
         }
         let checked = adapters::check(Catalog::embedded(), Path::new(&path), &self.model)
             .map_err(|error| Failure { kind: FailureKind::Corrupt, text: error.to_string() })?;
         let loaded = Adapter::load(model, &checked.path);
         let adapter = Some(Arc::new(loaded.map_err(ScoreError::from)?));
         let temperature = f64::from(checked.facts.temperature_percent.unwrap_or(100)) / 100.0;
-        Ok(Worn { path, stamp, adapter, sha256: checked.sha256, temperature, remembered })
+        let kept_as = checked.prefixes().to_owned();
+        Ok(Worn { path, stamp, adapter, kept_as, temperature, remembered })
     }
+}
+
+/// An activated adapter is for what has a prefix, which a text has not.
+fn lendable(adapter: Option<Arc<Adapter>>) -> Result<Option<Arc<Adapter>>, Failure> {
+    if adapter.as_ref().is_some_and(|adapter| !adapter.invocation().is_empty()) {
+        let text = "an activated adapter (aLoRA) decides; texts take a plain one";
+        return Err(Failure::new(FailureKind::Refused, text));
+    }
+    Ok(adapter)
 }
 
 /// No file is always the same one.

@@ -42,6 +42,7 @@ impl Scorer {
             return Err(ScoreError::Candidates { found: if empty { 0 } else { found }, allowed });
         }
         let mut prompt = self.prefix_tokens(prefix)?;
+        let bare = self.invoke(&mut prompt);
         let (model, layout) = (self.context.model(), self.options.layout);
         // The question begins a line of its own, whatever the state ends with.
         prompt.extend(model.tokenize(state.trim_end(), false, false)?);
@@ -58,7 +59,7 @@ impl Scorer {
                 ways.push(Way { question: number, stem: stem.len(), tokens });
             }
         }
-        let plan = self.grown(prompt, ways)?;
+        let plan = self.grown(prompt, bare, ways)?;
         let tally = self.tally(&plan)?;
         let mut begin = 0;
         let scored = questions.iter().map(|question| {

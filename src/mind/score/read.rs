@@ -58,37 +58,54 @@ impl Scorer {
         sequences: u32,
         tally: &mut Tally,
     ) -> Result<(), ScoreError> {
-        // The last token is read in any case, for its row of scores.
-        let most = plan.prompt.len() - 1;
-        let mut known = alike(&self.trunk, &plan.prompt).min(most);
+        let mut known = self.known(plan);
         if let Some(store) = &mut self.store
             && let Some(kept) = store.best(&plan.prompt, known + limits::MIND_PREFIX_GAIN_TOKENS)
         {
             self.trunk.clear();
             self.context.clear();
             match self.context.seq_set_state(0, &kept.state) {
-                Ok(()) => self.trunk = kept.tokens,
+                Ok(()) => {
+                    self.bare = if self.begins_bare() { kept.tokens.len() } else { 0 };
+                    self.trunk = kept.tokens;
+                }
                 Err(error) => {
                     tracing::warn!(%error, "a kept prefix is not used");
                     self.context.clear();
                 }
             }
-            known = alike(&self.trunk, &plan.prompt).min(most);
+            known = self.known(plan);
         }
-        if known < self.trunk.len() {
-            self.cut(0, known)?;
-        }
+        // Until the whole is read nothing is known of the cache but this.
+        self.cut_trunk(known)?;
         for sequence in 1..sequences {
             self.context.seq_cp(0, sequence, 0..known as u32)?;
         }
-        // Until the whole is read nothing is known of the cache but this.
-        self.trunk.truncate(known);
-        for (position, token) in plan.prompt.iter().enumerate().skip(known) {
-            let awaited = (position == most).then_some(ROOT);
-            let place = Place { token: *token, position, sequences: 0..sequences, awaited };
+        self.push_prompt(plan, known, 0..sequences, Some(ROOT), tally)?;
+        self.trunk.extend_from_slice(&plan.prompt[known..]);
+        self.bare = plan.bare;
+        Ok(())
+    }
+
+    /// Reads the prompt from a token on, with the adapter from where it is to be on.
+    fn push_prompt(
+        &mut self,
+        plan: &Plan,
+        from: usize,
+        sequences: Range<u32>,
+        awaited_last: Option<usize>,
+        tally: &mut Tally,
+    ) -> Result<(), ScoreError> {
+        self.dress(from >= plan.bare)?;
+        for (position, token) in plan.prompt.iter().enumerate().skip(from) {
+            if position == plan.bare && position > from {
+                self.flush(plan, tally)?;
+                self.dress(true)?;
+            }
+            let awaited = awaited_last.filter(|_| position + 1 == plan.prompt.len());
+            let place = Place { token: *token, position, sequences: sequences.clone(), awaited };
             self.push(place, plan, tally)?;
         }
-        self.trunk.extend_from_slice(&plan.prompt[known..]);
         Ok(())
     }
 
@@ -107,15 +124,11 @@ impl Scorer {
             return Ok(());
         }
         self.context.clear();
-        for (position, token) in plan.prompt.iter().enumerate() {
-            let place = Place { token: *token, position, sequences: 0..1, awaited: None };
-            self.push(place, plan, tally)?;
-        }
-        Ok(())
+        self.push_prompt(plan, 0, 0..1, None, tally)
     }
 
     /// Removes what follows `position` in a sequence.
-    fn cut(&mut self, sequence: u32, position: usize) -> Result<(), ScoreError> {
+    pub(super) fn cut(&mut self, sequence: u32, position: usize) -> Result<(), ScoreError> {
         let end = self.context.options().context_tokens;
         if self.context.seq_rm(sequence, position as u32..end)? {
             return Ok(());
@@ -174,7 +187,9 @@ impl Scorer {
     /// nobody waits: it writes a file of some megabytes.
     pub fn keep_prefix(&mut self) {
         let (Some(store), Some((_, prefix))) = (&mut self.store, &self.prefix) else { return };
-        let whole = self.trunk.starts_with(prefix);
+        // Where it begins without an adapter, all of it was to be read so.
+        let bare = self.bare == 0 || self.bare >= prefix.len();
+        let whole = self.trunk.starts_with(prefix) && bare;
         if !whole || prefix.len() < limits::MIND_PREFIX_KEPT_TOKENS_MIN || store.has(prefix) {
             return;
         }
