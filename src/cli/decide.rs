@@ -1,5 +1,5 @@
-//! `outpost decide`: typed decisions from a file, answered line by line (design §7). The model
-//! runs in this process. Reading and printing only; the scores come from `mind::score`.
+//! `outpost decide`: typed decisions from a file, answered line by line (design §7): candidates
+//! after a state, or typed questions about it as the API has them. The model runs in this process. Reading and printing only; the scores come from `mind::score`.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
@@ -20,6 +20,8 @@ use crate::mind::catalog::Store;
 use crate::mind::ggml::{Adapter, LoadOptions};
 use crate::mind::gguf;
 use crate::mind::notes::{self, Device, Left, Parts};
+use crate::mind::protocol;
+use crate::mind::questions::told::{self, Told};
 use crate::mind::remember::Remembered;
 use crate::mind::score::keep::{Identity, PrefixStore};
 use crate::mind::score::{Layout, Normalisation, Scored, Scorer, ScorerOptions};
@@ -83,7 +85,11 @@ struct Case {
     id: serde_json::Value,
     prefix: String,
     state: String,
+    #[serde(default)]
     candidates: Vec<String>,
+    /// In the place of candidates.
+    #[serde(default)]
+    questions: Vec<CaseQuestion>,
     want: Option<usize>,
     kind: Option<String>,
     #[serde(default)]
@@ -94,6 +100,14 @@ struct Case {
     world: Vec<String>,
     #[serde(default)]
     devices: Vec<Device>,
+}
+
+/// A typed question, and the right answer where it is known.
+#[derive(Deserialize)]
+struct CaseQuestion {
+    #[serde(flatten)]
+    told: Told,
+    want: Option<serde_json::Value>,
 }
 
 /// Answers every case at once, then prints the summary.
@@ -119,23 +133,46 @@ pub fn run(args: &DecideArgs) -> anyhow::Result<ExitCode> {
         let began = Instant::now();
         let case: Case = serde_json::from_str(&text)
             .with_context(|| format!("{}, line {}", args.cases, line + 1))?;
-        let (scored, remembered) =
-            asker.ask(&case).with_context(|| format!("case {}, line {}", case.id, line + 1))?;
-        let p: Vec<f64> = scored.p.iter().map(|p| f64::from(*p)).collect();
-        let chosen = best(&p);
+        let answered = match case.questions.is_empty() {
+            true => asker.choose(&case),
+            false => asker.questions(&case),
+        };
+        let Answered { mut answer, tokens, remembered, judged } =
+            answered.with_context(|| format!("case {}, line {}", case.id, line + 1))?;
         let ms = began.elapsed().as_secs_f64() * 1e3;
-        let mut answer =
-            json!({"id": case.id, "chosen": chosen, "p": p, "mass": scored.mass, "ms": ms});
+        (answer["id"], answer["ms"]) = (case.id, json!(ms));
         if remembered {
             answer["remembered"] = json!(true);
         }
         writeln!(out, "{answer}")?;
         out.flush()?;
         asker.scorer.keep_prefix(); // nobody waits now
-        tally.add(&case, chosen, &p, ms, scored.tokens_read);
+        tally.add(ms, tokens);
+        for one in judged {
+            tally.judge(case.kind.as_deref().or(one.kind), one.want, &one.p);
+        }
     }
     writeln!(out, "{}", tally.summary(args.fit.then_some(asker.temperature)))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What came of a case.
+struct Answered {
+    /// As it is printed, but for `id` and `ms`.
+    answer: serde_json::Value,
+    /// That were read.
+    tokens: u32,
+    remembered: bool,
+    /// What of it can be told right or wrong.
+    judged: Vec<Answer>,
+}
+
+/// Probabilities beside the right candidate.
+struct Answer {
+    /// Of question.
+    kind: Option<&'static str>,
+    want: usize,
+    p: Vec<f64>,
 }
 
 /// The model with what it keeps between cases.
@@ -187,6 +224,49 @@ impl Asker {
         let remembered = (!args.no_memory).then(Remembered::default);
         let in_parts = args.ask == "parts";
         Ok(Self { scorer, remembered, temperature, in_parts })
+    }
+
+    /// The best candidate of a case.
+    fn choose(&mut self, case: &Case) -> anyhow::Result<Answered> {
+        let (scored, remembered) = self.ask(case)?;
+        let p: Vec<f64> = scored.p.iter().map(|p| f64::from(*p)).collect();
+        let answer = json!({"chosen": best(&p), "p": p, "mass": scored.mass});
+        let want = case.want.filter(|want| *want < p.len());
+        let judged = want.map(|want| Answer { kind: None, want, p }).into_iter().collect();
+        Ok(Answered { answer, tokens: scored.tokens_read, remembered, judged })
+    }
+
+    /// The answers to the questions of a case, in one pass.
+    fn questions(&mut self, case: &Case) -> anyhow::Result<Answered> {
+        let Case { prefix, state, questions: asked, .. } = case;
+        if !case.candidates.is_empty() {
+            bail!("found candidates and questions, allowed is one of them");
+        }
+        let told: Vec<Told> = asked.iter().map(|one| one.told.clone()).collect();
+        let questions = told::typed(&told)?;
+        let scored = match &mut self.remembered {
+            Some(memory) => {
+                memory.ask(prefix, state, &questions, |new| self.scorer.ask(prefix, state, new))?
+            }
+            None => self.scorer.ask(prefix, state, &questions)?,
+        };
+        // The pass is one: each of those that were asked has the tokens of all.
+        let tokens = scored.iter().map(|scored| scored.tokens_read).max().unwrap_or(0);
+        let mass = scored.iter().map(|scored| scored.mass).fold(1.0, f32::min);
+        let mut judged = Vec::new();
+        for (number, (CaseQuestion { told, want }, scored)) in asked.iter().zip(&scored).enumerate()
+        {
+            let Some(right) = want else { continue };
+            let Some(want) = told::place(&told.kind, right) else {
+                bail!("question {number}: want: found {right}, which is no answer to it");
+            };
+            let p = scored.p.iter().map(|p| f64::from(*p)).collect();
+            judged.push(Answer { kind: Some(told.kind.name()), want, p });
+        }
+        let answers = scored.into_iter().map(|Scored { p, mass, .. }| protocol::Answer { p, mass });
+        let answers = told::answers(&told, &answers.collect::<Vec<_>>());
+        let answer = json!({"answers": answers.context("not as many answers")?, "mass": mass});
+        Ok(Answered { answer, tokens, remembered: tokens == 0, judged })
     }
 
     /// Scores of a case, and whether they were remembered.
@@ -276,16 +356,19 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, case: &Case, chosen: usize, p: &[f64], ms: f64, tokens: u32) {
+    fn add(&mut self, ms: f64, tokens: u32) {
         self.cases += 1;
         self.ms.push(ms);
         self.tokens += u64::from(tokens);
-        let Some(want) = case.want.filter(|want| *want < p.len()) else { return };
+    }
+
+    fn judge(&mut self, kind: Option<&str>, want: usize, p: &[f64]) {
+        let chosen = best(p);
         let right = chosen == want;
         self.judged += 1;
         self.right += usize::from(right);
-        if let Some(kind) = &case.kind {
-            let (cases, rights) = self.by_kind.entry(kind.clone()).or_default();
+        if let Some(kind) = kind {
+            let (cases, rights) = self.by_kind.entry(kind.to_owned()).or_default();
             *cases += 1;
             *rights += usize::from(right);
         }
@@ -346,25 +429,11 @@ impl Tally {
 mod tests {
     use super::*;
 
-    fn case(want: usize) -> Case {
-        Case {
-            id: json!(1),
-            prefix: String::new(),
-            state: String::new(),
-            candidates: vec!["a".into(), "b".into()],
-            want: Some(want),
-            kind: Some("gap".into()),
-            notes: Vec::new(),
-            facts: Vec::new(),
-            world: Vec::new(),
-            devices: Vec::new(),
-        }
-    }
-
     #[test]
     fn a_summary_tells_kinds_apart() {
         let mut tally = Tally::default();
-        tally.add(&case(1), 0, &[0.9, 0.1], 2.0, 10);
+        tally.add(2.0, 10);
+        tally.judge(Some("gap"), 1, &[0.9, 0.1]);
         let summary = tally.summary(None);
         assert_eq!(summary["accuracy_by_kind"]["gap"], json!(0.0));
         assert!((summary["ece"].as_f64().expect("judged") - 0.9).abs() < 1e-9);
@@ -376,7 +445,7 @@ mod tests {
         let mut tally = Tally::default();
         for n in 0..40 {
             // Right in three of four cases, and surer than that; both halves alike.
-            tally.add(&case(usize::from(n % 8 < 2)), 0, &[0.95, 0.05], 1.0, 1);
+            tally.judge(None, usize::from(n % 8 < 2), &[0.95, 0.05]);
         }
         let fit = tally.fit(2.0).expect("judged");
         let odds = (0.95_f64 / 0.05).ln() / 3.0_f64.ln();

@@ -3,12 +3,17 @@
 //!
 //! What must never be here: the library, what anything asks about.
 
+use serde::Deserialize;
+
 use super::protocol::Answer;
 use super::score::Question;
 use crate::limits;
 
+pub mod told;
+
 /// What kind of answer is wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(from = "told::Spelled")]
 pub enum Kind {
     /// The best of these.
     Choose(Vec<String>),

@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 
 use sha2::{Digest, Sha256};
 
-use super::score::Scored;
+use super::score::{Question, Scored};
 use crate::limits;
 
 type Key = [u8; 32];
@@ -42,6 +42,38 @@ impl Remembered {
     }
 }
 
+impl Remembered {
+    /// Scores of all questions: those that are not remembered are asked together, and remembered.
+    ///
+    /// # Errors
+    /// What `ask` says.
+    pub fn ask<E>(
+        &mut self,
+        prefix: &str,
+        state: &str,
+        questions: &[Question],
+        ask: impl FnOnce(&[Question]) -> Result<Vec<Scored>, E>,
+    ) -> Result<Vec<Scored>, E> {
+        let known = questions.iter().map(|one| self.get(prefix, state, &as_candidates(one)));
+        let known: Vec<Option<Scored>> = known.collect();
+        let new = questions.iter().zip(&known).filter(|(_, known)| known.is_none());
+        let new: Vec<Question> = new.map(|(question, _)| question.clone()).collect();
+        let scored = if new.is_empty() { Vec::new() } else { ask(&new)? };
+        for (question, scored) in new.iter().zip(&scored) {
+            self.put(prefix, state, &as_candidates(question), scored);
+        }
+        let mut scored = scored.into_iter();
+        Ok(known.into_iter().filter_map(|known| known.or_else(|| scored.next())).collect())
+    }
+}
+
+/// What a question is remembered by. A candidate has words, so the first of these is none, and no
+/// question is taken for candidates that were asked about without one.
+fn as_candidates(question: &Question) -> Vec<String> {
+    let begin = ["\n".to_owned(), question.text.clone()];
+    begin.into_iter().chain(question.candidates.iter().cloned()).collect()
+}
+
 /// A hash of all texts, each with its length, so that no two questions run into one.
 fn key(prefix: &str, state: &str, candidates: &[String]) -> Key {
     let mut digest = Sha256::new();
@@ -71,6 +103,25 @@ mod tests {
         assert!(memory.get("prefixs", "tate", &two).is_none());
         assert!(memory.get("prefix", "state", &["b".to_owned(), "a".to_owned()]).is_none());
         assert!(memory.get("prefix", "state", &["ab".to_owned()]).is_none());
+    }
+
+    #[test]
+    fn only_questions_that_are_new_are_asked() {
+        let mut memory = Remembered::default();
+        let question = |text: &str| Question { text: text.into(), candidates: vec!["a".into()] };
+        let mut ask = |texts: &[&str], new: &[&str]| {
+            let questions: Vec<Question> = texts.iter().map(|text| question(text)).collect();
+            let scored = memory.ask("prefix", "state", &questions, |asked| {
+                let asked: Vec<&str> = asked.iter().map(|one| one.text.as_str()).collect();
+                assert_eq!(asked, new);
+                Ok::<_, ()>(asked.iter().map(|text| scored(text.len() as f32)).collect())
+            });
+            scored.expect("scores").iter().map(|one| (one.p[0], one.tokens_read)).collect()
+        };
+        let first: Vec<(f32, u32)> = ask(&["1", "22"], &["1", "22"]);
+        assert_eq!(first, [(1.0, 60), (2.0, 60)]);
+        let second: Vec<(f32, u32)> = ask(&["22", "333", "1"], &["333"]);
+        assert_eq!(second, [(2.0, 0), (3.0, 60), (1.0, 0)]);
     }
 
     #[test]

@@ -343,35 +343,16 @@ impl Loaded {
         questions: &[Question],
     ) -> Result<Decided, Failure> {
         let start = Instant::now();
-        let mut known: Vec<Option<Scored>> = Vec::with_capacity(questions.len());
-        for question in questions {
-            known.push(self.wardrobe.remembered().get(prefix, state, &remembered_as(question)));
-        }
-        let new: Vec<Question> = questions
-            .iter()
-            .zip(&known)
-            .filter(|(_, known)| known.is_none())
-            .map(|(question, _)| question.clone())
-            .collect();
-        let remembered = new.is_empty();
-        let scored = match remembered {
-            true => Vec::new(),
-            false => {
-                let scored = self.scorer.ask(prefix, state, &new);
-                scored.map_err(|error| self.unanswered(error))?
-            }
-        };
-        // The pass is one: each of them has the tokens of all.
-        let tokens_read = scored.first().map_or(0, |scored| scored.tokens_read);
-        for (question, scored) in new.iter().zip(&scored) {
-            self.wardrobe.remembered().put(prefix, state, &remembered_as(question), scored);
-        }
-        let mut scored = scored.into_iter();
-        let answers: Vec<Answer> = known
-            .into_iter()
-            .filter_map(|known| known.or_else(|| scored.next()))
-            .map(|Scored { p, mass, .. }| Answer { p, mass })
-            .collect();
+        let Self { scorer, wardrobe, .. } = self;
+        let memory = wardrobe.remembered();
+        let scored = memory.ask(prefix, state, questions, |new| scorer.ask(prefix, state, new));
+        let scored = scored.map_err(|error| self.unanswered(error))?;
+        // The pass is one: each of those that were asked has the tokens of all.
+        let tokens_read = scored.iter().map(|scored| scored.tokens_read).max().unwrap_or(0);
+        let remembered = tokens_read == 0;
+        let scored = scored.into_iter();
+        let answers: Vec<Answer> =
+            scored.map(|Scored { p, mass, .. }| Answer { p, mass }).collect();
         let mass = answers.iter().map(|answer| answer.mass).fold(1.0, f32::min);
         let (candidates, p, ms) = (Vec::new(), Vec::new(), start.elapsed().as_secs_f64() * 1e3);
         Ok(Decided { id, candidates, p, mass, tokens_read, ms, remembered, answers })
@@ -387,13 +368,6 @@ impl Loaded {
             error => error.into(),
         }
     }
-}
-
-/// What a question is remembered by. A candidate has words, so the first of these is none, and no
-/// question is taken for candidates that were asked about without one.
-fn remembered_as(question: &Question) -> Vec<String> {
-    let begin = ["\n".to_owned(), question.text.clone()];
-    begin.into_iter().chain(question.candidates.iter().cloned()).collect()
 }
 
 fn late() -> Failure {
