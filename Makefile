@@ -109,7 +109,7 @@ backlog: ## Drains ten million records to a receiver here; RECORDS=n
 	OUTPOST_BACKLOG=$(or $(RECORDS),10000000) \
 		cargo test --release --locked --test uplink -- --nocapture a_backlog_drains
 
-hostile: ## Loads model files that are wrong in every way; CASES=n, SEED=n the first
+hostile: ## Model files, adapters and frames that are wrong in every way; CASES=n, SEED=n the first
 	OUTPOST_HOSTILE_CASES=$(or $(CASES),10000) OUTPOST_HOSTILE_SEED=$(or $(SEED),1) \
 		cargo test --locked --test hostile -- --nocapture
 

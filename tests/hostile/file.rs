@@ -221,10 +221,46 @@ impl File {
         }
     }
 
+    /// An adapter of that model, with nothing wrong.
+    pub fn adapter(activated: bool) -> Self {
+        let mut keys = vec![
+            ("general.type", of_text("adapter")),
+            ("general.architecture", of_text("llama")),
+            ("adapter.type", of_text("lora")),
+            ("adapter.lora.alpha", of_f32(4.0)),
+            ("outpost.temperature_percent", of_u32(150)),
+        ];
+        if activated {
+            let tokens = [65_u32, 66].iter().flat_map(|token| token.to_le_bytes()).collect();
+            keys.push(("adapter.alora.invocation_tokens", list(U32, 2, tokens)));
+        }
+        let halves = [("a", vec![WIDTH, 4]), ("b", vec![4, WIDTH])];
+        let tensors = halves.into_iter().flat_map(|(half, shape)| {
+            (0..LAYERS).map(move |layer| Tensor {
+                name: format!("blk.{layer}.attn_q.weight.lora_{half}"),
+                bytes: shape.iter().product::<u64>() * 4,
+                shape: shape.clone(),
+                kind: 0,
+                moved: 0,
+            })
+        });
+        let keys = keys.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        Self { keys, tensors: tensors.collect(), ..Self::right() }
+    }
+
     /// With something wrong, most often; the same for the same seed. And what, in words.
     pub fn wrong(seed: u64) -> (Self, String) {
+        Self::right().spoilt(seed)
+    }
+
+    /// The same of an adapter.
+    pub fn wrong_adapter(seed: u64) -> (Self, String) {
+        Self::adapter(seed % 2 == 0).spoilt(seed)
+    }
+
+    fn spoilt(self, seed: u64) -> (Self, String) {
         let mut random = StdRng::seed_from_u64(seed);
-        let mut file = Self::right();
+        let mut file = self;
         file.seed = seed;
         let times = random.random_range(1..=3);
         let what: Vec<String> = (0..times).map(|_| file.spoil(&mut random)).collect();
@@ -242,7 +278,7 @@ impl File {
             9 => self.move_or_drop_tensor(random),
             10 => self.change_architecture(random),
             _ if random.random_bool(0.5) => {
-                self.cut = random.random_range(1..60_000);
+                self.cut = random.random_range(1..60_000.min(self.bytes().len()));
                 format!("cut by {}", self.cut)
             }
             _ => {

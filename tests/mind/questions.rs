@@ -138,3 +138,58 @@ async fn the_minds_process_answers_typed_questions_and_remembers_each() {
     assert_eq!(places, [0, 1, 2]);
     assert!(order.windows(2).all(|pair| more[3].p[pair[0]] >= more[3].p[pair[1]]), "{order:?}");
 }
+
+#[test]
+fn decide_answers_lines_of_questions_and_judges_each_that_has_its_answer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (cases, wrong) = (folder.path().join("cases.jsonl"), folder.path().join("wrong.jsonl"));
+    let question = |kind: &str, rest: &str| {
+        format!(r#"{{"id":"{kind}","kind":"{kind}","text":"Do, or how it is:",{rest}}}"#)
+    };
+    let questions = [
+        question("choose", r#""candidates":["fan on","heater on"],"want":0"#),
+        question("rank", r#""candidates":["vent","fan","pump"],"want":2"#),
+        question("yes_no", r#""want":true"#),
+        question("score", r#""scale":[0,10]"#),
+    ];
+    let line = |id: u8, questions: &[String]| {
+        let questions = questions.join(",");
+        let (prefix, state) = (serde_json::json!(PREFIX), serde_json::json!(STATE));
+        format!(r#"{{"id":{id},"prefix":{prefix},"state":{state},"questions":[{questions}]}}"#)
+    };
+    let lines = [line(1, &questions), line(2, &questions[1..3]), line(3, &questions[..1])];
+    std::fs::write(&cases, lines.join("\n")).expect("written");
+    let wanted = question("yes_no", r#""want":"yes""#);
+    std::fs::write(&wrong, line(1, &[wanted])).expect("written");
+    let run = |cases: &std::path::Path| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_outpost"))
+            .args(["decide", "--no-prefix-cache", "--threads", "1", "--model"])
+            .arg(model_path())
+            .arg("--cases")
+            .arg(cases)
+            .output()
+            .expect("it runs")
+    };
+    let output = run(&cases);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("text");
+    let told: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let [first, second, third, summary] = &told[..] else { panic!("{text}") };
+    let [choose, rank, yes_no, score] = &first["answers"].as_array().expect("answers")[..] else {
+        panic!("{first}")
+    };
+    assert!(choose["chosen"].as_u64() < Some(2) && rank["order"][2].as_u64() < Some(3), "{first}");
+    assert!(yes_no["yes"].is_boolean() && score["mean"].as_f64() <= Some(10.0), "{first}");
+    assert!(first["mass"].is_number() && first["ms"].is_number() && first["id"] == 1, "{first}");
+    // What was answered before is remembered, each question by itself.
+    assert_eq!(second["answers"], serde_json::json!([rank, yes_no]));
+    assert!(second["remembered"] == true && third["remembered"] == true, "{text}");
+    assert_eq!((&summary["cases"], &summary["tokens_written"]), (&3.into(), &0.into()));
+    let kinds = summary["accuracy_by_kind"].as_object().expect("judged").keys();
+    assert_eq!(kinds.collect::<Vec<_>>(), ["choose", "rank", "yes_no"]);
+
+    let refused = run(&wrong);
+    let reason = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && reason.contains("question 0: want: found"), "{reason}");
+}

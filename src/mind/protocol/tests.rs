@@ -138,6 +138,10 @@ fn replies_have_their_golden_bytes() {
             Reply::Written(written),
             "18000000 06 02 01 07 03 09 04 02 0000000000004840 0000000000405040",
         ),
+        (
+            Reply::Embedded(Embedded { id: 3, vector: vec![1.0], tokens: 2 }),
+            "08000000 07 03 01 0000803f 02",
+        ),
     ] {
         let frame = encode(&reply).expect("short");
         assert_eq!(hex(&frame), golden.replace(' ', ""), "{reply:?}");
@@ -219,6 +223,11 @@ proptest! {
             let again = encode(&reply).expect("short");
             prop_assert_eq!(format!("{:?}", read_one::<Reply>(&again).expect("whole")),
                 format!("{:?}", Some(reply)));
+        }
+        if let Ok(Some(request)) = read_one::<Request>(&frame) {
+            let again = encode(&request).expect("short");
+            prop_assert_eq!(format!("{:?}", read_one::<Request>(&again).expect("whole")),
+                format!("{:?}", Some(request)));
         }
     }
 }
