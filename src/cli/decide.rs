@@ -1,5 +1,6 @@
 //! `outpost decide`: typed decisions from a file, answered line by line (design §7): candidates
-//! after a state, or typed questions about it as the API has them. The model runs in this process. Reading and printing only; the scores come from `mind::score`.
+//! after a state, or typed questions about it as the API has them. The model runs in this process.
+//! Reading and printing only; the scores come from `mind::score`.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};

@@ -100,7 +100,7 @@ fn is_wrong_use(error: &anyhow::Error) -> bool {
         _ => false,
     };
     let merge = match error.downcast_ref() {
-        Some(MergeError::None | MergeError::Same { .. }) => true,
+        Some(MergeError::None | MergeError::Activated { .. } | MergeError::Same { .. }) => true,
         Some(MergeError::Model(inner)) => unknown(inner),
         Some(MergeError::Adapter(AdapterError::Unknown { .. })) => true,
         _ => false,

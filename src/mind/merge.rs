@@ -66,6 +66,12 @@ pub enum MergeError {
     /// No adapter was named.
     #[error("adapter: found \"none\", allowed: one to merge")]
     None,
+    /// The adapter is off for the prefix, and what is merged would not be.
+    #[error("adapter {}: found an activated one (aLoRA), allowed: a plain one", path.display())]
+    Activated {
+        /// Its file.
+        path: PathBuf,
+    },
     /// The result would replace its own input.
     #[error("{} is the input as well; name another file with --output", path.display())]
     Same {
@@ -109,6 +115,9 @@ pub fn merge(
     let model = store.resolve(&request.model)?;
     let path = adapters::locate(store, &request.adapter)?.ok_or(MergeError::None)?;
     let adapter = adapters::check(store.catalog(), &path, &model.path)?;
+    if adapter.facts.activated {
+        return Err(MergeError::Activated { path });
+    }
     let target = match &request.output {
         Some(path) => path.clone(),
         None => store.path_of(&result_id(&model.id, &adapter.path)?),

@@ -255,7 +255,7 @@ impl File {
 
     /// The same of an adapter.
     pub fn wrong_adapter(seed: u64) -> (Self, String) {
-        Self::adapter(seed % 2 == 0).spoilt(seed)
+        Self::adapter(seed.is_multiple_of(2)).spoilt(seed)
     }
 
     fn spoilt(self, seed: u64) -> (Self, String) {
@@ -278,7 +278,7 @@ impl File {
             9 => self.move_or_drop_tensor(random),
             10 => self.change_architecture(random),
             _ if random.random_bool(0.5) => {
-                self.cut = random.random_range(1..60_000.min(self.bytes().len()));
+                self.cut = random.random_range(1..self.bytes().len().min(60_000));
                 format!("cut by {}", self.cut)
             }
             _ => {

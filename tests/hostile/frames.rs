@@ -112,7 +112,7 @@ pub fn wrong(right: &[Request], seed: u64) -> Frame {
     let mut random = StdRng::seed_from_u64(seed);
     let request = right.choose(&mut random).unwrap();
     let mut body = protocol::encode(request).unwrap().split_off(4);
-    for _ in 0..random.random_range(1..=3) {
+    for _ in 0..random.random_range(1..=2) {
         spoil(&mut body, &mut random);
     }
     let torn = random.random_bool(0.05);
@@ -128,12 +128,12 @@ pub fn wrong(right: &[Request], seed: u64) -> Frame {
 fn spoil(body: &mut Vec<u8>, random: &mut StdRng) {
     let at = random.random_range(0..body.len().max(1));
     let byte = *BYTES.choose(random).unwrap();
-    match random.random_range(0..6) {
-        0 if at < body.len() => body[at] = random.random_range(0..=u8::MAX),
-        1 | 2 if at < body.len() => body[at] = byte,
-        3 => body.insert(at.min(body.len()), byte),
-        4 if at < body.len() => drop(body.remove(at)),
-        5 if random.random_bool(0.2) => body.truncate(at),
+    match random.random_range(0..9) {
+        0..=2 if at < body.len() => body[at] = random.random_range(0..=u8::MAX),
+        3..=5 if at < body.len() => body[at] = byte,
+        6 => body.insert(at.min(body.len()), byte),
+        7 if at < body.len() => drop(body.remove(at)),
+        8 if random.random_bool(0.2) => body.truncate(at),
         _ => body.extend_from_within(at.min(body.len())..),
     }
 }

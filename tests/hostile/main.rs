@@ -1,7 +1,7 @@
 //! Model files and adapters that nobody should load: the mind's process answers each with an error
 //! or a model that works, takes no more memory than a small model may, and never dies; and frames
-//! that nobody should send, after which it answers or ends by itself. `make hostile` tries 10,000 of
-//! each (`OUTPOST_HOSTILE_CASES`); `OUTPOST_HOSTILE_SEED` names the first.
+//! that nobody should send, after which it answers or ends by itself. `make hostile` tries 10,000
+//! of each (`OUTPOST_HOSTILE_CASES`); `OUTPOST_HOSTILE_SEED` names the first.
 //!
 //! The process is the real one. Where it dies all the same, `src/mind/gguf` has a check too few.
 

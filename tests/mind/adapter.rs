@@ -28,11 +28,20 @@ fn string(text: &str) -> Vec<u8> {
 
 /// An adapter of the first layer's queries with every number of its second half at `b`.
 pub(super) fn write(path: &Path, architecture: &str, b: f32) {
-    write_invoked(path, architecture, b, &[]);
+    write_as(path, architecture, WIDTH, b, &[]);
 }
 
-/// The same, of an activated adapter where there are tokens that it begins at.
+/// The same for a model whose query matrix has so many rows and columns.
+pub(crate) fn write_for(path: &Path, architecture: &str, width: usize, b: f32) {
+    write_as(path, architecture, width, b, &[]);
+}
+
+/// An activated adapter, which begins at these tokens.
 pub(super) fn write_invoked(path: &Path, architecture: &str, b: f32, invocation: &[i32]) {
+    write_as(path, architecture, WIDTH, b, invocation);
+}
+
+fn write_as(path: &Path, architecture: &str, width: usize, b: f32, invocation: &[i32]) {
     let mut bytes = b"GGUF".to_vec();
     bytes.extend(3_u32.to_le_bytes());
     bytes.extend(2_u64.to_le_bytes()); // tensors
@@ -55,8 +64,8 @@ pub(super) fn write_invoked(path: &Path, architecture: &str, b: f32, invocation:
         bytes.extend((invocation.len() as u64).to_le_bytes());
         bytes.extend(invocation.iter().flat_map(|token| token.to_le_bytes()));
     }
-    let numbers = WIDTH * RANK;
-    for (side, shape, offset) in [("a", [WIDTH, RANK], 0), ("b", [RANK, WIDTH], numbers * 4)] {
+    let numbers = width * RANK;
+    for (side, shape, offset) in [("a", [width, RANK], 0), ("b", [RANK, width], numbers * 4)] {
         bytes.extend(string(&format!("blk.0.attn_q.weight.lora_{side}")));
         bytes.extend(2_u32.to_le_bytes()); // dimensions
         bytes.extend(shape.iter().flat_map(|length| (*length as u64).to_le_bytes()));

@@ -9,7 +9,7 @@ use outpost::mind::catalog::Catalog;
 use outpost::mind::ggml::{Adapter, LoadOptions, Model};
 use outpost::mind::score::Scored;
 
-use crate::adapter::write_for;
+use crate::adapter::{write_for, write_invoked};
 use crate::architectures::made;
 use crate::{candidates, model_path, scorer};
 
@@ -82,6 +82,10 @@ fn what_cannot_be_merged_is_refused_and_leaves_nothing_behind() {
         assert_eq!(output.status.code(), Some(code), "{text}");
         assert!(text.contains(words), "{text}");
     }
+    write_invoked(&adapter, "llama", 0.05, &[10, 11]);
+    let output = merge(&model_path(), &adapter, &merged);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && text.contains("aLoRA"), "{text}");
     write_for(&adapter, "llama", 576, 0.05);
     let output = merge(&model_path(), &adapter, &adapter);
     assert_eq!(output.status.code(), Some(2), "it would replace its input");

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use tokio::sync::oneshot;
 
-use super::{DecideRequest, Decided, Keeper, Life, MindConfig};
-use crate::mind::client::life::Asked;
+use super::keeper::Keeper;
+use super::life::{Asked, Life};
+use super::{DecideRequest, Decided, MindConfig};
 use crate::mind::protocol::Request;
 
 /// What is asked to try a model: any answer will do that is one.

@@ -18,7 +18,7 @@ fn the_same_text_twice_has_the_mass_of_one() {
     let way = |token| Way { question: 0, stem: 0, tokens: vec![token] };
     let ways = vec![way(1), way(2), way(1)];
     let trie = Trie::new(&ways, Asked::Partings);
-    let plan = Plan { prompt: vec![0], trie, tokens: vec![1; 3], ways };
+    let plan = Plan { bare: usize::MAX, prompt: vec![0], trie, tokens: vec![1; 3], ways };
     let half = 0.5_f64.ln();
     assert!((plan.mass(&[half, 0.25_f64.ln(), half], 0..3) - 0.75).abs() < 1e-6);
 }

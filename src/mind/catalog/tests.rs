@@ -1,5 +1,8 @@
 //! Names, paths, damaged files and wrong catalogues.
 
+use std::path::Path;
+
+use super::store::record;
 use super::*;
 use crate::disk;
 use crate::mind::gguf::tests::Writer;
