@@ -148,6 +148,11 @@ impl Live {
             json!({"id": waits.id, "actuator": actuator.name, "value": waits.setting.to_string(),
                 "cause": waits.cause, "left_s": waits.until.since(now.tick).as_secs()})
         });
+        let proposals = agent.proposals().iter().map(|waits| {
+            json!({"id": waits.id, "actuator": "note", "value": waits.words, "cause": waits.cause,
+                "left_s": waits.until.since(now.tick).as_secs()})
+        });
+        let approvals = approvals.chain(proposals);
         json!({
             "device": self.config.device.name, "version": env!("CARGO_PKG_VERSION"),
             "at": journal::rfc3339(now.unix_ms), "clock": now.trust.word(),

@@ -79,6 +79,7 @@ impl Agent {
             Body::PutGoal { goal, text } => self.change_goals(&key, Some((*goal, text)), ""),
             Body::RemoveGoal { name } => self.change_goals(&key, None, &name),
             Body::Edit(edit) => self.edit(&key, *edit),
+            Body::Understand { note } => self.understand_again(&key, &note),
             Body::Ask { text, spoken } => self.asked_to(&key, &text, *spoken),
             Body::Approve { approval } => self.settle_approval(&key, &approval, true),
             Body::Deny { approval } => self.settle_approval(&key, &approval, false),
@@ -333,6 +334,9 @@ impl Agent {
     }
 
     fn settle_approval(&mut self, key: &(String, String), approval: &str, yes: bool) {
+        if self.settle_proposal(key, approval, yes) {
+            return;
+        }
         let Some(at) = self.approvals.iter().position(|waits| waits.id == approval) else {
             let reason = format!("nothing waits under {approval}");
             self.set_command(key, CommandState::Rejected, &reason);
@@ -364,7 +368,7 @@ impl Agent {
         }
     }
 
-    fn clear_approval(&mut self, id: &str) {
+    pub(super) fn clear_approval(&mut self, id: &str) {
         let valid_for = Duration::ZERO;
         self.report(Report::Approval { id: id.into(), waits: None, valid_for });
     }

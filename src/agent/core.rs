@@ -14,6 +14,7 @@ use super::effect::{Effect, Report, Status};
 use super::escalate::{Escalation, Escalations};
 use super::event::{Event, MindNews, MindWord};
 use super::goals::GoalState;
+use super::notes::Notes;
 use super::partners::Partners;
 use super::rules::RuleState;
 use super::thin::Thinning;
@@ -147,6 +148,8 @@ pub struct Agent {
     pub(super) commands_order: u64,
     pub(super) commands_looked: Option<Tick>,
     pub(super) approvals: Vec<Approval>,
+    /// Notes that are being understood, and what waits for a person's yes.
+    pub(super) notes: Notes,
     /// What each actuator was last set to and why, by id, of this start.
     pub(super) moves: Vec<Option<LastMove>>,
     pub(super) mind: (MindWord, String, String),
@@ -217,6 +220,7 @@ impl Agent {
             commands_order: 0,
             commands_looked: None,
             approvals: Vec::new(),
+            notes: Notes::default(),
             moves: vec![None; config.actuators.len()],
             mind: (mind, String::new(), String::new()),
             mind_chosen: None,
@@ -308,7 +312,8 @@ impl Agent {
             }
         }
         let asked = self.asked.as_ref().map(|asked| asked.deadline);
-        for at in asked.into_iter().chain(self.escalation.deadline()).chain(self.stopping) {
+        let asked = asked.into_iter().chain(self.note_deadline());
+        for at in asked.chain(self.escalation.deadline()).chain(self.stopping) {
             wake = wake.min(at.max(self.now.tick.after(Duration::from_millis(1))));
         }
         wake
@@ -347,7 +352,7 @@ impl Agent {
     /// Commands that wait for a person.
     #[must_use]
     pub fn open_approvals(&self) -> usize {
-        self.approvals.len()
+        self.approvals.len() + self.proposals().len()
     }
 
     /// What waits for a person.
@@ -442,8 +447,11 @@ impl Agent {
 
     /// The prompt's unchanging part, made once.
     pub(super) fn prompt_prefix(&mut self) -> String {
-        let (config, aims) = (&self.config, &self.aims);
-        self.prefix.get_or_insert_with(|| super::prompt::prefix(config, aims)).clone()
+        if self.prefix.is_none() {
+            let notes = self.notes_to_read();
+            self.prefix = Some(super::prompt::prefix(&self.config, &self.aims, &notes));
+        }
+        self.prefix.clone().unwrap_or_default()
     }
 
     /// The goals have changed, and with them what the mind is told of them.
@@ -524,7 +532,12 @@ impl Agent {
                 }
             }
             MindNews::Scores { id, p, tokens, ms } => self.scores(id, &p, tokens, ms),
-            MindNews::Lost { id } => self.scores_lost(id),
+            MindNews::Read { id, answers } => self.note_read(id, &answers),
+            MindNews::Lost { id } => {
+                if !self.note_lost(id) {
+                    self.scores_lost(id);
+                }
+            }
         }
     }
 

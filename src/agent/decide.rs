@@ -84,7 +84,7 @@ impl Agent {
         self.in_doubt("contradiction", plan, facts, (0..plan.moves.len()).collect())
     }
 
-    fn mind_can_speak(&self) -> bool {
+    pub(super) fn mind_can_speak(&self) -> bool {
         let spared = self.effort == Effort::ReflexOnly;
         self.mind.0 == MindWord::Ready && self.config.mind.is_some() && !spared
     }
@@ -136,7 +136,8 @@ impl Agent {
         let among: Vec<_> = names.iter().map(|(index, name)| (*index, name.as_str())).collect();
         Question {
             id,
-            by_notes: ByNotes::new(&self.config.notes, facts, &among),
+            by_notes: ByNotes::new(&self.notes_to_read(), facts, &among),
+            questions: Vec::new(),
             candidates: candidates.collect(),
             state: format!("Now: {}.\nDo:", facts.join("; ")),
             prefix: self.prompt_prefix(),
@@ -201,6 +202,7 @@ impl Agent {
     /// The deadline has passed without an answer.
     pub(super) fn question_timer(&mut self) {
         self.escalation_timer();
+        self.note_timers();
         let late = |asked: &Asked| asked.deadline < self.now.tick;
         if let Some(id) = self.asked.as_ref().filter(|asked| late(asked)).map(|asked| asked.id) {
             self.scores_lost(id);
@@ -244,7 +246,7 @@ impl Agent {
         };
         let cause = format!("decision {id}");
         let candidates = plan.moves.into_iter().map(|one| one.candidate).collect();
-        let mut notes = self.config.notes.clone();
+        let mut notes = self.notes_to_read();
         notes.extend(plan.heeded);
         self.decision(Decision {
             id: id.clone(),

@@ -11,7 +11,10 @@ use serde_json::{Value as Json, json};
 
 use super::core::Agent;
 use super::rules::RuleState;
-use crate::config::{Config, Rule, note_said, rule_said, rule_to_json, told};
+use crate::config::{
+    Config, Preference, Rule, note_said, preference_said, preference_to_json, rule_said,
+    rule_to_json, told,
+};
 use crate::domain::{CommandState, Entry, Severity};
 use crate::limits;
 
@@ -19,6 +22,7 @@ use crate::limits;
 pub const OTHERS: &str = "[[";
 const RULE: &str = "[[rule]] ";
 const NOTES: &str = "[[note]]";
+const MEANING: &str = "[[preference]] ";
 
 /// A change that an operator wants.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +47,8 @@ pub enum Edit {
 pub enum Kept {
     /// A rule by its name; `None`: it is gone, also one of the file.
     Rule(String, Option<Rule>),
+    /// What a person has confirmed that a note means, by its words.
+    Meaning(String, Vec<Preference>),
     /// All notes.
     Notes {
         /// Those in force.
@@ -70,6 +76,13 @@ impl Kept {
             let read = rule_said(put, config).map_err(|faults| told(&faults));
             return Some(read.map(|read| Kept::Rule(rule.into(), Some(read))));
         }
+        if let Some(note) = name.strip_prefix(MEANING) {
+            let means = json.get("means").and_then(Json::as_array).into_iter().flatten();
+            let read = |one| preference_said(one, config);
+            let with = |one| Preference { of_note: Some(note.into()), ..one };
+            let all: Result<Vec<_>, _> = means.map(|one| read(one).map(with)).collect();
+            return Some(all.map(|all| Kept::Meaning(note.into(), all)));
+        }
         let notes = |key: &str| {
             let list = json.get(key)?.as_array()?;
             let notes = list.iter().take(limits::NOTES_MAX);
@@ -88,8 +101,10 @@ impl Kept {
             return file;
         }
         let mut config = (*file).clone();
+        let mut meant = Vec::new();
         for one in kept {
             match one {
+                Kept::Meaning(note, means) => meant.push((note, means)),
                 Kept::Rule(name, rule) => {
                     place(&mut config.rules, &name, rule);
                 }
@@ -104,8 +119,21 @@ impl Kept {
                 }
             }
         }
+        // Their notes may come after them.
+        for (note, means) in meant {
+            mean(&mut config, &note, means);
+        }
         Arc::new(config)
     }
+}
+
+/// What a note means, in the place of what it meant; nothing where there is no such note.
+fn mean(config: &mut Config, note: &str, means: Vec<Preference>) {
+    config.preferences.retain(|one| one.of_note.as_deref() != Some(note));
+    config.preferences.extend(means);
+    let notes = &config.notes;
+    let stands = |note: &String| notes.contains(note);
+    config.preferences.retain(|one| one.of_note.as_ref().is_none_or(stands));
 }
 
 /// What was done to the list of rules.
@@ -154,7 +182,11 @@ impl Agent {
                 self.put_rule(&name, Some(rule));
             }
             Edit::RemoveRule(name) => self.put_rule(&name, None),
-            Edit::PutNote { text, instead_of } => self.put_note(text, instead_of.as_deref()),
+            Edit::PutNote { text, instead_of } => {
+                self.put_note(text.clone(), instead_of.as_deref());
+                self.set_command(key, CommandState::Succeeded, "");
+                return self.understand(None, &text);
+            }
             Edit::RemoveNote(text) => {
                 let others = self.config.notes.iter().filter(|note| **note != text);
                 let notes = others.cloned().collect();
@@ -222,6 +254,15 @@ impl Agent {
         self.follow_edit(Kept::Notes { now, file });
     }
 
+    /// A person has confirmed what a note means.
+    pub(super) fn keep_meaning(&mut self, note: &str, means: Vec<Preference>) {
+        let said = means.iter().map(|one| preference_to_json(one, &self.config));
+        let put = Some(json!({"means": said.collect::<Vec<_>>()}).to_string());
+        self.record(Entry::Goal { name: format!("{MEANING}{note}"), put });
+        let with = |one| Preference { of_note: Some(note.to_owned()), ..one };
+        self.follow_edit(Kept::Meaning(note.into(), means.into_iter().map(with).collect()));
+    }
+
     /// A change takes hold.
     pub(super) fn follow_edit(&mut self, kept: Kept) {
         let mut config = (*self.config).clone();
@@ -232,7 +273,11 @@ impl Agent {
                 Placed::Removed(at) => drop(self.rules.remove(at)),
                 Placed::Nothing => {}
             },
-            Kept::Notes { now, .. } => config.notes = now,
+            Kept::Notes { now, .. } => {
+                config.notes = now;
+                mean(&mut config, "", Vec::new());
+            }
+            Kept::Meaning(note, means) => mean(&mut config, &note, means),
         }
         self.config = Arc::new(config);
         self.forget_prefix();

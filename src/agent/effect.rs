@@ -6,7 +6,7 @@ use super::event::MindWord;
 use crate::clock::Tick;
 use crate::config::Mode;
 use crate::domain::{ActuatorId, CommandState, Decision, Effort, Entry, Severity};
-use crate::mind::notes::ByNotes;
+use crate::mind::notes::{self, ByNotes};
 
 /// One effect. The order of a list of effects is the order in which they are begun.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +79,9 @@ pub struct Question {
     pub candidates: Vec<String>,
     /// What is asked instead where notes name the alternatives.
     pub by_notes: Option<ByNotes>,
+    /// Where there are any, they are asked after the prefix instead of everything else, and
+    /// `Read` answers them.
+    pub questions: Vec<notes::Question>,
     /// After this no answer is wanted.
     pub deadline: Tick,
 }

@@ -196,7 +196,7 @@ impl Agent {
         if self.now.trust == ClockTrust::Synced {
             self.escalation.today(self.now.unix_ms);
         }
-        let text = question(&config, cloud, &doubt);
+        let text = question(&config, &self.notes_to_read(), cloud, &doubt);
         let most = cloud.most(INSTRUCTION.len() + text.len());
         let pauses = self.escalation.not_before.is_some_and(|at| self.now.tick < at);
         if self.escalation.open.is_some() || pauses {
@@ -407,14 +407,14 @@ impl Agent {
 }
 
 /// What goes out: facts, notes and candidates, and no more.
-fn question(config: &Config, cloud: &Escalate, doubt: &Doubt) -> String {
+fn question(config: &Config, notes: &[String], cloud: &Escalate, doubt: &Doubt) -> String {
     let mut text = String::from("Facts:\n");
     for fact in &doubt.facts {
         text.push_str(&format!("- {fact}\n"));
     }
-    if !cloud.withhold_notes && !config.notes.is_empty() {
+    if !cloud.withhold_notes && !notes.is_empty() {
         text.push_str("Notes:\n");
-        for note in &config.notes {
+        for note in notes {
             text.push_str(&format!("- {}\n", note.replace(char::is_control, " ")));
         }
     }

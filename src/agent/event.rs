@@ -159,6 +159,11 @@ pub enum Body {
     },
     /// Change a rule or a note.
     Edit(Box<Edit>),
+    /// Have a note understood that is there.
+    Understand {
+        /// Its words.
+        note: String,
+    },
     /// Plain words, as far as they were understood.
     Ask {
         /// As they came.
@@ -275,6 +280,13 @@ pub enum MindNews {
         tokens: u32,
         /// How long it took, in milliseconds.
         ms: f64,
+    },
+    /// It answered the questions about a note.
+    Read {
+        /// The question's id.
+        id: u64,
+        /// Of each question, in their order: probability of each of its candidates.
+        answers: Vec<Vec<f64>>,
     },
     /// It will not answer this question.
     Lost {

@@ -301,6 +301,9 @@ impl Inbox {
     }
 
     fn note(&self, object: &serde_json::Map<String, Json>) -> Result<Body, String> {
+        if let Some(Json::String(note)) = object.get("understand") {
+            return Ok(Body::Understand { note: note.clone() });
+        }
         let edit = match (object.get("put"), object.get("remove"), object.get("instead_of")) {
             (Some(put), None, instead_of) => {
                 let text = note_said(put, &self.config).map_err(|faults| told(&faults))?;
@@ -312,7 +315,11 @@ impl Inbox {
                 Edit::PutNote { text, instead_of }
             }
             (None, Some(Json::String(text)), None) => Edit::RemoveNote(text.clone()),
-            _ => return Err("one of `put` and `remove`, each with a note's words".into()),
+            _ => {
+                return Err(
+                    "one of `put`, `remove` and `understand`, each with a note's words".into()
+                );
+            }
         };
         Ok(Body::Edit(Box::new(edit)))
     }

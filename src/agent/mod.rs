@@ -6,7 +6,7 @@
 //! interlocks), `planner` and `decide` (goals and the mind's voice), `escalate` (what nobody here
 //! is sure of), `guard` (the last word), `steps` (a command's way to a device and back), `reach`
 //! (the bus and the serial lines come and go), `commands` (what operators ask for), `edits` (rules
-//! and notes that they change).
+//! and notes that they change), `notes` (what of those was understood).
 
 mod answers;
 mod commands;
@@ -24,6 +24,7 @@ mod forecast;
 mod goals;
 mod guard;
 mod inbox;
+mod notes;
 mod partners;
 mod planner;
 mod pointer;
@@ -64,6 +65,8 @@ mod tests_greenhouse;
 #[cfg(test)]
 mod tests_hidden;
 #[cfg(test)]
+mod tests_notes;
+#[cfg(test)]
 mod tests_partners;
 #[cfg(test)]
 mod tests_readings;
@@ -86,5 +89,6 @@ pub use escalate::Escalations;
 pub use event::{Body, CloudAnswer, CloudFailure, DeviceCommand, Event, MindNews, MindWord};
 pub use follow::{Follower, Proposal};
 pub use inbox::{Inbox, Topic};
+pub use notes::Proposed;
 pub use spoken::goal_of_words;
 pub use steps::{level, payload};

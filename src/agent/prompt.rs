@@ -27,7 +27,7 @@ pub fn rounded(value: f64, scale: f64) -> String {
 
 /// What hardly ever changes: the place, its goals, its devices, the operator's notes.
 #[must_use]
-pub fn prefix(config: &Config, aims: &[Goal]) -> String {
+pub fn prefix(config: &Config, aims: &[Goal], notes: &[String]) -> String {
     let goals = aims.iter().filter_map(|goal| match &goal.aim {
         Aim::Keep { sensor, min, max } => {
             Some(format!("keep {}", between(config, *sensor, *min, *max)?))
@@ -61,8 +61,11 @@ pub fn prefix(config: &Config, aims: &[Goal]) -> String {
         goals.join("; "),
         devices.join("; ")
     );
-    if !config.notes.is_empty() {
-        text.push_str(&format!("Notes of the keeper: {}\n", config.notes.join(" ")));
+    if !notes.is_empty() {
+        text.push_str(&format!(
+            "Notes of the keeper: {}\n",
+            notes.join(" ").replace(char::is_control, " ")
+        ));
     }
     text
 }

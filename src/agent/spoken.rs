@@ -151,7 +151,7 @@ pub fn hear(text: &str, config: &Config) -> Result<Spoken, String> {
         return Err(format!("`{word}`: {instead}"));
     }
     if let Some(word) = said.any_of(BANS) {
-        let instead = "a ban or a wish is an interlock, a preference or a note, not an order";
+        let instead = "a ban or a wish is an interlock, a preference or a `note`, not an order";
         return Err(format!("`{word}`: {instead}"));
     }
     if said.take(&["keep", "hold", "maintain"]) {

@@ -14,7 +14,7 @@ fn with(prefer: Option<ActuatorId>, over: ActuatorId, when: Option<&str>) -> Con
     let mut config = room();
     let names = Names::of(&config.sensors, &config.actuators);
     let when = when.map(|when| compile(when, &names).expect("a good expression"));
-    config.preferences = vec![Preference { prefer, over, when }];
+    config.preferences = vec![Preference { prefer, over, when, of_note: None }];
     config
 }
 

@@ -74,7 +74,8 @@ impl Agent {
         level(actuator, setting) > now.map_or(0.0, |now| level(actuator, now))
     }
 
-    /// As a note of the decision record says it: `preference: vent over fan when hour >= 22`.
+    /// As a note of the decision record says it: `preference: vent over fan when hour >= 22`, and
+    /// the words of the note that it was made of.
     fn preference_words(&self, preference: &Preference) -> String {
         let name = |id: ActuatorId| &self.config.actuators[usize::from(id.0)].name;
         let what = match preference.prefer {
@@ -82,6 +83,8 @@ impl Agent {
             None => format!("avoid {}", name(preference.over)),
         };
         let when = preference.when.as_ref().map(|when| format!(" when {}", when.source()));
-        format!("preference: {what}{}", when.unwrap_or_default())
+        let note = preference.of_note.as_ref();
+        let note = note.map(|note| format!(" (\"{note}\")")).unwrap_or_default();
+        format!("preference: {what}{}{note}", when.unwrap_or_default())
     }
 }

@@ -21,7 +21,7 @@ use crate::link::{Endpoint, spawn};
 pub struct CmdArgs {
     /// set, mode, goal, rule, note, ask, approve, deny, rate, model, update or restart
     kind: String,
-    /// What is asked: key=value …, one JSON object, or for `ask` the words
+    /// What is asked: key=value …, one JSON object, or for `ask` and `note` the words
     #[arg(value_name = "WHAT")]
     what: Vec<String>,
     /// Configuration of the device: its name and its [bus]
@@ -92,6 +92,9 @@ fn payload(kind: &str, what: &[String]) -> anyhow::Result<Json> {
         return Ok(read);
     }
     let words = what.is_empty() || what.iter().any(|word| !word.contains('='));
+    if kind == "note" && words {
+        return Ok(json!({ "put": what.join(" ") }));
+    }
     if kind == "ask" && words {
         return Ok(json!({ "text": what.join(" ") }));
     }

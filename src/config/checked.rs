@@ -485,7 +485,7 @@ pub struct Interlock {
 }
 
 /// A note that a person has confirmed in typed form.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Preference {
     /// Actuator to take; `None` for an `avoid`.
     pub prefer: Option<ActuatorId>,
@@ -493,6 +493,8 @@ pub struct Preference {
     pub over: ActuatorId,
     /// When it holds; `None`: always.
     pub when: Option<Expression>,
+    /// The note that it was made of, where it does not stand in the file.
+    pub of_note: Option<String>,
 }
 
 /// The language model.

@@ -15,8 +15,8 @@ mod source;
 
 pub(crate) use check::size;
 pub use check::{
-    broker_of, duration_of, goal_from_json, goal_said, goal_to_json, note_said, rule_said,
-    rule_to_json, told,
+    broker_of, duration_of, goal_from_json, goal_said, goal_to_json, note_said, preference_said,
+    preference_to_json, rule_said, rule_to_json, told,
 };
 pub use checked::*;
 pub use cloud::*;

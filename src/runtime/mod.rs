@@ -37,6 +37,7 @@ use crate::link::topics::{DeviceName, DeviceTopic};
 use crate::link::{Class, Endpoint, LinkConfig, LinkConfigError, LinkHandle, Outgoing, Will};
 use crate::live::Asked;
 use crate::mind::client::{DecideRequest, MindEvent, MindHandle};
+use crate::mind::score;
 use crate::uplink::{News, Uplink};
 pub use assemble::{AssembleError, Memory, mind, parts, registry, uplink};
 use model::Switched;
@@ -524,6 +525,11 @@ impl Runtime<'_> {
             Some(_) => 0,
             None => u32::try_from(left.as_millis()).unwrap_or(u32::MAX).max(1),
         };
+        // A note is read when no decision waits.
+        let is_note = !question.questions.is_empty();
+        let questions = question.questions.into_iter();
+        let questions =
+            questions.map(|one| score::Question { text: one.state, candidates: one.candidates });
         self.clock.depart(1);
         if mind
             .handle
@@ -534,8 +540,11 @@ impl Runtime<'_> {
                 state: question.state,
                 candidates: question.candidates,
                 by_notes: question.by_notes,
-                questions: Vec::new(),
-                priority: limits::MIND_PRIORITY_DECISION,
+                questions: questions.collect(),
+                priority: match is_note {
+                    true => limits::MIND_PRIORITY_NOTE,
+                    false => limits::MIND_PRIORITY_DECISION,
+                },
                 within_ms,
             })
             .is_err()

@@ -292,7 +292,15 @@ impl Runtime<'_> {
                 let cost = self.mind.as_ref().and_then(|mind| mind.token_cost);
                 let charged = cost.map(|cost| cost * tokens);
                 let ms = charged.map_or(answer.ms, |charged| charged.as_secs_f64() * 1e3);
-                let news = MindNews::Scores { id, p, tokens, ms };
+                let news = match answer.answers.is_empty() {
+                    true => MindNews::Scores { id, p, tokens, ms },
+                    false => {
+                        let all = answer.answers.iter();
+                        let of = |p: &[f32]| p.iter().map(|p| f64::from(*p)).collect();
+                        let answers = all.map(|one| of(&one.p)).collect();
+                        MindNews::Read { id, answers }
+                    }
+                };
                 match charged {
                     Some(charged) => {
                         let due = self.clock.now().tick.after(charged);

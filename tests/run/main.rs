@@ -41,6 +41,7 @@ mod metrics;
 mod mind;
 mod model;
 mod names;
+mod notes;
 mod outage;
 mod page;
 mod payloads;

@@ -20,7 +20,10 @@ mod wishes;
 use std::collections::BTreeMap;
 
 pub use aims::goal_to_json;
-pub use said::{goal_from_json, goal_said, note_said, rule_said, rule_to_json, told};
+pub use said::{
+    goal_from_json, goal_said, note_said, preference_said, preference_to_json, rule_said,
+    rule_to_json, told,
+};
 pub use topics::broker_of;
 pub use units::duration as duration_of;
 

@@ -7,8 +7,8 @@ use serde_json::{Value as Json, json};
 use super::section::Section;
 use super::{Checker, Fault, Node, Raw, Source, Strictness};
 use crate::board::Profiles;
-use crate::config::checked::{Config, Goal, Rule};
-use crate::domain::Setting;
+use crate::config::checked::{Config, Goal, Preference, Rule};
+use crate::domain::{ActuatorId, Setting};
 
 /// Faults that are put into one sentence.
 const TOLD_MAX: usize = 3;
@@ -68,6 +68,29 @@ pub fn rule_to_json(rule: &Rule, config: &Config) -> Json {
 /// Everything that is wrong.
 pub fn note_said(text: &Json, config: &Config) -> Result<String, Vec<Fault>> {
     said(&json!({ "text": text }), config, |checker, section| checker.note(section))
+}
+
+/// Reads a preference with the keys of `[[preference]]` as JSON.
+///
+/// # Errors
+/// The first things that are wrong, in a sentence.
+pub fn preference_said(json: &Json, config: &Config) -> Result<Preference, String> {
+    let read = said(json, config, |checker, section| checker.preference(section));
+    read.map_err(|faults| told(&faults))
+}
+
+/// Says a preference so that [`preference_said`] reads back the same.
+#[must_use]
+pub fn preference_to_json(preference: &Preference, config: &Config) -> Json {
+    let name = |id: ActuatorId| config.actuators.get(usize::from(id.0)).map(|one| &one.name);
+    let mut said = match preference.prefer {
+        Some(better) => json!({"prefer": name(better), "over": name(preference.over)}),
+        None => json!({"avoid": name(preference.over)}),
+    };
+    if let Some(when) = &preference.when {
+        said["when"] = json!(when.source());
+    }
+    said
 }
 
 fn said<T>(

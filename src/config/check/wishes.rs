@@ -121,7 +121,7 @@ impl Checker<'_> {
         all(preferences)
     }
 
-    fn preference(&mut self, mut section: Section<'_>) -> Option<Preference> {
+    pub(super) fn preference(&mut self, mut section: Section<'_>) -> Option<Preference> {
         let form = "`prefer` with `over`, or `avoid` alone";
         let mut actuator = |key| {
             let name = section.text(self, key)?;
@@ -156,7 +156,7 @@ impl Checker<'_> {
         }
         section.finish(self);
         let (prefer, over) = preference?;
-        when_good.then_some(Preference { prefer, over, when })
+        when_good.then_some(Preference { prefer, over, when, of_note: None })
     }
 }
 

@@ -1,0 +1,347 @@
+//! Tests of notes that become preferences: what is asked, what is made of the answers and shown,
+//! and that nothing is honoured before a person has said yes.
+
+use std::sync::Arc;
+
+use super::edits::Kept;
+use super::tests::{Bench, decisions, question, ready, room, sends, states};
+use super::*;
+use crate::config::{Config, SensorKind};
+use crate::domain::{CommandState, Entry, Setting, Value};
+
+/// The room with a tariff of two words and a door.
+fn place() -> Config {
+    let mut config = room();
+    config.notes.clear();
+    let mut tariff = config.sensors[0].clone();
+    tariff.name = "tariff".into();
+    tariff.feed = crate::config::Feed::Port(crate::config::Port::Topic("place/tariff".into()));
+    (tariff.kind, tariff.range, tariff.unit) = (SensorKind::Text, None, String::new());
+    let word = |word: &str| Value::Text(word.into());
+    tariff.map =
+        [("h".to_owned(), word("high")), ("l".to_owned(), word("low"))].into_iter().collect();
+    let mut door = tariff.clone();
+    (door.name, door.kind) = ("door".into(), SensorKind::Bool);
+    door.map.clear();
+    config.sensors.extend([tariff, door]);
+    config
+}
+
+fn command(kind: &str, id: &str, payload: &str) -> Event {
+    let inbox = Inbox::new(Arc::new(place()));
+    inbox.command(kind, id, payload.as_bytes(), false).expect("a command")
+}
+
+/// A note, to be understood.
+fn understand(id: &str, text: &str) -> Event {
+    command("note", id, &serde_json::json!({ "understand": text }).to_string())
+}
+
+/// The place with a note.
+fn noted(text: &str) -> Config {
+    Config { notes: vec![text.into()], ..place() }
+}
+
+/// The last state of a command, with its reason.
+fn ended(effects: &[Effect], wanted: &str) -> (CommandState, String) {
+    let state = effects.iter().rev().find_map(|effect| match effect {
+        Effect::Report { report: Report::CommandState { id, state, reason, .. }, .. }
+            if id == wanted =>
+        {
+            Some((state.expect("a state"), reason.clone()))
+        }
+        _ => None,
+    });
+    state.expect("a state")
+}
+
+/// A mind that reads: which facts say that the condition holds, which device is wanted where it
+/// does and where it does not, and how sure it is.
+#[derive(Clone, Copy)]
+struct Reads<'a> {
+    yes: &'a [&'a str],
+    wants: [&'a str; 2],
+    sure: f64,
+}
+
+impl Reads<'_> {
+    fn answer(&self, question: &Question) -> Event {
+        let answers = question.questions.iter().map(|asked| {
+            let wanted = match asked.state.strip_prefix("Now: ") {
+                Some(fact) if self.yes.iter().any(|yes| fact.starts_with(&format!("{yes}."))) => {
+                    "yes"
+                }
+                Some(_) => "other",
+                None if asked.state.contains("does not hold") => self.wants[1],
+                None => self.wants[0],
+            };
+            let others = (asked.candidates.len() - 1) as f64;
+            let p = |word: &String| match word == wanted {
+                true => self.sure,
+                false => (1.0 - self.sure) / others,
+            };
+            asked.candidates.iter().map(p).collect()
+        });
+        Event::Mind(MindNews::Read { id: question.id, answers: answers.collect() })
+    }
+}
+
+fn bench(text: &str) -> Bench {
+    let mut bench = Bench::new(noted(text)).up();
+    bench.on(ready());
+    bench.steady(22.0, 60);
+    bench
+}
+
+/// The id of what waits for a person.
+fn waits(effects: &[Effect]) -> Option<String> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Report { report: Report::Approval { id, waits: Some(_), .. }, .. } => {
+            Some(id.clone())
+        }
+        _ => None,
+    })
+}
+
+fn kept(effects: &[Effect]) -> Vec<Kept> {
+    let kept = effects.iter().filter_map(|effect| match effect {
+        Effect::Record { entry: Entry::Goal { name, put }, .. } => {
+            Kept::read(name, put.as_deref(), &place())?.ok()
+        }
+        _ => None,
+    });
+    kept.collect()
+}
+
+const NIGHT: &str = "At night prefer the chiller to the fan, it is quiet.";
+const READ: Reads<'static> = Reads { yes: &["it is night"], wants: ["chiller", "fan"], sure: 0.9 };
+
+#[test]
+fn a_note_is_shown_in_three_situations_and_honoured_once_a_person_has_said_yes() {
+    let mut bench = bench(NIGHT);
+    let effects = bench.on(understand("a", NIGHT));
+    assert_eq!(states(&effects, "a"), [CommandState::Accepted, CommandState::Executing]);
+    let asked = question(&effects);
+    assert_eq!(asked.prefix, format!("Note: {NIGHT}\n"));
+    let states: Vec<&str> = asked.questions.iter().map(|one| one.state.as_str()).collect();
+    assert_eq!(states[0], "Now: it is morning.\nThe condition holds:");
+    assert!(states.contains(&"Now: tariff high.\nThe condition holds:"), "{states:?}");
+    assert!(states.contains(&"Now: door yes.\nThe condition holds:"), "{states:?}");
+    assert_eq!(states[states.len() - 2], "If the condition holds, use the");
+    assert_eq!(asked.questions[states.len() - 1].candidates, ["chiller", "fan"]);
+
+    let effects = bench.on(READ.answer(&asked));
+    let (state, reason) = ended(&effects, "a");
+    assert_eq!(state, CommandState::Succeeded);
+    for words in [
+        "understood as: prefer chiller to fan, when hour >= 22 || hour < 6. ",
+        "it is night, temperature 29.2 °C: chiller on; without it fan on. ",
+        "it is morning, temperature 29.2 °C: fan on, as without it. ",
+        "it is night, temperature 29.2 °C, chiller gives all it has: fan on, as without it. ",
+        "It waits for approval ",
+    ] {
+        assert!(reason.contains(words), "{words}: {reason}");
+    }
+    // Nobody has said yes: the mind still reads it, and nothing is honoured.
+    assert_eq!(bench.agent.open_approvals(), 1);
+    let id = waits(&effects).expect("a proposal");
+    assert_eq!(bench.agent.proposals()[0].id, id);
+    assert_eq!(bench.agent.notes_to_read(), [NIGHT]);
+    bench.pass(15 * 3600);
+    let effects = bench.on(command("approve", "yes", &format!(r#"{{"approval":"{id}"}}"#)));
+    assert_eq!(ended(&effects, "yes").0, CommandState::Succeeded);
+    assert!(
+        matches!(&kept(&effects)[..], [Kept::Meaning(note, all)] if note == NIGHT && all.len() == 1)
+    );
+    assert_eq!(bench.agent.open_approvals(), 0);
+    let effects = bench.steady(27.0, 60);
+    let first = &decisions(&effects)[0];
+    let heeded = format!("preference: chiller over fan when hour >= 22 || hour < 6 (\"{NIGHT}\")");
+    assert_eq!(first.notes, [heeded], "the note is understood, and nobody reads it again");
+    let raised = |one: &crate::domain::Candidate| one.set == [("fan".to_owned(), Setting::On)];
+    assert!(!first.candidates.iter().any(raised), "{first:?}");
+    assert_eq!(sends(&effects).first(), Some(&(1, "ON".into())));
+}
+
+#[test]
+fn what_was_confirmed_holds_over_a_restart_and_goes_when_the_note_goes() {
+    let mut bench = bench(NIGHT);
+    let asked = question(&bench.on(understand("a", NIGHT)));
+    let id = waits(&bench.on(READ.answer(&asked))).expect("a proposal");
+    let yes = bench.on(command("approve", "yes", &format!(r#"{{"approval":"{id}"}}"#)));
+    let resumed = |edits: Vec<Kept>, config: Config| {
+        let resumed = Resumed { next_seq: 100, edits, ..Resumed::default() };
+        Bench::resumed(config, resumed).up()
+    };
+    let mut again = resumed(kept(&yes), noted(NIGHT));
+    again.pass(15 * 3600);
+    assert_eq!(sends(&again.steady(27.0, 60)).first(), Some(&(1, "ON".into())));
+    let effects = again.on(understand("b", NIGHT));
+    assert_eq!(states(&effects, "b"), [CommandState::Rejected], "it is understood already");
+    let gone = again.on(command("note", "c", &format!(r#"{{"remove":"{NIGHT}"}}"#)));
+    assert_eq!(states(&gone, "c").last(), Some(&CommandState::Succeeded));
+    let effects = again.on(understand("d", NIGHT));
+    assert_eq!(states(&effects, "d"), [CommandState::Rejected], "there is none any more");
+    // Whatever comes first in the journal, and also where the note left the file.
+    for edits in [[kept(&yes), kept(&gone)].concat(), [kept(&gone), kept(&yes)].concat()] {
+        let mut third = resumed(edits, noted(NIGHT));
+        third.pass(15 * 3600);
+        assert_eq!(sends(&third.steady(27.0, 60)).first(), Some(&(0, "ON".into())));
+    }
+    assert!(resumed(kept(&yes), place()).agent.config().preferences.is_empty());
+}
+
+/// What becomes of a note that is read like this: what it was understood as, or why it stays one.
+fn becomes(text: &str, reads: Reads<'_>) -> String {
+    let mut bench = bench(text);
+    let effects = bench.on(understand("a", text));
+    let asked = effects.iter().find_map(|effect| match effect {
+        Effect::Ask(question) if !question.questions.is_empty() => Some(question.clone()),
+        _ => None,
+    });
+    let effects = match asked {
+        Some(asked) => bench.on(reads.answer(&asked)),
+        None => effects,
+    };
+    let (state, reason) = ended(&effects, "a");
+    assert_eq!(state, CommandState::Succeeded, "{text}: {reason}");
+    let understood = reason.strip_prefix("understood as: ").map(|rest| {
+        let end = rest.find(". ").unwrap_or(rest.len());
+        rest[..end].to_owned()
+    });
+    understood.unwrap_or_else(|| {
+        assert!(bench.agent.proposals().is_empty(), "{text}");
+        let why = reason.strip_prefix("stays a note, and no more than that: ");
+        why.expect("a reason").to_owned()
+    })
+}
+
+#[test]
+fn conditions_are_those_of_the_configuration_by_facts_or_by_the_words_themselves() {
+    let fan = ["fan", "chiller"];
+    let chiller = ["chiller", "fan"];
+    for (text, yes, wants, wanted) in [
+        ("Prefer the chiller.", &[][..], ["chiller"; 2], "prefer chiller to fan, always"),
+        (
+            "By day use the fan, not to wake the infants... the chiller is loud.",
+            &["it is morning", "it is afternoon", "it is evening"],
+            fan,
+            "avoid chiller, when hour >= 6 && hour < 22",
+        ),
+        (
+            "While power is dear, take the fan and spare the chiller.",
+            &["tariff high"],
+            fan,
+            "prefer fan to chiller, when tariff == 'high'",
+        ),
+        (
+            "Fan before chiller as long as the door is shut",
+            &["door no"],
+            fan,
+            "prefer fan to chiller, when !door",
+        ),
+        (
+            "While the heater runs, the chiller, else the fan",
+            &["heater on"],
+            chiller,
+            "prefer chiller to fan, when heater == 'on'",
+        ),
+        ("Never the fan when smoke is above 0.3", &[], chiller, "avoid fan, when smoke > 0.3"),
+        (
+            "On Sundays rather the chiller than the fan",
+            &[],
+            chiller,
+            "prefer chiller to fan, when weekday == 7",
+        ),
+        (
+            "At the weekend rather the chiller than the fan",
+            &[],
+            chiller,
+            "prefer chiller to fan, when weekday >= 6",
+        ),
+        (
+            "Between 21:30 and 5 the fan must not run",
+            &[],
+            chiller,
+            "avoid fan, when hour >= 21.5 || hour < 5",
+        ),
+        ("Do not run the heater after 10pm", &[], fan, "avoid heater, when hour >= 22"),
+    ] {
+        assert_eq!(becomes(text, Reads { yes, wants, sure: 0.9 }), wanted, "{text}");
+    }
+}
+
+#[test]
+fn what_cannot_be_typed_stays_a_note_and_says_why() {
+    let chiller = ["chiller", "fan"];
+    for (text, yes, wants, sure, why) in [
+        ("Keep the doors shut.", &[][..], chiller, 0.9, "names no device of mine: there are fan"),
+        ("Prefer the heater.", &[], chiller, 0.9, "nothing else does what heater does"),
+        (NIGHT, &["it is night"], chiller, 0.55, "sure of it by 0.55 only, and 0.6 is needed"),
+        (NIGHT, &[], chiller, 0.9, "`night`: its condition is none of my"),
+        (NIGHT, &["it is night", "door yes"], chiller, 0.9, "two conditions"),
+        (NIGHT, &["it is night", "it is afternoon"], chiller, 0.9, "no one span of the day"),
+        (NIGHT, &["door yes", "door no"], chiller, 0.9, "always holds"),
+        ("The chiller hums, the fan does less so", &[], chiller, 0.9, "what is not clear"),
+        ("Chiller before fan on Sundays after 8", &[], chiller, 0.9, "two conditions"),
+        ("Fan unless smoke is above 0.3, then chiller", &[], chiller, 0.9, "`unless` with"),
+        ("Chiller at 7, fan on Sundays", &[], chiller, 0.9, "nothing was made of `7`"),
+        ("Never the chiller", &[], ["chiller"; 2], 0.9, "takes it for a wish"),
+    ] {
+        let found = becomes(text, Reads { yes, wants, sure });
+        assert!(found.contains(why), "{text}: {found}");
+    }
+}
+
+#[test]
+fn without_a_mind_or_its_answer_it_stays_a_note() {
+    let mut bench = Bench::new(noted(NIGHT)).up();
+    let effects = bench.on(understand("a", NIGHT));
+    assert!(ended(&effects, "a").1.contains("the mind cannot read it now"));
+    bench.on(ready());
+    let first = question(&bench.on(understand("b", NIGHT)));
+    let effects = bench.on(understand("c", NIGHT));
+    assert_eq!(states(&effects, "c"), [CommandState::Rejected], "one at a time");
+    let effects = bench.on(Event::Mind(MindNews::Lost { id: first.id }));
+    assert!(ended(&effects, "b").1.contains("the mind did not answer"));
+    // Too late is no answer either.
+    let late = question(&bench.on(understand("d", NIGHT)));
+    bench.pass(61);
+    let effects = bench.on(Event::Wake);
+    assert!(ended(&effects, "d").1.contains("the mind did not answer"));
+    assert!(waits(&bench.on(READ.answer(&late))).is_none());
+    assert_eq!(bench.agent.counters().dropped, 1);
+}
+
+#[test]
+fn what_nobody_confirms_or_a_person_denies_changes_nothing() {
+    let mut bench = bench(NIGHT);
+    let asked = question(&bench.on(understand("a", NIGHT)));
+    let id = waits(&bench.on(READ.answer(&asked))).expect("a proposal");
+    let effects = bench.on(command("deny", "no", &format!(r#"{{"approval":"{id}"}}"#)));
+    assert_eq!(states(&effects, "no").last(), Some(&CommandState::Succeeded));
+    assert!(kept(&effects).is_empty() && bench.agent.proposals().is_empty());
+    let asked = question(&bench.on(understand("b", NIGHT)));
+    let id = waits(&bench.on(READ.answer(&asked))).expect("another");
+    bench.pass(24 * 3600 + 1);
+    bench.on(Event::Wake);
+    assert!(bench.agent.proposals().is_empty(), "a day is over");
+    let effects = bench.on(command("approve", "late", &format!(r#"{{"approval":"{id}"}}"#)));
+    assert_eq!(states(&effects, "late"), [CommandState::Rejected]);
+    assert_eq!(bench.agent.notes_to_read(), [NIGHT], "the mind reads it as before");
+}
+
+#[test]
+fn a_note_that_is_written_is_put_before_the_mind_at_once() {
+    let mut bench = bench(NIGHT);
+    let written = "Prefer the chiller.";
+    let effects = bench.on(command("note", "w", &format!(r#"{{"put":"{written}"}}"#)));
+    assert_eq!(states(&effects, "w").last(), Some(&CommandState::Succeeded));
+    let reads = Reads { yes: &[], wants: ["chiller"; 2], sure: 0.9 };
+    let effects = bench.on(reads.answer(&question(&effects)));
+    assert!(waits(&effects).is_some());
+    assert_eq!(bench.agent.proposals()[0].words, "prefer chiller to fan, always");
+    bench.on(command("note", "r", &format!(r#"{{"remove":"{written}"}}"#)));
+    bench.on(Event::Wake);
+    assert!(bench.agent.proposals().is_empty(), "nothing waits for a note that is gone");
+}
