@@ -82,6 +82,15 @@ fn between(config: &Config, id: SensorId, min: Option<f64>, max: Option<f64>) ->
     })
 }
 
+/// Parts of a day in their order: the hour at which each begins, an hour within, and the fact. The
+/// last one goes on until the first begins.
+pub const DAY: [(u8, f64, &str); 4] = [
+    (6, 9.0, "it is morning"),
+    (12, 15.0, "it is afternoon"),
+    (18, 20.0, "it is evening"),
+    (22, 23.5, "it is night"),
+];
+
 /// The words of one change.
 #[must_use]
 pub fn change(actuator: &Actuator, setting: &Setting) -> String {
@@ -98,13 +107,9 @@ impl Agent {
     pub(super) fn facts(&self) -> Vec<String> {
         let mut facts = Vec::new();
         if let Some(local) = self.local {
-            let part = match local.hour {
-                hour if !(6.0..22.0).contains(&hour) => "it is night",
-                hour if hour < 12.0 => "it is morning",
-                hour if hour < 18.0 => "it is afternoon",
-                _ => "it is evening",
-            };
-            facts.push(part.to_string());
+            let begun = DAY.iter().rev().find(|(begin, ..)| f64::from(*begin) <= local.hour);
+            let (.., part) = begun.unwrap_or(&DAY[DAY.len() - 1]);
+            facts.push((*part).to_string());
         }
         for index in 0..self.config.sensors.len().min(FACTS_MAX) {
             let Ok(index) = u16::try_from(index) else { break };

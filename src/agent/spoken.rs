@@ -166,6 +166,18 @@ pub fn hear(text: &str, config: &Config) -> Result<Spoken, String> {
     said.order(&actuators, config)
 }
 
+/// The words of a text that a person wrote, in lower case. A minus belongs to its number.
+pub(super) fn split(text: &str) -> Vec<String> {
+    let lower = text.to_lowercase().replace('’', "'");
+    let pieces = lower.split(|c: char| !(c.is_alphanumeric() || ".'-:".contains(c)));
+    let words = pieces.map(|piece| {
+        let word = piece.trim_matches(|c| ".'-:".contains(c));
+        let minus = piece.starts_with('-') && word.starts_with(|c: char| c.is_ascii_digit());
+        if minus { format!("-{word}") } else { word.to_owned() }
+    });
+    words.filter(|word| !word.is_empty()).collect()
+}
+
 /// The words of a text, and which of them are accounted for.
 struct Said {
     words: Vec<String>,
@@ -174,16 +186,7 @@ struct Said {
 
 impl Said {
     fn new(text: &str) -> Self {
-        let kept = |c: char| c.is_alphanumeric() || ".'-:".contains(c);
-        let lower = text.to_lowercase().replace('’', "'");
-        let pieces = lower.split(|c: char| !kept(c));
-        let trimmed = pieces.map(|word| word.trim_matches(|c| ".'-:".contains(c)));
-        // A minus belongs to its number.
-        let minus = |word: &str| lower.contains(&format!("-{word}")) && word.parse::<f64>().is_ok();
-        let words: Vec<String> = trimmed
-            .filter(|word| !word.is_empty())
-            .map(|word| if minus(word) { format!("-{word}") } else { word.to_owned() })
-            .collect();
+        let words = split(text);
         let done = vec![false; words.len()];
         Self { words, done }
     }

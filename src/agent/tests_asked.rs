@@ -118,7 +118,7 @@ fn ask(id: &str, text: &str, config: &std::sync::Arc<Config>) -> Event {
 }
 
 /// The last state of a command, with its reason.
-fn ended(effects: &[Effect], wanted: &str) -> (CommandState, String) {
+pub(super) fn ended(effects: &[Effect], wanted: &str) -> (CommandState, String) {
     let state = effects.iter().rev().find_map(|effect| match effect {
         Effect::Report { report: Report::CommandState { id, state, reason, .. }, .. }
             if id == wanted =>

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::edits::Kept;
 use super::tests::{Bench, decisions, question, ready, room, sends, states};
+use super::tests_asked::ended;
 use super::*;
 use crate::config::{Config, SensorKind};
 use crate::domain::{CommandState, Entry, Setting, Value};
@@ -40,19 +41,6 @@ fn understand(id: &str, text: &str) -> Event {
 /// The place with a note.
 fn noted(text: &str) -> Config {
     Config { notes: vec![text.into()], ..place() }
-}
-
-/// The last state of a command, with its reason.
-fn ended(effects: &[Effect], wanted: &str) -> (CommandState, String) {
-    let state = effects.iter().rev().find_map(|effect| match effect {
-        Effect::Report { report: Report::CommandState { id, state, reason, .. }, .. }
-            if id == wanted =>
-        {
-            Some((state.expect("a state"), reason.clone()))
-        }
-        _ => None,
-    });
-    state.expect("a state")
 }
 
 /// A mind that reads: which facts say that the condition holds, which device is wanted where it

@@ -67,7 +67,7 @@ pub const WEB_EMBED_TEXTS_MAX: usize = 64;
 /// has 10 MB. The one that was not asked for longest goes, and is read again when it is.
 pub const MIND_ADAPTERS_MAX: usize = 4;
 /// Passes over texts of one adapter while those of another wait. Each change makes the library
-/// lay out its work anew, some milliseconds; a text waits for less than a second on a board.
+/// lay out its work anew, so that there should be few; a text of another waits for all of them.
 pub const MIND_ADAPTER_PASSES: u32 = 16;
 /// Most decisions that are remembered, each some 200 bytes. The oldest is forgotten.
 pub const MIND_REMEMBERED_MAX: usize = 1024;

@@ -13,8 +13,7 @@ use serde_json::{Map, Value, json};
 use super::Shared;
 use super::error::ApiError;
 use super::page::viewer;
-use crate::config::{Config, Fault, Preference, goal_said, note_said, rule_said, rule_to_json};
-use crate::domain::ActuatorId;
+use crate::config::{Fault, goal_said, note_said, preference_to_json, rule_said, rule_to_json};
 
 /// Rules, notes, preferences and interlocks in force.
 pub(super) async fn wishes(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, ApiError> {
@@ -29,21 +28,12 @@ pub(super) async fn wishes(State(shared): State<Arc<Shared>>) -> Result<Json<Val
         now.notes.iter().map(|note| json!({"text": note, "of_file": file.notes.contains(note)}));
     let interlocks =
         now.interlocks.iter().map(|one| json!({"name": one.name, "forbid": one.forbid.source()}));
-    let preferences = now.preferences.iter().map(|one| preference(one, &now));
+    let preferences = now.preferences.iter().map(|one| preference_to_json(one, &now));
     Ok(Json(json!({
         "rules": rules.collect::<Vec<_>>(), "notes": notes.collect::<Vec<_>>(),
         "interlocks": interlocks.collect::<Vec<_>>(),
         "preferences": preferences.collect::<Vec<_>>(),
     })))
-}
-
-fn preference(one: &Preference, config: &Config) -> Value {
-    let name = |id: ActuatorId| config.actuators.get(usize::from(id.0)).map(|found| &found.name);
-    let when = one.when.as_ref().map(|when| when.source());
-    match one.prefer {
-        Some(better) => json!({"prefer": name(better), "over": name(one.over), "when": when}),
-        None => json!({"avoid": name(one.over), "when": when}),
-    }
 }
 
 /// What is about to be sent.

@@ -8,15 +8,14 @@ use std::sync::Arc;
 use outpost::mind::adapters::{self, AdapterError};
 use outpost::mind::catalog::{Catalog, Store};
 use outpost::mind::client::{DecideRequest, MindEvent};
-use outpost::mind::ggml::{Adapter, Batch, Context, ContextOptions, GgmlError, Model};
+use outpost::mind::ggml::{Adapter, GgmlError, Model};
 use outpost::mind::notes::ByNotes;
 use outpost::mind::score::keep::{Identity, PrefixStore};
 use outpost::mind::score::{Normalisation, Question, ScoreError, Scored, Scorer};
 
+use crate::book::Book;
 use crate::process::{Mind, request};
-use crate::{
-    PREFIX, STATE, THREADS, candidates, model, model_path, near, scorer, scorer_of, texts,
-};
+use crate::{PREFIX, STATE, candidates, model, model_path, near, scorer, scorer_of, texts};
 
 /// The model's rows and columns of a query matrix.
 const WIDTH: usize = 576;
@@ -274,58 +273,10 @@ fn activated(model: &Arc<Model>, folder: &Path, b: f32) -> Option<Arc<Adapter>> 
     Some(Arc::new(adapter))
 }
 
-/// The slow way, by the book: the prefix without an adapter, the rest with it, one token at a
-/// time; the sum of the logarithms of each candidate.
+/// The slow way: the prefix without an adapter, the rest with it.
 fn by_the_book(model: &Arc<Model>, adapter: &Option<Arc<Adapter>>, state: &str) -> Vec<f64> {
-    let options = ContextOptions {
-        context_tokens: 512,
-        batch_tokens: 1,
-        ubatch_tokens: 1,
-        outputs_max: 1,
-        sequences_max: 1,
-        threads_decode: THREADS,
-        threads_prefill: THREADS,
-        kv_unified: true,
-    };
-    let prefix = model.tokenize(PREFIX, true, false).expect("tokens");
-    let mut rest = model.tokenize(INVOCATION, false, false).expect("tokens");
-    rest.extend(model.tokenize(state, false, false).expect("tokens"));
-    let mut context = Context::new(model, options).expect("a context");
-    let mut position = 0;
-    let mut read = |context: &mut Context, tokens: &[i32]| {
-        let mut row = Vec::new();
-        for token in tokens {
-            let mut batch = Batch::new();
-            batch.push(*token, position, 0..1, true);
-            context.decode(&mut batch).expect("read");
-            position += 1;
-            row = context.logits(0).expect("asked for").to_vec();
-        }
-        row
-    };
-    read(&mut context, &prefix);
-    context.put_on(adapter.clone()).expect("put on");
-    let after_state = read(&mut context, &rest);
-    let begin = (prefix.len() + rest.len()) as u32;
-    let logarithm = |row: &[f32], token: i32| {
-        let total = row.iter().map(|value| f64::from(*value).exp()).sum::<f64>().ln();
-        f64::from(row[token as usize]) - total
-    };
-    let mut sums = Vec::new();
-    for candidate in candidates() {
-        let tokens = model.tokenize(&format!(" {candidate}\n"), false, false).expect("tokens");
-        assert!(context.seq_rm(0, begin..512).expect("a sequence"));
-        let (mut row, mut sum) = (after_state.clone(), 0.0);
-        for (place, token) in (begin..).zip(&tokens) {
-            sum += logarithm(&row, *token);
-            let mut batch = Batch::new();
-            batch.push(*token, place, 0..1, true);
-            context.decode(&mut batch).expect("read");
-            row = context.logits(0).expect("asked for").to_vec();
-        }
-        sums.push(sum);
-    }
-    sums
+    let prefix = Book::new(model).begun(PREFIX);
+    prefix.put_on(adapter.clone()).then(INVOCATION).then(state).sums(&candidates())
 }
 
 #[test]

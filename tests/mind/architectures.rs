@@ -112,6 +112,15 @@ fn distance(found: &[f32], right: &[f32]) -> f64 {
     (off / own).sqrt()
 }
 
+/// How far the scores are from the right ones, read at once and token by token.
+fn distances(context: &mut Context, tokens: &[Token], right: &[f32]) -> (f64, f64) {
+    let at_once = distance(&read(context, tokens, 0, 0), right);
+    context.clear();
+    let each = (0_u32..).zip(tokens);
+    let one: Vec<Vec<f32>> = each.map(|(at, token)| read(context, &[*token], at, 0)).collect();
+    (at_once, distance(&one.concat(), right))
+}
+
 #[test]
 fn each_architecture_gives_the_scores_of_its_reference() {
     let folder = made();
@@ -121,12 +130,7 @@ fn each_architecture_gives_the_scores_of_its_reference() {
     let tokens = tokens(words);
     for ((name, file), right) in ARCHITECTURES.iter().zip(&files).zip(right(&files, &tokens)) {
         let mut context = context(file);
-        let at_once = distance(&read(&mut context, &tokens, 0, 0), &right);
-        context.clear();
-        let each = (0_u32..).zip(&tokens);
-        let one: Vec<Vec<f32>> =
-            each.map(|(at, token)| read(&mut context, &[*token], at, 0)).collect();
-        let one_by_one = distance(&one.concat(), &right);
+        let (at_once, one_by_one) = distances(&mut context, &tokens, &right);
         context.clear();
         let (first, rest) = tokens.split_at(SHARED as usize);
         let mut copied = read(&mut context, first, 0, 0);
@@ -149,12 +153,7 @@ fn models_with_a_state_give_the_scores_of_their_reference_and_read_everything_an
     let tokens = tokens(context(&files[0]).model().vocab_tokens());
     for ((name, file), right) in WITH_STATE.iter().zip(&files).zip(right(&files, &tokens)) {
         let mut context = context(file);
-        let at_once = distance(&read(&mut context, &tokens, 0, 0), &right);
-        context.clear();
-        let each = (0_u32..).zip(&tokens);
-        let one: Vec<Vec<f32>> =
-            each.map(|(at, token)| read(&mut context, &[*token], at, 0)).collect();
-        let one_by_one = distance(&one.concat(), &right);
+        let (at_once, one_by_one) = distances(&mut context, &tokens, &right);
         println!("{name}: at once {at_once:.5}, one by one {one_by_one:.5}");
         assert!(at_once.max(one_by_one) < NEAR_PLAIN, "{name}");
         decides(file, false);

@@ -15,8 +15,11 @@ use outpost::mind::ggml::{
 use outpost::mind::score::keep::{Identity, PrefixStore};
 use outpost::mind::score::{Layout, Normalisation, ScoreError, Scorer, ScorerOptions};
 
+use book::Book;
+
 mod adapter;
 mod architectures;
+mod book;
 mod merge;
 mod process;
 #[path = "../common/python.rs"]
@@ -86,49 +89,9 @@ fn options(context_tokens: u32, normalisation: Normalisation) -> ScorerOptions {
     }
 }
 
-/// The slow way, by the book: one sequence, one token at a time, every logarithm in `f64`.
+/// The slow way.
 fn one_by_one(model: &Arc<Model>, candidates: &[String]) -> Vec<f64> {
-    let options = ContextOptions {
-        context_tokens: 512,
-        batch_tokens: 1,
-        ubatch_tokens: 1,
-        outputs_max: 1,
-        sequences_max: 1,
-        threads_decode: THREADS,
-        threads_prefill: THREADS,
-        kv_unified: true,
-    };
-    let mut context = Context::new(model, options).expect("a context");
-    let mut batch = Batch::new();
-    let mut read = |context: &mut Context, position: usize, token| {
-        batch.clear();
-        batch.push(token, position as u32, 0..1, true);
-        context.decode(&mut batch).expect("read");
-        context.logits(0).expect("asked for").to_vec()
-    };
-    let mut prompt = model.tokenize(PREFIX, true, false).expect("tokens");
-    prompt.extend(model.tokenize(STATE, false, false).expect("tokens"));
-    let mut row = Vec::new();
-    for (position, token) in prompt.iter().enumerate() {
-        row = read(&mut context, position, *token);
-    }
-    let after_prompt = row;
-    let mut sums = Vec::new();
-    for candidate in candidates {
-        let end = context.options().context_tokens;
-        assert!(context.seq_rm(0, prompt.len() as u32..end).expect("a sequence"));
-        let tokens = model.tokenize(&format!(" {candidate}\n"), false, false).expect("tokens");
-        let (mut row, mut sum) = (after_prompt.clone(), 0.0);
-        for (index, token) in tokens.iter().enumerate() {
-            let total = row.iter().map(|value| f64::from(*value).exp()).sum::<f64>().ln();
-            sum += f64::from(row[*token as usize]) - total;
-            if index + 1 < tokens.len() {
-                row = read(&mut context, prompt.len() + index, *token);
-            }
-        }
-        sums.push(sum);
-    }
-    sums
+    Book::new(model).begun(PREFIX).then(STATE).sums(candidates)
 }
 
 #[test]

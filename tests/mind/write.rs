@@ -7,11 +7,12 @@ use std::time::Instant;
 
 use outpost::limits;
 use outpost::mind::client::{WriteEvent, WriteRequest, Written};
-use outpost::mind::ggml::{Adapter, Batch, Context, ContextOptions, Model};
+use outpost::mind::ggml::{Adapter, Model};
 use outpost::mind::protocol::{FailureKind, Finish, Form, Prompt, Sampling, Speech};
 use outpost::mind::write::{Admitted, News, WriteError, Writer, WriterOptions};
 
 use super::adapter::{load, ours};
+use super::book::Book;
 use super::process::Mind;
 use super::{PREFIX, THREADS, model, model_path};
 
@@ -86,7 +87,7 @@ fn write_with(
 
 /// The slow way: one token at a time, always the most probable.
 fn one_by_one(model: &Arc<Model>, prompt: &str, count: usize) -> String {
-    let mut book = Book::new(model, None, prompt);
+    let mut book = Book::new(model).begun(prompt);
     let (mut text, mut count_left) = (Vec::new(), count);
     while count_left > 0 {
         let row = book.row();
@@ -110,7 +111,7 @@ fn short_of_the_best(
     prompt: &str,
     text: &str,
 ) -> f32 {
-    let mut book = Book::new(model, adapter, prompt);
+    let mut book = Book::new(model).put_on(adapter).begun(prompt);
     let (mut left, mut short) = (text.as_bytes(), 0.0_f32);
     let pieces: Vec<_> = (0..book.row().len() as i32)
         .map(|token| model.token_to_piece(token, false).expect("a word"))
@@ -126,46 +127,6 @@ fn short_of_the_best(
         book.read(next as i32);
     }
     short
-}
-
-/// One sequence, one token at a time, with an adapter.
-struct Book {
-    context: Context,
-    tokens: u32,
-}
-
-impl Book {
-    fn new(model: &Arc<Model>, adapter: Option<Arc<Adapter>>, prompt: &str) -> Self {
-        let options = ContextOptions {
-            context_tokens: 512,
-            batch_tokens: 1,
-            ubatch_tokens: 1,
-            outputs_max: 1,
-            sequences_max: 1,
-            threads_decode: THREADS,
-            threads_prefill: THREADS,
-            kv_unified: true,
-        };
-        let mut context = Context::new(model, options).expect("a context");
-        context.put_on(adapter).expect("put on");
-        let mut book = Self { context, tokens: 0 };
-        for token in model.tokenize(prompt, true, false).expect("tokens") {
-            book.read(token);
-        }
-        book
-    }
-
-    fn read(&mut self, token: i32) {
-        let mut batch = Batch::new();
-        batch.push(token, self.tokens, 0..1, true);
-        self.context.decode(&mut batch).expect("read");
-        self.tokens += 1;
-    }
-
-    /// The scores after the last token.
-    fn row(&self) -> Vec<f32> {
-        self.context.logits(0).expect("asked for").to_vec()
-    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! as the mind reads it, and with what must be so for it to hold. What must never be here: a
 //! choice between them, the note's text.
 
-use crate::agent::prompt::words;
+use crate::agent::prompt::{DAY, words};
 use crate::config::{ActuatorKind, Config, SensorKind};
 use crate::domain::{ActuatorId, SensorId, Setting, Value};
 use crate::limits;
@@ -52,14 +52,6 @@ pub struct Matter {
     /// Words by which a note names it.
     named: Vec<String>,
 }
-
-/// Parts of a day: when they begin, an hour within, and the fact as [`crate::agent`] says it.
-const DAY: [(u8, f64, &str); 4] = [
-    (6, 9.0, "it is morning"),
-    (12, 15.0, "it is afternoon"),
-    (18, 20.0, "it is evening"),
-    (22, 23.5, "it is night"),
-];
 
 impl Matter {
     fn day() -> Self {

@@ -3,6 +3,7 @@
 
 use super::condition::{Condition, Scene};
 use crate::agent::prompt::words as spoken;
+use crate::agent::spoken::split;
 use crate::config::{Config, SensorKind};
 use crate::domain::{ActuatorId, SensorId, Value};
 
@@ -79,16 +80,7 @@ pub struct Said {
 impl Said {
     /// Takes a note apart.
     pub fn new(note: &str) -> Self {
-        let kept = |c: char| c.is_alphanumeric() || ".'-:".contains(c);
-        let lower = note.to_lowercase().replace('’', "'");
-        let pieces = lower.split(|c: char| !kept(c));
-        let trimmed = pieces.map(|word| word.trim_matches(|c| ".':-".contains(c)));
-        // A minus belongs to its number.
-        let minus = |word: &str| lower.contains(&format!(" -{word}")) && number(word).is_some();
-        let words: Vec<String> = trimmed
-            .filter(|word| !word.is_empty())
-            .map(|word| if minus(word) { format!("-{word}") } else { word.to_owned() })
-            .collect();
+        let words = split(note);
         let done = vec![false; words.len()];
         Self { words, done }
     }
