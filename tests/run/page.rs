@@ -254,6 +254,12 @@ fn rules_and_notes_are_changed_at_the_page_and_stay_so() {
     assert_eq!((&rule["of_file"], &note["of_file"]), (&json!(false), &json!(false)));
     assert!(!wishes["interlocks"].as_array().unwrap().is_empty(), "{wishes}");
 
+    // The page may show a change before it is stored; that it is done is said afterwards.
+    eventually("both done", SOON, || {
+        let commands = site.records("command");
+        let done = |one: &&Json| one["state"] == "succeeded";
+        (commands.iter().filter(done).count() == 2).then_some(())
+    });
     // A pulled plug, and the same program again.
     agent.kill();
     let agent = Agent::start(&site);
