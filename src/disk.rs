@@ -5,6 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -33,13 +34,34 @@ fn fault(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DiskErr
 /// The step that failed, with its path. The old content is then still there.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     let temporary = beside(path);
-    let written = create(&temporary).and_then(|mut file| {
-        file.write_all(bytes).map_err(fault("write", &temporary))?;
-        publish(&temporary, path)
+    write(create(&temporary), &temporary, path, bytes)
+}
+
+/// As [`replace`], for what only its owner may read: at no moment may anyone else.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    let temporary = beside(path);
+    // What an earlier attempt has left may be anybody's to read.
+    drop(std::fs::remove_file(&temporary));
+    let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&temporary);
+    write(file.map_err(fault("create", &temporary)), &temporary, path, bytes)
+}
+
+fn write(
+    file: Result<File, DiskError>,
+    temporary: &Path,
+    path: &Path,
+    bytes: &[u8],
+) -> Result<(), DiskError> {
+    let written = file.and_then(|mut file| {
+        file.write_all(bytes).map_err(fault("write", temporary))?;
+        publish(temporary, path)
     });
     if written.is_err() {
         // The first error is the one to report; a leftover is overwritten by the next attempt.
-        drop(std::fs::remove_file(&temporary));
+        drop(std::fs::remove_file(temporary));
     }
     written
 }

@@ -4,6 +4,7 @@
 //! through MQTT devices. `ARCHITECTURE.md` is the map; this file only lists the rooms.
 
 pub mod agent;
+pub mod backup;
 pub mod bench;
 pub mod board;
 pub mod causes;
@@ -17,6 +18,7 @@ pub mod escalate;
 pub mod expr;
 pub mod fleet;
 pub mod homeassistant;
+pub mod identity;
 pub mod journal;
 pub mod limits;
 pub mod link;

@@ -4,17 +4,21 @@
 mod mind;
 pub use mind::*;
 
+mod backup;
 mod derived;
 mod discover;
 mod escalate;
+mod identity;
 mod notes;
 mod top;
 mod update;
 mod uplink;
 
+pub use backup::*;
 pub use derived::*;
 pub use discover::*;
 pub use escalate::*;
+pub use identity::*;
 pub use notes::*;
 pub use top::*;
 pub use update::*;

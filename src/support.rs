@@ -37,7 +37,7 @@ impl Secrets {
         match value {
             Json::Object(table) => table.iter().for_each(|(key, value)| self.look(key, value)),
             Json::Array(list) => list.iter().for_each(|value| self.look(key, value)),
-            Json::String(text) if is_file(key) => self.read(Path::new(text)),
+            Json::String(text) if is_secret_file(key) => self.read(Path::new(text)),
             Json::String(text) if is_secret(key) => self.add(text),
             Json::String(text) => {
                 let url = Url::parse(text).ok();
@@ -73,7 +73,7 @@ impl Secrets {
         match value {
             Json::Object(table) => {
                 let kept = table.into_iter().map(|(key, value)| {
-                    let hidden = is_secret(&key) && !is_file(&key) && !value.is_object();
+                    let hidden = is_secret(&key) && !is_secret_file(&key) && !value.is_object();
                     let value = if hidden { LEFT_OUT.into() } else { self.without(value) };
                     (self.text(&key), value)
                 });
@@ -99,7 +99,8 @@ fn is_secret(key: &str) -> bool {
 }
 
 /// A key that names a file with a secret. Certificates are none.
-fn is_file(key: &str) -> bool {
+#[must_use]
+pub fn is_secret_file(key: &str) -> bool {
     key.ends_with("_file") && (is_secret(key) || key == "key_file")
 }
 

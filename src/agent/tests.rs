@@ -76,6 +76,7 @@ pub(super) fn room() -> Config {
             username: None,
             password_file: None,
             ca_file: None,
+            crl_file: None,
             cert_file: None,
             key_file: None,
             max_packet_bytes: 1000,

@@ -7,7 +7,9 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{fleet_publish, fleet_rollout, fleet_simulate, stop_signal};
+use super::{
+    fleet_authority, fleet_publish, fleet_rollout, fleet_simulate, stop_signal,
+};
 use crate::config::{Broker, Bus, broker_of};
 use crate::limits::PACKET_BYTES_DEFAULT;
 use crate::link::Endpoint;
@@ -37,6 +39,14 @@ enum FleetCommand {
     Pause(fleet_rollout::HaltArgs),
     /// End a rollout for good; boards that have the release keep it
     Abort(fleet_rollout::HaltArgs),
+    /// Make a small certificate authority, and the broker's certificate
+    Ca(fleet_authority::CaArgs),
+    /// Sign a board's request for a certificate
+    Enroll(fleet_authority::EnrollArgs),
+    /// Sign the next certificates of boards that ask for them at a broker
+    Renew(fleet_authority::RenewArgs),
+    /// Revoke what a board has, and write the list for the broker
+    Revoke(fleet_authority::RevokeArgs),
     /// Try a rollout with many boards in one process, on a broker of your own
     Simulate(fleet_simulate::SimulateArgs),
     /// Store the records of any number of boards in SQLite, each once, and tell them so
@@ -58,6 +68,9 @@ pub struct BrokerArgs {
     /// Certificate authorities (PEM), for mqtts; left out: the system's
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
+    /// Lists of revoked certificates (PEM); left out: none is looked for
+    #[arg(long, value_name = "FILE")]
+    crl_file: Option<PathBuf>,
     /// Our certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "key_file")]
     cert_file: Option<PathBuf>,
@@ -79,6 +92,7 @@ impl BrokerArgs {
             username: self.username.clone(),
             password_file: self.password_file.clone(),
             ca_file: self.ca_file.clone(),
+            crl_file: self.crl_file.clone(),
             cert_file: self.cert_file.clone(),
             key_file: self.key_file.clone(),
             max_packet_bytes: PACKET_BYTES_DEFAULT,
@@ -112,6 +126,10 @@ pub fn run(args: FleetArgs, json: bool) -> anyhow::Result<ExitCode> {
         FleetCommand::Status(args) => fleet_rollout::status(&args, json),
         FleetCommand::Pause(args) => fleet_rollout::halt(&args, Standing::Paused, json),
         FleetCommand::Abort(args) => fleet_rollout::halt(&args, Standing::Stopped, json),
+        FleetCommand::Ca(args) => fleet_authority::ca(&args, json),
+        FleetCommand::Enroll(args) => fleet_authority::enroll(&args, json),
+        FleetCommand::Renew(args) => fleet_authority::renew(&args, json),
+        FleetCommand::Revoke(args) => fleet_authority::revoke(&args, json),
         FleetCommand::Simulate(args) => fleet_simulate::simulate(args, json),
         FleetCommand::Receive(args) => receive(args, json),
     }

@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand. No logic of the agent lives here.
 
+mod backup;
 mod bench;
 mod bench_journal;
 mod bench_mind;
@@ -13,9 +14,11 @@ mod decide;
 mod demo;
 mod discover;
 mod fleet;
+mod fleet_authority;
 mod fleet_publish;
 mod fleet_rollout;
 mod fleet_simulate;
+mod identity;
 mod init;
 mod log;
 mod model;
@@ -80,9 +83,15 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// One file for people who are to help, without secrets
     Support(support::SupportArgs),
+    /// This board's configuration and what it remembers, in a folder
+    Backup(backup::BackupArgs),
+    /// A backup onto a new board
+    Restore(backup::RestoreArgs),
+    /// Who this board is to a broker: request, take, status
+    Identity(identity::IdentityArgs),
     /// Releases of this board: take, apply, status
     Update(update::UpdateArgs),
-    /// What runs beside many boards: keys, release, publish, receive
+    /// What runs beside many boards: keys, releases, rollouts, certificates, records
     Fleet(fleet::FleetArgs),
     /// Completions for a shell, to standard output
     Completions(shell::CompletionsArgs),
@@ -119,6 +128,9 @@ pub fn main() -> ExitCode {
         Command::Top(args) => top::run(&args, json),
         Command::Replay(args) => replay::run(&args, json),
         Command::Support(args) => support::run(&args, json),
+        Command::Backup(args) => backup::make(&args, json),
+        Command::Restore(args) => backup::restore(&args, json),
+        Command::Identity(args) => identity::run(args, json),
         Command::Update(args) => update::run(args, json),
         Command::Fleet(args) => fleet::run(args, json),
         Command::Completions(args) => shell::completions(&args, &Cli::command()),

@@ -17,8 +17,10 @@ use crate::clock::{Clock, Now, RealClock};
 use crate::config::{self, Broker, Config, LoadError, Strictness};
 use crate::domain::Severity;
 use crate::homeassistant;
+use crate::identity;
 use crate::journal::{self, Journal};
 use crate::limits;
+use crate::link::topics::DeviceName;
 use crate::link::{Endpoint, broker};
 use crate::live::{self, Live, Viewer, Window};
 use crate::metrics::{Metrics, Sources};
@@ -170,7 +172,7 @@ async fn serve(
     parts.page = Some(asked);
     let (stop_api, api_stops) = oneshot::channel::<()>();
     let window = look_in(&config, &viewer);
-    announce(&config, &bus, &viewer)?;
+    parts.notices.extend(companions(&config, &bus, &viewer)?);
     let inside = Inside {
         mind: models.map(|models| {
             models.unwrap_or_else(|(own, error)| {
@@ -197,12 +199,19 @@ async fn serve(
     Ok(agent.wants_restart())
 }
 
-/// Outpost in Home Assistant, where it is wanted there.
-fn announce(config: &Config, endpoint: &Endpoint, viewer: &Viewer) -> anyhow::Result<()> {
-    let Some(wanted) = &config.homeassistant else { return Ok(()) };
-    let device = config.device.name.parse().context("[device] name")?;
-    let announced = homeassistant::announce(wanted, device, endpoint.clone(), viewer);
-    announced.context("[homeassistant]")
+/// What has lines of its own beside the agent: Outpost in Home Assistant, where it is wanted there,
+/// and certificates that renew themselves. Gives what a person must know.
+fn companions(
+    config: &Config,
+    endpoint: &Endpoint,
+    viewer: &Viewer,
+) -> anyhow::Result<Vec<(String, String, Severity)>> {
+    let device: DeviceName = config.device.name.parse().context("[device] name")?;
+    if let Some(wanted) = &config.homeassistant {
+        let announced = homeassistant::announce(wanted, device.clone(), endpoint.clone(), viewer);
+        announced.context("[homeassistant]")?;
+    }
+    Ok(identity::renewal::watch(config, &device))
 }
 
 /// Where `outpost top` looks in. Without it everything else goes on.

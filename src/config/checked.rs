@@ -182,6 +182,8 @@ pub struct Bus {
     pub password_file: Option<PathBuf>,
     /// Certificate authorities (PEM); left out: the system's.
     pub ca_file: Option<PathBuf>,
+    /// Lists of revoked certificates (PEM); left out: none is looked for.
+    pub crl_file: Option<PathBuf>,
     /// Our certificate (PEM).
     pub cert_file: Option<PathBuf>,
     /// Our key (PEM).

@@ -1,10 +1,12 @@
-//! The other side of updates: keys, releases, and the repository that boards believe. Runs on a
-//! person's machine, never on a board.
+//! The other side of updates: keys, releases, and the repository that boards believe; and the small
+//! authority that says which board is which. Runs on a person's machine, never on a board.
 
+pub mod authority;
 pub mod campaign;
 pub mod delta;
 pub mod keys;
 pub mod publish;
+pub mod renew;
 mod repository;
 pub mod rollout;
 pub mod simulate;
@@ -41,9 +43,12 @@ pub enum FleetError {
         /// Why.
         source: Box<tough::error::Error>,
     },
-    /// Somebody else changes the repository.
-    #[error("another process changes the repository in {}", .0.display())]
+    /// Somebody else changes the repository or the authority.
+    #[error("another process changes {}", .0.display())]
     Busy(PathBuf),
+    /// The authority of certificates does not sign, or cannot be used.
+    #[error("{0}")]
+    Authority(String),
     /// A rollout cannot be, or cannot become what is asked.
     #[error("{0}")]
     Rollout(String),

@@ -52,6 +52,8 @@ pub struct Endpoint {
     pub password_file: Option<PathBuf>,
     /// Certificate authorities (PEM), read at every connection; `None`: the system's.
     pub ca_file: Option<PathBuf>,
+    /// Lists of revoked certificates (PEM), read at every connection.
+    pub crl_file: Option<PathBuf>,
     /// Our certificate (PEM).
     pub cert_file: Option<PathBuf>,
     /// Our key (PEM).
@@ -76,6 +78,7 @@ impl Endpoint {
             username: bus.username.clone(),
             password_file: bus.password_file.clone(),
             ca_file: bus.ca_file.clone(),
+            crl_file: bus.crl_file.clone(),
             cert_file: bus.cert_file.clone(),
             key_file: bus.key_file.clone(),
             max_packet_bytes: bus.max_packet_bytes,
@@ -93,6 +96,7 @@ impl Endpoint {
             username: None,
             password_file: None,
             ca_file: None,
+            crl_file: None,
             cert_file: None,
             key_file: None,
             max_packet_bytes: PACKET_BYTES_DEFAULT,

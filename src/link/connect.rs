@@ -19,8 +19,11 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::{VerifierBuilderError, WebPkiServerVerifier};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem};
+use tokio_rustls::rustls::pki_types::{
+    CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName, pem,
+};
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore, crypto::ring};
 
 use super::client::{Endpoint, LinkConfig};
@@ -44,6 +47,8 @@ pub(super) enum ConnectError {
     Pem { key: &'static str, path: PathBuf, source: pem::Error },
     #[error("no usable certificate authority in {place}")]
     NoAuthority { place: String },
+    #[error("crl_file: {path}: {source}", path = path.display())]
+    Revoked { path: PathBuf, source: VerifierBuilderError },
     #[error("cert_file and key_file must be set together")]
     HalfIdentity,
     #[error("url: {host:?} is no name that a certificate can be checked against")]
@@ -189,10 +194,22 @@ fn tls_config(endpoint: &Endpoint) -> Result<ClientConfig, ConnectError> {
         return Err(ConnectError::NoAuthority { place });
     }
     // The provider is named, since a process-wide one may be missing or another library's.
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .map_err(|source| ConnectError::TlsSetup { source })?
-        .with_root_certificates(authorities);
+        .map_err(|source| ConnectError::TlsSetup { source })?;
+    let builder = match &endpoint.crl_file {
+        None => builder.with_root_certificates(authorities),
+        Some(path) => {
+            // Of the broker's own certificate alone: for those above it a list is rarely given.
+            let lists = revoked(path)?;
+            let judge = WebPkiServerVerifier::builder_with_provider(authorities.into(), provider)
+                .with_crls(lists)
+                .only_check_end_entity_revocation();
+            let failed = |source| ConnectError::Revoked { path: path.clone(), source };
+            builder.with_webpki_verifier(judge.build().map_err(failed)?)
+        }
+    };
     match (&endpoint.cert_file, &endpoint.key_file) {
         (None, None) => Ok(builder.with_no_client_auth()),
         (Some(cert), Some(key)) => builder
@@ -216,6 +233,13 @@ fn certificates(
         Ok(all) => Ok(all),
         Err(source) => Err(ConnectError::Pem { key, path: path.to_owned(), source }),
     }
+}
+
+fn revoked(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, ConnectError> {
+    let key = "crl_file";
+    let bytes = read_file(key, path)?;
+    let all: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(&bytes).collect();
+    all.map_err(|source| ConnectError::Pem { key, path: path.to_owned(), source })
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, ConnectError> {

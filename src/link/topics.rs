@@ -242,6 +242,10 @@ pub enum DeviceTopic {
     LogAck,
     /// `update`: state of an update; retained.
     Update,
+    /// `identity`: the device's request for its next certificate; retained until it has that.
+    Identity,
+    /// `certificate`: the answer; retained.
+    Certificate,
     /// `loopback`: the device to itself, to find the end of what the broker had queued for it.
     Loopback,
 }
@@ -262,6 +266,8 @@ impl DeviceTopic {
             DeviceTopic::Log => format!("{head}/log"),
             DeviceTopic::LogAck => format!("{head}/log-ack"),
             DeviceTopic::Update => format!("{head}/update"),
+            DeviceTopic::Identity => format!("{head}/identity"),
+            DeviceTopic::Certificate => format!("{head}/certificate"),
             DeviceTopic::Loopback => format!("{head}/loopback"),
         }
     }
@@ -284,6 +290,8 @@ impl DeviceTopic {
             (1, ["log", ..]) => Some(DeviceTopic::Log),
             (1, ["log-ack", ..]) => Some(DeviceTopic::LogAck),
             (1, ["update", ..]) => Some(DeviceTopic::Update),
+            (1, ["identity", ..]) => Some(DeviceTopic::Identity),
+            (1, ["certificate", ..]) => Some(DeviceTopic::Certificate),
             (1, ["loopback", ..]) => Some(DeviceTopic::Loopback),
             (2, ["approval", id, _]) => Some(DeviceTopic::Approval(id.parse().ok()?)),
             (3, ["cmd", kind, id]) => {
@@ -336,6 +344,22 @@ impl DeviceTopic {
     pub fn device_of_update(topic: &str) -> Option<DeviceName> {
         let rest = topic.strip_prefix(ROOT)?.strip_prefix('/')?;
         rest.strip_suffix("/update")?.parse().ok()
+    }
+
+    /// Filters for what all devices ask to have signed, and for the answers: of an authority.
+    #[must_use]
+    pub fn identities() -> Vec<String> {
+        ["identity", "certificate"].map(|last| format!("{ROOT}/+/{last}")).to_vec()
+    }
+
+    /// The device of a topic with [`Identity`](Self::Identity) or
+    /// [`Certificate`](Self::Certificate), and which of them it is; `None` for any other.
+    #[must_use]
+    pub fn of_identity(topic: &str) -> Option<(DeviceName, DeviceTopic)> {
+        let (device, _) = topic.strip_prefix(ROOT)?.strip_prefix('/')?.split_once('/')?;
+        let device: DeviceName = device.parse().ok()?;
+        let found = DeviceTopic::parse(&device, topic)?;
+        matches!(found, DeviceTopic::Identity | DeviceTopic::Certificate).then_some((device, found))
     }
 
     /// Filter for everything that a device says and is told; for tools and tests.
@@ -434,6 +458,8 @@ mod tests {
             Just(DeviceTopic::Log),
             Just(DeviceTopic::LogAck),
             Just(DeviceTopic::Update),
+            Just(DeviceTopic::Identity),
+            Just(DeviceTopic::Certificate),
             Just(DeviceTopic::Loopback),
             id().prop_map(DeviceTopic::Approval),
             (kind(), id()).prop_map(|(kind, id)| DeviceTopic::Command { kind, id }),
@@ -459,6 +485,11 @@ mod tests {
             let of_update = DeviceTopic::device_of_update(&built).is_some();
             prop_assert_eq!(of_update, topic == DeviceTopic::Update);
             prop_assert_eq!(matches(&DeviceTopic::updates(), &built), of_update);
+            let of_identity = DeviceTopic::of_identity(&built).map(|(_, topic)| topic);
+            let signed = matches!(topic, DeviceTopic::Identity | DeviceTopic::Certificate);
+            prop_assert_eq!(of_identity, signed.then_some(topic));
+            let heard = DeviceTopic::identities().iter().any(|filter| matches(filter, &built));
+            prop_assert_eq!(heard, signed);
         }
 
         #[test]

@@ -11,6 +11,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use super::Pen;
 use crate::board::{Profile, Root, sense};
 use crate::config::Config;
+use crate::identity::{Facts, Papers};
 
 /// Unit of `/proc/self/stat`: the kernel's constant `USER_HZ` on the processors that we build for.
 const TICKS_PER_S: f64 = 100.0;
@@ -21,6 +22,7 @@ pub(super) struct Host {
     profile: &'static Profile,
     journal: PathBuf,
     quota_bytes: u64,
+    papers: Vec<Papers>,
 }
 
 impl Host {
@@ -30,6 +32,7 @@ impl Host {
             profile: config.device.board,
             journal: config.journal.path.clone(),
             quota_bytes: config.journal.quota_bytes,
+            papers: Papers::of(config),
         }
     }
 
@@ -91,6 +94,13 @@ impl Collector for Host {
         pen.gauge("outpost_journal_bytes", help, self.journal_bytes() as f64)?;
         let help = "Most that the journal may take.";
         pen.gauge("outpost_journal_quota_bytes", help, self.quota_bytes as f64)?;
+        let now_unix_s = jiff::Timestamp::now().as_second();
+        let left = self.papers.iter().filter_map(|papers| {
+            let facts = Facts::of_file(&papers.cert).ok()?;
+            Some(([("section", papers.section.as_str())], (facts.ends_unix_s - now_unix_s) as f64))
+        });
+        let help = "Until our certificate ends, by the section that names it.";
+        pen.gauges("outpost_certificate_left_seconds", help, left)?;
         let senses = sense(&self.root, &self.profile.thermal, &self.journal);
         let throttled = f64::from(u8::from(senses.throttled.is_some()));
         let help = "1 while heat or voltage slows the board down.";

@@ -22,6 +22,7 @@ mod bus;
 mod place;
 
 mod absence;
+mod backup;
 mod bad;
 mod board;
 mod book;
@@ -34,6 +35,7 @@ mod ends;
 mod escalate;
 mod goals;
 mod homeassistant;
+mod identity;
 mod init;
 mod kills;
 mod launched;

@@ -33,7 +33,7 @@ const OBJECTS_FORM: &str = "\"s3://bucket/prefix\", \"az://container/prefix\", \
 const OBJECTS: [&str; 4] = ["s3", "az", "gs", "file"];
 /// Keys that only a broker has.
 const BROKERS_OWN: &[&str] =
-    &["client_id", "format", "ack", "keep_alive", "heartbeat", "commands", "cert_file"];
+    &["client_id", "format", "ack", "keep_alive", "heartbeat", "commands", "cert_file", "crl_file"];
 const NAME_FORM: &str = "a-z, 0-9 and -, 1 to 63 characters";
 const FORMATS: [(&str, CloudFormat); 2] =
     [("postcard", CloudFormat::Postcard), ("json", CloudFormat::Json)];
@@ -118,7 +118,7 @@ impl Checker<'_> {
         let placeholder = Broker::Remote { host: String::new(), port: 1883, tls };
         let bus = self.access(section, broker.clone().unwrap_or(placeholder));
         if broker.is_some() && !tls {
-            self.unused(section, &["ca_file", "cert_file", "key_file"]);
+            self.unused(section, &["ca_file", "crl_file", "cert_file", "key_file"]);
         }
         let to = CloudBroker {
             bus,

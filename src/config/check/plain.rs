@@ -127,6 +127,7 @@ impl Checker<'_> {
             username,
             password_file: path("password_file"),
             ca_file: path("ca_file"),
+            crl_file: path("crl_file"),
             cert_file: path("cert_file"),
             key_file: path("key_file"),
             max_packet_bytes: PACKET_BYTES_DEFAULT,
@@ -193,10 +194,10 @@ impl Checker<'_> {
         let unused: &[&str] = match broker {
             None => &[],
             Some(Broker::Embedded { .. }) => {
-                &["username", "password_file", "ca_file", "cert_file", "key_file"]
+                &["username", "password_file", "ca_file", "crl_file", "cert_file", "key_file"]
             }
             Some(Broker::Remote { tls: false, .. }) => {
-                &["listen", "ca_file", "cert_file", "key_file"]
+                &["listen", "ca_file", "crl_file", "cert_file", "key_file"]
             }
             Some(Broker::Remote { tls: true, .. }) => &["listen"],
         };
