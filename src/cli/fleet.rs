@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{
-    fleet_authority, fleet_publish, fleet_rollout, fleet_simulate, stop_signal,
+    fleet_authority, fleet_publish, fleet_rollout, fleet_simulate, fleet_store, stop_signal,
 };
 use crate::config::{Broker, Bus, broker_of};
 use crate::limits::PACKET_BYTES_DEFAULT;
@@ -31,6 +31,10 @@ enum FleetCommand {
     Release(fleet_publish::ReleaseArgs),
     /// Sign a release and put it into a repository, a folder for any static host or a stick
     Publish(fleet_publish::PublishArgs),
+    /// Bring a repository to S3, Azure or GCS, for boards that fetch it from there
+    Upload(fleet_store::UploadArgs),
+    /// Put new keys in the place of rollout, snapshot or timestamp, where they were stolen
+    Rekey(fleet_store::RekeyArgs),
     /// Bring a published release to the boards in steps, by what they report; it stops by itself
     Rollout(fleet_rollout::RolloutArgs),
     /// How the rollouts stand
@@ -122,6 +126,8 @@ pub fn run(args: FleetArgs, json: bool) -> anyhow::Result<ExitCode> {
         FleetCommand::Keys(args) => fleet_publish::keys(&args, json),
         FleetCommand::Release(args) => fleet_publish::release(&args, json),
         FleetCommand::Publish(args) => fleet_publish::publish_release(&args, json),
+        FleetCommand::Upload(args) => fleet_store::upload(args, json),
+        FleetCommand::Rekey(args) => fleet_store::replace(&args, json),
         FleetCommand::Rollout(args) => fleet_rollout::rollout(args, json),
         FleetCommand::Status(args) => fleet_rollout::status(&args, json),
         FleetCommand::Pause(args) => fleet_rollout::halt(&args, Standing::Paused, json),

@@ -18,6 +18,7 @@ mod fleet_authority;
 mod fleet_publish;
 mod fleet_rollout;
 mod fleet_simulate;
+mod fleet_store;
 mod identity;
 mod init;
 mod log;

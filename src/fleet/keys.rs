@@ -12,6 +12,7 @@ use aws_lc_rs::signature::Ed25519KeyPair;
 use serde_json::{Value as Json, json};
 use tough::editor::signed::SignedRole;
 use tough::key_source::{KeySource, LocalKeySource};
+use tough::schema::key::Key;
 use tough::schema::{KeyHolder, Root};
 
 use super::{FleetError, fault};
@@ -43,7 +44,7 @@ pub async fn make(folder: &Path) -> Result<(), FleetError> {
     let root_names = (1..=ROOT_KEYS).map(|number| format!("root-{number}"));
     let mut ids = Vec::new();
     for name in root_names.chain(ROLES.map(str::to_owned)) {
-        let (id, key) = make_key(&folder.join(format!("{name}.key"))).await?;
+        let (id, key) = in_json(&make_key(&folder.join(format!("{name}.key"))).await?)?;
         keys.insert(id.clone(), key);
         ids.push(id);
     }
@@ -74,8 +75,8 @@ fn written(error: disk::DiskError) -> FleetError {
     FleetError::File { action: error.action, path: error.path, source: error.source }
 }
 
-/// Makes a key in a file that only its owner reads; its id and its public half.
-async fn make_key(path: &Path) -> Result<(String, Json), FleetError> {
+/// Makes a key in a file that only its owner reads; its public half.
+pub(super) async fn make_key(path: &Path) -> Result<Key, FleetError> {
     let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new());
     let made = made.map_err(|error| FleetError::Keys(error.to_string()))?;
     let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
@@ -84,7 +85,11 @@ async fn make_key(path: &Path) -> Result<(String, Json), FleetError> {
     file.sync_all().map_err(fault("sync", path))?;
     let source = LocalKeySource { path: path.to_path_buf() };
     let signer = source.as_sign().await.map_err(|error| FleetError::Keys(error.to_string()))?;
-    let key = signer.tuf_key();
+    Ok(signer.tuf_key())
+}
+
+/// A key's id and the key, as they stand in a root.
+pub(super) fn in_json(key: &Key) -> Result<(String, Json), FleetError> {
     let id = key.key_id().map_err(|error| FleetError::Keys(error.to_string()))?;
     let json = |value: Result<Json, serde_json::Error>| {
         value.map_err(|error| FleetError::Keys(error.to_string()))

@@ -6,10 +6,12 @@ pub mod campaign;
 pub mod delta;
 pub mod keys;
 pub mod publish;
+pub mod rekey;
 pub mod renew;
 mod repository;
 pub mod rollout;
 pub mod simulate;
+pub mod upload;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -52,6 +54,14 @@ pub enum FleetError {
     /// A rollout cannot be, or cannot become what is asked.
     #[error("{0}")]
     Rollout(String),
+    /// A store of objects refuses.
+    #[error("{url}")]
+    Store {
+        /// Which.
+        url: String,
+        /// What it answered.
+        source: object_store::Error,
+    },
     /// The release is not what its manifest says.
     #[error("the release in {}: {what}", path.display())]
     Release {

@@ -10,6 +10,7 @@ use outpost_launcher::limits::COPY_BYTES;
 use outpost_launcher::manifest::{self, Manifest, Name, Needs, Part};
 use sha2::{Digest, Sha256};
 use tough::editor::RepositoryEditor;
+use tough::key_source::KeySource;
 use tough::schema::PathSet;
 use tough::{Repository, TargetName};
 
@@ -142,21 +143,33 @@ pub async fn publish(
         let made = editor.delegate_role(role, &key, paths, true, one, lasting, rollout_next);
         made.await.map_err(failed)?;
     }
-    editor.targets_version(next).map_err(failed)?;
-    editor.targets_expires(expiry(days.targets)?).map_err(failed)?;
-    editor.sign_targets_editor(&publishers).await.map_err(failed)?;
-    // What is delegated is renewed along with it.
-    editor.change_delegated_targets(rollout::ROLE).map_err(failed)?;
-    editor.targets_version(rollout_next).map_err(failed)?;
-    editor.targets_expires(expiry(days.targets)?).map_err(failed)?;
-    editor.snapshot_version(next).timestamp_version(next);
-    editor.snapshot_expires(expiry(days.online)?).timestamp_expires(expiry(days.online)?);
-    let signed = editor.sign(&publishers).await.map_err(failed)?;
-    repository::put(repository, &signed).await?;
+    seal(repository, editor, [next, rollout_next], days, &publishers).await?;
     for (made, _) in ways {
         fs::remove_file(&made).map_err(fault("remove", &made))?;
     }
     Ok(version)
+}
+
+/// Signs the list of files and what is delegated in these versions, and writes the set.
+pub(super) async fn seal(
+    repository: &Path,
+    mut editor: RepositoryEditor,
+    [version, rollout_version]: [NonZeroU64; 2],
+    days: Days,
+    publishers: &[Box<dyn KeySource>],
+) -> Result<(), FleetError> {
+    let failed = repository::failed(repository);
+    editor.targets_version(version).map_err(failed)?;
+    editor.targets_expires(expiry(days.targets)?).map_err(failed)?;
+    editor.sign_targets_editor(publishers).await.map_err(failed)?;
+    // What is delegated is renewed along with it.
+    editor.change_delegated_targets(rollout::ROLE).map_err(failed)?;
+    editor.targets_version(rollout_version).map_err(failed)?;
+    editor.targets_expires(expiry(days.targets)?).map_err(failed)?;
+    editor.snapshot_version(version).timestamp_version(version);
+    editor.snapshot_expires(expiry(days.online)?).timestamp_expires(expiry(days.online)?);
+    let signed = editor.sign(publishers).await.map_err(failed)?;
+    repository::put(repository, &signed).await
 }
 
 /// Makes shorter ways to the files of a release: compressed, and out of those of releases that are

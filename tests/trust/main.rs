@@ -7,6 +7,8 @@
 
 mod http;
 mod rollout;
+mod stolen;
+mod store;
 
 use std::collections::BTreeMap;
 use std::fs;

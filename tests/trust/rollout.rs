@@ -21,7 +21,7 @@ use super::{Board, DAY_MS, Fleet, json_of};
 
 impl Fleet {
     /// Signs a change of the rollouts.
-    fn roll(&self, edit: impl FnOnce(&mut Document)) -> Document {
+    pub fn roll(&self, edit: impl FnOnce(&mut Document)) -> Document {
         let edit = |document: &mut Document| {
             edit(document);
             Ok(true)
@@ -30,7 +30,7 @@ impl Fleet {
         self.block(change(&keys, &to, Days::default(), edit)).unwrap()
     }
 
-    fn begin(&self, release: &str) -> u64 {
+    pub fn begin(&self, release: &str) -> u64 {
         let mut number = 0;
         self.roll(|document| number = begin(document, &plan(release), 0).unwrap());
         number
@@ -40,7 +40,7 @@ impl Fleet {
 /// What one signs who has the three keys of the laptop, and no scruples: any file in the role of
 /// rollouts, with a snapshot and a timestamp that name it.
 impl Fleet {
-    fn forge(&self, repository: &Path, name: &str, content: &[u8]) {
+    pub fn forge(&self, repository: &Path, name: &str, content: &[u8]) {
         let sum = sha256(content);
         fs::write(repository.join(format!("targets/{sum}.{name}")), content).unwrap();
         let root = json_of(&self.path("keys/root.json"))["signed"].clone();
@@ -99,12 +99,12 @@ fn plan(release: &str) -> Plan {
 }
 
 impl Board {
-    fn rollouts(&self, repository: &Path) -> Result<Document, TrustError> {
+    pub fn rollouts(&self, repository: &Path) -> Result<Document, TrustError> {
         self.trust.rollouts(&Source::Folder(repository.into()), self.now).map(|(all, _)| all)
     }
 
     /// The rollouts are refused and nothing of them is kept; the genuine ones are followed.
-    fn follows_not(&self, fleet: &Fleet, attack: &Path) -> String {
+    pub fn follows_not(&self, fleet: &Fleet, attack: &Path) -> String {
         let before = self.kept();
         let error = self.rollouts(attack).expect_err("the attack was followed");
         assert_eq!(self.kept(), before, "the attack left something behind");
@@ -114,7 +114,7 @@ impl Board {
 }
 
 /// A fleet with a rollout of release 1 at its second step, which a board has seen.
-fn rolling() -> (Fleet, Board) {
+pub fn rolling() -> (Fleet, Board) {
     let fleet = Fleet::new();
     let board = Board::new(&fleet);
     assert_eq!(fleet.begin("1"), 1);
