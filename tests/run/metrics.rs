@@ -120,8 +120,14 @@ fn dashboard_alerts_and_documentation_name_what_is_there() {
     let place = Place::open(&broker, 6.0);
     let web = free_port();
     let port = broker.addr().port();
+    let ours = rcgen::generate_simple_self_signed(vec!["board".to_owned()]).unwrap();
+    tree.put("board.pem", &ours.cert.pem());
+    tree.put("board.key", &ours.signing_key.serialize_pem());
+    let [cert, key] = ["board.pem", "board.key"].map(|name| tree.path().join(name));
     let more = format!(
         "[web]\nlisten = \"127.0.0.1:{web}\"\n\
+         [[cloud]]\nname = \"far\"\nurl = \"mqtts://127.0.0.1:{port}\"\n\
+         cert_file = {cert:?}\nkey_file = {key:?}\n\
          [[derived]]\nname = \"both\"\nvalue = \"mean(room, power)\"\n\
          [[cloud]]\nname = \"hq\"\nurl = \"mqtt://127.0.0.1:{port}\"\n"
     );
