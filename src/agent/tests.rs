@@ -109,6 +109,7 @@ pub(super) fn room() -> Config {
         mind: Some(Mind {
             model: "m".into(),
             adapter: "none".into(),
+            merge: true,
             deadline: Duration::from_secs(2),
             trust: 0.6,
             context_tokens: 2048,

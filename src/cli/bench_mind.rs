@@ -210,6 +210,7 @@ impl Bench<'_> {
             repack,
             temperature_percent: 100,
             adapter: String::new(),
+            merged: String::new(),
         }
     }
 

@@ -20,6 +20,7 @@ use crate::mind::calibrate::{self, Bins, Judged};
 use crate::mind::catalog::Store;
 use crate::mind::ggml::{Adapter, LoadOptions};
 use crate::mind::gguf;
+use crate::mind::merge::cache;
 use crate::mind::notes::{self, Device, Left, Parts};
 use crate::mind::protocol;
 use crate::mind::questions::told::{self, Told};
@@ -36,6 +37,10 @@ pub struct DecideArgs {
     /// Adapter: none, an id of the catalogue, or a path to a .gguf
     #[arg(long, default_value = "none")]
     adapter: String,
+    /// Put the adapter on at each decision, as the mind does where it finds no room for a merged
+    /// copy
+    #[arg(long)]
+    put_on: bool,
     /// Remember no decisions: every line is asked of the model
     #[arg(long)]
     no_memory: bool,
@@ -211,14 +216,21 @@ impl Asker {
             normalisation: args.normalisation,
             temperature,
         };
-        let mut scorer = Scorer::load(&model.path, LoadOptions::default(), options)?;
+        let merged = adapter.as_ref().filter(|_| !args.put_on);
+        let merged =
+            merged.and_then(|adapter| cache::of_file(&store.merged(), &model.path, adapter));
+        let (path, sha256, adapter) = match merged {
+            Some(copy) => (copy.path, Some(copy.sha256), None),
+            None => (model.path, model.sha256, adapter),
+        };
+        let mut scorer = Scorer::load(&path, LoadOptions::default(), options)?;
         if let Some(adapter) = &adapter {
             let loaded = Adapter::load(&scorer.shared_model(), &adapter.path)?;
             scorer.put_on(Some(Arc::new(loaded)), temperature)?;
         }
         // A file whose checksum nobody knows cannot be told from another one.
         let adapter = adapter.as_ref().map_or("none", adapters::AdapterFile::prefixes);
-        if let Some(sha256) = model.sha256.filter(|_| !args.no_prefix_cache) {
+        if let Some(sha256) = sha256.filter(|_| !args.no_prefix_cache) {
             let identity = Identity::new(&sha256, adapter, args.layout.name());
             scorer.keep_in(PrefixStore::open(&store.prefixes(), identity));
         }

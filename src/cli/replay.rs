@@ -157,7 +157,7 @@ pub fn run(args: &ReplayArgs, json: bool) -> anyhow::Result<ExitCode> {
     follow(&reader, &config, &mut wanted)?;
     let mut voice = match &config.mind {
         Some(mind) if !args.no_mind && wanted.iter().any(|one| one.decision.model.is_some()) => {
-            Some(Voice::load(mind).context("the model; --no-mind does without")?)
+            Some(Voice::of(mind).context("the model; --no-mind does without")?)
         }
         _ => None,
     };
@@ -303,8 +303,8 @@ fn judge(
     let spoke: Option<Vec<f64>> = decision.candidates.iter().map(|one| one.probability).collect();
     let mut p = spoke.clone();
     if let (Some(voice), Some(old), Some(model)) = (voice, &spoke, &decision.model) {
-        if model.sha256 == voice.sha256() && model.adapter == voice.adapter() {
-            let new = voice.score(proposal, &decision.candidates)?;
+        if voice.spoke(model) {
+            let new = voice.score(&model.sha256, proposal, &decision.candidates)?;
             let most = old.iter().zip(&new).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
             tally.scored += 1;
             tally.score_difference_max = tally.score_difference_max.max(most);

@@ -506,6 +506,8 @@ pub struct Mind {
     pub model: String,
     /// Adapter id or `none`.
     pub adapter: String,
+    /// Whether the adapter is merged into a copy of the model; else it is put on.
+    pub merge: bool,
     /// A later answer is dropped and counted.
     pub deadline: Duration,
     /// Least probability of the best candidate; below it the mind has no voice.

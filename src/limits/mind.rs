@@ -66,6 +66,12 @@ pub const WEB_EMBED_TEXTS_MAX: usize = 64;
 /// Adapters that the mind keeps in memory beside its model, the one in use among them; one of ours
 /// has 10 MB. The one that was not asked for longest goes, and is read again when it is.
 pub const MIND_ADAPTERS_MAX: usize = 4;
+/// Bytes of all merged copies of models with adapters together: twenty of the default model. The
+/// one that was used longest ago goes; where one alone is larger the adapter is put on instead.
+pub const MIND_MERGED_BYTES_MAX: u64 = 2 << 30;
+/// Bytes of the disk that a merged copy leaves free, for the journal's sake: half its usual quota.
+/// Where there are fewer the adapter is put on instead.
+pub const MIND_MERGED_FREE_BYTES_MIN: u64 = 256 << 20;
 /// Passes over texts of one adapter while those of another wait. Each change makes the library
 /// lay out its work anew, so that there should be few; a text of another waits for all of them.
 pub const MIND_ADAPTER_PASSES: u32 = 16;

@@ -57,6 +57,8 @@ pub struct MindConfig {
     pub threads_prefill: u16,
     /// Folder of prefixes that are kept over restarts.
     pub prefixes: Option<PathBuf>,
+    /// Folder of merged copies, where an adapter is to be merged; else it is put on.
+    pub merged: Option<PathBuf>,
     /// Copy the weights into the layout of the fastest kernels, for a second copy in memory.
     pub repack: bool,
 }

@@ -21,6 +21,8 @@ use super::pull::{self, PullError, Report};
 use super::stamp;
 use crate::disk::{self, DiskError};
 
+pub mod cache;
+
 /// What is to be made.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -97,6 +99,21 @@ pub enum MergeError {
     /// The result cannot be put in its place.
     #[error(transparent)]
     Disk(#[from] DiskError),
+    /// There is no room for a copy that nobody asked for by name.
+    #[error(
+        "a merged copy of {bytes} bytes finds no room: {bytes_max} are allowed for all of them, \
+         and of {free} bytes that are free {free_min} are to be left"
+    )]
+    Room {
+        /// Bytes of the copy.
+        bytes: u64,
+        /// Bytes that are free on the disk.
+        free: u64,
+        /// Bytes of all copies, at most.
+        bytes_max: u64,
+        /// Bytes that are to stay free.
+        free_min: u64,
+    },
     /// The store cannot be locked.
     #[error(transparent)]
     Store(#[from] PullError),
@@ -232,24 +249,14 @@ fn changed_bytes(
     // As the library scales it: once where the file says nothing of it.
     let scale = if alpha == 0.0 { 1.0 } else { (alpha / rank as f64) as f32 };
     let mut after = before.to_vec();
-    for (values, weights) in after.chunks_exact_mut(row).zip(b.chunks_exact(rank)) {
-        for (weight, direction) in weights.iter().zip(a.chunks_exact(row)) {
-            let weight = weight * scale;
-            for (value, step) in values.iter_mut().zip(direction) {
-                *value += weight * step;
-            }
-        }
-    }
+    lowrank::add_product(&mut after, row, a, b, scale);
     let number = matrix.kind.number();
     let bytes = ggml::quantize_rows(number, &after, row)?;
     let kept = ggml::dequantize(number, &bytes, after.len())?;
-    let squares = |left: &[f32], right: &[f32]| -> f64 {
-        left.iter().zip(right).map(|(left, right)| f64::from(left - right).powi(2)).sum()
-    };
     sums.matrices += 1;
-    sums.weights += before.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>();
-    sums.change += squares(&after, before);
-    sums.lost += squares(&kept, &after);
+    sums.weights += lowrank::squares(before);
+    sums.change += lowrank::squared_difference(&after, before);
+    sums.lost += lowrank::squared_difference(&kept, &after);
     Ok(bytes)
 }
 

@@ -30,6 +30,7 @@ use super::score::ScoreError;
 use super::write::WriteError;
 use crate::limits;
 
+mod choice;
 mod embed;
 mod owner;
 mod queue;

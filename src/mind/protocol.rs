@@ -20,7 +20,7 @@ pub use super::write::{Finish, Form, Prompt, Sampling, Speech, Write};
 pub use crate::limits::MIND_FRAME_BYTES_MAX as FRAME_BYTES_MAX;
 
 /// Changes whenever the bytes of a frame do.
-pub const PROTOCOL_VERSION: u16 = 9;
+pub const PROTOCOL_VERSION: u16 = 10;
 
 /// What the agent asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -84,6 +84,9 @@ pub struct Load {
     pub temperature_percent: u16,
     /// The adapter's file. Empty: none.
     pub adapter: String,
+    /// Folder of merged copies: one of model and adapter is loaded in the place of both, and made
+    /// where there is none. Empty: the adapter is put on.
+    pub merged: String,
 }
 
 /// A decision to score.
@@ -156,6 +159,12 @@ pub enum Reply {
     Written(Written),
     /// A text as a vector.
     Embedded(Embedded),
+    /// The model is another one from here on, though nobody asked for that: the model itself in the
+    /// place of its merged copy.
+    Changed {
+        /// What it is now.
+        model: ModelFacts,
+    },
 }
 
 /// A text as a vector.

@@ -257,6 +257,7 @@ fn how(config: &Config, mind: &config::Mind, program: &Path, files: Files) -> Mi
         threads_decode,
         threads_prefill,
         prefixes: Some(Store::of_environment().prefixes()),
+        merged: mind.merge.then(|| Store::of_environment().merged()),
         repack: config.device.board.mind.repack,
     }
 }

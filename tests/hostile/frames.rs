@@ -52,6 +52,7 @@ pub fn load(path: &str) -> Request {
         repack: true,
         temperature_percent: 100,
         adapter: String::new(),
+        merged: String::new(),
     })
 }
 

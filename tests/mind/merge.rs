@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use outpost::mind::adapters;
 use outpost::mind::catalog::Catalog;
+use outpost::mind::client::{DecideRequest, MindEvent, MindState};
 use outpost::mind::ggml::{Adapter, LoadOptions, Model};
 use outpost::mind::score::Scored;
 
-use crate::adapter::{write_for, write_invoked};
+use crate::adapter::{ours, write_for, write_invoked};
 use crate::architectures::made;
-use crate::{candidates, model_path, scorer};
+use crate::process::{Mind, request};
+use crate::{PREFIX, candidates, model_path, scorer};
 
 /// Values of a token in a made model, which has as many rows of queries.
 const MADE_WIDTH: usize = 256;
@@ -91,4 +93,83 @@ fn what_cannot_be_merged_is_refused_and_leaves_nothing_behind() {
     assert_eq!(output.status.code(), Some(2), "it would replace its input");
     let left = std::fs::read_dir(folder.path()).expect("read").count();
     assert_eq!(left, 1, "only the adapter");
+}
+
+/// Our own cases by `outpost decide`, with this folder of models: the answers without their times,
+/// and what was said beside them.
+fn decided(models: &Path, model: &Path, more: &[&str]) -> (Vec<String>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_outpost"))
+        .args(["decide", "--no-memory", "--no-prefix-cache", "--threads", "1", "--cases"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/decisions.jsonl"))
+        .arg("--model")
+        .arg(model)
+        .args(more)
+        .env("OUTPOST_MODELS", models)
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let answers =
+        text.lines().map(|line| -> serde_json::Value { serde_json::from_str(line).expect("JSON") });
+    let answers = answers.filter(|line| line["chosen"].is_u64());
+    (answers.map(|line| format!("{} {} {}", line["id"], line["p"], line["mass"])).collect(), said)
+}
+
+#[test]
+fn an_adapter_of_a_decision_is_merged_by_itself_and_where_that_fails_put_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (models, adapter) = (folder.path(), ours().display().to_string());
+    let by_hand = models.join("by-hand.gguf");
+    assert!(merge(&model_path(), &ours(), &by_hand).status.success());
+    let (copy, said) = decided(models, &by_hand, &[]);
+    assert!(!copy.is_empty() && said.is_empty(), "{said}");
+    let (first, said) = decided(models, &model_path(), &["--adapter", &adapter]);
+    assert_eq!((&first, said.as_str()), (&copy, ""), "as the copy of `model merge`");
+
+    let merged = std::fs::read_dir(models.join("merged")).expect("made");
+    let mut copies = merged.map(|file| file.expect("read").path());
+    let cached = copies.find(|path| path.extension().is_some_and(|ending| ending == "gguf"));
+    let cached = cached.expect("a copy");
+    let whole = std::fs::read(&cached).expect("read");
+    let mut damaged = whole.clone();
+    damaged[whole.len() / 2] ^= 1;
+    std::fs::write(&cached, damaged).expect("written");
+    assert_eq!(decided(models, &model_path(), &["--adapter", &adapter]).0, copy);
+    assert_eq!(std::fs::read(&cached).expect("read"), whole, "made again");
+
+    let (worn, _) = decided(models, &model_path(), &["--adapter", &adapter, "--put-on"]);
+    assert_ne!(worn, copy, "four bits round what is merged");
+    std::fs::remove_dir_all(models.join("merged")).expect("removed");
+    std::fs::write(models.join("merged"), "a file in its place").expect("written");
+    let (same, said) = decided(models, &model_path(), &["--adapter", &adapter]);
+    assert_eq!(same, worn);
+    assert_eq!(said.matches("the adapter is not merged").count(), 1, "{said}");
+}
+
+#[tokio::test]
+async fn the_minds_process_loads_the_copy_and_gives_it_up_for_another_adapter() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let copies = Some(folder.path().join("merged"));
+    let mut mind = Mind::start_in(&model_path(), None, 100, Some(ours()), copies.clone());
+    let (copy, _) = mind.ready().await;
+    mind.answer(1).await;
+    // A second one finds it there.
+    let mut other = Mind::start_in(&model_path(), None, 100, Some(ours()), copies);
+    assert_eq!(other.ready().await.0.sha256, copy.sha256);
+    drop(other);
+
+    let bare = DecideRequest { adapter: Some(String::new()), ..request(2, PREFIX) };
+    mind.handle.decide(bare).expect("taken");
+    let model = match mind.event().await {
+        MindEvent::State(MindState::Ready(model, _)) => model,
+        other => panic!("nothing is said of another model: {other:?}"),
+    };
+    assert_ne!(model.sha256, copy.sha256);
+    let answer = mind.event().await;
+    assert!(matches!(&answer, MindEvent::Answer(one) if one.id == 2), "{answer:?}");
+    mind.answer(3).await; // the usual one is put on
+    drop(mind);
+    let mut plain = Mind::start(&model_path(), None);
+    assert_eq!(plain.ready().await.0.sha256, model.sha256);
 }

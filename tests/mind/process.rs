@@ -25,6 +25,7 @@ pub(super) fn config(files: Files) -> MindConfig {
         threads_decode: THREADS,
         threads_prefill: THREADS,
         prefixes: None,
+        merged: None,
         repack: true,
     }
 }
@@ -46,6 +47,17 @@ impl Mind {
         temperature_percent: u16,
         adapter: Option<PathBuf>,
     ) -> Self {
+        Self::start_in(model, sha256, temperature_percent, adapter, None)
+    }
+
+    /// The same with a folder of merged copies.
+    pub(super) fn start_in(
+        model: &Path,
+        sha256: Option<String>,
+        temperature_percent: u16,
+        adapter: Option<PathBuf>,
+        merged: Option<PathBuf>,
+    ) -> Self {
         let (sender, events) = mpsc::channel(64);
         let files = Files {
             model: model.to_owned(),
@@ -55,7 +67,7 @@ impl Mind {
             adapter,
             adapter_name: "none".into(),
         };
-        Self { handle: client::spawn(config(files), sender), events }
+        Self { handle: client::spawn(MindConfig { merged, ..config(files) }, sender), events }
     }
 
     pub(super) async fn event(&mut self) -> MindEvent {

@@ -68,6 +68,12 @@ impl Store {
         self.folder.join("prefixes")
     }
 
+    /// The folder of merged copies, a part of the store.
+    #[must_use]
+    pub fn merged(&self) -> PathBuf {
+        self.folder.join("merged")
+    }
+
     /// The models that have a name.
     pub fn catalog(&self) -> &Catalog {
         &self.catalog

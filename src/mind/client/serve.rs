@@ -109,6 +109,7 @@ impl Keeper {
         let id = match &reply {
             Reply::Hello { version, kernels } => return Ok(self.greet(life, *version, kernels)),
             Reply::Loaded { id, .. } | Reply::Memory { id, .. } | Reply::Failed { id, .. } => *id,
+            Reply::Changed { model } => return self.changed(life, model.clone()).await,
             Reply::Decided(decided) => decided.id,
             Reply::Written(written) => written.id,
             Reply::Embedded(embedded) => embedded.id,
@@ -175,6 +176,13 @@ impl Keeper {
         Ok(None)
     }
 
+    /// Another file answers from here on.
+    async fn changed(&self, life: &Life, model: ModelFacts) -> Result<Option<Ending>, Stopped> {
+        let kernels = life.hello.clone().unwrap_or_default();
+        self.tell(MindEvent::State(MindState::Ready(model, kernels))).await?;
+        Ok(None)
+    }
+
     async fn ready(&self, life: &mut Life, model: ModelFacts) -> Result<(), Stopped> {
         life.ready = Some(Instant::now());
         let kernels = life.hello.clone().unwrap_or_default();
@@ -203,6 +211,7 @@ impl Keeper {
                 repack: config.repack,
                 temperature_percent: config.files.temperature_percent,
                 adapter: text_of(config.files.adapter.as_deref()),
+                merged: text_of(config.merged.as_deref()),
             })
         });
         sent.err().map(Ending::Died)

@@ -6,14 +6,14 @@
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::choice::{self, Choice};
 use super::embed::Embedder;
 use super::queue::{Next, Queue, Waiting};
 use super::wardrobe::Wardrobe;
-use super::{Failure, Replies, check_load, id, memory_of, precheck, sha256_of};
+use super::{Failure, Replies, check_load, id, memory_of};
 use crate::mind::ggml::{GgmlError, LoadOptions};
 use crate::mind::protocol::{
     Answer, Decide, Decided, Embed, Embedded, FailureKind, Load, MemoryReport, ModelFacts,
@@ -43,6 +43,8 @@ struct Loaded {
     kv_bytes: u64,
     weights_bytes: u64,
     options: WriterOptions,
+    /// What it came of.
+    load: Load,
 }
 
 impl Owner {
@@ -81,7 +83,7 @@ impl Owner {
         let Waiting { request, due, .. } = waiting;
         let id = id(&request);
         if let Request::Load(_) = request {
-            self.stop_writing("another model is loaded")?;
+            self.stop_writing("another model is loaded", None)?;
         }
         // The owner is whole after a panic: the scorer is emptied below before it is used.
         let reply = catch_unwind(AssertUnwindSafe(|| self.answer(request, due)));
@@ -117,7 +119,7 @@ impl Owner {
             }
             Err(_) => {
                 // What the writer holds is not known: it begins anew.
-                self.stop_writing("a panic; the mind's log says where")?;
+                self.stop_writing("a panic; the mind's log says where", None)?;
                 self.queue.written(id);
                 self.replies.send(&panicked(id))
             }
@@ -125,6 +127,7 @@ impl Owner {
     }
 
     fn admit(&mut self, write: Write, arrived: Instant) -> Result<Admitted, Failure> {
+        self.suit(write.adapter.as_deref(), None, Some(write.id))?;
         let refused = || Failure::new(FailureKind::Refused, "no model is loaded");
         let loaded = self.loaded.as_mut().ok_or_else(refused)?;
         let model = loaded.scorer.shared_model();
@@ -160,7 +163,7 @@ impl Owner {
                 }
                 Ok(())
             }
-            Err(_) => self.stop_writing("a panic; the mind's log says where"),
+            Err(_) => self.stop_writing("a panic; the mind's log says where", None),
         }
     }
 
@@ -182,11 +185,11 @@ impl Owner {
         Ok(())
     }
 
-    /// Gives up all texts in hand, and the writer with them.
-    fn stop_writing(&mut self, reason: &str) -> Result<(), ProtocolError> {
+    /// Gives up all texts in hand but one that is not begun, and the writer with them.
+    fn stop_writing(&mut self, reason: &str, but: Option<u64>) -> Result<(), ProtocolError> {
         self.writer = None;
         self.parked = None; // it is among those in hand
-        for id in self.queue.stop_writing() {
+        for id in self.queue.stop_writing(but) {
             self.replies.failed(id, FailureKind::Engine, reason.to_owned())?;
         }
         Ok(())
@@ -212,14 +215,7 @@ impl Owner {
         self.queue.set_abort(None);
         self.embedder = None;
         self.loaded = None; // first, so that two models are never in memory
-        let path = Path::new(&load.path);
-        precheck(path)?;
-        let sha256 = sha256_of(path)?;
-        if let Some(wanted) = load.sha256.as_ref().filter(|wanted| **wanted != sha256) {
-            let path = path.display();
-            let text = format!("{path} has the sha256 {sha256}, it should have {wanted}");
-            return Err(Failure { kind: FailureKind::Checksum, text });
-        }
+        let Choice { path, sha256, merged } = choice::choose(load)?;
         let options = ScorerOptions {
             context_tokens: load.context_tokens,
             ubatch_tokens: load.ubatch_tokens,
@@ -231,8 +227,8 @@ impl Owner {
             temperature: f64::from(load.temperature_percent) / 100.0,
         };
         let how = LoadOptions { repack: load.repack, ..LoadOptions::default() };
-        let mut scorer = Scorer::load(path, how, options)?;
-        let mut wardrobe = Wardrobe::of(load, &sha256);
+        let mut scorer = Scorer::load(&path, how, options)?;
+        let mut wardrobe = Wardrobe::of(load, &sha256, merged);
         wardrobe.wear(&mut scorer, None)?;
         let facts = scorer.model().facts();
         let context_tokens = scorer.options().context_tokens;
@@ -245,6 +241,7 @@ impl Owner {
         };
         self.loaded = Some(Loaded {
             options: writing,
+            load: load.clone(),
             wardrobe,
             kv_bytes: u64::from(context_tokens) * facts.kv_bytes_per_token,
             weights_bytes: facts.size_bytes,
@@ -261,7 +258,37 @@ impl Owner {
         })
     }
 
+    /// A copy has one adapter in its weights: where another one is wanted, the model itself is
+    /// loaded in its place, and stays. Two models are never in memory.
+    fn suit(
+        &mut self,
+        adapter: Option<&str>,
+        due: Option<Instant>,
+        text: Option<u64>,
+    ) -> Result<(), Failure> {
+        let Some(loaded) = self.loaded.as_ref().filter(|it| !it.wardrobe.fits(adapter)) else {
+            return Ok(());
+        };
+        tracing::info!("another adapter is asked for: the merged copy gives way to the model");
+        let load = loaded.load.clone();
+        let gone = |error: ProtocolError| Failure::new(FailureKind::Engine, &error.to_string());
+        self.stop_writing("the model is loaded again; ask once more", text).map_err(gone)?;
+        let model = match self.load(&Load { merged: String::new(), ..load.clone() }) {
+            Ok(model) => model,
+            Err(failure) => {
+                // The copy is better than nothing.
+                self.load(&load)?;
+                return Err(failure);
+            }
+        };
+        if let Some(loaded) = &self.loaded {
+            loaded.scorer.abort_flag().set_deadline(due);
+        }
+        self.replies.send(&Reply::Changed { model }).map_err(gone)
+    }
+
     fn decide(&mut self, decide: &Decide, due: Option<Instant>) -> Result<Decided, Failure> {
+        self.suit(decide.adapter.as_deref(), due, None)?;
         if due.is_some_and(|due| Instant::now() >= due) {
             return Err(late());
         }
@@ -292,6 +319,9 @@ impl Owner {
 
     fn embed(&mut self, embed: &Embed) -> Result<Embedded, Failure> {
         let refused = || Failure::new(FailureKind::Refused, "no model is loaded");
+        if self.loaded.as_ref().is_some_and(|loaded| loaded.scorer.model().embeds()) {
+            self.suit(Some(""), None, None)?; // vectors are the model's own
+        }
         let loaded = self.loaded.as_ref().ok_or_else(refused)?;
         let embedder = match &mut self.embedder {
             Some(embedder) => embedder,

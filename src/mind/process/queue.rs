@@ -139,11 +139,14 @@ impl Queue {
         inner.given_up.retain(|given_up| *given_up != id);
     }
 
-    /// Forgets the texts in hand and returns them.
-    pub(super) fn stop_writing(&self) -> Vec<u64> {
+    /// Forgets the texts in hand but this one, and returns them.
+    pub(super) fn stop_writing(&self, but: Option<u64>) -> Vec<u64> {
         let mut inner = self.lock();
-        inner.given_up.clear();
-        std::mem::take(&mut inner.writing)
+        inner.given_up.retain(|id| Some(*id) == but);
+        let all = std::mem::take(&mut inner.writing);
+        let (kept, gone) = all.into_iter().partition(|id| Some(*id) == but);
+        inner.writing = kept;
+        gone
     }
 
     /// Texts in hand that nobody wants any more.

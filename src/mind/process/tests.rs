@@ -34,6 +34,7 @@ fn load(path: &Path) -> Load {
         repack: true,
         temperature_percent: 100,
         adapter: String::new(),
+        merged: String::new(),
     }
 }
 

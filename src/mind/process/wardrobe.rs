@@ -4,12 +4,14 @@
 //! cache is emptied, since it was read with the other adapter on, and what was kept on disk and
 //! what is remembered are those of the adapter's own. An activated adapter has the prefixes of the
 //! model without one, in the cache and on disk. A text has its adapter from here too, and the
-//! one that decides stays on. What must never be here: whose wish it was.
+//! one that decides stays on. The usual adapter may be in the model's weights: then there is
+//! nothing to put on, and no other one can be had. What must never be here: whose wish it was.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Failure;
+use super::choice::Merged;
 use crate::limits;
 use crate::mind::adapters;
 use crate::mind::catalog::Catalog;
@@ -29,6 +31,8 @@ pub(super) struct Wardrobe {
     prefixes: String,
     /// Without an adapter.
     temperature: f64,
+    /// Where the usual one is in the weights.
+    merged: Option<Merged>,
     worn: Vec<Worn>,
     /// For what is asked before anything is on.
     none: Remembered,
@@ -46,14 +50,15 @@ struct Worn {
 }
 
 impl Wardrobe {
-    /// With nothing on yet.
-    pub(super) fn of(load: &Load, model_sha256: &str) -> Self {
+    /// With nothing on yet, but for what is in the weights.
+    pub(super) fn of(load: &Load, model_sha256: &str, merged: Option<Merged>) -> Self {
         Self {
             usual: load.adapter.clone(),
             model: load.path.clone().into(),
             model_sha256: model_sha256.to_owned(),
             prefixes: load.prefixes.clone(),
             temperature: f64::from(load.temperature_percent) / 100.0,
+            merged,
             worn: Vec::new(),
             none: Remembered::default(),
         }
@@ -62,6 +67,12 @@ impl Wardrobe {
     /// What is remembered of decisions with the adapter that is on.
     pub(super) fn remembered(&mut self) -> &mut Remembered {
         self.worn.first_mut().map_or(&mut self.none, |worn| &mut worn.remembered)
+    }
+
+    /// Whether this adapter (`None`: the usual one) can be had with the weights as they are.
+    pub(super) fn fits(&self, wanted: Option<&str>) -> bool {
+        let usual = || wanted.is_none_or(|wanted| wanted == self.usual);
+        self.merged.is_none_or(|merged| usual() && stamp(&self.usual) == merged.stamp)
     }
 
     /// Puts an adapter on, by its file; `None` is the usual one. One that is on already costs
@@ -123,8 +134,9 @@ impl Wardrobe {
 
     fn fetch(&self, model: &Arc<Model>, path: String, stamp: FileStamp) -> Result<Worn, Failure> {
         let remembered = Remembered::default();
-        if path.is_empty() {
-            let (kept_as, temperature) = ("none".to_owned(), self.temperature);
+        if path.is_empty() || self.merged.is_some() {
+            let temperature = self.merged.map_or(self.temperature, |merged| merged.temperature);
+            let kept_as = "none".to_owned();
             return Ok(Worn { path, stamp, adapter: None, kept_as, temperature, remembered });
         }
         let checked = adapters::check(Catalog::embedded(), Path::new(&path), &self.model)

@@ -39,6 +39,7 @@ fn requests_have_their_golden_bytes() {
         repack: true,
         temperature_percent: 610,
         adapter: "/a".to_owned(),
+        merged: "/c".to_owned(),
     };
     let write = Write {
         id: 6,
@@ -54,7 +55,8 @@ fn requests_have_their_golden_bytes() {
     for (request, golden) in [
         (
             Request::Load(load),
-            "1c000000 00 01 072f6d2e67677566 01026162 8010 40 02 04 022f6b 01 e204 022f61",
+            "1f000000 00 01 072f6d2e67677566 01026162 8010 40 02 04 022f6b 01 e204 022f61 \
+             022f63",
         ),
         (Request::Decide(decide()), "12000000 01 ac02 0170 0173 0201610162 00 09 d00f 00 00"),
         (
@@ -126,6 +128,7 @@ fn replies_have_their_golden_bytes() {
     let kernels = "FMA".to_owned();
     for (reply, golden) in [
         (Reply::Hello { version: 1, kernels }, "06000000 00 01 03464d41"),
+        (Reply::Changed { model: model.clone() }, "0e000000 08 0164 0171 0168 808003 8010 01 02"),
         (Reply::Loaded { id: 1, model }, "0f000000 01 01 0164 0171 0168 808003 8010 01 02"),
         (
             Reply::Decided(decided),
