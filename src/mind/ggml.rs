@@ -20,6 +20,7 @@ mod batch;
 mod context;
 mod model;
 mod quantize;
+mod threads;
 pub use adapter::Adapter;
 pub use batch::Batch;
 pub use context::{AbortFlag, Context, ContextOptions};

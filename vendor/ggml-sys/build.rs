@@ -39,7 +39,7 @@ const FILES: [&str; 7] =
 
 /// Functions that Outpost calls, or will; everything else stays out of the bindings. Those that
 /// can throw are reached only through `outpost_*` of the shim and are left out on purpose.
-const FUNCTIONS: [&str; 12] = [
+const FUNCTIONS: [&str; 13] = [
     "outpost_.*",
     "llama_(model|context|model_quantize)_default_params",
     "llama_backend_(init|free)",
@@ -47,6 +47,7 @@ const FUNCTIONS: [&str; 12] = [
     "llama_model_(free|get_vocab|n_.*|desc|ftype|size|chat_template|has_.*|is_.*|meta_.*)",
     "llama_vocab_.*",
     "llama_(free|n_ctx|n_batch|n_ubatch|n_seq_max|get_memory|set_n_threads)",
+    "llama_attach_threadpool|ggml_threadpool_(params_default|new|free)",
     "llama_(get_logits_ith|get_embeddings_seq|set_abort_callback)",
     "llama_memory_.*",
     "llama_adapter_(lora_free|get_alora_.*|meta_.*)",

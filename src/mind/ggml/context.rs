@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use ggml_sys as sys;
 
+use super::threads::Threads;
 use super::{Adapter, Batch, GgmlError, Model, Token, bound, fenced};
 
 /// Sizes and threads of a context.
@@ -99,6 +100,8 @@ pub struct Context {
     /// Which rows of the last batch have scores.
     outputs: Vec<bool>,
     abort: AbortFlag,
+    /// Behind all else: they end after the library's context, which works with them.
+    _threads: Option<Threads>,
 }
 
 impl Context {
@@ -161,11 +164,21 @@ impl Context {
         })?;
         let none = || GgmlError::Refused { action, text: "no context came back".to_owned() };
         let pointer = NonNull::new(context).ok_or_else(none)?;
+        let threads = Threads::begin(o.threads_decode.max(o.threads_prefill));
+        if let Some(threads) = &threads {
+            // SAFETY: the context is alive, and freed before the threads, which it keeps beside it.
+            unsafe {
+                let none = std::ptr::null_mut();
+                sys::llama_attach_threadpool(pointer.as_ptr(), threads.as_ptr(), none);
+            }
+        }
         // SAFETY: the context was just made and is alive.
         let memory = unsafe { sys::llama_get_memory(pointer.as_ptr()) };
         let model = Arc::clone(model);
+        let outputs = Vec::new();
+        let adapter = None;
         let context =
-            Self { pointer, memory, model, adapter: None, options, outputs: Vec::new(), abort };
+            Self { pointer, memory, model, adapter, options, outputs, abort, _threads: threads };
         if memory.is_null() {
             let text = "this architecture has no key-value cache".to_owned();
             return Err(GgmlError::Refused { action, text });
