@@ -54,7 +54,11 @@ impl Agent {
                 self.set_command(key, CommandState::Rejected, &reason);
             }
             Body::Mode { mode, actuator } => {
-                self.understood(text, &format!("mode {}", mode.word()));
+                let config = &self.config.actuators;
+                let of =
+                    actuator.map(|id| format!(" of {}", words(&config[usize::from(id.0)].name)));
+                let meaning = format!("mode {}{}", mode.word(), of.unwrap_or_default());
+                self.understood(text, &meaning);
                 self.set_mode(key, mode, actuator);
             }
             Body::PutGoal { goal, text: json } => {

@@ -73,6 +73,8 @@ mod tests_readings;
 #[cfg(test)]
 mod tests_recovery;
 #[cfg(test)]
+mod tests_spoken;
+#[cfg(test)]
 mod tests_thin;
 #[cfg(test)]
 mod tests_today;

@@ -6,6 +6,9 @@
 //! refused with what to do instead: guessing at half of it would be worse than nothing. What must
 //! never be here: a command that the configuration does not allow, text that reaches a prompt.
 
+mod goals;
+mod words;
+
 use std::time::Duration;
 
 use serde_json::json;
@@ -13,7 +16,11 @@ use serde_json::json;
 use super::event::Body;
 use super::inbox::wanted;
 use super::prompt::words as spoken;
-use crate::config::{ActuatorKind, Config, Goal, Mode, goal_from_json};
+use words::{
+    ABOUT, ASKING, BANS, CONDITIONS, FILLERS, OFF, ON, QUALITIES, READING, count, number, unit_s,
+};
+
+use crate::config::{ActuatorKind, Config, Goal, Mode};
 use crate::domain::{ActuatorId, SensorId};
 use crate::limits;
 
@@ -57,72 +64,6 @@ pub fn goal_of_words(text: &str, config: &Config) -> Result<Goal, String> {
     }
 }
 
-const ASKING: &[&str] = &[
-    "why", "what", "how", "is", "are", "when", "which", "who", "did", "does", "tell", "show",
-    "was", "do", "were",
-];
-const ON: &[&str] = &["on", "start", "run", "open", "enable", "begin", "activate"];
-const OFF: &[&str] = &["off", "stop", "close", "shut", "disable", "end", "deactivate", "halt"];
-const BANS: &[&str] =
-    &["not", "don't", "dont", "never", "no", "without", "avoid", "forbid", "prefer"];
-const CONDITIONS: &[&str] = &[
-    "if", "when", "whenever", "unless", "except", "while", "before", "after", "tomorrow", "every",
-    "always", "until", "later", "tonight", "daily", "during", "once",
-];
-/// Words that carry nothing here.
-const FILLERS: &[&str] = &[
-    "the",
-    "a",
-    "an",
-    "please",
-    "to",
-    "in",
-    "of",
-    "my",
-    "our",
-    "now",
-    "could",
-    "you",
-    "can",
-    "would",
-    "set",
-    "turn",
-    "switch",
-    "put",
-    "make",
-    "it",
-    "at",
-    "for",
-    "just",
-    "right",
-    "away",
-    "let",
-    "be",
-    "get",
-    "go",
-    "i",
-    "we",
-    "want",
-    "need",
-    "is",
-    "are",
-    "will",
-    "should",
-    "have",
-    "this",
-    "with",
-    "up",
-    "down",
-    "there",
-    "us",
-    "me",
-    "do",
-    "kindly",
-    "immediately",
-    "level",
-    "degrees",
-];
-
 /// Reads a text.
 ///
 /// # Errors
@@ -136,15 +77,34 @@ pub fn hear(text: &str, config: &Config) -> Result<Spoken, String> {
     if said.words.is_empty() {
         return Err("there are no words in it".into());
     }
-    let sensors = said.take_names(config.sensors.iter().map(|one| one.name.as_str()));
-    let actuators = said.take_names(config.actuators.iter().map(|one| one.name.as_str()));
+    let names = |name: &str| -> Vec<String> {
+        spoken(name).to_lowercase().split(' ').map(str::to_owned).collect()
+    };
+    let sensors: Vec<_> = config.sensors.iter().map(|one| names(&one.name)).collect();
+    let actuators: Vec<_> = config.actuators.iter().map(|one| names(&one.name)).collect();
+    // Whole names first, of both: a word of one may stand in the whole of another.
+    let whole = (said.take_whole(&sensors), said.take_whole(&actuators));
+    let sensors = said.or_single(whole.0, &sensors);
+    let actuators = said.or_single(whole.1, &actuators);
+    if let Some(forgetting) = said.removal(config) {
+        return forgetting;
+    }
+    if let Some(mode) = said.mode(&actuators) {
+        return Ok(mode);
+    }
     let first = said.first().unwrap_or_default();
     // "Could you start the fan?" orders; "did the fan start" asks.
     let polite = ["could", "can", "would", "will", "please", "do"].contains(&first);
-    let asks = text.trim_end().ends_with('?') || ASKING.contains(&first);
-    let asks = asks && !polite;
-    if asks {
-        return said.question(&sensors, &actuators);
+    // "When the door opens, …" is a condition.
+    let when = first == "when" && !said.words.get(1).is_some_and(|next| ASKING.contains(&&**next));
+    let asks = text.trim_end().ends_with('?') || (ASKING.contains(&first) && !when);
+    let reads = actuators.is_empty() && !sensors.is_empty() && said.any_of(READING).is_some();
+    let status = said.any_of(&["status"]).is_some();
+    if (asks && !polite) || status || (reads && !said.has_number()) {
+        return said.question(&sensors, &actuators, config);
+    }
+    if actuators.is_empty() && !sensors.is_empty() && said.wishes() {
+        return said.goal(&sensors, config);
     }
     if let Some(word) = said.any_of(CONDITIONS) {
         let instead = "a condition is a rule, a goal or a note; an order is for now";
@@ -157,11 +117,9 @@ pub fn hear(text: &str, config: &Config) -> Result<Spoken, String> {
     if said.take(&["keep", "hold", "maintain"]) {
         return said.goal(&sensors, config);
     }
-    if said.take(&["forget", "remove", "drop"]) && said.take(&["goal"]) {
-        return said.removal(config);
-    }
     if actuators.is_empty() {
-        return said.mode(config);
+        let names: Vec<_> = config.actuators.iter().map(|one| spoken(&one.name)).collect();
+        return Err(format!("no device of mine is named in it: there are {}", names.join(", ")));
     }
     said.order(&actuators, config)
 }
@@ -182,25 +140,23 @@ pub(super) fn split(text: &str) -> Vec<String> {
 struct Said {
     words: Vec<String>,
     done: Vec<bool>,
+    /// Whether a name was said in whole.
+    whole: bool,
 }
 
 impl Said {
     fn new(text: &str) -> Self {
         let words = split(text);
         let done = vec![false; words.len()];
-        Self { words, done }
+        Self { words, done, whole: false }
     }
 
     fn first(&self) -> Option<&str> {
         self.words.first().map(String::as_str)
     }
 
-    /// The ids of the names that are said in whole, or of which a word is said that no other of
-    /// them has. Marks their words.
-    fn take_names<'a>(&mut self, names: impl Iterator<Item = &'a str>) -> Vec<u16> {
-        let names: Vec<Vec<String>> = names
-            .map(|name| spoken(name).to_lowercase().split(' ').map(str::to_owned).collect())
-            .collect();
+    /// The names that are said in whole. Marks their words.
+    fn take_whole(&mut self, names: &[Vec<String>]) -> Vec<usize> {
         let mut order: Vec<usize> = (0..names.len()).collect();
         order.sort_by_key(|index| std::cmp::Reverse(names[*index].len()));
         let mut found = Vec::new();
@@ -216,8 +172,15 @@ impl Said {
                 found.push(index);
             }
         }
+        self.whole |= !found.is_empty();
+        found
+    }
+
+    /// The ids of names that were found or, where there are none, of the one of which a word is
+    /// said that no other of them has.
+    fn or_single(&mut self, mut found: Vec<usize>, names: &[Vec<String>]) -> Vec<u16> {
         if found.is_empty() {
-            found.extend(self.take_single(&names));
+            found.extend(self.take_single(names));
         }
         found.iter().filter_map(|index| u16::try_from(*index).ok()).collect()
     }
@@ -267,27 +230,27 @@ impl Said {
         None
     }
 
-    /// `for 20 minutes`, `for half an hour`.
-    fn take_duration(&mut self) -> Option<Duration> {
-        let unit_s = |word: &str| match word.trim_end_matches('s') {
-            "second" | "sec" => Some(1.0),
-            "minute" | "min" => Some(60.0),
-            "hour" | "h" => Some(3600.0),
-            _ => None,
+    /// `for 20 minutes`, `for half an hour`, `for an hour and a half`.
+    fn take_duration(&mut self) -> Result<Option<Duration>, String> {
+        let Some(at) = (0..self.words.len()).find(|at| unit_s(&self.words[*at]).is_some()) else {
+            return Ok(None);
         };
-        let at = (0..self.words.len()).find(|at| unit_s(&self.words[*at]).is_some())?;
-        let unit = unit_s(&self.words[at])?;
-        let begin = (0..at).rev().find(|before| self.words[*before] == "for")?;
-        let count: Vec<&str> = self.words[begin + 1..at].iter().map(String::as_str).collect();
-        let count = match count.as_slice() {
-            ["a" | "an" | "one"] => 1.0,
-            ["half", "a" | "an"] => 0.5,
-            [one] => number(one)?,
-            _ => return None,
+        let unit = unit_s(&self.words[at]).unwrap_or_default();
+        let Some(begin) = (0..at).rev().find(|before| self.words[*before] == "for") else {
+            return Ok(None);
         };
-        self.done[begin..=at].fill(true);
-        let most = limits::HOLD_S_MAX as f64;
-        Some(Duration::from_secs_f64((count * unit).clamp(0.0, most)))
+        let words: Vec<&str> = self.words[begin + 1..at].iter().map(String::as_str).collect();
+        let Some(mut number) = count(&words) else { return Ok(None) };
+        let mut end = at + 1;
+        if self.words[end..].starts_with(&["and", "a", "half"].map(str::to_owned)) {
+            (number, end) = (number + 0.5, end + 3);
+        }
+        self.done[begin..end].fill(true);
+        let (seconds, most) = (number * unit, limits::HOLD_S_MAX);
+        match seconds > 0.0 && seconds <= most as f64 {
+            true => Ok(Some(Duration::from_secs_f64(seconds))),
+            false => Err(format!("for {seconds} s: at most {most} s are held")),
+        }
     }
 
     /// The words that are not accounted for.
@@ -301,82 +264,98 @@ impl Said {
         Spoken { meaning, unsure: self.unsure() }
     }
 
-    fn question(self, sensors: &[u16], actuators: &[u16]) -> Result<Spoken, String> {
+    /// Whether a word that is not accounted for is a number.
+    fn has_number(&self) -> bool {
+        let mut free = self.words.iter().zip(&self.done).filter(|(_, done)| !**done);
+        free.any(|(word, _)| number(word).is_some())
+    }
+
+    fn question(
+        self,
+        sensors: &[u16],
+        actuators: &[u16],
+        config: &Config,
+    ) -> Result<Spoken, String> {
         let meaning = match (actuators, sensors) {
-            ([one], _) => Meaning::Actuator(ActuatorId(*one)),
+            ([one], []) => Meaning::Actuator(ActuatorId(*one)),
+            ([one], _) if self.whole => Meaning::Actuator(ActuatorId(*one)),
             ([], [one]) => Meaning::Sensor(SensorId(*one)),
             ([], []) if self.words.iter().any(|word| word.starts_with("goal")) => Meaning::Goals,
-            ([], []) => return Err("I know of sensors, devices and goals by their names".into()),
+            ([], []) => match self.of_quality(config) {
+                Some(id) => Meaning::Sensor(id),
+                None => return Err("I know of sensors, devices and goals by their names".into()),
+            },
             _ => return Err("one thing at a time".into()),
         };
+        // One word of a name may be about something else: then nothing else may be unknown.
+        let mut strange = self.unsure();
+        let quality = |word: &String| QUALITIES.iter().any(|(known, _)| known == word);
+        strange.retain(|word| !ABOUT.contains(&word.as_str()) && number(word).is_none());
+        strange.retain(|word| !quality(word));
+        let ahead = self.any_of(&["tomorrow", "later", "tonight", "yesterday", "if", "would"]);
+        if ahead.is_some() || (!self.whole && !strange.is_empty() && meaning != Meaning::Goals) {
+            return Err("I know how things are now, of sensors and devices by their names".into());
+        }
         Ok(Spoken { meaning, unsure: Vec::new() })
     }
 
-    /// `keep the air temperature between 18 and 24`.
-    fn goal(mut self, sensors: &[u16], config: &Config) -> Result<Spoken, String> {
-        let [sensor] = sensors else {
-            return Err("a goal is about one sensor, by its name".into());
-        };
-        let name = &config.sensors[usize::from(*sensor)].name;
-        let min = self.take_number(&["between", "from", "above", "over", "than"]);
-        let max = match min {
-            Some(_) if self.any_of(&["and", "to"]).is_some() => self.take_number(&["and", "to"]),
+    /// `how warm is it`: the only sensor with that in its name.
+    fn of_quality(&self, config: &Config) -> Option<SensorId> {
+        let said = |(word, _): &&(&str, &str)| self.words.iter().any(|one| one == word);
+        let (_, noun) = QUALITIES.iter().find(said)?;
+        let names = config.sensors.iter().map(|one| spoken(&one.name).to_lowercase());
+        let mut having =
+            names.enumerate().filter(|(_, name)| name.split(' ').any(|it| it == *noun));
+        match (having.next(), having.next()) {
+            (Some((index, _)), None) => u16::try_from(index).ok().map(SensorId),
             _ => None,
-        };
-        let less = self.take(&["less", "lower", "below", "under", "beneath"]);
-        self.take(&["more", "higher", "least", "most", "and"]);
-        let (min, max) = match (min, max) {
-            (Some(low), Some(high)) => (Some(low), Some(high)),
-            (Some(bound), None) if less => (None, Some(bound)),
-            (Some(bound), None) => (Some(bound), None),
-            (None, _) => match (self.take_number(&[]), less) {
-                (Some(bound), true) => (None, Some(bound)),
-                _ => return Err("a band is needed: between … and …, above … or below …".into()),
-            },
-        };
-        if self.take_number(&[]).is_some() {
-            return Err("there is a number too many in it".into());
         }
-        let mut keep = json!({"sensor": name});
-        for (key, bound) in [("min", min), ("max", max)] {
-            if let Some(bound) = bound {
-                keep[key] = json!(bound);
-            }
-        }
-        let unit = config.sensors[usize::from(*sensor)].unit.to_lowercase();
-        self.take(&[unit.as_str(), "c", "percent"]);
-        let put = json!({"name": format!("asked: {}", spoken(name)), "keep": keep});
-        let goal = Box::new(goal_from_json(&put, config)?);
-        let body = Body::PutGoal { goal, text: put.to_string() };
-        Ok(self.meaning(Meaning::Do(Box::new(body))))
     }
 
-    fn removal(mut self, config: &Config) -> Result<Spoken, String> {
-        let asked = config.sensors.iter().map(|one| format!("asked: {}", spoken(&one.name)));
-        let names = config.goals.iter().map(|goal| goal.name.clone()).chain(asked);
-        let text = self.words.join(" ");
-        let bare = |name: &str| name.trim_start_matches("asked: ").to_lowercase();
-        let mut named = names.filter(|name| text.contains(&bare(name)));
-        let Some(name) = named.next() else {
-            return Err("which goal? say its name".into());
+    /// `advise only`, `just watch`, `ask me before you do anything`, for one device or all.
+    fn mode(&mut self, actuators: &[u16]) -> Option<Spoken> {
+        let before = self.done.clone();
+        let asks_first = self.take_run(&["ask", "me", "before", "you", "do", "anything"])
+            || self.take_run(&["ask", "me", "first"])
+            || self.take_run(&["let", "me", "approve"]);
+        let watches = self.take(&["observe", "observing", "watch"]);
+        let word = if watches {
+            Mode::Observe
+        } else if asks_first || self.take(&["advise", "advising"]) {
+            Mode::Advise
+        } else if self.take(&["act", "acting"]) || self.take_run(&["take", "control"]) {
+            Mode::Act
+        } else {
+            return None;
         };
-        let said: Vec<String> = bare(&name).split(' ').map(str::to_owned).collect();
-        self.take(&said.iter().map(String::as_str).collect::<Vec<_>>());
-        Ok(self.meaning(Meaning::Do(Box::new(Body::RemoveGoal { name }))))
+        if watches {
+            self.take_run(&["do", "nothing"]);
+            self.take_run(&["stop", "acting"]);
+            self.take(&["alone", "leave", "them", "it"]);
+        }
+        self.take(&[
+            "mode", "only", "yourself", "again", "back", "from", "on", "may", "your", "own",
+            "into", "what", "you", "do",
+        ]);
+        let actuator = match actuators {
+            [] => None,
+            [one] => Some(ActuatorId(*one)),
+            _ => {
+                self.done = before;
+                return None;
+            }
+        };
+        Some(self.meaning(Meaning::Do(Box::new(Body::Mode { mode: word, actuator }))))
     }
 
-    fn mode(mut self, config: &Config) -> Result<Spoken, String> {
-        for (word, mode) in
-            [("observe", Mode::Observe), ("advise", Mode::Advise), ("act", Mode::Act)]
-        {
-            if self.take(&[word]) {
-                self.take(&["mode", "only"]);
-                let body = Body::Mode { mode, actuator: None };
-                return Ok(self.meaning(Meaning::Do(Box::new(body))));
-            }
+    /// Whether these words are said one after the other; marks them.
+    fn take_run(&mut self, run: &[&str]) -> bool {
+        let same = |at: usize| self.words[at..at + run.len()].iter().zip(run).all(|(a, b)| a == b);
+        let at = (0..(self.words.len() + 1).saturating_sub(run.len())).find(|at| same(*at));
+        if let Some(at) = at {
+            self.done[at..at + run.len()].fill(true);
         }
-        let names: Vec<_> = config.actuators.iter().map(|one| spoken(&one.name)).collect();
-        Err(format!("no device of mine is named in it: there are {}", names.join(", ")))
+        at.is_some()
     }
 
     fn order(mut self, actuators: &[u16], config: &Config) -> Result<Spoken, String> {
@@ -384,25 +363,43 @@ impl Said {
             return Err("one device at a time: send a sentence for each".into());
         };
         let actuator = &config.actuators[usize::from(*id)];
-        let hold = self.take_duration();
-        let (on, off) = (self.take(ON), self.take(OFF));
+        let hold = self.take_duration()?;
+        let named: Vec<String> = self.words.clone();
+        let (up, down) = (self.take_run(&["power", "up"]), self.take_run(&["power", "down"]));
+        let (on, off) = (self.take(ON) || up, self.take(OFF) || down);
+        self.take_run(&["go", "ahead", "and"]);
         if on && off {
             return Err("it says both on and off".into());
         }
         let half = self.take(&["half", "halfway"]);
-        let full = self.take(&["full", "fully", "maximum", "max"]);
+        let quarter = self.take(&["quarter"]);
+        let full = self.take(&["full", "fully", "maximum", "max"])
+            || self.any_of(&["up"]).is_some() && self.any_of(&["way"]).is_some();
         let number = self.take_number(&[]);
         let value = match &actuator.kind {
             ActuatorKind::Level { min, max, .. } => match number {
                 Some(number) => json!(number),
                 None if half => json!((min + max) / 2.0),
+                None if quarter => json!(min + (max - min) / 4.0),
                 None if off => json!(min),
                 None if on || full => json!(max),
                 None => return Err(format!("to what? {min} to {max}")),
             },
             ActuatorKind::Choice { options } => {
-                let option = options.iter().find(|option| self.take(&[&option.to_lowercase()]));
-                json!(option.ok_or_else(|| format!("to what? {}", options.join(", ")))?)
+                let word = |option: &String| option.to_lowercase();
+                let said = options.iter().find(|option| named.contains(&word(option)));
+                // "Close" for `closed`.
+                let near = |option: &&String| {
+                    let (option, like) = (word(option), |verb: &String| format!("{verb}d"));
+                    named.iter().any(|verb| like(verb) == option)
+                };
+                let option = said.or_else(|| options.iter().find(near));
+                let option = option.ok_or_else(|| format!("to what? {}", options.join(", ")))?;
+                self.take(&[&word(option)]);
+                if number.is_some_and(|number| option.parse() != Ok(number)) {
+                    return Err(format!("to what? {}", options.join(", ")));
+                }
+                json!(option)
             }
             _ if number.is_some() => return Err("it is on or off, without a number".into()),
             _ if on => json!("on"),
@@ -411,12 +408,13 @@ impl Said {
         };
         self.take(&["percent"]);
         let setting = wanted(actuator, &value)?;
+        if let (ActuatorKind::Pulse { max }, Some(hold)) = (&actuator.kind, hold)
+            && hold > *max
+        {
+            return Err(format!("its longest pulse is {} s", max.as_secs_f64()));
+        }
         let hold = hold.unwrap_or(Duration::from_secs(limits::HOLD_S_DEFAULT));
         let body = Body::Set { actuator: ActuatorId(*id), setting, hold };
         Ok(self.meaning(Meaning::Do(Box::new(body))))
     }
-}
-
-fn number(word: &str) -> Option<f64> {
-    word.parse::<f64>().ok().filter(|number| number.is_finite())
 }

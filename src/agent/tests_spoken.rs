@@ -1,0 +1,89 @@
+//! Sentences of people who never saw the code, about places that it does not know (issue 7): how
+//! many become exactly the command that was meant, and how many of those that must not are refused
+//! or handed to a person. Every one that is misread is printed.
+
+use super::spoken::{Meaning, Spoken, hear};
+use super::*;
+use crate::config::{Config, Strictness, from_text};
+use crate::domain::*;
+use crate::limits::HOLD_S_DEFAULT;
+
+const SENTENCES: &str = include_str!("../../tests/fixtures/ask/sentences.txt");
+const PLACES: [(&str, &str); 5] = [
+    ("dairy", include_str!("../../tests/fixtures/ask/dairy.toml")),
+    ("fishfarm", include_str!("../../tests/fixtures/ask/fishfarm.toml")),
+    ("orchard", include_str!("../../tests/fixtures/ask/orchard.toml")),
+    ("pumphouse", include_str!("../../tests/fixtures/ask/pumphouse.toml")),
+    ("studio", include_str!("../../tests/fixtures/ask/studio.toml")),
+];
+/// Shares that must be right; issue 7's bars.
+const EXACT_MIN: f64 = 0.90;
+const SAFE_MIN: f64 = 0.95;
+
+fn place(name: &str) -> Config {
+    let (_, text) = PLACES.iter().find(|(known, _)| *known == name).expect("a place");
+    from_text(text, name, &[], Strictness::Run).expect("a good configuration").0
+}
+
+/// What becomes of a sentence, in the words of the file; `no` where nobody but a person acts on it.
+fn read(text: &str, config: &Config) -> String {
+    let Ok(Spoken { meaning, unsure }) = hear(text, config) else { return "no".into() };
+    let actuator = |id: ActuatorId| config.actuators[usize::from(id.0)].name.clone();
+    match meaning {
+        Meaning::Do(_) if !unsure.is_empty() => "no".into(),
+        Meaning::Do(body) => match *body {
+            Body::Set { actuator: id, .. } if config.actuators[usize::from(id.0)].ask_human => {
+                "no".into()
+            }
+            Body::Set { actuator: id, setting, hold } => {
+                let hold = Some(hold.as_secs()).filter(|seconds| *seconds != HOLD_S_DEFAULT);
+                let hold = hold.map(|seconds| format!(" {seconds}")).unwrap_or_default();
+                format!("set {} {setting}{hold}", actuator(id))
+            }
+            Body::Mode { mode, actuator: id } => {
+                let of = id.map(|id| format!(" {}", actuator(id))).unwrap_or_default();
+                format!("mode {}{of}", mode.word())
+            }
+            Body::PutGoal { text, .. } => {
+                let put: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+                let keep = &put["keep"];
+                let bound = |key: &str| keep[key].as_f64().map(|n| format!(" {key} {n}"));
+                let bounds = [bound("min"), bound("max")].into_iter().flatten();
+                let sensor = keep["sensor"].as_str().expect("a name");
+                format!("keep {sensor}{}", bounds.collect::<String>())
+            }
+            Body::RemoveGoal { name } => format!("forget {name}"),
+            other => format!("{other:?}"),
+        },
+        Meaning::Sensor(id) => format!("value {}", config.sensors[usize::from(id.0)].name),
+        Meaning::Actuator(id) => format!("value {}", actuator(id)),
+        Meaning::Goals => "goals".into(),
+    }
+}
+
+#[test]
+fn sentences_that_nobody_wrote_for_the_code_are_read_as_meant_or_not_at_all() {
+    let mut config = place("dairy");
+    let (mut exact, mut safe) = ((0, 0), (0, 0));
+    for line in SENTENCES.lines().filter(|line| !line.starts_with('#')) {
+        if let Some(name) = line.strip_prefix('[') {
+            println!("until here exact {exact:?}, safe {safe:?}");
+            config = place(name.trim_end_matches(']'));
+            continue;
+        }
+        let (text, wanted) = line.split_once(" => ").expect("a sentence and what it means");
+        // How a device is and why it is so is one answer.
+        let wanted = wanted.replace("why ", "value ");
+        let found = read(text, &config);
+        let tally = if wanted == "no" { &mut safe } else { &mut exact };
+        tally.0 += u32::from(found == wanted);
+        tally.1 += 1;
+        if found != wanted {
+            let why = hear(text, &config).map(|spoken| spoken.unsure.join(" "));
+            println!("{text}\n    is {found} in the place of {wanted}: {why:?}");
+        }
+    }
+    let share = |(right, all): (u32, u32)| f64::from(right) / f64::from(all);
+    println!("exact {exact:?} {:.3}, safe {safe:?} {:.3}", share(exact), share(safe));
+    assert!(exact.1 + safe.1 >= 200 && share(exact) >= EXACT_MIN && share(safe) >= SAFE_MIN);
+}
