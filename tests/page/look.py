@@ -75,7 +75,17 @@ def wait(driver, what, look, patience_s=PATIENCE_S):
 
 
 def shown(driver, selector):
-    return [one for one in driver.find_elements(By.CSS_SELECTOR, selector) if one.is_displayed()]
+    """Looked up and judged in one step: the page puts new figures in the place of old ones at any time."""
+    return driver.execute_script("return [...document.querySelectorAll(arguments[0])].filter((one) => "
+                                 "one.checkVisibility() && one.getClientRects().length > 0)", selector)
+
+
+def unfold(driver, selector, within=None):
+    """Opens what is folded. The browser says so to the page a moment later, which then puts a form in it."""
+    node = within or driver.find_element(By.CSS_SELECTOR, selector)
+    node.find_element(By.TAG_NAME, "summary").click()
+    wait(driver, "what was folded", lambda d: node.find_elements(By.TAG_NAME, "form"))
+    return node
 
 
 def until_there(port):
@@ -152,7 +162,7 @@ def in_place(driver):
     """A goal changed where it stands, a new one, and one that is forgotten."""
     driver.find_element(By.CSS_SELECTOR, 'nav a[href="#now"]').click()
     card = next(one for one in shown(driver, "#goals article") if "at most" not in one.text and "climate" in one.text)
-    card.find_element(By.TAG_NAME, "summary").click()
+    unfold(driver, None, card)
     most = card.find_element(By.CSS_SELECTOR, '[aria-label="at most"]')
     to = float(most.get_attribute("value")) - 0.5
     most.clear()
@@ -161,14 +171,14 @@ def in_place(driver):
     driver.save_screenshot(str(FOLDER / "goal.png"))
     card.find_element(By.CSS_SELECTOR, "button[type=submit]").click()
     wait(driver, "what is wanted is another", lambda d: f"to {to:g}" in d.find_element(By.ID, "sensors").text)
-    driver.find_element(By.CSS_SELECTOR, "#new-goal summary").click()
+    unfold(driver, "#new-goal")
     driver.find_element(By.CSS_SELECTOR, "#new-goal input[type=text]").send_keys("of the form")
     driver.find_element(By.CSS_SELECTOR, '#new-goal [aria-label="at least"]').send_keys("1")
     accessible(driver, "the form of a new goal")
     driver.find_element(By.CSS_SELECTOR, "#new-goal button[type=submit]").click()
     goal = '//div[@id="goals"]/article[.//h3[text()="of the form"]]'
     wait(driver, "the new goal", lambda d: d.find_elements(By.XPATH, goal))
-    driver.find_element(By.XPATH, goal).find_element(By.TAG_NAME, "summary").click()
+    unfold(driver, None, driver.find_element(By.XPATH, goal))
     forget = driver.find_element(By.XPATH, goal).find_element(By.CSS_SELECTOR, "button.no")
     forget.click()
     assert "Really" in forget.text, forget.text
@@ -181,8 +191,7 @@ def rules_in_place(driver):
     """A rule with a fault is refused beside its field; mended it is kept, changed and forgotten. So is a note."""
     driver.find_element(By.CSS_SELECTOR, 'nav a[href="#rules"]').click()
     wait(driver, "the interlocks", lambda d: shown(d, "#interlock-list .code"))
-    driver.find_element(By.CSS_SELECTOR, "#new-rule summary").click()
-    form = driver.find_element(By.CSS_SELECTOR, "#new-rule form")
+    form = unfold(driver, "#new-rule").find_element(By.TAG_NAME, "form")
     form.find_element(By.CSS_SELECTOR, '[aria-label="name"]').send_keys("of the page")
     when = form.find_element(By.CSS_SELECTOR, '[aria-label="when"]')
     when.send_keys("nothing_here > 3")
@@ -197,14 +206,14 @@ def rules_in_place(driver):
     rule = '//div[@id="rule-list"]/article[.//h3[text()="of the page"]]'
     wait(driver, "the rule", lambda d: d.find_elements(By.XPATH, rule))
     assert "changed here" in driver.find_element(By.XPATH, rule).text
-    driver.find_element(By.XPATH, rule).find_element(By.TAG_NAME, "summary").click()
+    unfold(driver, None, driver.find_element(By.XPATH, rule))
     accessible(driver, "the form of a rule")
     driver.save_screenshot(str(FOLDER / "rule.png"))
     forget = driver.find_element(By.XPATH, rule).find_element(By.XPATH, './/button[text()="Forget it"]')
     forget.click()
     forget.click()
     wait(driver, "it is forgotten", lambda d: not d.find_elements(By.XPATH, rule))
-    driver.find_element(By.CSS_SELECTOR, "#new-note summary").click()
+    unfold(driver, "#new-note")
     driver.find_element(By.CSS_SELECTOR, "#new-note textarea").send_keys("The page was here.")
     driver.find_element(By.CSS_SELECTOR, "#new-note button[type=submit]").click()
     wait(driver, "the note", lambda d: "The page was here." in d.find_element(By.ID, "note-list").text)
