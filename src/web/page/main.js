@@ -107,7 +107,8 @@ function listen() {
   stream.addEventListener("open", caughtUp);
   stream.addEventListener("missed", caughtUp);
   stream.addEventListener("error", () => {
-    byId("lost").hidden = state === null;
+    // Turned away is not lost: then the page asks who is there.
+    byId("lost").hidden = state === null && stream.readyState === EventSource.CLOSED;
     // The browser tries again by itself, but not where it was turned away.
     if (stream.readyState === EventSource.CLOSED) setTimeout(enter, 3000);
   });
