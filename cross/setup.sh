@@ -101,16 +101,17 @@ build_and_pull() {
 }
 
 # What the tests have in Python, in an environment of its own: OpenAI's client, which asks the API,
-# and NumPy, in which the models are written once more.
+# NumPy, in which the models are written once more, and devices that are not ours.
 install_clients() {
     local api="tests/api/requirements.txt" mind="tests/mind/requirements.txt"
+    local run="tests/run/requirements.txt"
     local folder="${CARGO_TARGET_DIR:-target}/clients"
-    cat "$api" "$mind" | cmp -s - "$folder/requirements.txt" && return 0
+    cat "$api" "$mind" "$run" | cmp -s - "$folder/requirements.txt" && return 0
     say "installing the tests' Python packages"
     python3 -m venv "$folder"
     # Not by its own name: a folder that was moved would install where it came from.
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "$api" -r "$mind"
-    cat "$api" "$mind" >"$folder/requirements.txt"
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "$api" -r "$mind" -r "$run"
+    cat "$api" "$mind" "$run" >"$folder/requirements.txt"
 }
 
 case "${1:-}" in

@@ -279,7 +279,7 @@ async fn text_lines_go_both_ways_and_half_ones_are_not_believed() {
     let counters = rig.line.counters();
     assert_eq!((counters.damaged, counters.unknown), (1, 1), "{counters:?}");
     let said = |event: &LineEvent| match event {
-        LineEvent::Notice { text } => text.contains("\"humidity\""),
+        LineEvent::Notice { text, .. } => text.contains("\"humidity\""),
         _ => false,
     };
     rig.wait("a word about the unknown name", 1, said);

@@ -19,7 +19,7 @@ pub enum Refusal {
     Observe,
     /// There is no bus.
     NoLink,
-    /// Its serial line is closed.
+    /// Its line is closed, or its source silent: said in whole.
     NoLine(String),
     /// A rule that holds wants something else.
     Rule(String),
@@ -40,7 +40,7 @@ impl fmt::Display for Refusal {
             Refusal::Unknown(name) => write!(f, "interlock {name}: its condition is unknown"),
             Refusal::Observe => f.write_str("mode observe"),
             Refusal::NoLink => f.write_str("no connection to the broker"),
-            Refusal::NoLine(name) => write!(f, "serial line {name} is closed"),
+            Refusal::NoLine(away) => f.write_str(away),
             Refusal::Rule(name) => write!(f, "rule {name}"),
             Refusal::Held => f.write_str("held by an operator"),
             Refusal::TooSoon(left) => {
@@ -74,7 +74,7 @@ impl Agent {
         if self.reach(id).is_none() {
             return Err(match actuator.port.line() {
                 None => Refusal::NoLink,
-                Some(line) => Refusal::NoLine(self.line_name(line).into()),
+                Some(line) => Refusal::NoLine(self.line_away(line)),
             });
         }
         self.interlocks_allow(id, setting)?;

@@ -359,7 +359,7 @@ fn end_of<'a>(
 ) -> Option<&'a mut Ends> {
     match port {
         Port::Topic(topic) => Some(topics.entry(topic.clone()).or_default()),
-        Port::Serial { line, name } => {
+        Port::Line { line, name } => {
             Some(lines.get_mut(usize::from(*line))?.entry(name.clone()).or_default())
         }
     }

@@ -1,11 +1,11 @@
-//! Over what each sensor and actuator is reached, the bus or a serial line, and what it means that
-//! one of them comes or goes. A line does not care for the bus, nor the bus for a line.
+//! Over what each sensor and actuator is reached, the bus or a line beside it, and what it means
+//! that one of them comes or goes. A line does not care for the bus, nor the bus for a line.
 
 use std::time::Duration;
 
 use super::core::Agent;
 use crate::clock::Tick;
-use crate::config::{Feed, Port};
+use crate::config::{Feed, Line, Port};
 use crate::domain::{ActuatorId, Decider, SensorId, Severity};
 use crate::limits;
 
@@ -32,15 +32,15 @@ impl Agent {
         self.link_since.is_some() || self.lines_since.iter().any(Option::is_some)
     }
 
-    /// A serial line's name.
-    pub(super) fn line_name(&self, line: u16) -> &str {
-        self.config.lines.get(usize::from(line)).map_or("", |line| &line.name)
+    /// That a line is away, in words.
+    pub(super) fn line_away(&self, line: u16) -> String {
+        self.config.lines.get(usize::from(line)).map_or(String::new(), Line::away)
     }
 
     fn since(&self, port: &Port) -> Option<Tick> {
         match port {
             Port::Topic(_) => self.link_since,
-            Port::Serial { line, .. } => *self.lines_since.get(usize::from(*line))?,
+            Port::Line { line, .. } => *self.lines_since.get(usize::from(*line))?,
         }
     }
 
@@ -79,7 +79,7 @@ impl Agent {
         self.report_commands();
     }
 
-    /// A serial line is open.
+    /// A line is open.
     pub(super) fn line_up(&mut self, line: u16) {
         let now = self.now.tick;
         if let Some(since) = self.lines_since.get_mut(usize::from(line)) {
@@ -121,14 +121,15 @@ impl Agent {
         self.say("link", text, Severity::Warning);
     }
 
-    /// A serial line is closed. One that never was open is said too: it may be a wrong path.
+    /// A line is closed. One that never was open is said too: it may be a wrong path.
     pub(super) fn line_down(&mut self, line: u16, reason: &str) {
         let Some(since) = self.lines_since.get_mut(usize::from(line)) else { return };
         if since.take().is_some() {
             self.lose(Some(line));
         }
-        let text = format!("serial line {} is closed: {reason}", self.line_name(line));
-        self.say("serial", text, Severity::Warning);
+        let kind = self.config.lines.get(usize::from(line)).map_or("serial", Line::event_kind);
+        let text = format!("{}: {reason}", self.line_away(line));
+        self.say(kind, text, Severity::Warning);
     }
 
     fn lose(&mut self, line: Option<u16>) {
@@ -142,7 +143,7 @@ impl Agent {
         }
     }
 
-    /// The actuators on a serial line; `None`: on the bus.
+    /// The actuators on a line; `None`: on the bus.
     fn those_on(&self, line: Option<u16>) -> Vec<ActuatorId> {
         let all = (0u16..).zip(&self.config.actuators);
         let here = all.filter(|(_, actuator)| actuator.port.line() == line);
@@ -162,8 +163,9 @@ mod tests {
     fn a_line_and_the_bus_come_and_go_by_themselves() {
         let mut config = room();
         let (name, device) = ("shed".into(), "/dev/x".into());
-        config.lines = vec![SerialLine { name, device, baud: 9600, dialect: Dialect::Frames }];
-        config.actuators[2].port = Port::Serial { line: 0, name: "heater".into() };
+        let line = SerialLine { name, device, baud: 9600, dialect: Dialect::Frames };
+        config.lines = vec![Line::Serial(line)];
+        config.actuators[2].port = Port::Line { line: 0, name: "heater".into() };
         config.actuators[2].state_topic = None;
         let mut bench = Bench::new(config);
         let effects = bench.on(Event::LineUp { line: 0 });

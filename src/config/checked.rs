@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::cloud::Cloud;
 use super::escalate::Escalate;
 use super::homeassistant::HomeAssistant;
+use super::line::Line;
 use crate::board::Profile;
 use crate::domain::{ActuatorId, SensorId, Setting, Value};
 use crate::expr::{Expression, Formula};
@@ -45,8 +46,8 @@ pub struct Config {
     pub web: Option<Web>,
     /// `[journal]`
     pub journal: Journal,
-    /// `[serial.<name>]`, by name.
-    pub lines: Vec<SerialLine>,
+    /// `[serial.<name>]`, then `[modbus.<name>]`, each by name.
+    pub lines: Vec<Line>,
     /// `[update]`
     pub update: Update,
     /// `[[cloud]]`, in the order of the file.
@@ -120,11 +121,11 @@ pub enum Dialect {
 pub enum Port {
     /// A topic of the bus.
     Topic(String),
-    /// A serial line.
-    Serial {
+    /// A serial line, or a source that is asked.
+    Line {
         /// Its place in [`Config::lines`].
         line: u16,
-        /// The name on the line.
+        /// The name on the line; of a Modbus device the register.
         name: String,
     },
 }
@@ -135,16 +136,16 @@ impl Port {
     pub fn topic(&self) -> Option<&str> {
         match self {
             Port::Topic(topic) => Some(topic),
-            Port::Serial { .. } => None,
+            Port::Line { .. } => None,
         }
     }
 
-    /// The serial line, if it is one.
+    /// The line, if it is one.
     #[must_use]
     pub fn line(&self) -> Option<u16> {
         match self {
             Port::Topic(_) => None,
-            Port::Serial { line, .. } => Some(*line),
+            Port::Line { line, .. } => Some(*line),
         }
     }
 }

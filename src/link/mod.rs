@@ -1,8 +1,10 @@
-//! The bus (topics, the MQTT client, the embedded broker) and the serial lines beside it.
+//! The bus (topics, the MQTT client, the embedded broker), and beside it the serial lines and the
+//! sources that are asked.
 //!
 //! Nothing here knows what a message means. Nothing here decides, and nothing outside this folder
 //! spells a topic of the device or speaks MQTT.
 
+pub mod asked;
 pub mod broker;
 pub mod client;
 pub mod serial;

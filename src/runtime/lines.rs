@@ -1,12 +1,14 @@
-//! The serial lines: words that come in as events, settings that go out as `set`s. No decisions.
+//! What is beside the bus, serial lines and sources that are asked: words that come in as events,
+//! settings that go out as `set`s. No decisions.
 
 use tokio::sync::mpsc;
 
 use super::Runtime;
 use crate::agent::{Event, Inbox};
-use crate::config::{Actuator, ActuatorKind, Config};
+use crate::config::{Actuator, ActuatorKind, Config, Line};
 use crate::domain::Severity;
 use crate::limits;
+use crate::link::asked::modbus;
 use crate::link::serial::{self, LineConfig, LineEvent, LineHandle, Set, Setting, WordKind};
 
 /// Starts the configured lines; what they say comes out of the channel.
@@ -16,8 +18,13 @@ pub(super) fn start(
 ) -> (Vec<LineHandle>, mpsc::Receiver<LineEvent>) {
     let (tell, events) = mpsc::channel(limits::SERIAL_EVENTS_MAX);
     let lines = (0u16..).zip(&config.lines).map(|(index, line)| {
-        let config = LineConfig::of(index, line, inbox.names(index));
-        serial::spawn(config, tell.clone())
+        let names = inbox.names(index);
+        match line {
+            Line::Serial(line) => serial::spawn(LineConfig::of(index, line, names), tell.clone()),
+            Line::Modbus(devices) => {
+                modbus::spawn(index, devices, &names, serial::pace(), tell.clone())
+            }
+        }
     });
     (lines.collect(), events)
 }
@@ -50,8 +57,10 @@ impl Runtime<'_> {
                 }
             }
             LineEvent::Lost { token } => self.apply(Event::Lost { token }),
-            LineEvent::Notice { text } => {
-                let (kind, severity) = ("serial".into(), Severity::Warning);
+            LineEvent::Notice { line, text } => {
+                let line = self.config.lines.get(usize::from(line));
+                let kind = line.map_or("serial", Line::event_kind).into();
+                let severity = Severity::Warning;
                 self.apply(Event::Notice { kind, text, severity });
             }
         }
@@ -64,7 +73,7 @@ impl Runtime<'_> {
             None => Some(set),
         };
         if let Some(Set { token, name, .. }) = refused {
-            tracing::warn!(name, "not sent: too much waits for the serial line");
+            tracing::warn!(name, "not sent: too much waits for its line");
             self.apply(Event::Lost { token });
         }
     }

@@ -36,7 +36,7 @@ pub fn message_to(actuator: &Actuator, token: u64, payload: Vec<u8>) -> Message 
             let (topic, class) = (topic.clone(), Class::Command);
             Message::Bus(Outgoing { token, topic, payload, retain: false, class })
         }
-        Port::Serial { line, name } => {
+        Port::Line { line, name } => {
             Message::Line(*line, super::lines::set(actuator, name, token, &payload))
         }
     }

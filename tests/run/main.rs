@@ -16,6 +16,8 @@ mod tree;
 mod proxy;
 #[path = "../common/pty.rs"]
 mod pty;
+#[path = "../common/python.rs"]
+mod python;
 
 mod agent;
 mod bus;
@@ -41,6 +43,7 @@ mod kills;
 mod launched;
 mod metrics;
 mod mind;
+mod modbus;
 mod model;
 mod names;
 mod notes;

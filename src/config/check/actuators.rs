@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::lines::{Way, carrier};
 use super::plain::MODES;
 use super::section::{Section, number_of};
 use super::{Actuator, ActuatorKind, Checker, Node, Raw, all, quoted};
@@ -49,7 +50,7 @@ impl Checker<'_> {
     pub(super) fn actuators(&mut self, top: &mut Section<'_>) -> Vec<Actuator> {
         let mut actuators: Vec<Option<Actuator>> = Vec::new();
         for (id, section) in (0..).zip(top.elements(self, "actuator", ACTUATORS_MAX)) {
-            let (topic, serial) = (section.spot("topic"), section.spot("serial"));
+            let (topic, line) = (section.spot("topic"), section.spot(carrier(&section)));
             let actuator = self.actuator(section, id);
             if let Some(actuator) = &actuator {
                 let same = |other: &&Actuator| {
@@ -62,8 +63,8 @@ impl Checker<'_> {
                             "topic",
                             "a topic of its own, or a `payload` that tells them apart",
                         ),
-                        Port::Serial { .. } => {
-                            (&serial, "name on the same line", "a `field` of its own")
+                        Port::Line { .. } => {
+                            (&line, "name on the same line", "a name on the line of its own")
                         }
                     };
                     let found = format!("the same {what} as actuator {}", quoted(&other.name));
@@ -93,11 +94,11 @@ impl Checker<'_> {
         if let (Some(name), true) = (name, name_good) {
             self.declare_actuator(name, id, kind.as_ref());
         }
-        let (port, payloads) = self.port_and_payloads(&mut section, name, word);
+        let (port, payloads) = self.port_and_payloads(&mut section, name, (word, kind.as_ref()));
         let safe = self.safe(&mut section, kind.as_ref());
         let starts = [("safe", true), ("keep", false)];
         let start_safe = section.word(self, "at_start", &starts).unwrap_or(true);
-        if !start_safe && payloads.state_topic.is_none() && !section.has("serial") {
+        if !start_safe && payloads.state_topic.is_none() && carrier(&section) == "topic" {
             let found = "\"keep\" without `state_topic`".to_owned();
             section.fault(self, "at_start", found, "\"safe\"; keep waits for the device's echo");
         }
@@ -148,14 +149,24 @@ impl Checker<'_> {
         &mut self,
         section: &mut Section<'_>,
         name: Option<&str>,
-        word: Option<KindWord>,
+        (word, kind): (Option<KindWord>, Option<&ActuatorKind>),
     ) -> (Option<Port>, Payloads) {
-        let ported = self.port(section, name);
-        let (port, dialect) = ported.map_or((None, None), |(port, dialect)| (Some(port), dialect));
-        if section.has("serial") {
+        let (port, way) = self.port(section, name).unzip();
+        if carrier(section) == "serial" {
+            let dialect = way.and_then(|way| match way {
+                Way::Serial(dialect) => Some(dialect),
+                _ => None,
+            });
             return (port, self.serial_payloads(section, word, dialect));
         }
         section.out_of_place(self, "field", "only with `serial`: the name on the line");
+        if carrier(section) == "modbus" {
+            let register = way.and_then(|way| match way {
+                Way::Modbus(register, _) => Some(register),
+                _ => None,
+            });
+            return (port, self.modbus_payloads(section, (word, kind), register));
+        }
         let payloads = self.payloads(section, word, port.as_ref().and_then(Port::topic));
         (port, payloads)
     }

@@ -1,12 +1,15 @@
 //! `[serial.<name>]`, and what a sensor or an actuator on a serial line says instead of a topic.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::actuators::{KindWord, Payloads};
 use super::plain::PATH_BYTES_MAX;
 use super::section::Section;
-use super::{Checker, Declared, quoted};
+use super::{Checker, Declared, Spot, quoted};
 use crate::config::checked::{Dialect, Port, SerialLine};
+use crate::config::modbus::Register;
 use crate::limits::{
     BAUD_DEFAULT, BAUD_MAX, BAUD_MIN, CONFIRM_MS_DEFAULT, CONFIRM_MS_MAX, CONFIRM_MS_MIN,
     LINE_NAME_BYTES_MAX, SERIAL_LINES_MAX,
@@ -16,6 +19,35 @@ use crate::limits::{
 const DIALECTS: [(&str, Dialect); 2] = [("frames", Dialect::Frames), ("text", Dialect::Text)];
 /// Names that the kernel gives in the order in which it finds the devices.
 const PASSING_NAMES: [&str; 2] = ["/dev/ttyUSB", "/dev/ttyACM"];
+
+/// The keys that say where something speaks or is commanded.
+const CARRIERS: [&str; 3] = ["serial", "modbus", "topic"];
+
+/// The one of them that a section has; `topic` is the one that is missed where there is none.
+pub(super) fn carrier(section: &Section<'_>) -> &'static str {
+    CARRIERS.into_iter().find(|key| section.has(key)).unwrap_or("topic")
+}
+
+/// What is known of the way to a port.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Way {
+    /// The bus.
+    Topic,
+    /// A serial line with its dialect.
+    Serial(Dialect),
+    /// A register, read so often.
+    Modbus(Register, Duration),
+}
+
+impl Way {
+    /// How often it is asked; `None`: it speaks by itself.
+    pub(super) fn every(self) -> Option<Duration> {
+        match self {
+            Way::Topic | Way::Serial(_) => None,
+            Way::Modbus(_, every) => Some(every),
+        }
+    }
+}
 
 impl Checker<'_> {
     pub(super) fn lines(&mut self, top: &mut Section<'_>) -> Vec<SerialLine> {
@@ -49,27 +81,8 @@ impl Checker<'_> {
 
     fn line(&mut self, name: &str, mut section: Section<'_>) -> Option<SerialLine> {
         let before = self.count();
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
-        if !(1..=LINE_NAME_BYTES_MAX).contains(&name.len()) || !name.chars().all(plain) {
-            let allowed = format!("a-z, 0-9, _ and -, 1 to {LINE_NAME_BYTES_MAX} characters");
-            let spot = section.own_spot();
-            self.fault(&spot, quoted(name), allowed);
-        }
-        let form = "a path such as \"/dev/serial/by-id/usb-Arduino_Uno-if00\"";
-        if section.get("device").is_none() {
-            section.missing(self, "device", form);
-        }
-        let device = section.bounded_text(self, "device", PATH_BYTES_MAX);
-        if let Some(device) = device {
-            if !device.starts_with('/') {
-                section.fault(self, "device", quoted(device), form);
-            } else if PASSING_NAMES.iter().any(|passing| device.starts_with(passing)) {
-                let spot = section.spot("device");
-                let text = "may be another device after unplugging; its name below \
-                            /dev/serial/by-id stays";
-                self.warn(&spot, text.into());
-            }
-        }
+        self.line_name(&section.own_spot(), name);
+        let device = self.device_path(&mut section);
         let baud = section.integer(self, "baud", BAUD_MIN..=BAUD_MAX, BAUD_DEFAULT);
         let dialect = section.word(self, "dialect", &DIALECTS).unwrap_or(Dialect::Frames);
         section.finish(self);
@@ -77,20 +90,62 @@ impl Checker<'_> {
         (self.count() == before).then(|| SerialLine { name: name.into(), device, baud, dialect })
     }
 
-    /// `topic`, or `serial` with `field`; with the dialect of the line.
+    /// Is this a name for a line?
+    pub(super) fn line_name(&mut self, spot: &Spot, name: &str) {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+        if !(1..=LINE_NAME_BYTES_MAX).contains(&name.len()) || !name.chars().all(plain) {
+            let allowed = format!("a-z, 0-9, _ and -, 1 to {LINE_NAME_BYTES_MAX} characters");
+            self.fault(spot, quoted(name), allowed);
+        }
+    }
+
+    /// `device`: the path of a serial device.
+    pub(super) fn device_path<'t>(&mut self, section: &mut Section<'t>) -> Option<&'t str> {
+        let form = "a path such as \"/dev/serial/by-id/usb-Arduino_Uno-if00\"";
+        if section.get("device").is_none() {
+            section.missing(self, "device", form);
+        }
+        let device = section.bounded_text(self, "device", PATH_BYTES_MAX)?;
+        if !device.starts_with('/') {
+            section.fault(self, "device", quoted(device), form);
+        } else if PASSING_NAMES.iter().any(|passing| device.starts_with(passing)) {
+            let spot = section.spot("device");
+            let text = "may be another device after unplugging; its name below \
+                        /dev/serial/by-id stays";
+            self.warn(&spot, text.into());
+        }
+        Some(device)
+    }
+
+    /// Where it speaks or is commanded: `topic`, or one of the lines.
     pub(super) fn port(
         &mut self,
         section: &mut Section<'_>,
         name: Option<&str>,
-    ) -> Option<(Port, Option<Dialect>)> {
-        if !section.has("serial") {
-            section.get("serial");
-            return self.topic(section, "topic", true).map(|topic| (Port::Topic(topic), None));
+    ) -> Option<(Port, Way)> {
+        let carrier = carrier(section);
+        let mut more = CARRIERS.iter().filter(|key| section.has(key) && **key != carrier);
+        if let Some(other) = more.next() {
+            let found = format!("`{carrier}` and `{other}`");
+            section.fault(self, carrier, found, "one of the two");
         }
-        if section.get("topic").is_some() {
-            section.fault(self, "serial", "`serial` and `topic`".into(), "one of the two");
+        for key in CARRIERS {
+            section.get(key);
         }
-        let word = section.text(self, "serial");
+        match carrier {
+            "serial" => self.serial_port(section, name),
+            "modbus" => self.modbus_port(section),
+            _ => self.topic(section, "topic", true).map(|topic| (Port::Topic(topic), Way::Topic)),
+        }
+    }
+
+    /// `serial` with `field`; with the dialect of the line.
+    fn serial_port(
+        &mut self,
+        section: &mut Section<'_>,
+        name: Option<&str>,
+    ) -> Option<(Port, Way)> {
+        let line = self.named(section, "serial", |c| &c.lines);
         let field = match section.get("field") {
             Some(_) => section.text(self, "field"),
             None => name,
@@ -105,19 +160,28 @@ impl Checker<'_> {
             );
             section.fault(self, "field", quoted(field), &allowed);
         }
-        let word = word?;
-        match self.lines.get(word).cloned() {
-            Some(Declared::Known(line, dialect)) => {
-                Some((Port::Serial { line, name: field?.to_owned() }, Some(dialect)))
-            }
+        let (line, dialect) = line?;
+        Some((Port::Line { line, name: field?.to_owned() }, Way::Serial(dialect)))
+    }
+
+    /// The place and the declaration of the line that a key names.
+    pub(super) fn named<T: Clone>(
+        &mut self,
+        section: &mut Section<'_>,
+        key: &'static str,
+        among: fn(&Self) -> &BTreeMap<String, Declared<T>>,
+    ) -> Option<(u16, T)> {
+        let word = section.text(self, key)?;
+        match among(self).get(word).cloned() {
+            Some(Declared::Known(line, declared)) => Some((line, declared)),
             Some(Declared::Faulty) => None,
             None => {
-                let names: Vec<String> = self.lines.keys().map(|name| quoted(name)).collect();
+                let names: Vec<String> = among(self).keys().map(|name| quoted(name)).collect();
                 let allowed = match names.is_empty() {
-                    true => "a line of this file: there is no [serial.<name>]".to_owned(),
+                    true => format!("a line of this file: there is no [{key}.<name>]"),
                     false => format!("a line of this file: {}", names.join(", ")),
                 };
-                section.fault(self, "serial", quoted(word), &allowed);
+                section.fault(self, key, quoted(word), &allowed);
                 None
             }
         }

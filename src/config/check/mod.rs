@@ -9,6 +9,7 @@ mod derived;
 mod escalate;
 mod homeassistant;
 mod lines;
+mod modbus;
 mod plain;
 mod said;
 mod section;
@@ -29,6 +30,8 @@ pub use units::duration as duration_of;
 
 use super::checked::{Actuator, ActuatorKind, Config, Dialect, Sensor, SensorKind};
 use super::fault::{Fault, Faults, Strictness, Warning};
+use super::line::Line;
+use super::modbus::Register;
 use super::raw::{Node, Origin, Raw, Table, quoted};
 use super::source::{Path, Place, Source};
 use crate::board::Profile;
@@ -83,6 +86,9 @@ struct Checker<'a> {
     sensors_count: usize,
     actuators: BTreeMap<String, Declared<ActuatorKind>>,
     lines: BTreeMap<String, Declared<Dialect>>,
+    modbus: BTreeMap<String, Declared<modbus::Station>>,
+    /// Registers that were named: their line, their name on it.
+    registers: Vec<(u16, String, Register)>,
 }
 
 /// A key as a fault shows it, with its path in the file.
@@ -111,6 +117,8 @@ impl<'a> Checker<'a> {
             sensors_count: 0,
             actuators: BTreeMap::new(),
             lines: BTreeMap::new(),
+            modbus: BTreeMap::new(),
+            registers: Vec::new(),
         }
     }
 
@@ -119,10 +127,13 @@ impl<'a> Checker<'a> {
         let device = top.section(self, "device").and_then(|s| self.device(s));
         let bus = top.section(self, "bus").and_then(|s| self.bus(s));
         let mode = self.agent(&mut top);
-        let lines = self.lines(&mut top);
+        let serial = self.lines(&mut top);
+        let mut lines: Vec<Line> = serial.into_iter().map(Line::Serial).collect();
+        self.modbus(&mut top, &mut lines);
         let mut sensors = self.sensors(&mut top);
         let derived = self.derived(&mut top, &mut sensors);
         let mut actuators = self.actuators(&mut top);
+        self.deal_registers(&mut lines);
         let goals = self.goals(&mut top);
         let rules = self.rules(&mut top);
         let interlocks = self.interlocks(&mut top, &actuators);

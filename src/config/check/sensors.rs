@@ -1,7 +1,9 @@
 //! `[[sensor]]`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use super::lines::{Way, carrier};
 use super::section::{Section, number_of};
 use super::topics::{pointer_fault, topic_fault};
 use super::{Checker, Raw, Sensor, SensorKind, all, quoted};
@@ -17,7 +19,8 @@ const TYPES: [(&str, SensorKind); 3] =
     [("number", SensorKind::Number), ("bool", SensorKind::Bool), ("text", SensorKind::Text)];
 
 /// What `topic` takes.
-const TOPIC_FORM: &str = "an MQTT topic such as \"greenhouse/air\", or `serial` with a serial line";
+const TOPIC_FORM: &str =
+    "an MQTT topic such as \"greenhouse/air\", or `serial` or `modbus` with a line";
 
 /// Where a value comes from, with the name of the sensor that takes it.
 type Taken = BTreeMap<(Port, Option<String>), String>;
@@ -50,29 +53,36 @@ impl Checker<'_> {
         if let (Some(name), true) = (name, name_good) {
             self.declare_sensor(name, id, kind);
         }
-        let serial = section.has("serial");
-        let port = self.port(&mut section, name).map(|(port, _)| port);
-        let field = if serial { None } else { self.pointer(&mut section, "field") };
+        let carrier = carrier(&section);
+        let (port, way) = self.port(&mut section, name).unzip();
+        let field = match carrier {
+            "topic" => self.pointer(&mut section, "field"),
+            "modbus" => {
+                section.out_of_place(self, "field", "not with `modbus`: `register` names it");
+                None
+            }
+            _ => None,
+        };
         if let (Some(port), Some(name)) = (&port, name) {
             match taken.entry((port.clone(), field.clone())) {
                 std::collections::btree_map::Entry::Vacant(place) => {
                     place.insert(name.to_owned());
                 }
                 std::collections::btree_map::Entry::Occupied(other) => {
-                    let (key, what) = match serial {
-                        true => ("serial", "line and name on it"),
-                        false => ("topic", "topic and field"),
+                    let what = match carrier {
+                        "topic" => "topic and field",
+                        "modbus" => "register",
+                        _ => "line and name on it",
                     };
                     let found = format!("the same {what} as sensor {}", quoted(other.get()));
-                    section.fault(self, key, found, "each value has one sensor");
+                    section.fault(self, carrier, found, "each value has one sensor");
                 }
             }
         }
         let map = self.map(&mut section, kind);
         let (scale, offset, range, max_rate) = self.numeric(&mut section, kind);
         let unit = self.unit(&mut section);
-        let range_ms = EVERY_MS_MIN..=EVERY_MS_MAX;
-        let every = section.duration_or(self, "every", range_ms, EVERY_MS_DEFAULT);
+        let every = self.every(&mut section, way.and_then(Way::every));
         let learn = section.yes_or_no(self, "learn").unwrap_or(true);
         let record = self.thin(&mut section, kind);
         section.finish(self);
@@ -96,6 +106,20 @@ impl Checker<'_> {
             learn,
             record,
         })
+    }
+
+    /// `every`; what is asked for cannot come more often than it is asked.
+    fn every(&mut self, section: &mut Section<'_>, asked: Option<Duration>) -> Duration {
+        let range_ms = EVERY_MS_MIN..=EVERY_MS_MAX;
+        let Some(asked) = asked else {
+            return section.duration_or(self, "every", range_ms, EVERY_MS_DEFAULT);
+        };
+        let every = section.duration(self, "every", range_ms).unwrap_or(asked);
+        if every < asked {
+            let allowed = format!("from {asked:?}: it is asked no more often");
+            section.fault(self, "every", format!("{every:?}"), &allowed);
+        }
+        every
     }
 
     /// `unit`, which may be empty.

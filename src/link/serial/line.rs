@@ -13,6 +13,7 @@ use super::dialect::{Ear, Heard};
 use super::port::{self, PortError};
 use super::waiting::Waiting;
 use super::{Counters, LineConfig, LineEvent, Set};
+use crate::config::Parity;
 use crate::limits::{
     SERIAL_HEARTBEAT_MS, SERIAL_MUTE_MS, SERIAL_READ_BYTES, SERIAL_READ_PAUSE_MS, SERIAL_REPORT_MS,
     SERIAL_UNKNOWN_SAID_MAX, SERIAL_WRITE_MS_MAX,
@@ -92,13 +93,14 @@ impl Line {
     /// Opens the device, lives with it, and waits until it is time for the next attempt.
     async fn attempt(&mut self) -> Result<(), Over> {
         let began = Instant::now();
-        let (reason, lived) = match port::open(&self.config.device, self.config.baud).await {
-            Err(error) => (error, None),
-            Ok(stream) => {
-                let end = self.live(stream).await?;
-                (end, Some(began.elapsed()))
-            }
-        };
+        let (reason, lived) =
+            match port::open(&self.config.device, self.config.baud, Parity::None).await {
+                Err(error) => (error, None),
+                Ok(stream) => {
+                    let end = self.live(stream).await?;
+                    (end, Some(began.elapsed()))
+                }
+            };
         let ended = Ended { lived, by_broker: false };
         let wait = self.backoff.after(ended, Instant::now()).wait;
         let (line, wait_ms) = (&self.config.name, wait.as_millis());
@@ -317,7 +319,7 @@ impl Line {
     }
 
     fn say(&mut self, text: String) {
-        self.waiting.push(LineEvent::Notice { text });
+        self.waiting.push(LineEvent::Notice { line: self.config.line, text });
     }
 }
 

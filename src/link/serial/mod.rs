@@ -11,15 +11,16 @@ mod line;
 mod port;
 mod waiting;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_serial::SerialStream;
 
 pub use super::backoff::Pace;
-use crate::config::{Dialect, SerialLine};
+use crate::config::{Dialect, Parity, SerialLine};
 use crate::limits;
 
 /// A line to be kept open.
@@ -46,13 +47,18 @@ impl LineConfig {
     #[must_use]
     pub fn of(line: u16, config: &SerialLine, names: Vec<String>) -> LineConfig {
         let SerialLine { name, device, baud, dialect } = config.clone();
-        let pace = Pace {
-            backoff_min: Duration::from_millis(limits::SERIAL_BACKOFF_MS_MIN),
-            backoff_max: Duration::from_millis(limits::SERIAL_BACKOFF_MS_MAX),
-            stable: Duration::from_millis(limits::SERIAL_STABLE_MS),
-            ..Pace::default()
-        };
-        LineConfig { line, name, device, baud, dialect, names, pace }
+        LineConfig { line, name, device, baud, dialect, names, pace: pace() }
+    }
+}
+
+/// Waits before what is beside the bus is opened again.
+#[must_use]
+pub fn pace() -> Pace {
+    Pace {
+        backoff_min: Duration::from_millis(limits::SERIAL_BACKOFF_MS_MIN),
+        backoff_max: Duration::from_millis(limits::SERIAL_BACKOFF_MS_MAX),
+        stable: Duration::from_millis(limits::SERIAL_STABLE_MS),
+        ..Pace::default()
     }
 }
 
@@ -101,6 +107,8 @@ pub enum LineEvent {
     },
     /// Something that a person should know, said seldom.
     Notice {
+        /// Which line.
+        line: u16,
         /// A sentence.
         text: String,
     },
@@ -153,6 +161,15 @@ pub struct LineHandle {
 }
 
 impl LineHandle {
+    /// Of a task that takes commands from the other end of `sets`.
+    pub(in crate::link) fn of(
+        sets: mpsc::Sender<Set>,
+        counters: Arc<Mutex<Counters>>,
+        task: JoinHandle<()>,
+    ) -> LineHandle {
+        LineHandle { sets, counters, task }
+    }
+
     /// Takes a command in. Never waits.
     ///
     /// # Errors
@@ -183,5 +200,14 @@ pub fn spawn(config: LineConfig, events: mpsc::Sender<LineEvent>) -> LineHandle 
     let (give, sets) = mpsc::channel(limits::SERIAL_SETS_MAX);
     let counters = Arc::new(Mutex::new(Counters::default()));
     let line = line::Line::new(config, events, sets, counters.clone());
-    LineHandle { sets: give, counters, task: tokio::spawn(line.run()) }
+    LineHandle::of(give, counters, tokio::spawn(line.run()))
+}
+
+/// Opens a serial device for another protocol.
+pub(in crate::link) async fn open(
+    device: &Path,
+    baud: u32,
+    parity: Parity,
+) -> Result<SerialStream, String> {
+    port::open(device, baud, parity).await.map_err(|error| error.to_string())
 }

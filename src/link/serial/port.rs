@@ -9,6 +9,7 @@ use thiserror::Error;
 use tokio::time::timeout;
 use tokio_serial::{ClearBuffer, SerialPort, SerialPortBuilderExt, SerialStream};
 
+use crate::config::Parity;
 use crate::limits::SERIAL_OPEN_MS_MAX;
 
 /// Why a device is not open.
@@ -28,11 +29,20 @@ pub(super) enum PortError {
     Stuck,
 }
 
-/// Opens the device, 8 bits, no parity, one stop bit, no flow control, for us alone.
-pub(super) async fn open(device: &Path, baud: u32) -> Result<SerialStream, PortError> {
+/// Opens the device, 8 bits, one stop bit, no flow control, for us alone.
+pub(super) async fn open(
+    device: &Path,
+    baud: u32,
+    parity: Parity,
+) -> Result<SerialStream, PortError> {
     let path = device.to_string_lossy().into_owned();
+    let parity = match parity {
+        Parity::None => tokio_serial::Parity::None,
+        Parity::Even => tokio_serial::Parity::Even,
+        Parity::Odd => tokio_serial::Parity::Odd,
+    };
     let attempt = tokio::task::spawn_blocking(move || {
-        let stream = tokio_serial::new(path, baud).open_native_async()?;
+        let stream = tokio_serial::new(path, baud).parity(parity).open_native_async()?;
         // What came before us has no beginning.
         stream.clear(ClearBuffer::Input)?;
         Ok::<_, tokio_serial::Error>(stream)

@@ -1,0 +1,43 @@
+//! What is beside the bus: serial lines, and sources that are asked. Each has its place in
+//! [`Config::lines`](super::Config::lines). No I/O.
+
+use super::{Modbus, SerialLine};
+
+/// Something beside the bus with sensors and actuators on it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Line {
+    /// `[serial.<name>]`
+    Serial(SerialLine),
+    /// `[modbus.<name>]`
+    Modbus(Modbus),
+}
+
+impl Line {
+    /// What it is called, for people: `serial line shed`.
+    #[must_use]
+    pub fn said(&self) -> String {
+        match self {
+            Line::Serial(line) => format!("serial line {}", line.name),
+            Line::Modbus(line) => format!("Modbus {}", line.name),
+        }
+    }
+
+    /// That nothing comes from it: `serial line shed is closed`.
+    #[must_use]
+    pub fn away(&self) -> String {
+        let what = match self {
+            Line::Serial(_) => "is closed",
+            Line::Modbus(_) => "does not answer",
+        };
+        format!("{} {what}", self.said())
+    }
+
+    /// The kind of the events about it.
+    #[must_use]
+    pub fn event_kind(&self) -> &'static str {
+        match self {
+            Line::Serial(_) => "serial",
+            Line::Modbus(_) => "source",
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Bounds of the sources that are asked: Modbus devices and the like.
+
+/// Most `[modbus.<name>]` sections: more than a board has ports and networks. More are a fault.
+pub const MODBUS_MAX: usize = 16;
+/// Shortest `every` of a source, in milliseconds: five registers at 9,600 baud. Shorter is a fault.
+pub const SOURCE_EVERY_MS_MIN: u64 = 100;
+/// Longest `every` of a source, in milliseconds: a day.
+pub const SOURCE_EVERY_MS_MAX: u64 = 24 * 60 * 60 * 1000;
+/// `every` of a source where none is given, in milliseconds.
+pub const SOURCE_EVERY_MS_DEFAULT: u64 = 5_000;
+/// Shortest `answer_within`, in milliseconds: what a fast device on a fast line takes.
+pub const SOURCE_ANSWER_MS_MIN: u64 = 10;
+/// Longest `answer_within`, in milliseconds: a command waits so long behind a silent device.
+pub const SOURCE_ANSWER_MS_MAX: u64 = 10_000;
+/// `answer_within` where none is given, in milliseconds: what slow meters take.
+pub const SOURCE_ANSWER_MS_DEFAULT: u64 = 1_000;
+/// Longest wait for a connection to a source, its name looked up included, in milliseconds.
+pub const SOURCE_CONNECT_MS_MAX: u64 = 5_000;
+/// Most troubles of one source that are said within `FAULT_REPORT_INTERVAL_MS`; the log has all.
+pub const SOURCE_TROUBLES_SAID_MAX: usize = 8;
+/// Highest address of a Modbus device.
+pub const MODBUS_STATION_MAX: u32 = 247;
+/// A silent station is asked again after so many times `answer_within`: on a serial line it takes a
+/// tenth of the others' time.
+pub const MODBUS_SILENT_TIMES: u32 = 20;
+/// TCP port of Modbus.
+pub const MODBUS_PORT: u16 = 502;
+/// `baud` of a Modbus line where none is given: what most devices are shipped with.
+pub const MODBUS_BAUD_DEFAULT: u32 = 9_600;
+/// Most registers that one question asks for: the protocol allows 125.
+pub const MODBUS_REGISTERS_MAX: u16 = 120;
+/// Most coils or inputs that one question asks for: the protocol allows 2,000.
+pub const MODBUS_BITS_MAX: u16 = 1_000;
