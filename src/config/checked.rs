@@ -46,7 +46,7 @@ pub struct Config {
     pub web: Option<Web>,
     /// `[journal]`
     pub journal: Journal,
-    /// `[serial.<name>]`, then `[modbus.<name>]`, each by name.
+    /// `[serial.<name>]`, `[modbus.<name>]`, `[http.<name>]`, each by name.
     pub lines: Vec<Line>,
     /// `[update]`
     pub update: Update,
@@ -125,7 +125,7 @@ pub enum Port {
     Line {
         /// Its place in [`Config::lines`].
         line: u16,
-        /// The name on the line; of a Modbus device the register.
+        /// The name on the line; of a Modbus device the register, of a page `page`.
         name: String,
     },
 }
@@ -242,7 +242,7 @@ pub struct Sensor {
     pub name: String,
     /// Where its values come from.
     pub feed: Feed,
-    /// JSON pointer into the payload of a topic; `None`: the payload is the bare value.
+    /// JSON pointer into the payload of a topic or into a page; `None`: the payload is the bare value.
     pub field: Option<String>,
     /// What it says.
     pub kind: SensorKind,

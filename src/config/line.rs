@@ -1,7 +1,7 @@
 //! What is beside the bus: serial lines, and sources that are asked. Each has its place in
 //! [`Config::lines`](super::Config::lines). No I/O.
 
-use super::{Modbus, SerialLine};
+use super::{Http, Modbus, SerialLine};
 
 /// Something beside the bus with sensors and actuators on it.
 #[derive(Clone, Debug, PartialEq)]
@@ -10,6 +10,8 @@ pub enum Line {
     Serial(SerialLine),
     /// `[modbus.<name>]`
     Modbus(Modbus),
+    /// `[http.<name>]`
+    Http(Http),
 }
 
 impl Line {
@@ -19,6 +21,7 @@ impl Line {
         match self {
             Line::Serial(line) => format!("serial line {}", line.name),
             Line::Modbus(line) => format!("Modbus {}", line.name),
+            Line::Http(page) => format!("page {}", page.name),
         }
     }
 
@@ -28,6 +31,7 @@ impl Line {
         let what = match self {
             Line::Serial(_) => "is closed",
             Line::Modbus(_) => "does not answer",
+            Line::Http(_) => "does not come",
         };
         format!("{} {what}", self.said())
     }
@@ -37,7 +41,7 @@ impl Line {
     pub fn event_kind(&self) -> &'static str {
         match self {
             Line::Serial(_) => "serial",
-            Line::Modbus(_) => "source",
+            Line::Modbus(_) | Line::Http(_) => "source",
         }
     }
 }

@@ -31,3 +31,19 @@ pub const MODBUS_BAUD_DEFAULT: u32 = 9_600;
 pub const MODBUS_REGISTERS_MAX: u16 = 120;
 /// Most coils or inputs that one question asks for: the protocol allows 2,000.
 pub const MODBUS_BITS_MAX: u16 = 1_000;
+/// Most `[http.<name>]` sections: more than a place has such devices. More are a fault.
+pub const HTTP_MAX: usize = 32;
+/// Shortest `every` of a page, in milliseconds: servers in small devices take no more.
+pub const HTTP_EVERY_MS_MIN: u64 = 1_000;
+/// `every` of a page where none is given, in milliseconds.
+pub const HTTP_EVERY_MS_DEFAULT: u64 = 60_000;
+/// `answer_within` of a page where none is given, in milliseconds.
+pub const HTTP_ANSWER_MS_DEFAULT: u64 = 10_000;
+/// Longest `answer_within` of a page, in milliseconds: on a mobile line.
+pub const HTTP_ANSWER_MS_MAX: u64 = 60_000;
+/// First wait before a page that failed is asked for again, in milliseconds.
+pub const HTTP_BACKOFF_MS_MIN: u64 = 1_000;
+/// Longest such wait, in milliseconds, where `every` is not shorter.
+pub const HTTP_BACKOFF_MS_MAX: u64 = 300_000;
+/// Longest page, in bytes: a forecast of some days has 100 KB. A longer one is not read.
+pub const HTTP_BODY_BYTES_MAX: usize = 1 << 20;

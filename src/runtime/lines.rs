@@ -8,7 +8,7 @@ use crate::agent::{Event, Inbox};
 use crate::config::{Actuator, ActuatorKind, Config, Line};
 use crate::domain::Severity;
 use crate::limits;
-use crate::link::asked::modbus;
+use crate::link::asked::{http, modbus};
 use crate::link::serial::{self, LineConfig, LineEvent, LineHandle, Set, Setting, WordKind};
 
 /// Starts the configured lines; what they say comes out of the channel.
@@ -24,6 +24,7 @@ pub(super) fn start(
             Line::Modbus(devices) => {
                 modbus::spawn(index, devices, &names, serial::pace(), tell.clone())
             }
+            Line::Http(page) => http::spawn(index, page, serial::pace(), tell.clone()),
         }
     });
     (lines.collect(), events)

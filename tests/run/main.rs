@@ -37,6 +37,7 @@ mod ends;
 mod escalate;
 mod goals;
 mod homeassistant;
+mod http;
 mod identity;
 mod init;
 mod kills;

@@ -160,6 +160,10 @@ impl Checker<'_> {
             return (port, self.serial_payloads(section, word, dialect));
         }
         section.out_of_place(self, "field", "only with `serial`: the name on the line");
+        if carrier(section) == "http" {
+            let allowed = "`topic`, `serial` or `modbus`: a page takes no commands";
+            section.fault(self, "http", "`http` at an actuator".into(), allowed);
+        }
         if carrier(section) == "modbus" {
             let register = way.and_then(|way| match way {
                 Way::Modbus(register, _) => Some(register),

@@ -52,7 +52,7 @@ impl Checker<'_> {
             let found = "`money_per_day` without `price_read`".to_owned();
             section.fault(self, "money_per_day", found, "both, or `calls_per_day` alone");
         }
-        self.warn_of_open_key(&section, url.as_ref(), key_file.is_some());
+        self.warn_of_open_secret(&section, "key_file", url.as_ref());
         section.finish(self);
         Some(Escalate {
             url: url?,
@@ -104,15 +104,21 @@ impl Checker<'_> {
         (notes, names)
     }
 
-    fn warn_of_open_key(&mut self, section: &Section<'_>, url: Option<&Url>, has_key: bool) {
+    /// Of the file of a secret that goes to a `url` as it is.
+    pub(super) fn warn_of_open_secret(
+        &mut self,
+        section: &Section<'_>,
+        key: &'static str,
+        url: Option<&Url>,
+    ) {
         let is_here = |url: &Url| match url.host() {
             Some(Host::Domain(name)) => name == "localhost",
             Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
             Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
             None => false,
         };
-        if has_key && url.is_some_and(|url| url.scheme() == "http" && !is_here(url)) {
-            let spot = section.spot("key_file");
+        if section.has(key) && url.is_some_and(|url| url.scheme() == "http" && !is_here(url)) {
+            let spot = section.spot(key);
             self.warn(&spot, "goes over the network as it is with this `url`: take https".into());
         }
     }

@@ -21,7 +21,7 @@ const DIALECTS: [(&str, Dialect); 2] = [("frames", Dialect::Frames), ("text", Di
 const PASSING_NAMES: [&str; 2] = ["/dev/ttyUSB", "/dev/ttyACM"];
 
 /// The keys that say where something speaks or is commanded.
-const CARRIERS: [&str; 3] = ["serial", "modbus", "topic"];
+const CARRIERS: [&str; 4] = ["serial", "modbus", "http", "topic"];
 
 /// The one of them that a section has; `topic` is the one that is missed where there is none.
 pub(super) fn carrier(section: &Section<'_>) -> &'static str {
@@ -37,6 +37,8 @@ pub(super) enum Way {
     Serial(Dialect),
     /// A register, read so often.
     Modbus(Register, Duration),
+    /// A page, asked for so often.
+    Page(Duration),
 }
 
 impl Way {
@@ -44,7 +46,7 @@ impl Way {
     pub(super) fn every(self) -> Option<Duration> {
         match self {
             Way::Topic | Way::Serial(_) => None,
-            Way::Modbus(_, every) => Some(every),
+            Way::Modbus(_, every) | Way::Page(every) => Some(every),
         }
     }
 }
@@ -52,14 +54,8 @@ impl Way {
 impl Checker<'_> {
     pub(super) fn lines(&mut self, top: &mut Section<'_>) -> Vec<SerialLine> {
         let form = "a table [serial.<name>] for each line";
-        let Some(section) = top.table(self, "serial", form) else { return Vec::new() };
-        let tables = section.tables(self, form);
-        if tables.len() > SERIAL_LINES_MAX {
-            let (spot, found) = (section.own_spot(), format!("{} lines", tables.len()));
-            self.fault(&spot, found, format!("at most {SERIAL_LINES_MAX}"));
-        }
         let mut lines: Vec<SerialLine> = Vec::new();
-        for (name, section) in tables.into_iter().take(SERIAL_LINES_MAX) {
+        for (name, section) in self.line_tables(top, "serial", form, SERIAL_LINES_MAX) {
             let device = section.spot("device");
             let declared = match self.line(name, section) {
                 None => Declared::Faulty,
@@ -77,6 +73,24 @@ impl Checker<'_> {
             self.lines.insert(name.to_owned(), declared);
         }
         lines
+    }
+
+    /// The tables below `[key]`, at most so many.
+    pub(super) fn line_tables<'t>(
+        &mut self,
+        top: &mut Section<'t>,
+        key: &'static str,
+        form: &str,
+        most: usize,
+    ) -> Vec<(&'t str, Section<'t>)> {
+        let Some(section) = top.table(self, key, form) else { return Vec::new() };
+        let mut tables = section.tables(self, form);
+        if tables.len() > most {
+            let (spot, found) = (section.own_spot(), format!("{} lines", tables.len()));
+            self.fault(&spot, found, format!("at most {most}"));
+            tables.truncate(most);
+        }
+        tables
     }
 
     fn line(&mut self, name: &str, mut section: Section<'_>) -> Option<SerialLine> {
@@ -135,6 +149,7 @@ impl Checker<'_> {
         match carrier {
             "serial" => self.serial_port(section, name),
             "modbus" => self.modbus_port(section),
+            "http" => self.page_port(section),
             _ => self.topic(section, "topic", true).map(|topic| (Port::Topic(topic), Way::Topic)),
         }
     }

@@ -8,6 +8,7 @@ mod conflict;
 mod derived;
 mod escalate;
 mod homeassistant;
+mod http;
 mod lines;
 mod modbus;
 mod plain;
@@ -19,6 +20,7 @@ mod units;
 mod wishes;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 pub use aims::goal_to_json;
 pub use said::{
@@ -87,6 +89,7 @@ struct Checker<'a> {
     actuators: BTreeMap<String, Declared<ActuatorKind>>,
     lines: BTreeMap<String, Declared<Dialect>>,
     modbus: BTreeMap<String, Declared<modbus::Station>>,
+    pages: BTreeMap<String, Declared<Duration>>,
     /// Registers that were named: their line, their name on it.
     registers: Vec<(u16, String, Register)>,
 }
@@ -118,6 +121,7 @@ impl<'a> Checker<'a> {
             actuators: BTreeMap::new(),
             lines: BTreeMap::new(),
             modbus: BTreeMap::new(),
+            pages: BTreeMap::new(),
             registers: Vec::new(),
         }
     }
@@ -130,6 +134,7 @@ impl<'a> Checker<'a> {
         let serial = self.lines(&mut top);
         let mut lines: Vec<Line> = serial.into_iter().map(Line::Serial).collect();
         self.modbus(&mut top, &mut lines);
+        self.pages(&mut top, &mut lines);
         let mut sensors = self.sensors(&mut top);
         let derived = self.derived(&mut top, &mut sensors);
         let mut actuators = self.actuators(&mut top);

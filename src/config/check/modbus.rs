@@ -36,13 +36,7 @@ impl Checker<'_> {
     /// The sections, put behind the lines that are there.
     pub(super) fn modbus(&mut self, top: &mut Section<'_>, lines: &mut Vec<Line>) {
         let form = "a table [modbus.<name>] for each connection";
-        let Some(section) = top.table(self, "modbus", form) else { return };
-        let tables = section.tables(self, form);
-        if tables.len() > MODBUS_MAX {
-            let (spot, found) = (section.own_spot(), format!("{} of them", tables.len()));
-            self.fault(&spot, found, format!("at most {MODBUS_MAX}"));
-        }
-        for (name, section) in tables.into_iter().take(MODBUS_MAX) {
+        for (name, section) in self.line_tables(top, "modbus", form, MODBUS_MAX) {
             let device = section.spot("device");
             let declared = match self.modbus_line(name, section) {
                 None => Declared::Faulty,
@@ -64,6 +58,7 @@ impl Checker<'_> {
             Line::Modbus(other) => {
                 matches!(&other.via, ModbusVia::Rtu { device: taken, .. } if taken == device)
             }
+            Line::Http(_) => false,
         };
         if let Some(other) = lines.iter().find(taken) {
             let found = format!("the same device as {}", other.said());
