@@ -46,7 +46,7 @@ pub struct Config {
     pub web: Option<Web>,
     /// `[journal]`
     pub journal: Journal,
-    /// `[serial.<name>]`, `[modbus.<name>]`, `[http.<name>]`, each by name.
+    /// `[serial.<name>]`, `[modbus.<name>]`, `[http.<name>]`, `[files.<name>]`, each by name.
     pub lines: Vec<Line>,
     /// `[update]`
     pub update: Update,
@@ -125,7 +125,8 @@ pub enum Port {
     Line {
         /// Its place in [`Config::lines`].
         line: u16,
-        /// The name on the line; of a Modbus device the register, of a page `page`.
+        /// The name on the line; of a Modbus device the register, of a page `page`, of files
+        /// the path.
         name: String,
     },
 }

@@ -1,7 +1,7 @@
 //! What is beside the bus: serial lines, and sources that are asked. Each has its place in
 //! [`Config::lines`](super::Config::lines). No I/O.
 
-use super::{Http, Modbus, SerialLine};
+use super::{Files, Http, Modbus, SerialLine};
 
 /// Something beside the bus with sensors and actuators on it.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +12,8 @@ pub enum Line {
     Modbus(Modbus),
     /// `[http.<name>]`
     Http(Http),
+    /// `[files.<name>]`
+    Files(Files),
 }
 
 impl Line {
@@ -22,6 +24,7 @@ impl Line {
             Line::Serial(line) => format!("serial line {}", line.name),
             Line::Modbus(line) => format!("Modbus {}", line.name),
             Line::Http(page) => format!("page {}", page.name),
+            Line::Files(files) => format!("files {}", files.name),
         }
     }
 
@@ -32,6 +35,7 @@ impl Line {
             Line::Serial(_) => "is closed",
             Line::Modbus(_) => "does not answer",
             Line::Http(_) => "does not come",
+            Line::Files(_) => "cannot be read",
         };
         format!("{} {what}", self.said())
     }
@@ -41,7 +45,7 @@ impl Line {
     pub fn event_kind(&self) -> &'static str {
         match self {
             Line::Serial(_) => "serial",
-            Line::Modbus(_) | Line::Http(_) => "source",
+            Line::Modbus(_) | Line::Http(_) | Line::Files(_) => "source",
         }
     }
 }

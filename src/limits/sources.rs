@@ -47,3 +47,10 @@ pub const HTTP_BACKOFF_MS_MIN: u64 = 1_000;
 pub const HTTP_BACKOFF_MS_MAX: u64 = 300_000;
 /// Longest page, in bytes: a forecast of some days has 100 KB. A longer one is not read.
 pub const HTTP_BODY_BYTES_MAX: usize = 1 << 20;
+/// Most `[files.<name>]` sections: more than there are trees of devices. More are a fault.
+pub const FILES_MAX: usize = 16;
+/// `answer_within` of files where none is given, in milliseconds: a thermometer on 1-Wire takes
+/// 750 to measure.
+pub const FILES_ANSWER_MS_DEFAULT: u64 = 2_000;
+/// Longest file that holds a value, in bytes: a page, which is what the kernel's have at most.
+pub const FILE_BYTES_MAX: u64 = 4_096;

@@ -8,7 +8,7 @@ use crate::agent::{Event, Inbox};
 use crate::config::{Actuator, ActuatorKind, Config, Line};
 use crate::domain::Severity;
 use crate::limits;
-use crate::link::asked::{http, modbus};
+use crate::link::asked::{files, http, modbus};
 use crate::link::serial::{self, LineConfig, LineEvent, LineHandle, Set, Setting, WordKind};
 
 /// Starts the configured lines; what they say comes out of the channel.
@@ -23,6 +23,9 @@ pub(super) fn start(
             Line::Serial(line) => serial::spawn(LineConfig::of(index, line, names), tell.clone()),
             Line::Modbus(devices) => {
                 modbus::spawn(index, devices, &names, serial::pace(), tell.clone())
+            }
+            Line::Files(folder) => {
+                files::spawn(index, folder, &names, serial::pace(), tell.clone())
             }
             Line::Http(page) => http::spawn(index, page, serial::pace(), tell.clone()),
         }

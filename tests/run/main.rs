@@ -35,6 +35,7 @@ mod derived;
 mod discover;
 mod ends;
 mod escalate;
+mod files;
 mod goals;
 mod homeassistant;
 mod http;

@@ -50,25 +50,22 @@ impl Checker<'_> {
     pub(super) fn actuators(&mut self, top: &mut Section<'_>) -> Vec<Actuator> {
         let mut actuators: Vec<Option<Actuator>> = Vec::new();
         for (id, section) in (0..).zip(top.elements(self, "actuator", ACTUATORS_MAX)) {
-            let (topic, line) = (section.spot("topic"), section.spot(carrier(&section)));
+            let carrier = carrier(&section);
+            let spot = section.spot(carrier);
             let actuator = self.actuator(section, id);
             if let Some(actuator) = &actuator {
                 let same = |other: &&Actuator| {
                     other.port == actuator.port && other.payload == actuator.payload
                 };
                 if let Some(other) = actuators.iter().flatten().find(same) {
-                    let (spot, what, allowed) = match actuator.port {
-                        Port::Topic(_) => (
-                            &topic,
-                            "topic",
-                            "a topic of its own, or a `payload` that tells them apart",
-                        ),
-                        Port::Line { .. } => {
-                            (&line, "name on the same line", "a name on the line of its own")
-                        }
+                    let (what, allowed) = match carrier {
+                        "serial" => ("name on the same line", "a `field` of its own"),
+                        "modbus" => ("register", "a `register` of its own"),
+                        "files" => ("file", "a `file` of its own"),
+                        _ => ("topic", "a topic of its own, or a `payload` that tells them apart"),
                     };
                     let found = format!("the same {what} as actuator {}", quoted(&other.name));
-                    self.fault(spot, found, allowed.into());
+                    self.fault(&spot, found, allowed.into());
                 }
             }
             actuators.push(actuator);
@@ -161,8 +158,11 @@ impl Checker<'_> {
         }
         section.out_of_place(self, "field", "only with `serial`: the name on the line");
         if carrier(section) == "http" {
-            let allowed = "`topic`, `serial` or `modbus`: a page takes no commands";
+            let allowed = "`topic`, `serial`, `modbus` or `files`: a page takes no commands";
             section.fault(self, "http", "`http` at an actuator".into(), allowed);
+        }
+        if carrier(section) == "files" {
+            return (port, self.file_payloads(section, word));
         }
         if carrier(section) == "modbus" {
             let register = way.and_then(|way| match way {
@@ -271,7 +271,7 @@ impl Checker<'_> {
                 section.out_of_place(self, key, "only for switch and pulse; others send the value");
             }
         }
-        let [on, off, state_on, state_off] = self.words(section, bare);
+        let [on, off, state_on, state_off] = self.words(section, bare, ["ON", "OFF"]);
         let payload = section.bounded_text(self, "payload", 4096);
         if let Some(payload) = payload
             && !payload.contains("{value}")
@@ -307,9 +307,14 @@ impl Checker<'_> {
     }
 
     /// `on`, `off` and the echo's words for them.
-    pub(super) fn words<'t>(&mut self, section: &mut Section<'t>, bare: bool) -> [&'t str; 4] {
+    pub(super) fn words<'t>(
+        &mut self,
+        section: &mut Section<'t>,
+        bare: bool,
+        usual: [&'t str; 2],
+    ) -> [&'t str; 4] {
         let mut text = |key| section.bounded_text(self, key, TEXT_VALUE_BYTES_MAX);
-        let (on, off) = (text("on").unwrap_or("ON"), text("off").unwrap_or("OFF"));
+        let (on, off) = (text("on").unwrap_or(usual[0]), text("off").unwrap_or(usual[1]));
         let (state_on, state_off) =
             (text("state_on").unwrap_or(on), text("state_off").unwrap_or(off));
         if on == off && !bare {

@@ -21,7 +21,7 @@ const DIALECTS: [(&str, Dialect); 2] = [("frames", Dialect::Frames), ("text", Di
 const PASSING_NAMES: [&str; 2] = ["/dev/ttyUSB", "/dev/ttyACM"];
 
 /// The keys that say where something speaks or is commanded.
-const CARRIERS: [&str; 4] = ["serial", "modbus", "http", "topic"];
+const CARRIERS: [&str; 5] = ["serial", "modbus", "http", "files", "topic"];
 
 /// The one of them that a section has; `topic` is the one that is missed where there is none.
 pub(super) fn carrier(section: &Section<'_>) -> &'static str {
@@ -39,6 +39,8 @@ pub(super) enum Way {
     Modbus(Register, Duration),
     /// A page, asked for so often.
     Page(Duration),
+    /// A file, read so often.
+    File(Duration),
 }
 
 impl Way {
@@ -46,7 +48,7 @@ impl Way {
     pub(super) fn every(self) -> Option<Duration> {
         match self {
             Way::Topic | Way::Serial(_) => None,
-            Way::Modbus(_, every) | Way::Page(every) => Some(every),
+            Way::Modbus(_, every) | Way::Page(every) | Way::File(every) => Some(every),
         }
     }
 }
@@ -150,6 +152,7 @@ impl Checker<'_> {
             "serial" => self.serial_port(section, name),
             "modbus" => self.modbus_port(section),
             "http" => self.page_port(section),
+            "files" => self.file_port(section),
             _ => self.topic(section, "topic", true).map(|topic| (Port::Topic(topic), Way::Topic)),
         }
     }
@@ -223,7 +226,7 @@ impl Checker<'_> {
         }
         let [on, off, state_on, state_off] = match frames {
             true => ["true", "false", "true", "false"],
-            false => self.words(section, bare),
+            false => self.words(section, bare, ["ON", "OFF"]),
         };
         let range = CONFIRM_MS_MIN..=CONFIRM_MS_MAX;
         Payloads {

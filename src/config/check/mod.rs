@@ -7,6 +7,7 @@ mod clouds;
 mod conflict;
 mod derived;
 mod escalate;
+mod files;
 mod homeassistant;
 mod http;
 mod lines;
@@ -90,6 +91,7 @@ struct Checker<'a> {
     lines: BTreeMap<String, Declared<Dialect>>,
     modbus: BTreeMap<String, Declared<modbus::Station>>,
     pages: BTreeMap<String, Declared<Duration>>,
+    folders: BTreeMap<String, Declared<Duration>>,
     /// Registers that were named: their line, their name on it.
     registers: Vec<(u16, String, Register)>,
 }
@@ -122,6 +124,7 @@ impl<'a> Checker<'a> {
             lines: BTreeMap::new(),
             modbus: BTreeMap::new(),
             pages: BTreeMap::new(),
+            folders: BTreeMap::new(),
             registers: Vec::new(),
         }
     }
@@ -135,6 +138,7 @@ impl<'a> Checker<'a> {
         let mut lines: Vec<Line> = serial.into_iter().map(Line::Serial).collect();
         self.modbus(&mut top, &mut lines);
         self.pages(&mut top, &mut lines);
+        self.files(&mut top, &mut lines);
         let mut sensors = self.sensors(&mut top);
         let derived = self.derived(&mut top, &mut sensors);
         let mut actuators = self.actuators(&mut top);

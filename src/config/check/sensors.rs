@@ -20,7 +20,7 @@ const TYPES: [(&str, SensorKind); 3] =
 
 /// What `topic` takes.
 const TOPIC_FORM: &str =
-    "an MQTT topic such as \"greenhouse/air\", or `serial`, `modbus` or `http` with a name";
+    "an MQTT topic such as \"greenhouse/air\", or `serial`, `modbus`, `http` or `files`";
 
 /// Where a value comes from, with the name of the sensor that takes it.
 type Taken = BTreeMap<(Port, Option<String>), String>;
@@ -56,7 +56,7 @@ impl Checker<'_> {
         let carrier = carrier(&section);
         let (port, way) = self.port(&mut section, name).unzip();
         let field = match carrier {
-            "topic" | "http" => self.pointer(&mut section, "field"),
+            "topic" | "http" | "files" => self.pointer(&mut section, "field"),
             "modbus" => {
                 section.out_of_place(self, "field", "not with `modbus`: `register` names it");
                 None
@@ -73,6 +73,7 @@ impl Checker<'_> {
                         "topic" => "topic and field",
                         "modbus" => "register",
                         "http" => "page and field",
+                        "files" => "file and field",
                         _ => "line and name on it",
                     };
                     let found = format!("the same {what} as sensor {}", quoted(other.get()));

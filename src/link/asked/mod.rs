@@ -7,6 +7,7 @@
 //! command is sent once, and one that could not be is `Lost`. What it never does: judge a value,
 //! repeat a command, make the loop wait. Where the loop is slow it waits itself, so nothing piles up.
 
+pub mod files;
 pub mod http;
 pub mod modbus;
 

@@ -253,13 +253,14 @@ impl Devices {
 impl Question {
     /// The values in an answer; `None`: it is no answer to this.
     fn found(&self, answer: &Answer) -> Option<Vec<Found>> {
+        let bits_fit = self.table.is_bits();
         let value = |one: Register| {
             let from = usize::from(one.address.checked_sub(self.first)?);
             match answer {
-                Answer::Bits(bits) if bits.len() >= usize::from(self.count) => {
+                Answer::Bits(bits) if bits_fit && bits.len() >= usize::from(self.count) => {
                     Some(if *bits.get(from)? { "1" } else { "0" }.to_owned())
                 }
-                Answer::Words(words) if words.len() == usize::from(self.count) => {
+                Answer::Words(words) if !bits_fit && words.len() == usize::from(self.count) => {
                     one.read(words.get(from..)?)
                 }
                 _ => None,
