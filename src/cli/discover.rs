@@ -11,7 +11,9 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::discover::{Announcements, DEFAULT_PREFIX, Offer, Proposal, as_json, as_toml};
+use crate::discover::{
+    Announcements, DEFAULT_PREFIX, Offer, Proposal, as_json, as_toml, homie_filters,
+};
 use crate::limits;
 use crate::link::client::{LinkConfig, LinkEvent, Pace};
 use crate::link::{Endpoint, spawn};
@@ -28,7 +30,7 @@ pub struct DiscoverArgs {
     /// Broker to search, as mqtt://host:port [default: mqtt://127.0.0.1:1883]
     #[arg(long)]
     url: Option<String>,
-    /// First level of the announcements' topics
+    /// First level of Home Assistant's announcements; Homie's are below homie
     #[arg(long, default_value = DEFAULT_PREFIX)]
     prefix: String,
     /// Most seconds to search; it ends earlier when no more announcements come
@@ -113,12 +115,14 @@ fn print(proposals: &[Proposal], messages: usize, json: bool) {
 async fn listen(endpoint: Endpoint, prefix: &str, seconds: u64) -> anyhow::Result<Announcements> {
     let place = format!("{}:{}", endpoint.host, endpoint.port);
     let (tell, mut events) = mpsc::channel(limits::LINK_EVENTS_MAX);
+    let mut subscriptions = homie_filters();
+    subscriptions.push(format!("{prefix}/#"));
     let config = LinkConfig {
         endpoint,
         client_id: format!("outpost-discover-{}", std::process::id()),
         is_lasting: false,
         will: None,
-        subscriptions: vec![format!("{prefix}/#")],
+        subscriptions,
         receipts: Vec::new(),
         keep_alive: Duration::from_secs(limits::KEEP_ALIVE_S),
         pace: Pace::default(),

@@ -7,6 +7,7 @@
 
 mod entity;
 mod homeassistant;
+mod homie;
 mod print;
 mod template;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use crate::limits::DISCOVER_MESSAGES_MAX;
 
 pub use homeassistant::DEFAULT_PREFIX;
 pub(crate) use homeassistant::ORIGIN;
+pub(crate) use homie::filters as homie_filters;
 
 /// A sensor that a device offers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -133,19 +135,21 @@ impl Announcements {
         (self.messages.len(), self.left)
     }
 
-    /// What all of it offers, in the order of the topics. Below `prefix` Home Assistant's form is
-    /// read; other topics are not looked at.
+    /// What all of it offers, in the order of the topics: below `prefix` in Home Assistant's form,
+    /// then in Homie's. Other topics are not looked at.
     #[must_use]
     pub fn proposals(&self, prefix: &str) -> Vec<Proposal> {
         let mut names = words::Names::default();
         let mut found = Vec::new();
-        for (topic, payload) in &self.messages {
-            for part in homeassistant::parts(prefix, topic, payload) {
-                let offer = entity::offer(&part);
-                let name = names.unique(&part.device, &part.name);
-                let device = words::shown(&part.device);
-                found.push(Proposal { device, name, source: words::shown(topic), offer });
-            }
+        let house = self.messages.iter().flat_map(|(topic, payload)| {
+            let parts = homeassistant::parts(prefix, topic, payload);
+            parts.into_iter().map(|part| (topic.clone(), part))
+        });
+        for (topic, part) in house.chain(homie::parts(&self.messages)) {
+            let offer = entity::offer(&part);
+            let name = names.unique(&part.device, &part.name);
+            let device = words::shown(&part.device);
+            found.push(Proposal { device, name, source: words::shown(&topic), offer });
         }
         found
     }

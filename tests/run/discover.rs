@@ -62,3 +62,37 @@ fn a_broker_that_is_not_there_is_named() {
     assert!(!good && out.is_empty());
     assert!(said.contains(&format!("127.0.0.1:{}", broker.addr().port())), "{said}");
 }
+
+/// Homie in both forms, as devices leave it on a broker.
+#[test]
+fn homie_devices_are_proposed_and_what_they_measure_is_not_subscribed() {
+    let broker = Broker::start();
+    let bus = Bus::join(&broker);
+    let about = r#"{"homie":"5.0","version":1,"name":"Thermo","nodes":{"air":{"properties":{
+        "temperature":{"datatype":"float","unit":"°C"},
+        "setpoint":{"datatype":"float","format":"5:30:0.5","settable":true}}}}}"#;
+    for (topic, payload) in [
+        ("homie/5/thermo/$state", "ready"),
+        ("homie/5/thermo/$description", about),
+        ("homie/5/thermo/air/temperature", "21.5"),
+        ("homie/well/$homie", "4.0.0"),
+        ("homie/well/$name", "Well"),
+        ("homie/well/$state", "ready"),
+        ("homie/well/pump/$name", "Pump"),
+        ("homie/well/pump/power/$datatype", "boolean"),
+        ("homie/well/pump/power/$settable", "true"),
+        ("homie/well/pump/power", "false"),
+    ] {
+        bus.leave(topic, payload);
+    }
+    bus.wait(0, "the last one", SOON, |it| (it.topic == "homie/well/pump/power").then_some(()));
+    let (out, _, good) = discover(&broker, &["--json"]);
+    assert!(good, "{out}");
+    let lines: Vec<Json> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let summary = lines.last().unwrap();
+    assert_eq!(summary["announcements"], 8, "values are none: {summary}");
+    assert_eq!((summary["sensors"].as_u64(), summary["actuators"].as_u64()), (Some(1), Some(2)));
+    let pump = lines.iter().find(|one| one["name"] == "well_power").unwrap();
+    assert_eq!(pump["topic"], "homie/well/pump/power/set");
+    assert_eq!(pump["control"]["on"], "true");
+}
