@@ -105,7 +105,7 @@ struct Place {
 }
 
 /// Which records.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 struct Wanted {
     /// boot, reading, faults, decision, step, command, hold, mode, event, dropped, goal or learned
     #[arg(long, value_parser = parse_kind)]
@@ -128,14 +128,20 @@ struct Wanted {
 }
 
 impl Wanted {
+    /// Ranges that were given up stand between the records of every file, which a search for one
+    /// kind passes over: `takes` picks them out of all.
     fn filter(&self) -> Filter {
         Filter {
-            kind: self.kind,
+            kind: self.kind.filter(|kind| *kind != Kind::Dropped),
             since_ms: self.since,
             until_ms: self.until,
             sensor: self.sensor.clone(),
             decision: self.decision.clone(),
         }
+    }
+
+    fn takes(&self, record: &Record) -> bool {
+        self.kind != Some(Kind::Dropped) || record.kind == Kind::Dropped
     }
 }
 
@@ -234,31 +240,28 @@ impl<W: Write> Output<W> {
                 reader = renewed;
                 file = now;
             }
-            last = self.show_from(&reader, last, &Filter::default(), None)?;
+            last = self.show_from(&reader, last, &Wanted::default())?;
         }
     }
 
     fn query(&mut self, folder: &Path, wanted: &Wanted) -> anyhow::Result<()> {
         let reader = Reader::open(folder)?;
-        self.show_from(&reader, 0, &wanted.filter(), wanted.limit)?;
+        self.show_from(&reader, 0, wanted)?;
         self.summary()
     }
 
     /// Shows what comes after a sequence; gives the last sequence looked at.
-    fn show_from(
-        &mut self,
-        reader: &Reader,
-        after: u64,
-        filter: &Filter,
-        limit: Option<u64>,
-    ) -> anyhow::Result<u64> {
-        if limit == Some(0) {
+    fn show_from(&mut self, reader: &Reader, after: u64, wanted: &Wanted) -> anyhow::Result<u64> {
+        if wanted.limit == Some(0) {
             return Ok(after);
         }
         let mut written = Ok(());
-        let last = reader.each(after, filter, |record| {
+        let last = reader.each(after, &wanted.filter(), |record| {
+            if !wanted.takes(&record) {
+                return true;
+            }
             written = self.show(&record);
-            written.is_ok() && limit.is_none_or(|limit| self.shown < limit)
+            written.is_ok() && wanted.limit.is_none_or(|limit| self.shown < limit)
         })?;
         written?;
         Ok(last)

@@ -13,7 +13,9 @@ use serde_json::{Map, Value, json};
 use super::Shared;
 use super::error::ApiError;
 use super::page::viewer;
-use crate::config::{Fault, goal_said, note_said, preference_to_json, rule_said, rule_to_json};
+use crate::config::{
+    Fault, Rule, goal_said, note_said, preference_to_json, rule_said, rule_to_json,
+};
 
 /// Rules, notes, preferences and interlocks in force.
 pub(super) async fn wishes(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, ApiError> {
@@ -21,9 +23,16 @@ pub(super) async fn wishes(State(shared): State<Arc<Shared>>) -> Result<Json<Val
     let (file, now) = (Arc::clone(&viewer.file), Arc::clone(&viewer.wishes.borrow()));
     let rules = now.rules.iter().map(|rule| {
         let mut said = rule_to_json(rule, &now);
-        said["of_file"] = json!(file.rules.contains(rule));
+        let written = file.rules.iter().find(|one| one.name == rule.name);
+        said["of_file"] = json!(written == Some(rule));
+        if let Some(written) = written.filter(|written| *written != rule) {
+            said["file"] = rule_to_json(written, &file);
+        }
         said
     });
+    let gone = |rule: &&Rule| !now.rules.iter().any(|one| one.name == rule.name);
+    let rules_gone = file.rules.iter().filter(gone).map(|rule| rule_to_json(rule, &file));
+    let notes_gone = file.notes.iter().filter(|note| !now.notes.contains(note));
     let notes =
         now.notes.iter().map(|note| json!({"text": note, "of_file": file.notes.contains(note)}));
     let interlocks =
@@ -33,6 +42,10 @@ pub(super) async fn wishes(State(shared): State<Arc<Shared>>) -> Result<Json<Val
         "rules": rules.collect::<Vec<_>>(), "notes": notes.collect::<Vec<_>>(),
         "interlocks": interlocks.collect::<Vec<_>>(),
         "preferences": preferences.collect::<Vec<_>>(),
+        // Of the file, and changed or forgotten here: what can be taken back.
+        "gone": {
+            "rules": rules_gone.collect::<Vec<_>>(), "notes": notes_gone.collect::<Vec<_>>(),
+        },
     })))
 }
 

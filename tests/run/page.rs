@@ -266,11 +266,35 @@ fn rules_and_notes_are_changed_at_the_page_and_stay_so() {
     eventually("the page again", SOON, || browser.get("/").ok());
     browser.stream("the room again", known);
     eventually("both after a restart", SOON, || there(&browser));
+    as_in_the_file(&browser, &url);
     assert!(agent.stop().success());
     let said = site.records("event");
     assert!(said.iter().any(|one| one["event"] == "rule" && one["text"] != Json::Null), "{said:?}");
     assert!(site.records("decision").iter().any(|one| one["cause"] == "rule lit"));
     site.verify();
+}
+
+/// A rule of the file is changed, then forgotten; each time the page can put back what the file says.
+fn as_in_the_file(browser: &Browser, url: &str) {
+    let wishes = || browser.json("/page/wishes");
+    let rules = |wishes: Json| wishes["rules"].as_array().unwrap().clone();
+    let mut rule = rules(wishes()).into_iter().find(|one| one["of_file"] == true).unwrap();
+    rule.as_object_mut().unwrap().remove("of_file");
+    let now = || rules(wishes()).into_iter().find(|one| one["name"] == rule["name"]);
+    let send = |what: Json| {
+        let body = json!({"kind": "rule", "what": what});
+        assert_eq!(status(browser.post("/page/command", url, &body)), 202);
+    };
+    let mut other = rule.clone();
+    other["when"] = json!("hour > 30");
+    send(json!({"put": other}));
+    eventually("what the file says", SOON, || (now()?["file"] == rule).then_some(()));
+    send(json!({"remove": rule["name"]}));
+    let gone = |rules: Vec<Json>| wishes()["gone"]["rules"] == Json::Array(rules);
+    eventually("that it is gone", SOON, || gone(vec![rule.clone()]).then_some(()));
+    send(json!({"put": rule}));
+    eventually("as in the file", SOON, || (now()?["of_file"] == true).then_some(()));
+    assert!(gone(Vec::new()));
 }
 
 /// Three tokens, and what each of them may.

@@ -72,6 +72,9 @@ impl<W: Write> Output<W> {
         }
         let mut written = Ok(());
         reader.each(0, &wanted.filter(), |record| {
+            if !wanted.takes(&record) {
+                return true;
+            }
             self.shown += 1;
             written = write(&mut self.to, &record);
             written.is_ok() && wanted.limit.is_none_or(|limit| self.shown < limit)
@@ -84,6 +87,9 @@ impl<W: Write> Output<W> {
         let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
         let (mut first, mut last) = (None, None);
         reader.each(0, &wanted.filter(), |record| {
+            if !wanted.takes(&record) {
+                return true;
+            }
             *kinds.entry(record.kind.word()).or_default() += 1;
             let end = (record.seq, record.unix_ms);
             first.get_or_insert(end);

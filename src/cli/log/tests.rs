@@ -149,6 +149,11 @@ fn gaps_that_no_record_explains_fail() {
     let explained = journal(&[(1, reading("air", 1.0)), (9, dropped(2, 9))]);
     assert_eq!(log(&explained, "verify", true).0, ExitCode::SUCCESS);
 
+    // What the unfiltered query shows is found by its kind, too.
+    let found = json_lines(&explained, "query --kind dropped");
+    assert_eq!((found.len(), &found[0]["seq"]), (2, &json!(9)), "{found:?}");
+    assert_eq!(json_lines(&explained, "query --kind dropped --limit 1").len(), 2);
+    assert_eq!(json_lines(&explained, "stats --kind dropped")[0]["records"], 1);
     let broken = journal(&[(1, reading("air", 1.0)), (5, dropped(3, 3)), (9, reading("air", 1.0))]);
     let (code, text) = log(&broken, "verify", true);
     assert_eq!(code, ExitCode::FAILURE);

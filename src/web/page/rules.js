@@ -24,7 +24,9 @@ export function show(wishes, actuators) {
     byId(place).replaceChildren(...(list.length > 0 ? list.map(make) : [none()]));
   };
   all("rule-list", wishes.rules, rule, "There is no rule.");
+  byId("rule-list").append(...wishes.gone.rules.map((one) => gone("rule", el("h3", { text: one.name }), one)));
   all("note-list", wishes.notes, note, "There is no note.");
+  byId("note-list").append(...wishes.gone.notes.map((text) => gone("note", el("p", { text }), text)));
   all("preference-list", wishes.preferences, (one) => el("li", { class: "card", text: preferred(one) }), "There is no preference.");
   all("interlock-list", wishes.interlocks, (one) => el("li", { class: "card" },
     el("h3", { text: one.name }), el("p", { class: "code", text: one.forbid })), "There is no interlock.");
@@ -41,11 +43,23 @@ function preferred({ prefer, over, avoid, when }) {
 
 const origin = (ofFile) => (ofFile ? null : el("span", { class: "badge warn", text: "changed here" }));
 
+/** Puts back what the file says. */
+const asInFile = (kind, put) => el("button", { type: "button", class: "back", text: "As in the file",
+  on: { click: () => command(kind, { put }) } });
+
+/** Something of the file that is not in force here. */
+function gone(kind, what, put) {
+  return el("article", { class: "card quiet" },
+    el("div", { class: "row spread" }, what, el("span", { class: "badge warn", text: "of the file, not in force" })),
+    el("div", { class: "row" }, asInFile(kind, put)));
+}
+
 function rule(one) {
   return el("article", { class: "card" },
     el("div", { class: "row spread" }, el("h3", { text: one.name }), origin(one.of_file)),
     el("p", { class: "quiet", text: "When" }), el("p", { class: "code", text: one.when }),
     el("p", { class: "quiet", text: `set ${doing(one.set)}` }),
+    one.file ? el("div", { class: "row" }, asInFile("rule", one.file)) : null,
     el("details", {}, el("summary", { text: "Change", "aria-label": `change the rule ${one.name}` }), ruleForm(one, "Keep it so")));
 }
 
