@@ -110,7 +110,8 @@ install_clients() {
     say "installing the tests' Python packages"
     python3 -m venv "$folder"
     # Not by its own name: a folder that was moved would install where it came from.
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "$api" -r "$mind" -r "$run"
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check \
+        -r "$api" -r "$mind" -r "$run"
     cat "$api" "$mind" "$run" >"$folder/requirements.txt"
 }
 

@@ -243,7 +243,7 @@ pub struct Sensor {
     pub name: String,
     /// Where its values come from.
     pub feed: Feed,
-    /// JSON pointer into the payload of a topic or into a page; `None`: the payload is the bare value.
+    /// JSON pointer into the payload of a topic, a page or a file; `None`: it is the bare value.
     pub field: Option<String>,
     /// What it says.
     pub kind: SensorKind,

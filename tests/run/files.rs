@@ -37,14 +37,9 @@ fn plant(root: &Path) {
     }
 }
 
-#[test]
-fn files_are_read_and_written_and_a_folder_may_go_and_come_back() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path().join("sys");
-    plant(&root);
-    let broker = Broker::start();
-    let bus = Bus::join(&broker);
-    let more = format!(
+/// What the agent knows of it.
+fn config(root: &Path) -> String {
+    format!(
         r#"
 [files.board]
 folder = "{}"
@@ -76,7 +71,16 @@ file = "gpio17/value"
 safe = "off"
 "#,
         root.display()
-    );
+    )
+}
+
+#[test]
+fn files_are_read_and_written_and_a_folder_may_go_and_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("sys");
+    plant(&root);
+    let broker = Broker::start();
+    let bus = Bus::join(&broker);
     // A read that does not end, as of a driver that waits for its device: a pipe nobody writes to.
     rustix::fs::mknodat(
         rustix::fs::CWD,
@@ -86,7 +90,7 @@ safe = "off"
         0,
     )
     .unwrap();
-    let site = Site::new(&broker, "files-1", &more);
+    let site = Site::new(&broker, "files-1", &config(&root));
     let mark = bus.mark();
     let mut agent = Agent::start(&site);
     bus.wait_json(mark, &site.topic("status"), SOON, |state| state["state"] == "online");

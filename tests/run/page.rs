@@ -253,7 +253,6 @@ fn rules_and_notes_are_changed_at_the_page_and_stay_so() {
     let (rule, note, wishes) = eventually("both on the page", SOON, || there(&browser));
     assert_eq!((&rule["of_file"], &note["of_file"]), (&json!(false), &json!(false)));
     assert!(!wishes["interlocks"].as_array().unwrap().is_empty(), "{wishes}");
-
     // The page may show a change before it is stored; that it is done is said afterwards.
     eventually("both done", SOON, || {
         let commands = site.records("command");
@@ -274,7 +273,7 @@ fn rules_and_notes_are_changed_at_the_page_and_stay_so() {
     site.verify();
 }
 
-/// A rule of the file is changed, then forgotten; each time the page can put back what the file says.
+/// A rule of the file is changed, then forgotten; each time it can be put back.
 fn as_in_the_file(browser: &Browser, url: &str) {
     let wishes = || browser.json("/page/wishes");
     let rules = |wishes: Json| wishes["rules"].as_array().unwrap().clone();

@@ -55,14 +55,7 @@ impl Checker<'_> {
         }
         let carrier = carrier(&section);
         let (port, way) = self.port(&mut section, name).unzip();
-        let field = match carrier {
-            "topic" | "http" | "files" => self.pointer(&mut section, "field"),
-            "modbus" => {
-                section.out_of_place(self, "field", "not with `modbus`: `register` names it");
-                None
-            }
-            _ => None,
-        };
+        let field = self.field(&mut section, carrier);
         if let (Some(port), Some(name)) = (&port, name) {
             match taken.entry((port.clone(), field.clone())) {
                 std::collections::btree_map::Entry::Vacant(place) => {
@@ -108,6 +101,17 @@ impl Checker<'_> {
             learn,
             record,
         })
+    }
+
+    /// `field`, where it points into a payload; on a serial line it is a name and has been read.
+    fn field(&mut self, section: &mut Section<'_>, carrier: &str) -> Option<String> {
+        if carrier == "modbus" {
+            section.out_of_place(self, "field", "not with `modbus`: `register` names it");
+        }
+        match carrier {
+            "serial" | "modbus" => None,
+            _ => self.pointer(section, "field"),
+        }
     }
 
     /// `every`; what is asked for cannot come more often than it is asked.

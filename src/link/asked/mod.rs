@@ -5,7 +5,7 @@
 //! device that is ill costs its own readings and never those of others; each question has its time;
 //! a round that takes longer than its period is followed by the next one, none is caught up; a
 //! command is sent once, and one that could not be is `Lost`. What it never does: judge a value,
-//! repeat a command, make the loop wait. Where the loop is slow it waits itself, so nothing piles up.
+//! repeat a command, make the loop wait. Where the loop is slow it waits, so nothing piles up.
 
 pub mod files;
 pub mod http;
