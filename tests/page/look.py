@@ -191,6 +191,7 @@ def rules_in_place(driver):
     """A rule with a fault is refused beside its field; mended it is kept, changed and forgotten. So is a note."""
     driver.find_element(By.CSS_SELECTOR, 'nav a[href="#rules"]').click()
     wait(driver, "the interlocks", lambda d: shown(d, "#interlock-list .code"))
+    as_in_the_file(driver)
     form = unfold(driver, "#new-rule").find_element(By.TAG_NAME, "form")
     form.find_element(By.CSS_SELECTOR, '[aria-label="name"]').send_keys("of the page")
     when = form.find_element(By.CSS_SELECTOR, '[aria-label="when"]')
@@ -219,6 +220,36 @@ def rules_in_place(driver):
     wait(driver, "the note", lambda d: "The page was here." in d.find_element(By.ID, "note-list").text)
     assert not driver.find_elements(By.CSS_SELECTOR, "#interlock-list button, #interlock-list form")
     holds("a rule and a note are set and forgotten, and a fault stands beside its field")
+
+
+def as_in_the_file(driver):
+    """A rule of the file that was changed here, and then forgotten, is put back by one press."""
+    name = driver.find_element(By.CSS_SELECTOR, "#rule-list h3").text
+
+    def card():
+        return driver.find_element(By.XPATH, f'//div[@id="rule-list"]/article[.//h3[text()="{name}"]]')
+
+    def back():
+        card().find_element(By.CSS_SELECTOR, "button.back").click()
+        wait(driver, "as in the file", lambda d: not d.find_elements(By.CSS_SELECTOR, "#rule-list .back"))
+
+    form = unfold(driver, None, card()).find_element(By.TAG_NAME, "form")
+    when = form.find_element(By.CSS_SELECTOR, '[aria-label="when"]')
+    when.clear()
+    when.send_keys("hour > 30")
+    form.find_element(By.CSS_SELECTOR, "button[type=submit]").click()
+    wait(driver, "that it was changed here", lambda d: shown(d, "#rule-list .back"))
+    accessible(driver, "a rule that was changed here")
+    driver.save_screenshot(str(FOLDER / "rule-changed.png"))
+    back()
+    forget = unfold(driver, None, card()).find_element(By.XPATH, './/button[text()="Forget it"]')
+    forget.click()
+    forget.click()
+    wait(driver, "that it is not in force", lambda d: shown(d, "#rule-list .back"))
+    accessible(driver, "a rule that was forgotten here")
+    driver.save_screenshot(str(FOLDER / "rule-gone.png"))
+    back()
+    holds("what was changed or forgotten here is put back as in the file")
 
 
 class Line:
