@@ -131,15 +131,21 @@ bench-write: setup ## Tool calls and eight clients against llama-server; as benc
 		--model "$(or $(MODEL),$$($(TARGET)/release/outpost model info --json $(MIND_MODEL) | \
 		sed -n 's/.*"path": *"\([^"]*\)".*/\1/p'))"
 
-specialist: setup ## Teaches the model to read notes: MINUTES=n or QUICK=1; see models/train
+SPECIALIST = models/adapters/edge-operator.gguf
+specialist: setup ## Teaches the model to read notes: MINUTES=n, QUICK=1 or DATA=FILE; models/train
 	@python3 -m venv $(TARGET)/specialist/venv
 	@$(TARGET)/specialist/venv/bin/pip install --quiet -r models/train/requirements.txt
 	@$(TARGET)/specialist/venv/bin/python models/train/train.py --out $(TARGET)/specialist \
 		$(if $(QUICK),--minutes 2 --evaluate 8 --every 20,--minutes $(or $(MINUTES),60)) $(MORE) \
+		$(if $(DATA),--data $(DATA) --begin $(SPECIALIST)) \
 		--model "$$($(TARGET)/release/outpost model info --json $(MIND_MODEL) | \
 		sed -n 's/.*"path": *"\([^"]*\)".*/\1/p')"
 	@$(TARGET)/specialist/venv/bin/python models/train/plot.py \
 		--out $(TARGET)/specialist/curves.svg "this run=$(TARGET)/specialist/log.jsonl"
+	@$(if $(DATA),for adapter in $(SPECIALIST) $(TARGET)/specialist/adapter.gguf; do \
+		echo "$$adapter:"; \
+		$(TARGET)/release/outpost decide --model $(MIND_MODEL) --adapter $$adapter --no-memory \
+		--cases $(TARGET)/specialist/held_out.jsonl | tail -n 1; done,true)
 
 package: ## Makes a Debian package of each build into dist/
 	@cross/setup.sh packages

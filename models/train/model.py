@@ -167,6 +167,18 @@ def save(path, base, adapters, scale, temperature):
     writer.close()
 
 
+def load(path, base):
+    """The adapters of a GGUF that `save` wrote."""
+    tensors = {tensor.name: tensor.data for tensor in gguf.GGUFReader(path).tensors}
+    one = lambda name, side: np.stack(
+        [tensors[f"blk.{i}.{name}.weight.lora_{side}"] for i in range(base.layers)]
+    )
+    return {
+        name: {side: jnp.asarray(one(name, side), jnp.float32) for side in ("a", "b")}
+        for name in MATRICES
+    }
+
+
 def keep(path, adapters, state, facts):
     """A checkpoint, whole or not at all: adapters, the optimiser's state and what the run knows of itself."""
     leaves = jax.tree_util.tree_leaves((adapters, state))

@@ -74,6 +74,8 @@ class Example:
     devices: tuple
     facts: list
     wants: list
+    # Of a board's own decision: the device that was right in the end. Which question it came of nobody knows.
+    outcome: int = -1
 
 
 def capital(text):

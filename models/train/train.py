@@ -10,6 +10,7 @@ import argparse
 import functools
 import json
 import pathlib
+import random
 import time
 
 import jax
@@ -17,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+import board
 import model as lm
 import notes
 
@@ -25,6 +27,9 @@ QUESTIONS = 8  # six facts and the two ways a condition may stand
 SEQUENCES = 4  # a step: what two cores do in some seconds
 WARM_STEPS = 20  # the rate rises over so many
 NOT_ASKED = -1  # what a question wants that a note does not have
+OWN = 1  # sequences of a step that are a board's own decisions, where there are any
+# A condition of which no fact speaks, as `src/mind/notes.rs` has it.
+SILENT = (0.02, 0.06)
 LANGUAGE = (
     0.1  # share of the loss over the whole vocabulary: keeps the answer the likely continuation
 )
@@ -47,6 +52,12 @@ def arguments():
         help="what the adapter says of its probabilities; the held-out pieces are harder than notes are,"
         " so the one that fits them, in the log, makes it too unsure",
     )
+    parser.add_argument(
+        "--data",
+        type=pathlib.Path,
+        help="a board's own decisions, from `outpost log export --dataset`; the last fifth is held out",
+    )
+    parser.add_argument("--begin", help="an adapter to go on from where there is no checkpoint")
     parser.add_argument("--evaluate", type=int, default=50, help="notes of an evaluation")
     parser.add_argument("--every", type=int, default=100, help="steps between evaluations")
     return parser.parse_args()
@@ -83,15 +94,17 @@ def lay_out(base, example):
     return (ids, positions, segments, places, options, wants) if len(ids) <= LENGTH else None
 
 
-def batch(base, maker, sequences):
-    """Arrays of so many sequences."""
+def batch(base, maker, sequences, own=()):
+    """Arrays of so many sequences, and of each the device that a board's own decision wanted."""
     whole = lambda fill, *width: np.full((sequences, *width), fill, np.int32)
     ids, positions, segments = whole(0, LENGTH), whole(0, LENGTH), whole(99, LENGTH)
     places, options = whole(0, QUESTIONS), whole(-1, QUESTIONS, 3)
     wants = whole(NOT_ASKED, QUESTIONS)
+    outcomes = np.full(sequences, -1, np.int32)
     row = 0
     while row < sequences:
-        laid = lay_out(base, maker.example())
+        example = random.choice(own) if own and row < OWN else maker.example()
+        laid = lay_out(base, example)
         if laid is None:
             continue
         for array, values in zip((ids, positions, segments), laid):
@@ -99,8 +112,17 @@ def batch(base, maker, sequences):
         last = slice(QUESTIONS - len(laid[3]), QUESTIONS)
         for array, values in zip((places, options, wants), laid[3:]):
             array[row, last] = values
+        outcomes[row] = example.outcome
         row += 1
-    return ids, positions, segments, places, options, wants
+    return ids, positions, segments, places, options, wants, outcomes
+
+
+def by_logic(among, options):
+    """Logarithms of the two devices' probabilities out of all answers, as the board puts them together."""
+    p = jnp.exp(among)
+    says = lambda which: jnp.sum(p[:, :6, which] * (options[:, :6, 0] >= 0), -1) + SILENT[which]
+    holds = (says(0) / (says(0) + says(1)))[:, None]
+    return jnp.log(holds * p[:, 6, :2] + (1 - holds) * p[:, 7, :2] + 1e-9)
 
 
 def answers(base, frozen, adapters, scale, ids, positions, segments, places, options, wants):
@@ -145,17 +167,28 @@ def main():
     checkpoint = args.out / "checkpoint.npz"
     if checkpoint.exists():
         adapters, state, facts = lm.resume(checkpoint, adapters, state)
+    elif args.begin:
+        adapters = lm.load(args.begin, base)
+    random.seed(args.seed)
+    own, held_out_cases = board.read(args.data) if args.data else ([], [])
+    if args.data:
+        with open(args.out / "held_out.jsonl", "w", encoding="utf-8") as file:
+            file.writelines(json.dumps(case) + "\n" for case in held_out_cases)
+        print(json.dumps({"own_examples": len(own), "held_out_decisions": len(held_out_cases)}))
 
     see = jax.jit(functools.partial(answers, base))
 
     def loss(adapters, frozen, *arrays):
+        *arrays, outcomes = arrays
         among, wanted, language = answers(base, frozen, adapters, scale, *arrays)
         asked, counted = arrays[-1] != NOT_ASKED, arrays[-1] >= 0
         mean = lambda values: jnp.sum(values * asked) / jnp.sum(asked)
         right = jnp.argmax(among, -1) == arrays[-1]
         parts = lambda part: jnp.sum((right & counted)[:, part]) / jnp.maximum(jnp.sum(counted[:, part]), 1)
         rights = jnp.array([parts(slice(0, 6)), parts(slice(6, 8))])
-        return -mean(wanted) - LANGUAGE * mean(language), rights
+        lived = jnp.take_along_axis(by_logic(among, arrays[4]), jnp.maximum(outcomes, 0)[:, None], -1)[:, 0]
+        own_loss = -jnp.sum(lived * (outcomes >= 0)) / jnp.maximum(jnp.sum(outcomes >= 0), 1)
+        return own_loss - mean(wanted) - LANGUAGE * mean(language), rights
 
     @jax.jit
     def step(adapters, state, rate, frozen, *arrays):
@@ -170,7 +203,7 @@ def main():
         maker = notes.Maker(1000, evaluation=True)
         facts, devices, both, judged = [], [], [], []
         for _ in range(-(-args.evaluate // SEQUENCES)):
-            arrays = batch(base, maker, SEQUENCES)
+            arrays = batch(base, maker, SEQUENCES)[:-1]
             among = np.asarray(see(base.frozen, adapters, scale, *arrays)[0])
             for logs, p, wants in zip(among, np.exp(among), arrays[-1]):
                 counted, right = wants >= 0, p.argmax(-1) == wants
@@ -212,7 +245,7 @@ def main():
             write_down()
         rate = args.rate * min(1.0, (facts["step"] + 1) / WARM_STEPS, 4 * (1 - passed))
         adapters, state, value, right = step(
-            adapters, state, rate, base.frozen, *batch(base, maker, SEQUENCES)
+            adapters, state, rate, base.frozen, *batch(base, maker, SEQUENCES, own)
         )
         recent = [*recent[-49:], (float(value), *map(float, right))]
         facts["step"] += 1

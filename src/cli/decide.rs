@@ -21,7 +21,7 @@ use crate::mind::catalog::Store;
 use crate::mind::ggml::{Adapter, LoadOptions};
 use crate::mind::gguf;
 use crate::mind::merge::cache;
-use crate::mind::notes::{self, Device, Left, Parts};
+use crate::mind::notes::{self, ByNotes, Device, Left, Parts};
 use crate::mind::protocol;
 use crate::mind::questions::told::{self, Told};
 use crate::mind::remember::Remembered;
@@ -106,6 +106,9 @@ struct Case {
     world: Vec<String>,
     #[serde(default)]
     devices: Vec<Device>,
+    /// Candidates that would all do, where that is known: only the notes are then asked about, as
+    /// the agent did.
+    among: Option<Vec<usize>>,
 }
 
 /// A typed question, and the right answer where it is known.
@@ -284,7 +287,11 @@ impl Asker {
 
     /// Scores of a case, and whether they were remembered.
     fn ask(&mut self, case: &Case) -> anyhow::Result<(Scored, bool)> {
-        let left = if self.in_parts { notes::narrow(&case.parts()) } else { case.whole() };
+        let left = match (self.in_parts, case.by_notes()) {
+            (true, Some(by_notes)) => Left::Notes(by_notes),
+            (true, None) => notes::narrow(&case.parts()),
+            (false, _) => case.whole(),
+        };
         let count = case.candidates.len();
         match left {
             Left::Settled(only) => {
@@ -336,6 +343,17 @@ impl Case {
     fn parts(&self) -> Parts<'_> {
         let Self { facts, world, notes, devices, candidates, .. } = self;
         Parts { facts, world, notes, devices, candidates }
+    }
+
+    /// What was asked about notes, where it is known which candidates would do.
+    fn by_notes(&self) -> Option<ByNotes> {
+        let named = |index: &usize| {
+            let name = notes::longest_named(self.candidates.get(*index)?, &self.devices)?;
+            Some((*index, name))
+        };
+        let among: Option<Vec<_>> = self.among.as_ref()?.iter().map(named).collect();
+        let facts: Vec<_> = self.facts.iter().chain(&self.world).cloned().collect();
+        ByNotes::new(&self.notes, &facts, &among?)
     }
 
     fn whole(&self) -> Left {
@@ -464,6 +482,21 @@ mod tests {
         let odds = (0.95_f64 / 0.05).ln() / 3.0_f64.ln();
         assert!((fit["temperature"].as_f64().expect("a number") - 2.0 * odds).abs() < 1e-2);
         assert!(fit["ece"].as_f64().expect("a number") < 1e-3, "{fit}");
+    }
+
+    #[test]
+    fn a_case_of_a_journal_is_asked_about_as_the_agent_was() {
+        let case: Case = serde_json::from_value(json!({
+            "id": 1, "prefix": "", "state": "", "candidates": ["no", "fan on", "roof vent 50"],
+            "facts": ["air temperature 29 °C, high, rising", "it is night"],
+            "notes": ["At night the roof vent."], "among": [1, 2],
+            "devices": [{"name": "fan", "effect": "lowers air temperature and lowers humidity"},
+                        {"name": "roof vent", "effect": "lowers air temperature"}],
+        }))
+        .expect("a case");
+        let by_notes = case.by_notes().expect("a note names one of them");
+        assert_eq!((by_notes.among.as_slice(), by_notes.notes.len()), (&[1, 2][..], 1));
+        assert_eq!(by_notes.notes[0].facts.len(), 1, "what has a band is not asked about");
     }
 
     #[test]

@@ -253,7 +253,8 @@ fn word_of_state(fact: &str) -> Option<&str> {
 
 /// The device that a candidate begins with: of two names where one begins with the other, the
 /// longer one.
-fn longest_named<'a>(candidate: &str, devices: &'a [Device]) -> Option<&'a str> {
+#[must_use]
+pub fn longest_named<'a>(candidate: &str, devices: &'a [Device]) -> Option<&'a str> {
     let names = devices.iter().map(|device| device.name.as_str());
     names.filter(|name| begins_with(candidate, name)).max_by_key(|name| name.len())
 }

@@ -121,6 +121,7 @@ fn case(config: &Config, one: &replay::Wanted, later: &Later) -> Option<Json> {
         "prefix": question.prefix,
         "state": format!("Now: {}.\nDo:", decision.facts.join("; ")),
         "candidates": decision.candidates.iter().map(|one| &one.text).collect::<Vec<_>>(),
+        "among": question.by_notes.as_ref().map(|by_notes| &by_notes.among),
         "want": want, "source": source,
         "not": (later.said.good == Some(false)).then_some(decision.chosen),
         "chosen": decision.chosen, "by": decision.by.word(), "p": p,
