@@ -36,7 +36,7 @@ fn the_benchmark_ends_with_its_summary_and_writes_its_report() {
         })
         .collect();
     let name = |plant: &str, controller: &str| (plant.to_string(), controller.to_string());
-    for controller in ["safe", "thermostats", "planner"] {
+    for controller in ["safe", "thermostats", "planner", "understood"] {
         assert!(names.contains(&name("greenhouse", controller)), "{names:?}");
         assert!(names.contains(&name("water-tank", controller)), "{names:?}");
     }
@@ -44,6 +44,8 @@ fn the_benchmark_ends_with_its_summary_and_writes_its_report() {
     for key in ["satisfied_of_limit", "cost_of_limit"] {
         assert!(summary[key].is_f64(), "{summary}");
     }
+    assert!(summary["understood"]["notes_broken"].is_u64(), "{summary}");
+    assert!(summary["mind"].is_null(), "it was not asked for: {summary}");
     assert_eq!((&summary["forbidden"], &summary["model_calls"]), (&0.into(), &0.into()));
     assert_eq!(summary["worst_plant"], "water-tank");
     assert!(summary["by"]["planner"].is_u64(), "{summary}");

@@ -5,14 +5,21 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::drive::Keeper;
-use crate::agent::{Agent, Counters, Effect, Escalations, Event, Inbox, Resumed, payload};
+use crate::agent::{
+    Agent, Counters, Effect, Escalations, Event, Inbox, MindNews, MindWord, Question, Resumed,
+    payload,
+};
 use crate::clock::{Now, Tick};
 use crate::config::Config;
 use crate::domain::{Decider, Entry, StepState};
 use crate::plant::{Command, Message};
 
+/// A language model that answers at once: the probabilities of a question's candidates, in its
+/// order; nothing where it failed.
+pub type Voice<'a> = dyn FnMut(&Question) -> Option<Vec<f64>> + 'a;
+
 /// The agent with its inbox.
-pub struct AgentKeeper {
+pub struct AgentKeeper<'a> {
     config: Arc<Config>,
     inbox: Inbox,
     agent: Agent,
@@ -24,12 +31,19 @@ pub struct AgentKeeper {
     before: Counters,
     /// What it began to set: when, which actuator, on whose behalf; kept where it is asked for.
     acts: Option<Vec<(Tick, usize, Decider)>>,
+    /// The mind, where it has one.
+    voice: Option<&'a mut Voice<'a>>,
 }
 
-impl AgentKeeper {
+impl<'a> AgentKeeper<'a> {
     /// An agent that begins now, and its first commands.
     #[must_use]
-    pub fn new(config: Arc<Config>, now: Now, acts: bool) -> (AgentKeeper, Vec<Command>) {
+    pub fn new(
+        config: Arc<Config>,
+        now: Now,
+        acts: bool,
+        voice: Option<&'a mut Voice<'a>>,
+    ) -> (Self, Vec<Command>) {
         let inbox = Inbox::new(config.clone());
         let resumed = Resumed { next_seq: 1, ..Resumed::default() };
         let own = Now { tick: Tick(0), ..now };
@@ -43,10 +57,23 @@ impl AgentKeeper {
             boots: 1,
             before: Counters::default(),
             acts: acts.then(Vec::new),
+            voice,
         };
-        let mut commands = keeper.perform(effects, now);
-        commands.extend(keeper.event(Event::LinkUp, now));
+        let commands = keeper.begin(effects, now);
         (keeper, commands)
+    }
+
+    /// What it does first, once the bus and the mind are there.
+    fn begin(&mut self, effects: Vec<Effect>, now: Now) -> Vec<Command> {
+        let mut commands = self.perform(effects, now);
+        commands.extend(self.event(Event::LinkUp, now));
+        if let (Some(_), Some(mind)) = (&self.voice, &self.config.mind) {
+            let (text, adapter) = (mind.model.clone(), mind.adapter.clone());
+            let word = MindWord::Ready;
+            let news = MindNews::State { word, text, sha256: String::new(), adapter };
+            commands.extend(self.event(Event::Mind(news), now));
+        }
+        commands
     }
 
     /// What was done in all its lives.
@@ -88,10 +115,10 @@ impl AgentKeeper {
         }
     }
 
-    /// Records are stored and messages acknowledged at once.
+    /// Records are stored, messages acknowledged and questions answered at once.
     fn perform(&mut self, effects: Vec<Effect>, now: Now) -> Vec<Command> {
         let mut commands = Vec::new();
-        let mut acked = VecDeque::new();
+        let mut back = VecDeque::new();
         for effect in effects {
             match effect {
                 Effect::Record { seq, entry } => {
@@ -102,21 +129,29 @@ impl AgentKeeper {
                     let port = &self.config.actuators[usize::from(actuator.0)].port;
                     if let Some(topic) = port.topic() {
                         commands.push(Command { topic: topic.into(), payload });
-                        acked.push_back(token);
+                        back.push_back(Event::Acked { token });
                     }
                 }
-                // Nobody listens, and no mind is configured.
+                Effect::Ask(question) => {
+                    let (id, ms) = (question.id, 0.0);
+                    let p = self.voice.as_mut().and_then(|voice| voice(&question));
+                    back.push_back(Event::Mind(match p {
+                        Some(p) => MindNews::Scores { id, p, tokens: 0, ms },
+                        None => MindNews::Lost { id },
+                    }));
+                }
+                // Nobody listens.
                 _ => {}
             }
         }
-        while let Some(token) = acked.pop_front() {
-            commands.extend(self.event(Event::Acked { token }, now));
+        while let Some(event) = back.pop_front() {
+            commands.extend(self.event(event, now));
         }
         commands
     }
 }
 
-impl Keeper for AgentKeeper {
+impl Keeper for AgentKeeper<'_> {
     fn hear(&mut self, message: &Message, now: Now) -> Vec<Command> {
         let events = self.inbox.read(&message.topic, message.payload.as_bytes(), false);
         events.into_iter().flat_map(|event| self.event(event, now)).collect()
@@ -138,9 +173,7 @@ impl Keeper for AgentKeeper {
         let own = Now { tick: Tick(0), ..now };
         let (agent, effects) = Agent::new(self.config.clone(), resumed, self.boots, own);
         self.agent = agent;
-        let mut commands = self.perform(effects, now);
-        commands.extend(self.event(Event::LinkUp, now));
-        commands
+        self.begin(effects, now)
     }
 }
 

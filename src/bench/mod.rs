@@ -13,6 +13,7 @@ mod track;
 
 use crate::plant::Score;
 
+pub use agent::Voice;
 pub use report::{ReportError, page};
 pub use run::{Options, PlantResult, Row, run};
 

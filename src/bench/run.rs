@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::agent::{AgentKeeper, Nobody};
+use super::agent::{AgentKeeper, Nobody, Voice};
 use super::drive::{Keeper, look_after, now};
 use super::faults::Faults;
 use super::limit::limit;
@@ -40,12 +40,15 @@ pub struct Options {
     pub trials: usize,
     /// Threads; runs of different seeds go side by side.
     pub threads: usize,
+    /// Model and adapter of the row `mind`, as `[mind]` names them.
+    pub mind: Option<(String, String)>,
 }
 
 /// One controller on one place, all seeds together.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// `safe`, `thermostats`, `planner` or `limit`.
+    /// `safe`, `thermostats`, `planner`, `understood` (the planner with the place's notes as
+    /// preferences), `limit` or `mind` (the planner with a mind that reads the notes).
     pub controller: &'static str,
     /// All seeds together.
     pub score: Score,
@@ -66,8 +69,10 @@ pub struct PlantResult {
     pub kind: Kind,
     /// The controllers, the limit last where there is one.
     pub rows: Vec<Row>,
-    /// What the agent did.
+    /// What the planner did.
     pub counters: Counters,
+    /// What the agent with a mind did.
+    pub minded: Counters,
     /// Its configuration.
     pub config: Arc<Config>,
     /// What happened under seed 1, where it was asked for.
@@ -77,21 +82,23 @@ pub struct PlantResult {
 }
 
 impl PlantResult {
-    fn row(&self, name: &str) -> Option<&Row> {
+    /// A controller's row.
+    #[must_use]
+    pub fn row(&self, name: &str) -> Option<&Row> {
         self.rows.iter().find(|row| row.controller == name)
     }
 
-    /// The planner's satisfied share as a share of the limit's.
+    /// A controller's satisfied share as a share of the limit's.
     #[must_use]
-    pub fn satisfied_of_limit(&self) -> Option<f64> {
-        let (ours, limit) = (self.row("planner")?, self.row("limit")?);
+    pub fn satisfied_of_limit(&self, controller: &str) -> Option<f64> {
+        let (ours, limit) = (self.row(controller)?, self.row("limit")?);
         Some(ours.score.satisfied() / limit.score.satisfied().max(1e-9))
     }
 
-    /// The planner's cost in limits; a limit under the floor counts as the floor.
+    /// A controller's cost in limits; a limit under the floor counts as the floor.
     #[must_use]
-    pub fn cost_of_limit(&self) -> Option<f64> {
-        let (ours, limit) = (self.row("planner")?, self.row("limit")?);
+    pub fn cost_of_limit(&self, controller: &str) -> Option<f64> {
+        let (ours, limit) = (self.row(controller)?, self.row("limit")?);
         Some(ours.cost_h() / limit.cost_h().max(COST_FLOOR))
     }
 
@@ -107,12 +114,13 @@ impl PlantResult {
     }
 }
 
-/// Runs everything. `tell` hears each finished place.
+/// Runs everything. `tell` hears each finished place; `voice` is the mind of the row `mind`.
 ///
 /// # Errors
 /// Where a place's own configuration has a fault.
 pub fn run(
     options: &Options,
+    voice: &mut Voice<'_>,
     mut tell: impl FnMut(&PlantResult),
 ) -> Result<Vec<PlantResult>, ConfigFaults> {
     let mut results = Vec::new();
@@ -120,8 +128,19 @@ pub fn run(
         let read = config::from_text(kind.config(), kind.word(), &[], Strictness::Check)?;
         let mut config = read.0;
         // The planner without mind.
-        config.mind = None;
-        let result = plant(*kind, &Arc::new(config), options);
+        let mind = config.mind.take();
+        let text = format!("{}{}", kind.config(), kind.understood());
+        let mut understood = config::from_text(&text, kind.word(), &[], Strictness::Check)?.0;
+        understood.mind = None;
+        let config = Arc::new(config);
+        let mut result = plant(*kind, &config, &Arc::new(understood), options);
+        if let (Some((model, adapter)), Some(mind)) = (&options.mind, mind) {
+            let (model, adapter) = (model.clone(), adapter.clone());
+            let mind = Some(config::Mind { model, adapter, ..mind });
+            let config = Arc::new(Config { mind, ..(*config).clone() });
+            let (row, counters) = minded(*kind, &config, options, voice);
+            (result.minded, _) = (counters, result.rows.push(row));
+        }
         tell(&result);
         results.push(result);
     }
@@ -136,14 +155,21 @@ struct Lived {
     tracks: Vec<Track>,
 }
 
-fn plant(kind: Kind, config: &Arc<Config>, options: &Options) -> PlantResult {
+fn plant(
+    kind: Kind,
+    config: &Arc<Config>,
+    understood: &Arc<Config>,
+    options: &Options,
+) -> PlantResult {
     let tunings = tune(kind, config, options);
-    let mut lived = side_by_side(options, |seed| live(kind, config, &tunings, seed, options));
+    let configs = [config, understood];
+    let mut lived = side_by_side(options, |seed| live(kind, configs, &tunings, seed, options));
     lived.sort_by_key(|one| one.seed);
     let mut result = PlantResult {
         kind,
         rows: Vec::new(),
         counters: Counters::default(),
+        minded: Counters::default(),
         config: config.clone(),
         tracks: lived.iter_mut().flat_map(|one| one.tracks.drain(..)).collect(),
         beaten: Vec::new(),
@@ -167,16 +193,44 @@ fn plant(kind: Kind, config: &Arc<Config>, options: &Options) -> PlantResult {
                 None => result.rows.push(Row { controller: name, score: score.clone() }),
             }
         }
-        let (all, this) = (&mut result.counters, one.counters);
-        all.by_rule += this.by_rule;
-        all.by_planner += this.by_planner;
-        all.by_mind += this.by_mind;
-        all.asked += this.asked;
-        all.escalations.wanted += this.escalations.wanted;
-        all.sent += this.sent;
-        all.refused += this.refused;
+        add(&mut result.counters, one.counters);
     }
     result
+}
+
+fn add(all: &mut Counters, this: Counters) {
+    all.by_rule += this.by_rule;
+    all.by_planner += this.by_planner;
+    all.by_mind += this.by_mind;
+    all.asked += this.asked;
+    all.escalations.wanted += this.escalations.wanted;
+    all.sent += this.sent;
+    all.refused += this.refused;
+}
+
+/// The agent with a mind, one seed after the other: there is one model.
+fn minded(
+    kind: Kind,
+    config: &Arc<Config>,
+    options: &Options,
+    voice: &mut Voice<'_>,
+) -> (Row, Counters) {
+    let mut row = Row { controller: "mind", score: Score::default() };
+    let mut counters = Counters::default();
+    for seed in 1..=options.seeds {
+        let mut place = kind.build(seed);
+        let start = now(place.as_ref());
+        let (mut agent, first) = AgentKeeper::new(config.clone(), start, false, Some(&mut *voice));
+        for command in first {
+            place.command(&command.topic, &command.payload);
+        }
+        let mut faults = faults(options, config, seed);
+        let nobody = |_, _: &[_]| {};
+        let lived = look_after(place.as_mut(), &mut agent, options.hours, &mut faults, nobody);
+        row.score.join(&lived);
+        add(&mut counters, agent.counters());
+    }
+    (row, counters)
 }
 
 /// Does `work` for every seed on as many threads as allowed.
@@ -213,7 +267,7 @@ fn faults(options: &Options, config: &Config, seed: u64) -> Faults {
 
 fn live(
     kind: Kind,
-    config: &Arc<Config>,
+    [config, understood]: [&Arc<Config>; 2],
     tunings: &Tunings,
     seed: u64,
     options: &Options,
@@ -225,7 +279,7 @@ fn live(
             place.command(&command.topic, &command.payload);
         }
         let mut faults = faults(options, config, seed);
-        let drawn = options.tracks && seed == 1 && name != "safe";
+        let drawn = options.tracks && seed == 1 && !["safe", "understood"].contains(&name);
         let mut track = drawn.then(|| Track::new(name, config.clone()));
         let score = look_after(place.as_mut(), keeper, options.hours, &mut faults, |at, said| {
             if let Some(track) = &mut track {
@@ -239,8 +293,10 @@ fn live(
     let mut thermostats = Thermostats::new(config.clone(), tunings.clone());
     scores.push(kept("thermostats", &mut thermostats, Vec::new()));
     let start = now(kind.build(seed).as_ref());
-    let (mut agent, first) = AgentKeeper::new(config.clone(), start, options.tracks);
+    let (mut agent, first) = AgentKeeper::new(config.clone(), start, options.tracks, None);
     scores.push(kept("planner", &mut agent, first));
+    let (mut with, first) = AgentKeeper::new(understood.clone(), start, false, None);
+    scores.push(kept("understood", &mut with, first));
     if let Some(track) = tracks.iter_mut().find(|track| track.controller == "planner") {
         track.acts = agent.take_acts();
     }
@@ -300,18 +356,20 @@ mod tests {
             tracks: false,
             trials: 1,
             threads: 1,
+            mind: None,
         };
-        let results = run(&options, |_| {}).unwrap();
+        let results = run(&options, &mut |_| None, |_| {}).unwrap();
         for result in &results {
             assert_eq!(result.beaten, Vec::<String>::new());
             let names: Vec<_> = result.rows.iter().map(|row| row.controller).collect();
-            assert_eq!(names, ["safe", "thermostats", "planner", "limit"]);
+            assert_eq!(names, ["safe", "thermostats", "planner", "understood", "limit"]);
             for row in &result.rows {
                 assert_eq!(row.score.forbidden, 0, "{row:?}");
                 assert_eq!(row.score.samples, 360, "{row:?}");
             }
         }
-        let again = run(&Options { kinds: vec![results[0].kind], ..options }, |_| {}).unwrap();
+        let one = Options { kinds: vec![results[0].kind], ..options };
+        let again = run(&one, &mut |_| None, |_| {}).unwrap();
         let rows = |results: &[PlantResult]| format!("{:?}", results[0].rows);
         assert_eq!(rows(&results), rows(&again), "the same seeds give the same run");
     }
@@ -338,6 +396,7 @@ mod tests {
             tracks: false,
             trials: 0,
             threads: 1,
+            mind: None,
         };
         let mut config =
             config::from_text(Kind::WaterTank.config(), "water", &[], Strictness::Check).unwrap().0;
@@ -346,7 +405,8 @@ mod tests {
         let score = |faults: bool| {
             let options = Options { faults, ..options.clone() };
             let mut place = Kind::WaterTank.build(1);
-            let (mut agent, _) = AgentKeeper::new(config.clone(), now(place.as_ref()), false);
+            let start = now(place.as_ref());
+            let (mut agent, _) = AgentKeeper::new(config.clone(), start, false, None);
             let mut chance = super::faults(&options, &config, 1);
             look_after(place.as_mut(), &mut agent, 24.0, &mut chance, |_, _| {})
         };

@@ -4,10 +4,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::voice::Voice;
+use crate::agent::Question;
 use crate::bench::{self, COST_FLOOR, Options, PlantResult, penalty};
+use crate::config::{self, Strictness};
 use crate::plant::Kind;
 
 /// Arguments of `outpost bench`.
@@ -21,6 +25,8 @@ pub struct BenchArgs {
 enum What {
     /// How well the agent looks after each simulated place
     Agent(AgentArgs),
+    /// How long the agent takes for one event
+    Apply(super::bench_apply::BenchApplyArgs),
     /// How fast records are stored, and how much is written for them
     Journal(super::bench_journal::BenchJournalArgs),
     /// What a journal's records cost on a line
@@ -52,6 +58,12 @@ struct AgentArgs {
     /// Threads [default: one for each core]
     #[arg(long)]
     threads: Option<usize>,
+    /// One more row, `mind`: this language model reads the notes, id or path
+    #[arg(long, value_name = "MODEL")]
+    mind: Option<String>,
+    /// Its adapter
+    #[arg(long, value_name = "ADAPTER", default_value = "none", requires = "mind")]
+    adapter: String,
 }
 
 #[derive(Clone, Debug)]
@@ -84,6 +96,7 @@ fn days(text: &str) -> Result<f64, String> {
 pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
     let args = match &args.what {
         What::Agent(args) => args,
+        What::Apply(args) => return super::bench_apply::run(args, json),
         What::Journal(args) => return super::bench_journal::run(args, json),
         What::Uplink(args) => return super::bench_uplink::run(args, json),
         What::Mind(args) => return super::bench_mind::run(args, json),
@@ -97,6 +110,18 @@ pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
         tracks: args.report.is_some(),
         trials: args.trials,
         threads: args.threads.unwrap_or(cores),
+        mind: args.mind.clone().map(|model| (model, args.adapter.clone())),
+    };
+    let mut mind = match &args.mind {
+        Some(model) => Some(voice(model, &args.adapter)?),
+        None => None,
+    };
+    let mut asked = |question: &Question| match mind.as_mut()?.answer(question) {
+        Ok(p) => Some(p),
+        Err(error) => {
+            eprintln!("the model did not answer: {error:#}");
+            None
+        }
     };
     if !json {
         println!(
@@ -111,7 +136,7 @@ pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
             "notes"
         );
     }
-    let results = bench::run(&options, |result| print(result, json))?;
+    let results = bench::run(&options, &mut asked, |result| print(result, json))?;
     let beaten: Vec<_> = results.iter().flat_map(|result| &result.beaten).collect();
     for line in &beaten {
         eprintln!("better than the limit, so the limit is none: {line}");
@@ -122,6 +147,14 @@ pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
     }
     summary(&results, json);
     Ok(if beaten.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A model with its adapter, as the places' configurations have theirs.
+fn voice(model: &str, adapter: &str) -> anyhow::Result<Voice> {
+    let text = Kind::Greenhouse.config();
+    let mind = config::from_text(text, "greenhouse", &[], Strictness::Check)?.0.mind;
+    let mind = mind.context("the greenhouse has no mind")?;
+    Voice::of(&config::Mind { model: model.into(), adapter: adapter.into(), ..mind })
 }
 
 fn print(result: &PlantResult, json: bool) {
@@ -178,6 +211,31 @@ fn solved_here(decisions: u64, wanted: u64) -> f64 {
     if decisions == 0 { 1.0 } else { 1.0 - wanted as f64 / decisions as f64 }
 }
 
+/// The worst place's satisfied share and cost, in those of its limit.
+fn of_limit(results: &[PlantResult], controller: &str) -> (Option<f64>, Option<f64>) {
+    let shares = results.iter().filter_map(|result| result.satisfied_of_limit(controller));
+    let costs = results.iter().filter_map(|result| result.cost_of_limit(controller));
+    (shares.min_by(f64::total_cmp), costs.max_by(f64::total_cmp))
+}
+
+/// What stands beside the planner's figures for another controller; nothing where it was not run.
+fn figures(results: &[PlantResult], controller: &str) -> Option<serde_json::Value> {
+    let scores: Vec<_> =
+        results.iter().filter_map(|result| Some(&result.row(controller)?.score)).collect();
+    let (satisfied, cost) = of_limit(results, controller);
+    let by_mind: u64 = results.iter().map(|result| result.minded.by_mind).sum();
+    let mut figures = json!({
+        "notes_broken": scores.iter().map(|score| score.notes_broken).sum::<u64>(),
+        "forbidden": scores.iter().map(|score| score.forbidden).sum::<u64>(),
+        "satisfied_of_limit": satisfied,
+        "cost_of_limit": cost,
+    });
+    if controller == "mind" {
+        figures["by_mind"] = by_mind.into();
+    }
+    (!scores.is_empty()).then_some(figures)
+}
+
 /// The last line (design §7): the worst place's ratios, and the planner's own counts.
 fn summary(results: &[PlantResult], json: bool) {
     let ours = || {
@@ -187,12 +245,10 @@ fn summary(results: &[PlantResult], json: bool) {
     let forbidden: u64 = ours().map(|score| score.forbidden).sum();
     let unavoidable: u64 = ours().map(|score| score.unavoidable).sum();
     let notes: u64 = ours().map(|score| score.notes_broken).sum();
-    let satisfied = results.iter().filter_map(PlantResult::satisfied_of_limit);
-    let satisfied = satisfied.fold(f64::INFINITY, f64::min);
-    let cost = results.iter().filter_map(PlantResult::cost_of_limit).fold(0.0, f64::max);
+    let (satisfied, cost) = of_limit(results, "planner");
     let worst = results
         .iter()
-        .filter_map(|result| Some((result.satisfied_of_limit()?, result.kind.word())))
+        .filter_map(|result| Some((result.satisfied_of_limit("planner")?, result.kind.word())))
         .min_by(|one, two| one.0.total_cmp(&two.0));
     let sum = |get: fn(&crate::agent::Counters) -> u64| -> u64 {
         results.iter().map(|result| get(&result.counters)).sum()
@@ -201,30 +257,34 @@ fn summary(results: &[PlantResult], json: bool) {
         results.iter().filter(|one| one.dominated()).map(|one| one.kind.word()).collect();
     let unlimited: Vec<_> = results
         .iter()
-        .filter(|one| one.satisfied_of_limit().is_none())
+        .filter(|one| one.satisfied_of_limit("planner").is_none())
         .map(|one| one.kind.word())
         .collect();
     let by = [sum(|one| one.by_rule), sum(|one| one.by_planner), sum(|one| one.by_mind)];
     let wanted = sum(|one| one.escalations.wanted);
+    let calls: u64 = results.iter().map(|result| result.minded.asked).sum();
     let solved = solved_here(by[1] + by[2], wanted);
     if json {
         let line = json!({
             "forbidden": forbidden,
             "unavoidable": unavoidable,
-            "satisfied_of_limit": satisfied.is_finite().then_some(satisfied),
-            "cost_of_limit": satisfied.is_finite().then_some(cost),
+            "satisfied_of_limit": satisfied,
+            "cost_of_limit": cost,
             "cost_floor_per_hour": COST_FLOOR,
-            "model_calls": sum(|one| one.asked),
+            "model_calls": calls,
             "by": { "rule": by[0], "planner": by[1], "mind": by[2] },
             "escalations_wanted": wanted,
             "solved_locally": solved,
             "notes_broken": notes,
+            "understood": figures(results, "understood"),
+            "mind": figures(results, "mind"),
             "worst_plant": worst.map(|(_, name)| name),
             "dominated_by_thermostats": dominated,
             "without_limit": unlimited,
         });
         println!("{line}");
     } else if let Some((share, name)) = worst {
+        let cost = cost.unwrap_or_default();
         println!("satisfied, of the limit: {share:.3} at worst ({name}); cost: {cost:.2} limits");
         println!("decided by rule {}, planner {}, mind {}", by[0], by[1], by[2]);
         println!("solved here, nobody else asked: {:.1} %", 100.0 * solved);

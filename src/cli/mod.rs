@@ -2,6 +2,7 @@
 
 mod backup;
 mod bench;
+mod bench_apply;
 mod bench_journal;
 mod bench_mind;
 mod bench_uplink;
@@ -33,6 +34,7 @@ mod top;
 mod update;
 mod version;
 mod view;
+mod voice;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

@@ -1,8 +1,6 @@
 //! `outpost replay`: decisions of the past computed again from the journal (design §6). An agent
 //! that follows the records proposes anew, the model scores anew, and what differs is told.
 
-mod voice;
-
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,13 +11,13 @@ use clap::Args;
 use serde_json::{Value as Json, json};
 
 use super::log::parse_time;
+use super::voice::Voice;
 use crate::agent::{Follower, Proposal, sure};
 use crate::clock::{Now, Tick};
 use crate::config::{self, Config};
 use crate::domain::{Decider, Decision, Entry};
 use crate::journal::{Filter, Kind, Reader, Stamp, rfc3339};
 use crate::limits::REPLAY_DECISIONS_MAX;
-use voice::Voice;
 
 /// Scores that differ by no more are the same: kernels add in other orders (design §6).
 const SCORE_SAME: f64 = 0.02;

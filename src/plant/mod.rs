@@ -14,6 +14,7 @@ mod office;
 mod runner;
 pub mod site;
 pub mod spec;
+mod understood;
 mod water_tank;
 mod weather;
 

@@ -1,11 +1,12 @@
-//! The configured model in this process, asked as the mind's process was.
+//! The configured model in this process, asked as the mind's process is: for `replay` and
+//! `bench agent`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
 
-use crate::agent::Proposal;
+use crate::agent::{Proposal, Question};
 use crate::config;
 use crate::domain::{Candidate, ModelVoice};
 use crate::limits;
@@ -54,7 +55,7 @@ impl Voice {
             .map_or(Some(model.temperature_percent), |one| one.facts.temperature_percent);
         let path = adapter.map(|adapter| adapter.path);
         faces.push(Face { path: model.path, sha256, adapter: path });
-        let threads = super::super::decide::threads_default();
+        let threads = super::decide::threads_default();
         let options = ScorerOptions {
             context_tokens: mind.context_tokens,
             ubatch_tokens: limits::MIND_UBATCH_TOKENS,
@@ -101,23 +102,33 @@ impl Voice {
         proposal: &Proposal,
         recorded: &[Candidate],
     ) -> anyhow::Result<Vec<f64>> {
-        let scorer = self.face(sha256)?;
-        let question = &proposal.question;
-        let count = question.candidates.len();
-        let p: Vec<f32> = match &question.by_notes {
-            Some(by_notes) => by_notes.answer(count, |prefix, one| {
-                let scored = scorer.score(prefix, &one.state, &one.candidates)?;
-                anyhow::Ok(scored.p)
-            })?,
-            None => {
-                let (prefix, state) = (&question.prefix, &question.state);
-                scorer.score(prefix, state, &question.candidates)?.p
-            }
-        };
+        let p = answer(self.face(sha256)?, &proposal.question)?;
         let of = |one: &Candidate| {
             let place = proposal.candidates.iter().position(|other| other.set == one.set);
-            place.map_or(0.0, |place| f64::from(p[place]))
+            place.map_or(0.0, |place| p[place])
         };
         Ok(recorded.iter().map(of).collect())
     }
+
+    /// Probabilities of a question's candidates by the file that an agent would take.
+    pub(super) fn answer(&mut self, question: &Question) -> anyhow::Result<Vec<f64>> {
+        let sha256 = self.faces.first().context("no model")?.sha256.clone();
+        answer(self.face(&sha256)?, question)
+    }
+}
+
+/// Probabilities of a question's candidates, in its order.
+fn answer(scorer: &mut Scorer, question: &Question) -> anyhow::Result<Vec<f64>> {
+    let count = question.candidates.len();
+    let p: Vec<f32> = match &question.by_notes {
+        Some(by_notes) => by_notes.answer(count, |prefix, one| {
+            let scored = scorer.score(prefix, &one.state, &one.candidates)?;
+            anyhow::Ok(scored.p)
+        })?,
+        None => {
+            let (prefix, state) = (&question.prefix, &question.state);
+            scorer.score(prefix, state, &question.candidates)?.p
+        }
+    };
+    Ok(p.into_iter().map(f64::from).collect())
 }
