@@ -182,7 +182,7 @@ impl Agent {
     #[must_use]
     pub fn new(config: Arc<Config>, resumed: Resumed, boot: u64, now: Now) -> (Agent, Vec<Effect>) {
         let file_notes = config.notes.clone();
-        let config = Kept::applied(resumed.edits, config);
+        let (config, proposals) = Kept::applied(resumed.edits, config);
         let zone =
             jiff::tz::TimeZone::get(&config.device.timezone).unwrap_or(jiff::tz::TimeZone::UTC);
         let mind = if config.mind.is_some() { MindWord::Loading } else { MindWord::Off };
@@ -246,6 +246,7 @@ impl Agent {
             mode: agent.mode.word().into(),
         });
         agent.resume_commands(resumed.commands);
+        agent.resume_proposals(proposals);
         let effects = std::mem::take(&mut agent.out);
         (agent, effects)
     }

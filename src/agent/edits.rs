@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use super::core::Agent;
+use super::notes::KeptProposal;
 use super::rules::RuleState;
 use crate::config::{
     Config, Preference, Rule, note_said, preference_said, preference_to_json, rule_said,
@@ -23,6 +24,7 @@ pub const OTHERS: &str = "[[";
 const RULE: &str = "[[rule]] ";
 const NOTES: &str = "[[note]]";
 const MEANING: &str = "[[preference]] ";
+const PROPOSALS: &str = "[[proposal]]";
 
 /// A change that an operator wants.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +51,8 @@ pub enum Kept {
     Rule(String, Option<Rule>),
     /// What a person has confirmed that a note means, by its words.
     Meaning(String, Vec<Preference>),
+    /// What was made of notes and waits for a person.
+    Proposals(Vec<KeptProposal>),
     /// All notes.
     Notes {
         /// Those in force.
@@ -83,6 +87,11 @@ impl Kept {
             let all: Result<Vec<_>, _> = means.map(|one| read(one).map(with)).collect();
             return Some(all.map(|all| Kept::Meaning(note.into(), all)));
         }
+        if name == PROPOSALS {
+            let all = json.get("proposals").and_then(Json::as_array).into_iter().flatten();
+            let all = all.filter_map(|one| KeptProposal::read(one, config));
+            return Some(Ok(Kept::Proposals(all.collect())));
+        }
         let notes = |key: &str| {
             let list = json.get(key)?.as_array()?;
             let notes = list.iter().take(limits::NOTES_MAX);
@@ -95,16 +104,18 @@ impl Kept {
         )
     }
 
-    /// The configuration of the file with what was kept.
-    pub(super) fn applied(kept: Vec<Kept>, file: Arc<Config>) -> Arc<Config> {
+    /// The configuration of the file with what was kept, and what waits for a person.
+    pub(super) fn applied(kept: Vec<Kept>, file: Arc<Config>) -> (Arc<Config>, Vec<KeptProposal>) {
+        let mut proposals = Vec::new();
         if kept.is_empty() {
-            return file;
+            return (file, proposals);
         }
         let mut config = (*file).clone();
         let mut meant = Vec::new();
         for one in kept {
             match one {
                 Kept::Meaning(note, means) => meant.push((note, means)),
+                Kept::Proposals(all) => proposals = all,
                 Kept::Rule(name, rule) => {
                     place(&mut config.rules, &name, rule);
                 }
@@ -123,7 +134,7 @@ impl Kept {
         for (note, means) in meant {
             mean(&mut config, &note, means);
         }
-        Arc::new(config)
+        (Arc::new(config), proposals)
     }
 }
 
@@ -254,6 +265,13 @@ impl Agent {
         self.follow_edit(Kept::Notes { now, file });
     }
 
+    /// What waits for a person is written down, all of it.
+    pub(super) fn keep_proposals(&mut self) {
+        let all = self.proposals().iter().map(|one| one.kept(self.now, &self.config));
+        let put = json!({"proposals": all.collect::<Vec<_>>()}).to_string();
+        self.record(Entry::Goal { name: PROPOSALS.into(), put: Some(put) });
+    }
+
     /// A person has confirmed what a note means.
     pub(super) fn keep_meaning(&mut self, note: &str, means: Vec<Preference>) {
         let said = means.iter().map(|one| preference_to_json(one, &self.config));
@@ -265,6 +283,9 @@ impl Agent {
 
     /// A change takes hold.
     pub(super) fn follow_edit(&mut self, kept: Kept) {
+        if matches!(kept, Kept::Proposals(_)) {
+            return;
+        }
         let mut config = (*self.config).clone();
         match kept {
             Kept::Rule(name, rule) => match place(&mut config.rules, &name, rule) {
@@ -278,6 +299,7 @@ impl Agent {
                 mean(&mut config, "", Vec::new());
             }
             Kept::Meaning(note, means) => mean(&mut config, &note, means),
+            Kept::Proposals(_) => {}
         }
         self.config = Arc::new(config);
         self.forget_prefix();

@@ -4,6 +4,7 @@
 //! said yes to.
 
 mod condition;
+mod kept;
 mod meaning;
 mod said;
 mod trial;
@@ -16,13 +17,24 @@ use crate::clock::Tick;
 use crate::config::Preference;
 use crate::domain::{CommandState, Severity};
 use crate::limits;
+pub use kept::KeptProposal;
 use meaning::{Meaning, Reading};
+use trial::Trial;
 
 /// What is under way.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub(super) struct Notes {
     proposals: Vec<Proposed>,
     reading: Option<NoteAsked>,
+    tried: Option<NoteTried>,
+}
+
+#[cfg(test)]
+impl Notes {
+    /// Situations are being looked at.
+    pub(super) fn is_tried(&self) -> bool {
+        self.tried.is_some()
+    }
 }
 
 /// A note that the mind is reading, and the command that waits for it.
@@ -32,6 +44,14 @@ struct NoteAsked {
     command: Option<(String, String)>,
     reading: Reading,
     deadline: Tick,
+}
+
+/// A note whose situations are being looked at, and the command that waits for it.
+struct NoteTried {
+    command: Option<(String, String)>,
+    note: String,
+    meaning: Meaning,
+    trial: Trial,
 }
 
 /// What was made of a note, before a person has said yes.
@@ -66,7 +86,7 @@ impl Agent {
             Some("there is no note of these words")
         } else if self.is_understood(note) {
             Some("it is understood already: take it away with `remove` first")
-        } else if self.notes.reading.is_some() {
+        } else if self.is_understanding() {
             Some("another note is being read")
         } else {
             None
@@ -89,7 +109,7 @@ impl Agent {
         if questions.is_empty() {
             return self.understood_as(command, &reading, &[]);
         }
-        if !self.mind_can_speak() || self.notes.reading.is_some() {
+        if !self.mind_can_speak() || self.is_understanding() {
             let reason = "the mind cannot read it now; send `understand` when it can";
             return self.stays_note(command, note, reason);
         }
@@ -106,6 +126,10 @@ impl Agent {
             deadline,
         }));
         self.notes.reading = Some(NoteAsked { id, command, reading, deadline });
+    }
+
+    fn is_understanding(&self) -> bool {
+        self.notes.reading.is_some() || self.notes.tried.is_some()
     }
 
     /// The mind has answered the questions about a note.
@@ -125,9 +149,10 @@ impl Agent {
         true
     }
 
-    /// When the answer about a note is too late.
+    /// When the answer about a note is too late, or the next situation is to be looked at.
     pub(super) fn note_deadline(&self) -> Option<Tick> {
-        self.notes.reading.as_ref().map(|asked| asked.deadline)
+        let asked = self.notes.reading.as_ref().map(|asked| asked.deadline);
+        asked.or(self.notes.tried.as_ref().map(|_| self.now.tick))
     }
 
     /// What waits for a person after its time, or for a note that is gone, is settled; a note that
@@ -138,13 +163,17 @@ impl Agent {
         if let Some(id) = late.map(|asked| asked.id) {
             self.note_lost(id);
         }
+        self.try_on();
         let notes = &self.config.notes;
         let over = |one: &Proposed| one.until <= now || !notes.contains(&one.note);
         let over: Vec<String> =
             self.notes.proposals.iter().filter(|one| over(one)).map(|one| one.id.clone()).collect();
-        for id in over {
-            self.notes.proposals.retain(|one| one.id != id);
-            self.clear_approval(&id);
+        self.notes.proposals.retain(|one| !over.contains(&one.id));
+        for id in &over {
+            self.clear_approval(id);
+        }
+        if !over.is_empty() {
+            self.keep_proposals();
         }
     }
 
@@ -161,17 +190,30 @@ impl Agent {
         answers: &[Vec<f64>],
     ) {
         let trust = self.config.mind.as_ref().map_or(1.0, |mind| mind.trust);
+        let note = reading.note.clone();
         let found = reading.meaning(answers, trust, &self.config).and_then(|meaning| {
-            let shown = self.situations(&meaning)?;
-            Ok((meaning, shown))
+            let trial = self.begin_trial(&meaning)?;
+            Ok((meaning, trial))
         });
         match found {
-            // It may be gone meanwhile.
-            Ok((meaning, shown)) if self.config.notes.contains(&reading.note) => {
-                self.propose(command, &reading.note, meaning, &shown);
+            Ok((meaning, trial)) => {
+                self.notes.tried = Some(NoteTried { command, note, meaning, trial });
             }
-            Ok(_) => self.stays_note(command, &reading.note, "it is there no more"),
-            Err(reason) => self.stays_note(command, &reading.note, &reason),
+            Err(reason) => self.stays_note(command, &note, &reason),
+        }
+    }
+
+    /// The next step of a note's situations; after the last it is put before a person.
+    fn try_on(&mut self) {
+        let Some(mut tried) = self.notes.tried.take() else { return };
+        match self.step_trial(&tried.meaning, &mut tried.trial) {
+            Ok(None) => self.notes.tried = Some(tried),
+            // It may be gone meanwhile.
+            Ok(Some(shown)) if self.config.notes.contains(&tried.note) => {
+                self.propose(tried.command, &tried.note, tried.meaning, &shown);
+            }
+            Ok(Some(_)) => self.stays_note(tried.command, &tried.note, "it is there no more"),
+            Err(reason) => self.stays_note(tried.command, &tried.note, &reason),
         }
     }
 
@@ -217,6 +259,7 @@ impl Agent {
             note: note.into(),
             means: meaning.preferences,
         });
+        self.keep_proposals();
     }
 
     /// A person says yes or no to what was made of a note. `false`: nothing waits under this id.
@@ -226,6 +269,7 @@ impl Agent {
         };
         let one = self.notes.proposals.remove(at);
         self.clear_approval(&one.id);
+        self.keep_proposals();
         self.set_command(key, CommandState::Accepted, "");
         self.set_command(key, CommandState::Executing, "");
         if yes {

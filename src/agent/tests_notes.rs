@@ -74,6 +74,15 @@ impl Reads<'_> {
     }
 }
 
+/// A note's answer, or whatever settles it, with the steps that follow: all of their effects.
+fn settled(bench: &mut Bench, event: Event) -> Vec<Effect> {
+    let mut effects = bench.on(event);
+    while bench.agent.notes.is_tried() {
+        effects.extend(bench.on(Event::Wake));
+    }
+    effects
+}
+
 fn bench(text: &str) -> Bench {
     let mut bench = Bench::new(noted(text)).up();
     bench.on(ready());
@@ -91,7 +100,13 @@ fn waits(effects: &[Effect]) -> Option<String> {
     })
 }
 
+/// What is kept of changes, but for what waits for a person.
 fn kept(effects: &[Effect]) -> Vec<Kept> {
+    let waits = |one: &Kept| matches!(one, Kept::Proposals(_));
+    all_kept(effects).into_iter().filter(|one| !waits(one)).collect()
+}
+
+fn all_kept(effects: &[Effect]) -> Vec<Kept> {
     let kept = effects.iter().filter_map(|effect| match effect {
         Effect::Record { entry: Entry::Goal { name, put }, .. } => {
             Kept::read(name, put.as_deref(), &place())?.ok()
@@ -118,7 +133,7 @@ fn a_note_is_shown_in_three_situations_and_honoured_once_a_person_has_said_yes()
     assert_eq!(states[states.len() - 2], "If the condition holds, use the");
     assert_eq!(asked.questions[states.len() - 1].candidates, ["chiller", "fan"]);
 
-    let effects = bench.on(READ.answer(&asked));
+    let effects = settled(&mut bench, READ.answer(&asked));
     let (state, reason) = ended(&effects, "a");
     assert_eq!(state, CommandState::Succeeded);
     for words in [
@@ -155,7 +170,7 @@ fn a_note_is_shown_in_three_situations_and_honoured_once_a_person_has_said_yes()
 fn what_was_confirmed_holds_over_a_restart_and_goes_when_the_note_goes() {
     let mut bench = bench(NIGHT);
     let asked = question(&bench.on(understand("a", NIGHT)));
-    let id = waits(&bench.on(READ.answer(&asked))).expect("a proposal");
+    let id = waits(&settled(&mut bench, READ.answer(&asked))).expect("a proposal");
     let yes = bench.on(command("approve", "yes", &format!(r#"{{"approval":"{id}"}}"#)));
     let resumed = |edits: Vec<Kept>, config: Config| {
         let resumed = Resumed { next_seq: 100, edits, ..Resumed::default() };
@@ -179,16 +194,79 @@ fn what_was_confirmed_holds_over_a_restart_and_goes_when_the_note_goes() {
     assert!(resumed(kept(&yes), place()).agent.config().preferences.is_empty());
 }
 
+#[test]
+fn what_waits_for_a_person_waits_on_after_a_restart() {
+    let mut bench = bench(NIGHT);
+    let asked = question(&bench.on(understand("a", NIGHT)));
+    let effects = settled(&mut bench, READ.answer(&asked));
+    let id = waits(&effects).expect("a proposal");
+    let last = |effects: &[Effect]| all_kept(effects).pop().expect("a record of what waits");
+    let waiting = last(&effects);
+    let start = |edits: Vec<Kept>, config: Config| {
+        let resumed = Resumed { next_seq: 100, edits, ..Resumed::default() };
+        Agent::new(Arc::new(config), resumed, 9 << 32, bench.now)
+    };
+    let (agent, effects) = start(vec![waiting.clone()], noted(NIGHT));
+    assert_eq!(waits(&effects), Some(id.clone()), "it is shown again under its own id");
+    assert!(agent.config().preferences.is_empty(), "nobody has said yes");
+    assert_eq!(agent.proposals()[0].words, "prefer chiller to fan, when hour >= 22 || hour < 6");
+    let resumed = Resumed { next_seq: 100, edits: vec![waiting.clone()], ..Resumed::default() };
+    let mut again = Bench::resumed(noted(NIGHT), resumed).up();
+    let yes = again.on(command("approve", "yes", &format!(r#"{{"approval":"{id}"}}"#)));
+    assert_eq!(ended(&yes, "yes").0, CommandState::Succeeded);
+    assert_eq!(again.agent.config().preferences.len(), 1);
+    let left = all_kept(&yes).into_iter().find_map(|one| match one {
+        Kept::Proposals(left) => Some(left.len()),
+        _ => None,
+    });
+    assert_eq!(left, Some(0));
+
+    // A day is over, or the note is gone: what waited is settled.
+    let mut later = bench.now;
+    later.unix_ms += 25 * 3_600_000;
+    let resumed = Resumed { next_seq: 100, edits: vec![waiting.clone()], ..Resumed::default() };
+    let (mut agent, _) = Agent::new(Arc::new(noted(NIGHT)), resumed, 9 << 32, later);
+    agent.apply(Event::Wake, later);
+    assert!(agent.proposals().is_empty());
+    let (mut agent, _) = start(vec![waiting], place());
+    agent.apply(Event::Wake, bench.now);
+    assert!(agent.proposals().is_empty(), "its note has left the file");
+}
+
+#[test]
+fn what_waited_and_is_not_allowed_any_more_is_told() {
+    let mut bench = bench(NIGHT);
+    let asked = question(&bench.on(understand("a", NIGHT)));
+    let effects = settled(&mut bench, READ.answer(&asked));
+    let put = effects.iter().find_map(|effect| match effect {
+        Effect::Record { entry: Entry::Goal { name, put }, .. } => Some((name, put.clone()?)),
+        _ => None,
+    });
+    let (name, put) = put.expect("a record");
+    let put = put.replace("\"prefer\":\"chiller\"", "\"prefer\":\"cooler\"");
+    let edits = vec![Kept::read(name, Some(&put), &place()).expect("kept").expect("a list")];
+    let resumed = Resumed { next_seq: 100, edits, ..Resumed::default() };
+    let (agent, effects) = Agent::new(Arc::new(noted(NIGHT)), resumed, 9 << 32, bench.now);
+    assert!(agent.proposals().is_empty() && waits(&effects).is_none());
+    let told = effects.iter().any(|effect| match effect {
+        Effect::Report { report: Report::Event { text, .. }, .. } => {
+            text.contains("does not allow that any more")
+        }
+        _ => false,
+    });
+    assert!(told, "{effects:?}");
+}
+
 /// What becomes of a note that is read like this: what it was understood as, or why it stays one.
 fn becomes(text: &str, reads: Reads<'_>) -> String {
     let mut bench = bench(text);
-    let effects = bench.on(understand("a", text));
+    let effects = settled(&mut bench, understand("a", text));
     let asked = effects.iter().find_map(|effect| match effect {
         Effect::Ask(question) if !question.questions.is_empty() => Some(question.clone()),
         _ => None,
     });
     let effects = match asked {
-        Some(asked) => bench.on(reads.answer(&asked)),
+        Some(asked) => settled(&mut bench, reads.answer(&asked)),
         None => effects,
     };
     let (state, reason) = ended(&effects, "a");
@@ -305,12 +383,12 @@ fn without_a_mind_or_its_answer_it_stays_a_note() {
 fn what_nobody_confirms_or_a_person_denies_changes_nothing() {
     let mut bench = bench(NIGHT);
     let asked = question(&bench.on(understand("a", NIGHT)));
-    let id = waits(&bench.on(READ.answer(&asked))).expect("a proposal");
+    let id = waits(&settled(&mut bench, READ.answer(&asked))).expect("a proposal");
     let effects = bench.on(command("deny", "no", &format!(r#"{{"approval":"{id}"}}"#)));
     assert_eq!(states(&effects, "no").last(), Some(&CommandState::Succeeded));
     assert!(kept(&effects).is_empty() && bench.agent.proposals().is_empty());
     let asked = question(&bench.on(understand("b", NIGHT)));
-    let id = waits(&bench.on(READ.answer(&asked))).expect("another");
+    let id = waits(&settled(&mut bench, READ.answer(&asked))).expect("another");
     bench.pass(24 * 3600 + 1);
     bench.on(Event::Wake);
     assert!(bench.agent.proposals().is_empty(), "a day is over");
@@ -326,7 +404,7 @@ fn a_note_that_is_written_is_put_before_the_mind_at_once() {
     let effects = bench.on(command("note", "w", &format!(r#"{{"put":"{written}"}}"#)));
     assert_eq!(states(&effects, "w").last(), Some(&CommandState::Succeeded));
     let reads = Reads { yes: &[], wants: ["chiller"; 2], sure: 0.9 };
-    let effects = bench.on(reads.answer(&question(&effects)));
+    let effects = settled(&mut bench, reads.answer(&question(&effects)));
     assert!(waits(&effects).is_some());
     assert_eq!(bench.agent.proposals()[0].words, "prefer chiller to fan, always");
     bench.on(command("note", "r", &format!(r#"{{"remove":"{written}"}}"#)));

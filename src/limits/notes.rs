@@ -12,3 +12,5 @@ pub const PROPOSAL_MS_MAX: u64 = 24 * 3600 * 1000;
 pub const PROPOSALS_MAX: usize = 16;
 /// Priority of the mind's questions about a note: after every decision, before the API's.
 pub const MIND_PRIORITY_NOTE: u8 = 96;
+/// Most sensors of which a situation hears in one event: a few microseconds each.
+pub const NOTE_SENSORS_STEP: usize = 100;

@@ -59,6 +59,8 @@ fn add(sum: &mut Outcome, one: &Outcome) {
     sum.attainable += one.attainable;
     sum.commands += one.commands;
     sum.crashes += one.crashes;
+    sum.notes_proposed += one.notes_proposed;
+    sum.notes_honoured += one.notes_honoured;
     sum.records_an_hour_max = sum.records_an_hour_max.max(one.records_an_hour_max);
     sum.sends_an_hour_max = sum.sends_an_hour_max.max(one.sends_an_hour_max);
 }
@@ -72,13 +74,15 @@ fn the_invariants_hold_in_places_that_go_wrong() {
     let count = seeds.len();
     let (failed, sum) = run_all(seeds.into_iter().map(Plan::of).collect());
     println!(
-        "{count} seeds, {} events, {} messages, {} commands, {} crashes, {} goals judged; most in \
-         an hour: {} records, {} messages to a device",
+        "{count} seeds, {} events, {} messages, {} commands, {} crashes, {} goals judged, {} notes \
+         understood, {} honoured; most in an hour: {} records, {} messages to a device",
         sum.events,
         sum.sends,
         sum.commands,
         sum.crashes,
         sum.attainable,
+        sum.notes_proposed,
+        sum.notes_honoured,
         sum.records_an_hour_max,
         sum.sends_an_hour_max
     );

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use outpost::agent::{Resumed, ResumedStep};
+use outpost::agent::{Kept, Resumed, ResumedStep};
 use outpost::clock::{ClockTrust, Now};
 use outpost::config::{Config, Mode, goal_from_json};
 use outpost::domain::{CommandState, Decider, Entry, Learned, Setting, StepState};
@@ -137,6 +137,12 @@ impl Memory {
         });
         let mut goals: Vec<_> = self.goals.iter().collect();
         goals.sort_by_key(|(_, (seq, _))| *seq);
+        let kept = |name: &str, put: &Option<String>| Kept::read(name, put.as_deref(), config);
+        let edits = goals.iter().filter_map(|(name, (_, put))| {
+            Some(kept(name, put)?.expect("an edit that was taken once"))
+        });
+        let edits = edits.collect();
+        goals.retain(|(name, (_, put))| kept(name, put).is_none());
         let goals = goals.into_iter().map(|(name, (_, put))| {
             let goal = put.as_ref().map(|text| {
                 let json = serde_json::from_str(text).expect("as it was stored");
@@ -152,7 +158,7 @@ impl Memory {
             escalated: None,
             memories: Vec::new(),
             goals: goals.collect(),
-            edits: Vec::new(),
+            edits,
             learned: self.learned.values().cloned().collect(),
             sent: sent.collect(),
             next_seq: self.stored + 1,

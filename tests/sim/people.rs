@@ -1,11 +1,24 @@
 //! Operators and the judgement at the end: what must hold once faults are over.
 
-use outpost::agent::Event;
+use std::collections::{BTreeMap, BTreeSet};
+
+use outpost::agent::{Event, MindNews, Question, Report};
 use outpost::domain::{CommandState, Setting};
 
 use crate::place::TREMBLE;
 use crate::run::{JUDGED_MS, Next, Sim};
 use crate::scene::MARKER;
+
+/// What became of notes.
+#[derive(Default)]
+pub struct Notes {
+    /// Those of which a meaning was put before a person, by the approval's id.
+    proposed: BTreeMap<String, String>,
+    /// Those that a person said yes to.
+    confirmed: BTreeSet<String>,
+    /// Those that the planner honoured.
+    honoured: BTreeSet<String>,
+}
 
 impl Sim {
     /// An operator asks for something, perhaps nonsense, perhaps again.
@@ -33,16 +46,50 @@ impl Sim {
                 // Whether it was taken is not known here; reflexes are judged with care from now.
                 self.mode = "observe".into();
             }
+            self.said_yes(&kind, &payload);
             self.event(event)?;
+            self.judge_preferences()?;
         }
         if self.rng.chance(0.15) {
             let (kind, id, payload, retained) = self.new_command();
             if let Some(event) = self.inbox.command(&kind, &id, &payload, retained) {
                 self.mode = if kind == "mode" { "observe".into() } else { self.mode.clone() };
-                self.heard_ids.insert((kind, id));
+                self.heard_ids.insert((kind.clone(), id.clone()));
+                self.said_yes(&kind, &payload);
+                self.said.push((kind, id, payload, retained));
                 self.event(event)?;
             }
         }
+        Ok(())
+    }
+
+    fn said_yes(&mut self, kind: &str, payload: &[u8]) {
+        let json: serde_json::Value = serde_json::from_slice(payload).unwrap_or_default();
+        let id = json["approval"].as_str().filter(|_| kind == "approve");
+        self.notes.confirmed.extend(id.and_then(|id| self.notes.proposed.get(id)).cloned());
+    }
+
+    /// What waits for a person is remembered.
+    pub fn reported(&mut self, report: Report) {
+        if let Report::Approval { id, waits: Some((what, _, cause)), .. } = report {
+            let note = cause.split('"').nth(1).filter(|_| what == "note");
+            self.notes.proposed.extend(note.map(|note| (id.clone(), note.to_owned())));
+            self.out.notes_proposed += u64::from(what == "note");
+            self.approval = id;
+        }
+    }
+
+    /// Nothing is preferred but what a person has said yes to.
+    fn judge_preferences(&mut self) -> Result<(), String> {
+        let Some(agent) = &self.agent else { return Ok(()) };
+        let of_notes = agent.config().preferences.iter().map(|one| one.of_note.clone());
+        for note in of_notes.map(Option::unwrap_or_default) {
+            if !self.notes.confirmed.contains(&note) {
+                return Err(format!("a preference of \"{note}\", which nobody has confirmed"));
+            }
+            self.notes.honoured.insert(note);
+        }
+        self.out.notes_honoured = self.notes.honoured.len() as u64;
         Ok(())
     }
 
@@ -93,6 +140,10 @@ impl Sim {
                 kind = "update";
                 payload = format!("{{\"release\":\"r{}\"}}", number % 3);
             }
+            15..=17 => {
+                kind = "note";
+                payload = self.some_note(&name);
+            }
             5 => payload = MARKER.as_bytes().to_vec().iter().map(|b| *b as char).collect(),
             6 => kind = "dance",
             7 => id = format!("{MARKER}\n\u{0}ü {number}"),
@@ -102,6 +153,45 @@ impl Sim {
             _ => {}
         }
         (kind.into(), id, payload.into_bytes(), self.rng.chance(0.1))
+    }
+
+    /// A note that is written, taken up, changed or taken away.
+    fn some_note(&mut self, name: &str) -> String {
+        let moves = self.scene.devices.iter().filter(|device| device.effect.is_some());
+        let moves: Vec<String> = moves.map(|device| device.name.clone()).collect();
+        let name = match moves.is_empty() || self.rng.chance(0.1) {
+            true => name,
+            false => self.rng.pick(&moves),
+        };
+        let texts = [format!("Never the {name}."), format!("Prefer the {name}.")];
+        let text = self.rng.pick(&texts).clone();
+        match self.rng.int(0, 9) {
+            0 => format!("{{\"remove\":\"{text}\"}}"),
+            1 | 2 => format!("{{\"understand\":\"{text}\"}}"),
+            3 => format!("{{\"put\":\"{text}\",\"instead_of\":\"{}\"}}", texts[0]),
+            _ => format!("{{\"put\":\"{text}\"}}"),
+        }
+    }
+
+    /// The mind reads a note: surely enough for a preference most times, late or wrongly at others.
+    pub fn asked_of_note(&mut self, question: &Question) {
+        let sure = self.rng.chance(0.7);
+        let answers = question.questions.iter().map(|asked| {
+            let last = asked.candidates.len() - 1;
+            let wanted = if sure { last } else { self.rng.index(last + 1) };
+            (0..=last).map(|at| if at == wanted { 0.9 } else { 0.1 / last as f64 }).collect()
+        });
+        let answers: Vec<Vec<f64>> = answers.collect();
+        let id = question.id;
+        let news = match self.rng.int(0, 19) {
+            0 => return,
+            1 => MindNews::Lost { id },
+            2 => MindNews::Read { id, answers: Vec::new() },
+            3 => MindNews::Read { id: id + self.rng.int(0, 3), answers },
+            _ => MindNews::Read { id, answers },
+        };
+        let wait = self.rng.int(100, 70_000);
+        self.later(wait, Next::Mind(news));
     }
 
     /// A goal to put or to take away, of any kind, or nonsense.
@@ -152,6 +242,15 @@ impl Sim {
             self.command("mode", &format!("calm-{index}"), &payload)?;
         }
         // What people wanted beside the file is over.
+        let said = self.said.iter().filter(|(kind, ..)| kind == "note");
+        let said = said.filter_map(|(_, _, payload, _)| {
+            let json: serde_json::Value = serde_json::from_slice(payload).ok()?;
+            Some(json["put"].as_str()?.to_owned())
+        });
+        for (number, note) in said.collect::<BTreeSet<_>>().into_iter().enumerate() {
+            let payload = format!("{{\"remove\":\"{note}\"}}");
+            self.command("note", &format!("calm-note-{number}"), &payload)?;
+        }
         for number in 0..3 {
             let payload = format!("{{\"remove\":\"extra {number}\"}}");
             self.command("goal", &format!("calm-extra-{number}"), &payload)?;

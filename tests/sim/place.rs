@@ -5,7 +5,7 @@ use outpost::agent::Event;
 use outpost::clock::ClockTrust;
 use outpost::domain::Setting;
 
-use crate::run::{END_MS, JUDGED_MS, Next, Sim};
+use crate::run::{END_MS, FAULTS_MS, JUDGED_MS, Next, Sim};
 use crate::scene::{Kind, MARKER};
 
 /// How fast the place answers, in milliseconds: ten minutes.
@@ -31,6 +31,21 @@ fn level(setting: &Setting, safe: &Setting) -> f64 {
 }
 
 impl Sim {
+    /// What happens without anybody's doing.
+    pub fn begin(&mut self) {
+        self.later(0, Next::Start);
+        for index in 0..self.scene.sensors.len() {
+            let first = self.rng.int(100, self.scene.sensors[index].every_ms);
+            self.later(first, Next::Read(index));
+        }
+        for index in 0..self.scene.devices.len() {
+            self.later(1000 + 700 * index as u64, Next::Speak(index));
+        }
+        self.later(60_000, Next::Fault);
+        self.later(90_000, Next::Operator);
+        self.later(FAULTS_MS, Next::Calm);
+    }
+
     /// Brings a sensor's true value to now.
     fn evolve(&mut self, index: usize) -> f64 {
         let sensor = &self.scene.sensors[index];

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use outpost::agent::{Agent, Effect, Event, Inbox, MindNews, MindWord, Question, Report};
+use outpost::agent::{Agent, Effect, Event, Inbox, MindNews, MindWord, Question};
 use outpost::clock::{ClockTrust, Now, Tick};
 use outpost::config::Config;
 use outpost::domain::{Entry, Setting, StepState};
@@ -11,6 +11,7 @@ use outpost::domain::{Entry, Setting, StepState};
 use crate::memory::Memory;
 pub use crate::next::Next;
 use crate::oracle::Oracle;
+use crate::people::Notes;
 use crate::rng::Rng;
 use crate::scene::{MARKER, Scene};
 
@@ -56,6 +57,8 @@ pub struct Outcome {
     pub attainable: u64,
     pub commands: u64,
     pub crashes: u64,
+    pub notes_proposed: u64,
+    pub notes_honoured: u64,
     pub effects: Vec<(u64, Effect)>,
 }
 
@@ -102,6 +105,7 @@ pub struct Sim {
     pub probes: Vec<Probe>,
     pub oracle: Oracle,
     pub approval: String,
+    pub notes: Notes,
     pub said: Vec<(String, String, Vec<u8>, bool)>,
     pub heard_ids: BTreeSet<(String, String)>,
     /// Messages that belong to a device command's id, by token; and ids whose message went out.
@@ -160,6 +164,7 @@ impl Sim {
             probes,
             oracle: Oracle::new(&scene),
             approval: String::new(),
+            notes: Notes::default(),
             said: Vec::new(),
             heard_ids: BTreeSet::new(),
             of_command: BTreeMap::new(),
@@ -175,17 +180,7 @@ impl Sim {
             scene,
             plan,
         };
-        sim.later(0, Next::Start);
-        for index in 0..sim.scene.sensors.len() {
-            let first = sim.rng.int(100, sim.scene.sensors[index].every_ms);
-            sim.later(first, Next::Read(index));
-        }
-        for index in 0..sim.scene.devices.len() {
-            sim.later(1000 + 700 * index as u64, Next::Speak(index));
-        }
-        sim.later(60_000, Next::Fault);
-        sim.later(90_000, Next::Operator);
-        sim.later(FAULTS_MS, Next::Calm);
+        sim.begin();
         sim
     }
 
@@ -557,17 +552,14 @@ impl Sim {
         Ok(())
     }
 
-    fn reported(&mut self, report: Report) {
-        if let Report::Approval { id, waits: Some(_), .. } = report {
-            self.approval = id;
-        }
-    }
-
     /// Invariant 5, and the mind's answer with its faults.
     fn asked(&mut self, question: &Question) -> Result<(), String> {
-        let texts = [&question.prefix, &question.state].into_iter().chain(&question.candidates);
-        if texts.into_iter().any(|text| text.contains(MARKER)) {
+        if format!("{question:?}").contains(MARKER) {
             return Err(format!("invariant 5: a payload's text is in {question:?}"));
+        }
+        if !question.questions.is_empty() {
+            self.asked_of_note(question);
+            return Ok(());
         }
         let count = question.candidates.len();
         let mut p: Vec<f64> = (0..count).map(|_| self.rng.unit()).collect();

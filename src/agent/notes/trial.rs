@@ -1,7 +1,9 @@
 //! Three situations that show what a preference would do: a second agent is put into each, with the
-//! same configuration and goals, and its planner is asked with the preference and without it. What
-//! must never be here: an effect on the agent itself.
+//! same configuration and goals, and its planner is asked with the preference and without it. All
+//! of it takes longer than one event may, so that it goes in steps, one with each event. What must
+//! never be here: an effect on the agent itself.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::condition::Scene;
@@ -11,31 +13,61 @@ use crate::agent::goals::{Band, GoalState, band_at};
 use crate::agent::prompt::{rounded, words};
 use crate::agent::world::LocalTime;
 use crate::clock::ClockTrust;
-use crate::config::{ActuatorKind, Mode, SensorKind};
+use crate::config::{ActuatorKind, Config, Mode, SensorKind};
 use crate::domain::{ActuatorId, SensorId, Setting, Value};
 use crate::expr::Truth;
+use crate::limits::NOTE_SENSORS_STEP;
 
 /// How far outside its bound a sensor is shown, as a share of what counts as a large change.
 const OUTSIDE: f64 = 0.4;
 
 /// A situation: what is so, and devices that already give all they have.
-struct Situation<'a> {
-    scene: Option<&'a Scene>,
+struct Situation {
+    scene: Option<Scene>,
     value: f64,
     full: Vec<ActuatorId>,
+    /// The preference's condition holds in it.
+    holds: bool,
+}
+
+/// What is being tried.
+pub struct Trial {
+    three: Vec<Situation>,
+    /// With the preference.
+    config: Arc<Config>,
+    /// Where it stands in the situation after those that are shown already.
+    stage: Stage,
+    shown: Vec<String>,
+}
+
+/// A situation is made in these steps.
+enum Stage {
+    /// Nothing yet.
+    Empty,
+    /// A second agent, which has heard of so many sensors.
+    Hearing(Box<Agent>, usize),
+    /// It has heard all.
+    Ready(Box<Agent>),
+    /// What it would do without the preference.
+    Without(Box<Agent>, String),
 }
 
 impl Agent {
-    /// What would be done with a preference and without it, in three situations.
+    /// Begins to look at what would be done with a preference and without it, in three situations.
     ///
     /// # Errors
     /// Why that cannot be shown, in a sentence.
-    pub(super) fn situations(&self, meaning: &Meaning) -> Result<Vec<String>, String> {
+    pub(super) fn begin_trial(&self, meaning: &Meaning) -> Result<Trial, String> {
         let (sensor, direction) = meaning.effect;
         let (outside, inside) = self.shown_values(sensor, direction)?;
         let holds = meaning.condition.as_ref().map(|one| &one.holds);
         let fails = meaning.condition.as_ref().map(|one| &one.fails);
-        let situation = |scene, value| Situation { scene, value, full: Vec::new() };
+        let situation = |scene: Option<&Scene>, value, holds| Situation {
+            scene: scene.cloned(),
+            value,
+            full: Vec::new(),
+            holds,
+        };
         let avoided = |id| meaning.preferences.iter().any(|one| one.over == id);
         let full = (0u16..).zip(&self.config.actuators).map(|(id, _)| ActuatorId(id));
         let works = |id: &ActuatorId| {
@@ -44,16 +76,60 @@ impl Agent {
         };
         let others = full.filter(works).collect();
         let three = [
-            situation(holds, outside),
+            situation(holds, outside, true),
             match fails {
-                Some(_) => situation(fails, outside),
-                None => situation(None, inside),
+                Some(_) => situation(fails, outside, false),
+                None => situation(None, inside, true),
             },
-            Situation { scene: holds, value: outside, full: others },
+            Situation { full: others, ..situation(holds, outside, true) },
         ];
-        let expected = [true, fails.is_none(), true];
-        let shown = three.iter().zip(expected).map(|(one, holds)| self.shown(meaning, one, holds));
-        shown.collect()
+        let mut config = (*self.config).clone();
+        config.preferences.extend(meaning.preferences.iter().cloned());
+        Ok(Trial {
+            three: three.into(),
+            config: Arc::new(config),
+            stage: Stage::Empty,
+            shown: Vec::new(),
+        })
+    }
+
+    /// One step more; the situations in words after the last.
+    ///
+    /// # Errors
+    /// Why that cannot be shown, in a sentence.
+    pub(super) fn step_trial(
+        &self,
+        meaning: &Meaning,
+        trial: &mut Trial,
+    ) -> Result<Option<Vec<String>>, String> {
+        let Some(one) = trial.three.get(trial.shown.len()) else {
+            return Ok(Some(std::mem::take(&mut trial.shown)));
+        };
+        trial.stage = match std::mem::replace(&mut trial.stage, Stage::Empty) {
+            Stage::Empty => Stage::Hearing(Box::new(self.second(one)), 0),
+            Stage::Hearing(mut agent, heard) => {
+                let until = (heard + NOTE_SENSORS_STEP).min(self.config.sensors.len());
+                self.tell_sensors(&mut agent, meaning.effect.0, one, heard..until);
+                match until < self.config.sensors.len() {
+                    true => Stage::Hearing(agent, until),
+                    false => {
+                        self.tell_devices(&mut agent, one);
+                        Stage::Ready(agent)
+                    }
+                }
+            }
+            Stage::Ready(mut agent) => {
+                agent.look_around();
+                let without = agent.would_do();
+                Stage::Without(agent, without)
+            }
+            Stage::Without(mut agent, without) => {
+                agent.config = trial.config.clone();
+                trial.shown.push(shown(&agent, meaning, one, &without)?);
+                Stage::Empty
+            }
+        };
+        Ok(None)
     }
 
     /// Values of a sensor that its goal wants mended in this direction, and does not.
@@ -77,88 +153,72 @@ impl Agent {
         Err(format!("no goal wants {name} to be {side}, so nothing of it would ever be planned"))
     }
 
-    fn shown(&self, meaning: &Meaning, one: &Situation<'_>, holds: bool) -> Result<String, String> {
-        let mut trial = self.put_into(meaning.effect.0, one);
-        let when = |trial: &Agent| {
-            let mut all = meaning.preferences.iter().filter_map(|one| one.when.as_ref());
-            all.all(|when| (when.truth(&trial.view(&[])) == Truth::True) == holds)
-        };
-        let without = trial.would_do();
-        let mut config = (*trial.config).clone();
-        config.preferences.extend(meaning.preferences.iter().cloned());
-        trial.config = Arc::new(config);
-        let with = trial.would_do();
-        let sensor = &self.config.sensors[usize::from(meaning.effect.0.0)];
-        let name = words(&sensor.name);
-        let value = trial.value_of(meaning.effect.0);
-        let value = value.map_or("unknown".into(), |v| rounded(v, self.scale_of(meaning.effect.0)));
-        let mut said = format!("{name} {value} {}", sensor.unit).trim_end().to_owned();
-        if let Some(scene) = one.scene {
-            if !when(&trial) {
-                return Err(format!("no situation with {} can be shown", scene.words));
-            }
-            said = format!("{}, {said}", scene.words);
-        }
-        for id in &one.full {
-            let actuator = &self.config.actuators[usize::from(id.0)];
-            said.push_str(&format!(", {} gives all it has", words(&actuator.name)));
-        }
-        Ok(match with == without {
-            true => format!("{said}: {with}, as without it"),
-            false => format!("{said}: {with}; without it {without}"),
-        })
-    }
-
-    /// A second agent, in a situation.
-    fn put_into(&self, shown: SensorId, one: &Situation<'_>) -> Agent {
-        let scene = one.scene.cloned().unwrap_or_default();
+    /// A second agent, at the time of a situation; it has heard nothing yet.
+    fn second(&self, one: &Situation) -> Agent {
         let mut now = self.now;
         now.trust = ClockTrust::Synced;
+        let (hour, weekday) = one.scene.as_ref().map_or((None, None), |s| (s.hour, s.weekday));
         if let Some(local) = LocalTime::at(now, &self.zone) {
-            let hours = scene.hour.map_or(0.0, |hour| hour - local.hour);
-            let days = scene.weekday.map_or(0.0, |day| f64::from(day) - local.weekday);
+            let hours = hour.map_or(0.0, |hour| hour - local.hour);
+            let days = weekday.map_or(0.0, |day| f64::from(day) - local.weekday);
             now.unix_ms += ((hours + 24.0 * days) * 3_600_000.0) as i64;
         }
         let resumed = Resumed { next_seq: 1, ..Resumed::default() };
-        let (mut trial, _) = Agent::new(self.config.clone(), resumed, self.boot, now);
-        trial.link_since = Some(now.tick);
-        trial.lines_since.fill(Some(now.tick));
-        trial.begun.fill(true);
-        trial.mode = Mode::Act;
-        trial.aims.clone_from(&self.aims);
-        trial.goals = vec![GoalState::default(); trial.aims.len()];
-        trial.scales.clone_from(&self.scales);
-        for number in 0..u16::try_from(self.config.sensors.len()).unwrap_or(u16::MAX) {
-            let id = SensorId(number);
-            let said = scene.sensor.as_ref().filter(|(one, _)| *one == id);
-            let value = match said {
+        let (mut second, _) = Agent::new(self.config.clone(), resumed, self.boot, now);
+        second.link_since = Some(now.tick);
+        second.lines_since.fill(Some(now.tick));
+        second.begun.fill(true);
+        second.mode = Mode::Act;
+        second.aims.clone_from(&self.aims);
+        second.goals = vec![GoalState::default(); second.aims.len()];
+        second.scales.clone_from(&self.scales);
+        second
+    }
+
+    /// It hears of some sensors; `shown` is the one that the situation is about.
+    fn tell_sensors(
+        &self,
+        second: &mut Agent,
+        shown: SensorId,
+        one: &Situation,
+        numbers: Range<usize>,
+    ) {
+        let scene = one.scene.as_ref().and_then(|scene| scene.sensor.as_ref());
+        for (number, sensor) in self.config.sensors[numbers.clone()].iter().enumerate() {
+            let id = SensorId(u16::try_from(numbers.start + number).unwrap_or(u16::MAX));
+            let value = match scene.filter(|(said, _)| *said == id) {
                 Some((_, value)) => Some(value.clone()),
                 None if id == shown => Some(Value::Number(one.value)),
                 None => self.usual(id),
             };
-            let speaks = self.config.sensors[usize::from(number)].port().is_some();
-            if let Some(value) = value.filter(|_| speaks) {
-                trial.reading(id, Ok(value), false);
+            if let Some(value) = value.filter(|_| sensor.port().is_some()) {
+                second.reading(id, Ok(value), false);
             }
         }
-        for number in 0..u16::try_from(self.config.actuators.len()).unwrap_or(u16::MAX) {
+    }
+
+    /// It hears of the devices.
+    fn tell_devices(&self, second: &mut Agent, one: &Situation) {
+        let scene = one.scene.as_ref().and_then(|scene| scene.actuator.as_ref());
+        for (number, actuator) in (0u16..).zip(&self.config.actuators) {
             let id = ActuatorId(number);
-            let actuator = &self.config.actuators[usize::from(number)];
-            let set = scene.actuator.as_ref().filter(|(one, _)| *one == id);
+            let set = scene.filter(|(said, _)| *said == id);
             let setting = match (set, one.full.contains(&id)) {
                 (Some((_, setting)), _) => setting.clone(),
                 (None, true) => all_it_has(&actuator.kind),
                 (None, false) => actuator.safe.clone(),
             };
-            trial.confirmed(id, setting);
-            let state = trial.world.actuator_mut(id);
+            second.confirmed(id, setting);
+            let state = second.world.actuator_mut(id);
             (state.pending, state.changed) = (None, None);
         }
-        trial.derive();
-        trial.look_at_rules();
-        trial.update_goals();
-        trial.forecast_gaps();
-        trial
+    }
+
+    fn look_around(&mut self) {
+        self.derive();
+        self.look_at_rules();
+        self.update_goals();
+        self.forecast_gaps();
     }
 
     /// What a sensor says where a situation does not care: what it says now; else what its goal
@@ -201,4 +261,34 @@ fn all_it_has(kind: &ActuatorKind) -> Setting {
             Setting::Choice(options.first().cloned().unwrap_or_default())
         }
     }
+}
+
+/// A situation in words: what would be done in it with the preference, which `agent` honours, and
+/// without it.
+fn shown(
+    agent: &Agent,
+    meaning: &Meaning,
+    one: &Situation,
+    without: &str,
+) -> Result<String, String> {
+    let with = agent.would_do();
+    let sensor = &agent.config.sensors[usize::from(meaning.effect.0.0)];
+    let value = agent.value_of(meaning.effect.0);
+    let value = value.map_or("unknown".into(), |v| rounded(v, agent.scale_of(meaning.effect.0)));
+    let mut said = format!("{} {value} {}", words(&sensor.name), sensor.unit).trim_end().to_owned();
+    if let Some(scene) = &one.scene {
+        let mut all = meaning.preferences.iter().filter_map(|one| one.when.as_ref());
+        if !all.all(|when| (when.truth(&agent.view(&[])) == Truth::True) == one.holds) {
+            return Err(format!("no situation with {} can be shown", scene.words));
+        }
+        said = format!("{}, {said}", scene.words);
+    }
+    for id in &one.full {
+        let actuator = &agent.config.actuators[usize::from(id.0)];
+        said.push_str(&format!(", {} gives all it has", words(&actuator.name)));
+    }
+    Ok(match with == without {
+        true => format!("{said}: {with}, as without it"),
+        false => format!("{said}: {with}; without it {without}"),
+    })
 }
