@@ -267,7 +267,7 @@ impl Agent {
 
     /// What waits for a person is written down, all of it.
     pub(super) fn keep_proposals(&mut self) {
-        let all = self.proposals().iter().map(|one| one.kept(self.now, &self.config));
+        let all = self.proposals().iter().map(|one| one.kept(&self.config));
         let put = json!({"proposals": all.collect::<Vec<_>>()}).to_string();
         self.record(Entry::Goal { name: PROPOSALS.into(), put: Some(put) });
     }

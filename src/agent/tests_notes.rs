@@ -2,6 +2,7 @@
 //! and that nothing is honoured before a person has said yes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::edits::Kept;
 use super::tests::{Bench, decisions, question, ready, room, sends, states};
@@ -223,9 +224,8 @@ fn what_waits_for_a_person_waits_on_after_a_restart() {
 
     // A day is over, or the note is gone: what waited is settled.
     let mut later = bench.now;
-    later.unix_ms += 25 * 3_600_000;
-    let resumed = Resumed { next_seq: 100, edits: vec![waiting.clone()], ..Resumed::default() };
-    let (mut agent, _) = Agent::new(Arc::new(noted(NIGHT)), resumed, 9 << 32, later);
+    later.tick = later.tick.after(Duration::from_secs(25 * 3600));
+    let (mut agent, _) = start(vec![waiting.clone()], noted(NIGHT));
     agent.apply(Event::Wake, later);
     assert!(agent.proposals().is_empty());
     let (mut agent, _) = start(vec![waiting], place());

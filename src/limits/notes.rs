@@ -6,7 +6,7 @@ pub const NOTE_DEVICES_MAX: usize = 4;
 /// it but the one who wrote it, and decisions go first.
 pub const NOTE_READ_MS_MAX: u64 = 60_000;
 /// How long what was made of a note waits for a person, in milliseconds: a day. Longer than a
-/// command to a device, since the place does not move on under it.
+/// command to a device, since the place does not move on under it. After a start as long again.
 pub const PROPOSAL_MS_MAX: u64 = 24 * 3600 * 1000;
 /// Most of these that wait at once; the oldest is settled as expired.
 pub const PROPOSALS_MAX: usize = 16;

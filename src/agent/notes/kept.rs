@@ -8,7 +8,6 @@ use serde_json::{Value as Json, json};
 use super::Proposed;
 use crate::agent::core::Agent;
 use crate::agent::effect::Report;
-use crate::clock::{ClockTrust, Now};
 use crate::config::{Config, Preference, preference_said, preference_to_json};
 use crate::domain::Severity;
 use crate::limits;
@@ -20,8 +19,6 @@ pub struct KeptProposal {
     note: String,
     words: String,
     cause: String,
-    /// When it is settled as expired, in milliseconds since 1970.
-    until_unix_ms: i64,
     /// `None`: the configuration does not allow it any more.
     means: Option<Vec<Preference>>,
 }
@@ -36,7 +33,6 @@ impl KeptProposal {
             note: text("note")?,
             words: text("words")?,
             cause: text("cause")?,
-            until_unix_ms: json.get("until_unix_ms")?.as_i64()?,
             means: means.collect::<Result<_, _>>().ok(),
         })
     }
@@ -44,27 +40,21 @@ impl KeptProposal {
 
 impl Proposed {
     /// As a record keeps it.
-    pub(in crate::agent) fn kept(&self, now: Now, config: &Config) -> Json {
-        let left = i64::try_from(self.until.since(now.tick).as_millis()).unwrap_or(i64::MAX);
+    pub(in crate::agent) fn kept(&self, config: &Config) -> Json {
         let means = self.means.iter().map(|one| preference_to_json(one, config));
         json!({
             "id": self.id, "note": self.note, "words": self.words, "cause": self.cause,
-            "until_unix_ms": now.unix_ms.saturating_add(left), "means": means.collect::<Vec<_>>(),
+            "means": means.collect::<Vec<_>>(),
         })
     }
 }
 
 impl Agent {
     /// What waited when the last start ended waits on, and is shown again: a broker may have
-    /// forgotten it too. Without trust in the clock its time begins anew.
+    /// forgotten it too. Its time begins anew: no clock is needed for that, and it does nothing.
     pub(in crate::agent) fn resume_proposals(&mut self, kept: Vec<KeptProposal>) {
         for one in kept {
-            let whole = Duration::from_millis(limits::PROPOSAL_MS_MAX);
-            let left = u64::try_from(one.until_unix_ms - self.now.unix_ms).unwrap_or(0);
-            let left = match self.now.trust {
-                ClockTrust::Synced => Duration::from_millis(left).min(whole),
-                ClockTrust::Unset | ClockTrust::Restored => whole,
-            };
+            let left = Duration::from_millis(limits::PROPOSAL_MS_MAX);
             let Some(means) = one.means else {
                 let text = format!(
                     "\"{}\" was understood as: {}. The configuration does not allow that any \
