@@ -42,8 +42,8 @@ def arguments():
 
 
 def processor_ms(process):
-    """What a program's threads have run so far, those that have ended included: ggml begins new ones
-    for each graph. The clock of another process is named by its id (clock_getcpuclockid, Linux)."""
+    """What a program's threads have run so far, those that have ended included. The clock of another
+    process is named by its id (clock_getcpuclockid, Linux)."""
     return time.clock_gettime((~process.pid << 3) | 2) * 1e3
 
 
