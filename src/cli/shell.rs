@@ -68,6 +68,8 @@ pub fn man(args: &ManArgs, whole: &clap::Command) -> anyhow::Result<ExitCode> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use clap::CommandFactory;
 
     use super::*;
@@ -84,8 +86,10 @@ mod tests {
             words.len() - 1,
             words[words.len() - 2],
         );
-        let script = String::from_utf8(script).unwrap() + &line;
-        let output = std::process::Command::new("bash").arg("-c").arg(script).output().unwrap();
+        // In a file: it is longer than one argument of a program may be.
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&[&script, line.as_bytes()].concat()).unwrap();
+        let output = std::process::Command::new("bash").arg(file.path()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
     }
