@@ -20,12 +20,12 @@ use crate::update::rollout::{ALL, Labels, Rollout, Standing, Step};
 /// Where the keys and the repository are.
 #[derive(Args, Clone, Debug)]
 pub struct SignArgs {
-    /// Folder with root.json and the keys; those from the drawer are not needed
+    /// Folder with root.json and the keys
     #[arg(long)]
-    keys: PathBuf,
+    pub(super) keys: PathBuf,
     /// Folder of the repository
     #[arg(long)]
-    repository: PathBuf,
+    pub(super) repository: PathBuf,
     /// Days that what is signed is good for
     #[arg(long, default_value_t = Days::default().online)]
     #[arg(value_parser = clap::value_parser!(i64).range(1..=3650))]
@@ -33,7 +33,7 @@ pub struct SignArgs {
 }
 
 impl SignArgs {
-    fn days(&self) -> Days {
+    pub(super) fn days(&self) -> Days {
         Days { online: self.days, ..Days::default() }
     }
 }

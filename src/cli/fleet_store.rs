@@ -8,7 +8,7 @@ use clap::builder::PossibleValuesParser;
 use serde_json::json;
 use url::Url;
 
-use crate::fleet::publish::Days;
+use super::fleet_rollout::SignArgs;
 use crate::fleet::rekey::{ONLINE, rekey};
 use crate::fleet::upload::{self, Place};
 
@@ -31,20 +31,12 @@ pub struct UploadArgs {
 /// Arguments of `outpost fleet rekey`.
 #[derive(Args, Clone, Debug)]
 pub struct RekeyArgs {
-    /// The keys that get another one in their place
+    /// The keys that get another one in their place, signed by that of targets; all but `rollout`
+    /// by two of the root
     #[arg(required = true, value_parser = PossibleValuesParser::new(ONLINE))]
     roles: Vec<String>,
-    /// Folder with the keys and root.json: that of targets too, and for all but `rollout` two of
-    /// the root
-    #[arg(long)]
-    keys: PathBuf,
-    /// Folder of the repository
-    #[arg(long)]
-    repository: PathBuf,
-    /// Days that the set is good for before it must be published again
-    #[arg(long, default_value_t = Days::default().online)]
-    #[arg(value_parser = clap::value_parser!(i64).range(1..=3650))]
-    days: i64,
+    #[command(flatten)]
+    sign: SignArgs,
 }
 
 /// Brings a repository to a store of objects.
@@ -72,13 +64,13 @@ pub fn upload(args: UploadArgs, json: bool) -> anyhow::Result<ExitCode> {
 pub fn replace(args: &RekeyArgs, json: bool) -> anyhow::Result<ExitCode> {
     let wanted = |role: &&str| args.roles.iter().any(|it| it == role);
     let roles: Vec<_> = ONLINE.into_iter().filter(wanted).collect();
-    let days = Days { online: args.days, ..Days::default() };
+    let SignArgs { keys, repository, .. } = &args.sign;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let version = runtime.block_on(rekey(&args.keys, &args.repository, &roles, days))?;
+    let version = runtime.block_on(rekey(keys, repository, &roles, args.sign.days()))?;
     if json {
         println!("{}", json!({"version": version, "replaced": roles}));
     } else {
-        println!("{}: version {version}; {} replaced", args.repository.display(), roles.join(", "));
+        println!("{}: version {version}; {} replaced", repository.display(), roles.join(", "));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -46,6 +46,15 @@ pub(super) struct Payloads {
     pub confirm_within: Duration,
 }
 
+impl Payloads {
+    /// What is said on a line: no message around it, and no topic for the echo.
+    pub(super) fn on_line(words: [String; 4], confirm_within: Duration) -> Self {
+        let [on, off, state_on, state_off] = words;
+        let (payload, state_topic, state_field) = (None, None, None);
+        Self { on, off, payload, state_topic, state_field, state_on, state_off, confirm_within }
+    }
+}
+
 impl Checker<'_> {
     pub(super) fn actuators(&mut self, top: &mut Section<'_>) -> Vec<Actuator> {
         let mut actuators: Vec<Option<Actuator>> = Vec::new();
@@ -293,7 +302,6 @@ impl Checker<'_> {
             let text = "the topic of the command itself: our own message will look like the echo";
             self.warn(&spot, text.into());
         }
-        let range = CONFIRM_MS_MIN..=CONFIRM_MS_MAX;
         Payloads {
             on: on.into(),
             off: off.into(),
@@ -302,8 +310,13 @@ impl Checker<'_> {
             state_field: self.pointer(section, "state_field"),
             state_on: state_on.into(),
             state_off: state_off.into(),
-            confirm_within: section.duration_or(self, "confirm_within", range, CONFIRM_MS_DEFAULT),
+            confirm_within: self.confirm_within(section),
         }
+    }
+
+    pub(super) fn confirm_within(&mut self, section: &mut Section<'_>) -> Duration {
+        let range = CONFIRM_MS_MIN..=CONFIRM_MS_MAX;
+        section.duration_or(self, "confirm_within", range, CONFIRM_MS_DEFAULT)
     }
 
     /// `on`, `off` and the echo's words for them.

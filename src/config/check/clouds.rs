@@ -9,7 +9,7 @@ use url::Url;
 use super::plain::PATH_BYTES_MAX;
 use super::section::Section;
 use super::units::minute_of_day;
-use super::{Checker, Place, Raw, quoted};
+use super::{Checker, Raw, quoted};
 use crate::config::checked::Broker;
 use crate::config::cloud::{
     Cloud, CloudAck, CloudBroker, CloudFormat, CloudObjects, CloudOtlp, CloudPriority, CloudTo,
@@ -210,17 +210,6 @@ impl Checker<'_> {
         self.unused(section, BROKERS_OWN);
         self.unused(section, &["key_file", "endpoint", "region"]);
         Some(CloudOtlp { url: url?, username, password_file, ca_file, logs, metrics })
-    }
-
-    /// A url of the wrong form; where it may hold a secret that is not shown.
-    fn no_url(&mut self, section: &Section<'_>, key: &str, text: &str, allowed: &str) {
-        let spot = section.spot(key);
-        if text.contains('@') {
-            let place = Place { excerpt: None, ..self.place(&spot) };
-            self.fault_at(&spot, place, "a url with a user".into(), allowed.into());
-        } else {
-            section.fault(self, key, quoted(text), allowed);
-        }
     }
 
     /// Keys that are known, and mean nothing with this `url`.

@@ -8,7 +8,7 @@ use url::{Host, Url};
 
 use super::plain::PATH_BYTES_MAX;
 use super::section::Section;
-use super::{Checker, Place, Raw, quoted};
+use super::{Checker, Raw};
 use crate::config::Escalate;
 use crate::limits::{
     ESCALATE_ANSWER_TOKENS_DEFAULT, ESCALATE_ANSWER_TOKENS_MAX, ESCALATE_CALLS_DEFAULT,
@@ -26,7 +26,8 @@ const MODEL_BYTES_MAX: usize = 256;
 
 impl Checker<'_> {
     pub(super) fn escalate(&mut self, mut section: Section<'_>) -> Option<Escalate> {
-        let url = self.escalate_url(&mut section);
+        let bare = |url: &Url| url.query().is_none() && url.fragment().is_none();
+        let url = self.web_url(&mut section, URL_FORM, bare);
         let model = match section.get("model") {
             None => {
                 section.missing(self, "model", MODEL_FORM);
@@ -68,27 +69,6 @@ impl Checker<'_> {
             price_written: written.unwrap_or(0.0),
             answer_tokens,
         })
-    }
-
-    fn escalate_url(&mut self, section: &mut Section<'_>) -> Option<Url> {
-        let text = section.required_text(self, "url", URL_FORM)?;
-        let bare = |url: &Url| {
-            let secret = !url.username().is_empty() || url.password().is_some();
-            let known = ["http", "https"].contains(&url.scheme());
-            known && url.has_host() && !secret && url.query().is_none() && url.fragment().is_none()
-        };
-        let url = Url::parse(text).ok().filter(bare);
-        if url.is_none() {
-            let spot = section.spot("url");
-            let place = self.place(&spot);
-            // It may hold a secret, which is not shown.
-            let (place, found) = match text.contains(['@', '?']) {
-                true => (Place { excerpt: None, ..place }, "a url with more than that".to_owned()),
-                false => (place, quoted(text)),
-            };
-            self.fault_at(&spot, place, found, URL_FORM.to_owned());
-        }
-        url
     }
 
     /// What stays here: notes, names.

@@ -11,9 +11,8 @@ use crate::config::checked::Port;
 use crate::config::files::Files;
 use crate::config::line::Line;
 use crate::limits::{
-    CONFIRM_MS_DEFAULT, CONFIRM_MS_MAX, CONFIRM_MS_MIN, FILES_ANSWER_MS_DEFAULT, FILES_MAX,
-    SOURCE_ANSWER_MS_MAX, SOURCE_ANSWER_MS_MIN, SOURCE_EVERY_MS_DEFAULT, SOURCE_EVERY_MS_MAX,
-    SOURCE_EVERY_MS_MIN,
+    FILES_ANSWER_MS_DEFAULT, FILES_MAX, SOURCE_ANSWER_MS_MAX, SOURCE_ANSWER_MS_MIN,
+    SOURCE_EVERY_MS_DEFAULT, SOURCE_EVERY_MS_MAX, SOURCE_EVERY_MS_MIN,
 };
 
 const FOLDER_FORM: &str = "the path of a folder, such as \"/sys/bus/w1/devices\"";
@@ -90,17 +89,7 @@ impl Checker<'_> {
                 section.out_of_place(self, key, "only for switch and pulse; others say the value");
             }
         }
-        let [on, off, state_on, state_off] = self.words(section, bare, ["1", "0"]);
-        let range = CONFIRM_MS_MIN..=CONFIRM_MS_MAX;
-        Payloads {
-            on: on.into(),
-            off: off.into(),
-            payload: None,
-            state_topic: None,
-            state_field: None,
-            state_on: state_on.into(),
-            state_off: state_off.into(),
-            confirm_within: section.duration_or(self, "confirm_within", range, CONFIRM_MS_DEFAULT),
-        }
+        let words = self.words(section, bare, ["1", "0"]);
+        Payloads::on_line(words.map(str::to_owned), self.confirm_within(section))
     }
 }

@@ -2,12 +2,10 @@
 
 use std::path::PathBuf;
 
-use url::Url;
-
 use super::lines::Way;
 use super::plain::PATH_BYTES_MAX;
 use super::section::Section;
-use super::{Checker, Declared, Place, quoted};
+use super::{Checker, Declared};
 use crate::config::checked::Port;
 use crate::config::http::Http;
 use crate::config::line::Line;
@@ -40,7 +38,7 @@ impl Checker<'_> {
     fn page_line(&mut self, name: &str, mut section: Section<'_>) -> Option<Http> {
         let before = self.count();
         self.line_name(&section.own_spot(), name);
-        let url = self.page_url(&mut section);
+        let url = self.web_url(&mut section, URL_FORM, |url| url.as_str().len() <= PATH_BYTES_MAX);
         let range = HTTP_EVERY_MS_MIN..=SOURCE_EVERY_MS_MAX;
         let every = section.duration_or(self, "every", range, HTTP_EVERY_MS_DEFAULT);
         let range = SOURCE_ANSWER_MS_MIN..=HTTP_ANSWER_MS_MAX;
@@ -53,27 +51,6 @@ impl Checker<'_> {
         let (name, url) = (name.to_owned(), url?);
         let page = Http { name, url, every, answer_within, token_file, ca_file };
         (self.count() == before).then_some(page)
-    }
-
-    fn page_url(&mut self, section: &mut Section<'_>) -> Option<Url> {
-        let text = section.required_text(self, "url", URL_FORM)?;
-        let fits = |url: &Url| {
-            let secret = !url.username().is_empty() || url.password().is_some();
-            ["http", "https"].contains(&url.scheme()) && url.has_host() && !secret
-        };
-        let url = Url::parse(text).ok().filter(fits);
-        if url.is_none() || text.len() > PATH_BYTES_MAX {
-            let spot = section.spot("url");
-            let place = self.place(&spot);
-            // It may hold a secret, which is not shown.
-            let (place, found) = match text.contains(['@', '?']) {
-                true => (Place { excerpt: None, ..place }, "a url with more than that".to_owned()),
-                false => (place, quoted(text)),
-            };
-            self.fault_at(&spot, place, found, URL_FORM.to_owned());
-            return None;
-        }
-        url
     }
 
     /// `http`; `field` is read as on a topic.

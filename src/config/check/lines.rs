@@ -10,10 +10,7 @@ use super::section::Section;
 use super::{Checker, Declared, Spot, quoted};
 use crate::config::checked::{Dialect, Port, SerialLine};
 use crate::config::modbus::Register;
-use crate::limits::{
-    BAUD_DEFAULT, BAUD_MAX, BAUD_MIN, CONFIRM_MS_DEFAULT, CONFIRM_MS_MAX, CONFIRM_MS_MIN,
-    LINE_NAME_BYTES_MAX, SERIAL_LINES_MAX,
-};
+use crate::limits::{BAUD_DEFAULT, BAUD_MAX, BAUD_MIN, LINE_NAME_BYTES_MAX, SERIAL_LINES_MAX};
 
 /// The words of `dialect`.
 const DIALECTS: [(&str, Dialect); 2] = [("frames", Dialect::Frames), ("text", Dialect::Text)];
@@ -224,21 +221,11 @@ impl Checker<'_> {
                 section.out_of_place(self, key, "only for switch and pulse; others say the value");
             }
         }
-        let [on, off, state_on, state_off] = match frames {
+        let words = match frames {
             true => ["true", "false", "true", "false"],
             false => self.words(section, bare, ["ON", "OFF"]),
         };
-        let range = CONFIRM_MS_MIN..=CONFIRM_MS_MAX;
-        Payloads {
-            on: on.into(),
-            off: off.into(),
-            payload: None,
-            state_topic: None,
-            state_field: None,
-            state_on: state_on.into(),
-            state_off: state_off.into(),
-            confirm_within: section.duration_or(self, "confirm_within", range, CONFIRM_MS_DEFAULT),
-        }
+        Payloads::on_line(words.map(str::to_owned), self.confirm_within(section))
     }
 }
 

@@ -12,9 +12,9 @@ use crate::config::checked::{ActuatorKind, Port};
 use crate::config::line::Line;
 use crate::config::modbus::{Format, Modbus, ModbusVia, Parity, Register};
 use crate::limits::{
-    BAUD_MAX, BAUD_MIN, CONFIRM_MS_DEFAULT, CONFIRM_MS_MAX, CONFIRM_MS_MIN, MODBUS_BAUD_DEFAULT,
-    MODBUS_MAX, MODBUS_PORT, MODBUS_STATION_MAX, SOURCE_ANSWER_MS_DEFAULT, SOURCE_ANSWER_MS_MAX,
-    SOURCE_ANSWER_MS_MIN, SOURCE_EVERY_MS_DEFAULT, SOURCE_EVERY_MS_MAX, SOURCE_EVERY_MS_MIN,
+    BAUD_MAX, BAUD_MIN, MODBUS_BAUD_DEFAULT, MODBUS_MAX, MODBUS_PORT, MODBUS_STATION_MAX,
+    SOURCE_ANSWER_MS_DEFAULT, SOURCE_ANSWER_MS_MAX, SOURCE_ANSWER_MS_MIN, SOURCE_EVERY_MS_DEFAULT,
+    SOURCE_EVERY_MS_MAX, SOURCE_EVERY_MS_MIN,
 };
 
 /// The words of `parity`.
@@ -177,17 +177,8 @@ impl Checker<'_> {
         if on == off {
             section.fault(self, "off", format!("{off}, the same as `on`"), "another number");
         }
-        let range = CONFIRM_MS_MIN..=CONFIRM_MS_MAX;
-        Payloads {
-            state_on: on.clone(),
-            state_off: off.clone(),
-            on,
-            off,
-            payload: None,
-            state_topic: None,
-            state_field: None,
-            confirm_within: section.duration_or(self, "confirm_within", range, CONFIRM_MS_DEFAULT),
-        }
+        let words = [on.clone(), off.clone(), on, off];
+        Payloads::on_line(words, self.confirm_within(section))
     }
 
     fn register_takes(

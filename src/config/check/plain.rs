@@ -4,6 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use url::Url;
+
 use super::section::Section;
 use super::topics::broker;
 use super::{Checker, Declared, Place, Raw, Strictness, quoted};
@@ -404,6 +406,38 @@ impl Checker<'_> {
                 section.fault(self, key, found, &allowed);
                 None
             }
+        }
+    }
+
+    /// `url` of something that speaks HTTP: a host, and no user and password; `more` is what else
+    /// it must be.
+    pub(super) fn web_url(
+        &mut self,
+        section: &mut Section<'_>,
+        form: &str,
+        more: impl Fn(&Url) -> bool,
+    ) -> Option<Url> {
+        let text = section.required_text(self, "url", form)?;
+        let fits = |url: &Url| {
+            let secret = !url.username().is_empty() || url.password().is_some();
+            ["http", "https"].contains(&url.scheme()) && url.has_host() && !secret && more(url)
+        };
+        let url = Url::parse(text).ok().filter(fits);
+        if url.is_none() {
+            self.no_url(section, "url", text, form);
+        }
+        url
+    }
+
+    /// A url of the wrong form; where it may hold a secret that is not shown.
+    pub(super) fn no_url(&mut self, section: &Section<'_>, key: &str, text: &str, allowed: &str) {
+        let spot = section.spot(key);
+        if text.contains(['@', '?']) {
+            let place = Place { excerpt: None, ..self.place(&spot) };
+            let found = "a url with a user or a query".to_owned();
+            self.fault_at(&spot, place, found, allowed.to_owned());
+        } else {
+            section.fault(self, key, quoted(text), allowed);
         }
     }
 }
