@@ -1,7 +1,6 @@
 //! `outpost fleet ca|enroll|revoke`: arguments and printing only.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -13,8 +12,8 @@ use super::identity::{now_unix_s, put};
 use super::stop_signal;
 use crate::fleet::authority::{self, Authority};
 use crate::fleet::renew::{self, Observer, Setup};
-use crate::identity::Facts;
-use crate::limits::{CERTIFICATE_BYTES_MAX, CERTIFICATE_DAYS_DEFAULT, CERTIFICATE_DAYS_MAX};
+use crate::identity::{Facts, read, read_whole};
+use crate::limits::{CERTIFICATE_DAYS_DEFAULT, CERTIFICATE_DAYS_MAX};
 use crate::link::topics::DeviceName;
 
 /// Arguments of `outpost fleet ca`.
@@ -130,13 +129,10 @@ pub fn ca(args: &CaArgs, json: bool) -> anyhow::Result<ExitCode> {
 /// Where it is none, is another board's, or the board has another key already.
 pub fn enroll(args: &EnrollArgs, json: bool) -> anyhow::Result<ExitCode> {
     let request = match &args.request {
-        Some(path) => text(path).with_context(|| path.display().to_string())?,
-        None => {
-            let mut text = String::new();
-            std::io::stdin().take(CERTIFICATE_BYTES_MAX).read_to_string(&mut text)?;
-            text
-        }
+        Some(path) => read(path)?,
+        None => read_whole(std::io::stdin()).context("standard input")?,
     };
+    let request = String::from_utf8(request).context("the request")?;
     let mut authority = Authority::open(&args.ca, now_unix_s())?;
     let pem = authority.enroll(args.device.as_str(), &request, args.days, args.replace)?;
     let facts = Facts::of_pem(pem.as_bytes())?;
@@ -225,8 +221,4 @@ pub fn revoke(args: &RevokeArgs, json: bool) -> anyhow::Result<ExitCode> {
     }
     println!("{}: to the broker, which reads it when it starts", list.display());
     Ok(ExitCode::SUCCESS)
-}
-
-fn text(path: &Path) -> anyhow::Result<String> {
-    Ok(String::from_utf8(crate::identity::read(path)?)?)
 }

@@ -222,15 +222,25 @@ pub fn read_key(path: &Path) -> Result<KeyPair, IdentityError> {
     KeyPair::from_pem(&text).map_err(|_| IdentityError::Key(path.to_path_buf()))
 }
 
-/// A small file.
+/// A small file, whole.
 ///
 /// # Errors
-/// Where it cannot be read.
+/// Where it cannot be read, or is longer than a file of certificates may be.
 pub fn read(path: &Path) -> Result<Vec<u8>, IdentityError> {
+    File::open(path).and_then(read_whole).map_err(fault("read", path))
+}
+
+/// All that comes, which is no longer than a file of certificates may be.
+///
+/// # Errors
+/// Where it is longer, or cannot be read.
+pub fn read_whole(from: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(fault("read", path))?;
-    let read = file.take(CERTIFICATE_BYTES_MAX).read_to_end(&mut bytes);
-    read.map_err(fault("read", path))?;
+    from.take(CERTIFICATE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > CERTIFICATE_BYTES_MAX {
+        let what = format!("more than {CERTIFICATE_BYTES_MAX} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+    }
     Ok(bytes)
 }
 

@@ -93,3 +93,16 @@ fn another_key_comes_with_its_certificate_also_when_the_power_goes_between() {
     let names: Vec<_> = fs::read_dir(papers.cert.parent().unwrap()).unwrap().collect();
     assert_eq!(names.len(), 2, "{names:?}");
 }
+
+#[test]
+fn what_is_longer_than_may_be_is_refused_and_never_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("board.pem");
+    for (more, good) in [(0, true), (1, false)] {
+        disk::create(&path).unwrap().set_len(CERTIFICATE_BYTES_MAX + more).unwrap();
+        assert_eq!(read(&path).is_ok(), good, "{more}");
+    }
+    let error = read(&path).unwrap_err();
+    let said = crate::causes::chain(&error);
+    assert!(said.contains("board.pem") && said.contains("more than 65536 bytes"), "{said}");
+}
