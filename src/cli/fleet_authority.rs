@@ -27,7 +27,8 @@ pub struct CaArgs {
     /// A name or address that boards reach their broker by: makes server.key and server.pem
     #[arg(long, value_name = "NAME")]
     server: Vec<String>,
-    /// Somebody who commands boards or runs rollouts: makes NAME.key and NAME.pem
+    /// Somebody who commands boards or runs rollouts: makes NAME.key and NAME.pem; not `ca`,
+    /// `revoked` or `server`, whose files are others
     #[arg(long, value_name = "NAME")]
     person: Vec<DeviceName>,
     /// Days that these certificates are good for
@@ -95,6 +96,8 @@ pub struct RevokeArgs {
 /// # Errors
 /// Where there is an authority already and nobody is named, or the folder cannot be written.
 pub fn ca(args: &CaArgs, json: bool) -> anyhow::Result<ExitCode> {
+    // Before an authority is made, or anything is signed.
+    args.person.iter().try_for_each(authority::check_person)?;
     let now = now_unix_s();
     let there = args.folder.join(authority::CERTIFICATE_FILE);
     if args.server.is_empty() && args.person.is_empty() || !there.exists() {

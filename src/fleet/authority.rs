@@ -32,6 +32,10 @@ pub const CERTIFICATE_FILE: &str = "ca.pem";
 pub const KEY_FILE: &str = "ca.key";
 /// The list of what is revoked, for the broker.
 pub const REVOKED_FILE: &str = "revoked.pem";
+/// Name of a broker's files, whatever the broker is called.
+const SERVER: &str = "server";
+/// Names of files in the folder, before `.key` or `.pem`, that no person's may have.
+const RESERVED: [&str; 3] = ["ca", "revoked", SERVER];
 /// What has been signed.
 const ISSUED_FILE: &str = "issued.json";
 
@@ -187,14 +191,15 @@ impl Authority {
         let [name, ..] = names else { return Ok(()) };
         let mut wanted = blank(name, names, self.now_unix_s, days)?;
         wanted.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        self.pair("server", name, wanted)
+        self.pair(SERVER, name, wanted)
     }
 
     /// Makes key and certificate of a person, `<name>.key` and `<name>.pem` beside the authority's.
     ///
     /// # Errors
-    /// As [`Self::server`].
+    /// As [`Self::server`], and as [`check_person`].
     pub fn person(&mut self, name: &DeviceName, days: i64) -> Result<(), FleetError> {
+        check_person(name)?;
         let name = name.as_str();
         let mut wanted = blank(name, &[], self.now_unix_s, days)?;
         wanted.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -304,6 +309,20 @@ impl Authority {
         let signed = list.signed_by(&self.issuer).and_then(|list| list.pem()).map_err(unsigned)?;
         disk::replace(&self.folder.join(REVOKED_FILE), signed.as_bytes()).map_err(from_disk)
     }
+}
+
+/// Whether a person may be called so: the files are named by the person, and the authority's own
+/// are not to be written over.
+///
+/// # Errors
+/// Where a file of the folder is called so.
+pub fn check_person(name: &DeviceName) -> Result<(), FleetError> {
+    if !RESERVED.contains(&name.as_str()) {
+        return Ok(());
+    }
+    let reserved = RESERVED.join(", ");
+    let what = format!("--person {name}: a file of the authority is called so; not: {reserved}");
+    Err(FleetError::Authority(what))
 }
 
 /// A certificate with nothing in it but a name, further names and its time.

@@ -40,6 +40,30 @@ fn only_the_board_that_was_named_is_signed_and_two_of_a_name_are_noticed() {
 }
 
 #[test]
+fn nobody_is_called_as_a_file_of_the_authority() {
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca");
+    make(&ca, "us", NOW_UNIX_S).unwrap();
+    let mut authority = Authority::open(&ca, NOW_UNIX_S).unwrap();
+    // A broker may be called as it likes: its files are `server.*`.
+    authority.server(&["ca".into()], 10).unwrap();
+    let all = || {
+        let files = fs::read_dir(&ca).unwrap().map(|it| it.unwrap().path());
+        let mut files: Vec<_> = files.map(|it| (fs::read(&it).unwrap(), it)).collect();
+        files.sort();
+        files
+    };
+    let before = all();
+    for name in RESERVED {
+        let text = said(authority.person(&name.parse().unwrap(), 10));
+        assert!(text.starts_with(&format!("--person {name}: ")), "{text}");
+        assert!(text.ends_with("ca, revoked, server"), "{text}");
+    }
+    assert_eq!(all(), before);
+    authority.person(&"operator".parse().unwrap(), 10).unwrap();
+}
+
+#[test]
 fn what_was_signed_is_known_at_the_next_start_and_is_revoked_once() {
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca");
