@@ -10,6 +10,8 @@ use serde_json::json;
 use super::fleet::BrokerArgs;
 use super::identity::{now_unix_s, put};
 use super::stop_signal;
+use crate::causes::chain;
+use crate::fleet::FleetError;
 use crate::fleet::authority::{self, Authority};
 use crate::fleet::renew::{self, Observer, Setup};
 use crate::identity::{Facts, read, read_whole};
@@ -72,8 +74,8 @@ pub struct RenewArgs {
     #[arg(long, default_value_t = CERTIFICATE_DAYS_DEFAULT)]
     #[arg(value_parser = clap::value_parser!(i64).range(1..=CERTIFICATE_DAYS_MAX))]
     days: i64,
-    /// A board whose new key is believed, as where its hardware was replaced; what it had before is
-    /// revoked
+    /// A board whose next new key is believed, as where its hardware was replaced; what it had
+    /// before is revoked. Once for each board
     #[arg(long, value_name = "DEVICE")]
     accept: Vec<DeviceName>,
     /// Answer what is asked now, and end: for `cron`, or the day on which the drawer is opened
@@ -197,6 +199,10 @@ impl Observer for Printer {
                 ends.map_or_else(|| why.unwrap_or_default().into(), |it| "until ".to_owned() + &it);
             println!("{device}: {text}");
         }
+    }
+
+    fn waits(&mut self, why: &FleetError) {
+        tracing::warn!(error = chain(why), "nothing is signed for now");
     }
 
     fn line(&mut self, down: Option<&str>) {

@@ -1,8 +1,9 @@
 //! Answers boards whose certificates run out: hears what they ask, retained, and signs the next one
 //! for the same key. It remembers nothing: what is asked and what is answered lie at the broker.
 //!
+//! An authority that cannot be used for a while ends nothing: it is said, and tried again.
 //! What must never be here: a certificate for a board that the authority does not know, or, without
-//! a person's word, for another key.
+//! a person's word, for another key. That word is good for one key.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,7 +16,9 @@ use tokio::time::{Instant, sleep_until};
 use super::FleetError;
 use super::authority::Authority;
 use crate::identity::Facts;
-use crate::limits::{FLEET_STATUS_MS_MAX, KEEP_ALIVE_S, LINK_EVENTS_MAX, REPORTS_QUIET_MS};
+use crate::limits::{
+    AUTHORITY_AGAIN_MS, FLEET_STATUS_MS_MAX, KEEP_ALIVE_S, LINK_EVENTS_MAX, REPORTS_QUIET_MS,
+};
 use crate::link::topics::{DeviceName, DeviceTopic};
 use crate::link::{Class, Endpoint, LinkConfig, LinkEvent, LinkHandle, Outgoing, Pace};
 
@@ -27,7 +30,7 @@ pub struct Setup {
     pub ca: PathBuf,
     /// How long a certificate is good for.
     pub days: i64,
-    /// Boards whose new keys are believed; what they had is revoked.
+    /// Boards whose next new key is believed, once each; what they had is revoked.
     pub accept: Vec<DeviceName>,
     /// Answer what is there, and end.
     pub once: bool,
@@ -37,6 +40,8 @@ pub struct Setup {
 pub trait Observer {
     /// A board was answered, or why it was not.
     fn answered(&mut self, device: &str, certificate: Result<&Facts, &str>);
+    /// The authority or the line cannot be used, for a while: it is tried again.
+    fn waits(&mut self, why: &FleetError);
     /// The broker accepts us, or is gone, with the reason.
     fn line(&mut self, down: Option<&str>);
 }
@@ -59,7 +64,10 @@ struct Talk {
     settled: Option<String>,
 }
 
-struct Desk {
+struct Desk<'a> {
+    setup: &'a Setup,
+    /// Whose next new key is believed.
+    accept: Vec<DeviceName>,
     talks: BTreeMap<DeviceName, Talk>,
     link: LinkHandle,
     /// A message that has been handed over and not acknowledged.
@@ -70,7 +78,7 @@ struct Desk {
 /// certificates were signed.
 ///
 /// # Errors
-/// Where the broker does not let us, or the authority cannot be used.
+/// Where the broker does not let us, or the authority cannot be used, at the start or with `once`.
 pub async fn run(
     setup: &Setup,
     shutdown: impl Future<Output = ()>,
@@ -82,9 +90,11 @@ pub async fn run(
     let (tell, mut events) = mpsc::channel(LINK_EVENTS_MAX);
     let link = crate::link::spawn(join(setup.endpoint.clone()), tell);
     let link = link.map_err(|error| FleetError::Authority(error.to_string()))?;
-    let mut desk = Desk { talks: BTreeMap::new(), link, open: 0 };
+    let accept = setup.accept.clone();
+    let mut desk = Desk { setup, accept, talks: BTreeMap::new(), link, open: 0 };
     let quiet = Duration::from_millis(REPORTS_QUIET_MS);
     let late = Instant::now() + Duration::from_millis(FLEET_STATUS_MS_MAX);
+    let again = Duration::from_millis(AUTHORITY_AGAIN_MS);
     let (mut due, mut signed, mut outage) = (None, 0, "no answer".to_owned());
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -93,7 +103,13 @@ pub async fn run(
             event = events.recv() => event,
             () = sleep_until(due.unwrap_or(late)), if due.is_some() => {
                 due = None;
-                signed += desk.answer(setup, now_unix_s(), observer)?;
+                if let Err(error) = desk.answer(now_unix_s(), &mut signed, observer) {
+                    if setup.once {
+                        return Err(error);
+                    }
+                    observer.waits(&error);
+                    due = Some(Instant::now() + again);
+                }
                 if setup.once && desk.open == 0 { break }
                 continue;
             }
@@ -145,7 +161,7 @@ fn join(endpoint: Endpoint) -> LinkConfig {
     }
 }
 
-impl Desk {
+impl Desk<'_> {
     fn hear(&mut self, topic: &str, payload: &[u8]) {
         let Some((device, topic)) = DeviceTopic::of_identity(topic) else { return };
         let talk = self.talks.entry(device).or_default();
@@ -156,34 +172,38 @@ impl Desk {
         }
     }
 
-    /// Answers what is open; how many certificates were signed.
+    /// Answers what is open, and counts what was `signed`. What is open where it fails stays so.
     fn answer(
         &mut self,
-        setup: &Setup,
         now_unix_s: i64,
+        signed: &mut usize,
         observer: &mut dyn Observer,
-    ) -> Result<usize, FleetError> {
+    ) -> Result<(), FleetError> {
         if self.talks.values().all(|talk| talk.open().is_none()) {
-            return Ok(0);
+            return Ok(());
         }
-        let mut authority = Authority::open(&setup.ca, now_unix_s)?;
-        let mut signed = 0;
+        let Setup { ca, days, .. } = self.setup;
+        let mut authority = Authority::open(ca, now_unix_s)?;
         for (device, talk) in &mut self.talks {
             let Some(Asked { request, serial }) = talk.open().cloned() else { continue };
-            talk.settled = Some(request.clone());
             // It lies at the broker since an earlier time, and the board was not there since.
             let answer = talk.answer.as_ref().filter(|answer| **answer != serial);
             if answer.is_some_and(|answer| authority.is_for(device.as_str(), answer, &request)) {
+                talk.settled = Some(request);
                 continue;
             }
-            let answer = if setup.accept.contains(device) {
-                authority.enroll(device.as_str(), &request, setup.days, true)
-            } else {
-                authority.renew(device.as_str(), &request, setup.days)
-            };
+            let mut answer = authority.renew(device.as_str(), &request, *days);
+            // A person's word is kept for a key that needs it.
+            let is_refused = matches!(answer, Err(FleetError::Authority(_)));
+            let word = self.accept.iter().position(|it| is_refused && it == device);
+            if word.is_some() {
+                answer = authority.enroll(device.as_str(), &request, *days, true);
+            }
             match answer {
                 Ok(pem) => {
-                    signed += 1;
+                    *signed += 1;
+                    // The next one of that name may be the board that was replaced, or a thief.
+                    word.map(|index| self.accept.remove(index));
                     let facts = Facts::of_pem(pem.as_bytes());
                     let facts = facts.map_err(|e| FleetError::Authority(e.to_string()))?;
                     observer.answered(device.as_str(), Ok(&facts));
@@ -194,10 +214,13 @@ impl Desk {
                     sent.map_err(|error| FleetError::Authority(error.to_string()))?;
                     self.open += 1;
                 }
+                // Its disk, and no word about this board.
+                Err(error @ FleetError::File { .. }) => return Err(error),
                 Err(error) => observer.answered(device.as_str(), Err(&error.to_string())),
             }
+            talk.settled = Some(request);
         }
-        Ok(signed)
+        Ok(())
     }
 }
 

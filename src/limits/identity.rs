@@ -9,6 +9,9 @@ pub const CERTIFICATE_DAYS_DEFAULT: i64 = 365;
 pub const CERTIFICATE_DAYS_MAX: i64 = 7_300;
 /// Days of an authority: twenty years, longer than the boards that believe it.
 pub const AUTHORITY_DAYS: i64 = 7_300;
+/// How long one who answers boards waits where the authority cannot be used, in milliseconds: a
+/// drawer that is closed, a disk that is full.
+pub const AUTHORITY_AGAIN_MS: u64 = 10_000;
 /// A certificate counts from so many seconds before it was made: clocks of boards and brokers that
 /// are behind must not refuse it.
 pub const CERTIFICATE_BEFORE_S: i64 = 86_400;

@@ -3,11 +3,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use outpost::fleet::authority::Authority;
 use outpost::link::{Class, Endpoint, LinkConfig, LinkEvent, Outgoing, Pace, spawn};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use tokio::sync::mpsc;
 
 use crate::agent::{Agent, SOON, Site};
@@ -90,12 +91,17 @@ impl House {
         done(&format!("identity take {got} --config {config}"));
     }
 
-    /// The words by which a person signs what boards ask for.
+    /// The words by which a person signs what boards ask for now.
     fn renew(&self) -> String {
+        format!("{} --once", self.answer())
+    }
+
+    /// The same, for whatever will be asked.
+    fn answer(&self) -> String {
         let (ca, port) = (self.folder.path().display(), self.secure);
         let us = format!("--cert-file {ca}/operator.pem --key-file {ca}/operator.key");
         let there = format!("--url mqtts://localhost:{port} --ca-file {ca}/ca.pem {us}");
-        format!("fleet renew --once --ca {ca} {there}")
+        format!("fleet renew --ca {ca} {there}")
     }
 
     /// A client with a site's certificate, as any program may be one.
@@ -120,6 +126,55 @@ impl House {
             pace: Pace::default(),
         }
     }
+}
+
+/// One who answers until the end of the test.
+struct Answering(Child);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        drop(self.0.wait());
+    }
+}
+
+#[test]
+fn one_who_answers_outlives_a_closed_drawer_and_believes_one_new_key() {
+    let house = House::new("");
+    let bus = Bus::join(&house.broker);
+    // Two boards of one name, and neither has its key from an earlier time.
+    let [new, thief] = [house.site("cold-drawer"), house.site("cold-drawer")].map(|site| {
+        let to = site.folder().join("asked");
+        let config = site.config();
+        done(&format!("identity request --config {} --to {}", config.display(), to.display()));
+        json!({"request": fs::read_to_string(to).unwrap(), "serial": "00"}).to_string()
+    });
+    let said = house.at("said");
+    let out = fs::File::create(&said).unwrap();
+    let words = format!("--json {} --accept cold-drawer", house.answer());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_outpost"));
+    command.args(words.split(' ')).stdout(out.try_clone().unwrap()).stderr(out);
+    let mut answering = Answering(command.spawn().unwrap());
+    let wait = |what: &str| {
+        let has = || fs::read_to_string(&said).unwrap().contains(what).then_some(());
+        eventually(what, SOON, has);
+    };
+    wait("the broker has us");
+    fs::rename(house.at("ca.key"), house.at("drawer")).unwrap();
+    bus.leave("outpost/cold-drawer/identity", new);
+    wait("nothing is signed for now");
+    fs::rename(house.at("drawer"), house.at("ca.key")).unwrap();
+    bus.wait(0, "the certificate", SOON, |message| {
+        (message.topic == "outpost/cold-drawer/certificate").then_some(())
+    });
+    bus.leave("outpost/cold-drawer/identity", thief);
+    wait("no good certificate was signed for this key");
+    assert!(answering.0.try_wait().unwrap().is_none(), "it stays");
+    let issued = fs::read_to_string(house.at("issued.json")).unwrap();
+    let issued: Vec<Json> = serde_json::from_str(&issued).unwrap();
+    let ours = issued.iter().filter(|one| one["name"] == "cold-drawer");
+    let revoked: Vec<_> = ours.map(|one| one["revoked_unix_s"].is_number()).collect();
+    assert_eq!(revoked, [false]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
