@@ -2,25 +2,30 @@
 //! carried away; and from there onto a new board.
 //!
 //! The agent may run meanwhile. Secrets stay on the board where nobody asks for them. A backup is
-//! whole or not there, and is verified before anything of it is put in place.
-//! What must never be here: a file that a restored configuration does not name.
+//! whole or not there. Before anything of it is put in place, all of it is verified and all places
+//! are looked at.
+//! What must never be here: a file that a restored configuration does not name, and one that takes
+//! the place of another content.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use outpost_launcher::manifest::sha256;
+use outpost_launcher::limits::COPY_BYTES;
+use outpost_launcher::manifest::{hex, sha256};
 use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::disk::{self, DiskError};
 use crate::journal::DATABASE;
 use crate::limits::{
-    BACKUP_FILE_BYTES_MAX, BACKUP_FILES_MAX, JOURNAL_BUSY_MS, JOURNAL_FILE_BYTES_MAX,
+    BACKUP_FILE_BYTES_MAX, BACKUP_FILES_MAX, BACKUP_JOURNAL_BYTES_MAX, JOURNAL_BUSY_MS,
     RESTORE_SEQ_AHEAD,
 };
 use crate::support::is_secret_file;
@@ -62,6 +67,9 @@ pub enum BackupError {
     /// It is there already, and is not overwritten.
     #[error("{} is there already; it is not overwritten", .0.display())]
     Exists(PathBuf),
+    /// Files that the configuration names are there, and are others.
+    #[error("{}: there already, with another content; nothing was put in place", list(.0))]
+    Others(Vec<PathBuf>),
     /// The configuration is no TOML, or does not say what is needed.
     #[error("{}: {what}", path.display())]
     Config {
@@ -78,6 +86,11 @@ pub enum BackupError {
         /// What is wrong.
         what: String,
     },
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    paths.join(", ")
 }
 
 fn fault(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> BackupError {
@@ -209,13 +222,18 @@ impl Manifest {
             names.extend(chain(journal)?);
         }
         names.retain(|name| journal.join(name).exists());
+        // What `restore` would refuse is not made.
+        let count = self.files.len() + names.len() + SMALL.len();
+        if count > BACKUP_FILES_MAX {
+            return Err(BackupError::Backup { path: folder.into(), what: too_many(count) });
+        }
         for name in names {
             let (from, to) = (journal.join(&name), folder.join(JOURNAL).join(&name));
             copy_database(&from, &to)?;
-            let bytes = fs::read(&to).map_err(fault("read", &to))?;
-            let (file, length) = (format!("{JOURNAL}/{name}"), bytes.len() as u64);
-            let sha256 = sha256(&bytes);
-            self.files.push(Kept { file, from: None, bytes: length, sha256, secret: false });
+            let read = pour(&to, BACKUP_JOURNAL_BYTES_MAX, io::sink());
+            let (bytes, sha256) = read.map_err(fault("read", &to))?;
+            let file = format!("{JOURNAL}/{name}");
+            self.files.push(Kept { file, from: None, bytes, sha256, secret: false });
         }
         for name in SMALL {
             if let Ok(bytes) = read_small(&journal.join(name)) {
@@ -226,32 +244,78 @@ impl Manifest {
     }
 }
 
-/// Puts a backup in place: its journal first, the configuration last.
+/// Puts a backup in place: its journal first, the configuration last. Nothing is written before all
+/// of it is verified, and no file with another content loses its place.
 ///
 /// # Errors
-/// Where it is not whole, there is a journal or a configuration already, or the disk refuses.
+/// Where it is not whole, there is a journal or a configuration already, or another file in the
+/// place of one of its own, or the disk refuses.
 pub fn restore(from: &Path, config: &Path) -> Result<Manifest, BackupError> {
     let wrong = |what: String| BackupError::Backup { path: from.to_path_buf(), what };
     let bytes = read_small(&from.join(MANIFEST))?;
     let manifest: Manifest =
         serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
-    if manifest.version != VERSION || manifest.files.len() > BACKUP_FILES_MAX {
+    if manifest.version != VERSION {
         return Err(wrong(format!("version {}; this program reads {VERSION}", manifest.version)));
     }
+    if manifest.files.len() > BACKUP_FILES_MAX {
+        return Err(wrong(too_many(manifest.files.len())));
+    }
     for kept in &manifest.files {
-        let bytes = read_kept(from, kept)?;
-        if sha256(&bytes) != kept.sha256 {
+        let path = path_of(from, kept)?;
+        let read = pour(&path, bytes_max(kept), io::sink());
+        if read.map_err(fault("read", &path))?.1 != kept.sha256 {
             return Err(wrong(format!("{} is not what was saved", kept.file)));
         }
     }
-    let (_, written) = read_config(&from.join(CONFIG))?;
+    let (bytes, written) = read_config(&from.join(CONFIG))?;
     let journal = journal_of(&from.join(CONFIG), &written)?;
     for there in [config.to_path_buf(), journal.join(DATABASE), journal.join(SEQUENCES)] {
         if there.exists() {
             return Err(BackupError::Exists(there));
         }
     }
-    let named = named(&written);
+    let places = places(&manifest, &journal, &named(&written)).map_err(wrong)?;
+    let (mut open, mut others) = (Vec::new(), Vec::new());
+    let mut seen = BTreeSet::from([config]);
+    for (kept, to) in &places {
+        if !seen.insert(to) {
+            return Err(wrong(format!("two files for {}", to.display())));
+        }
+        if !to.exists() {
+            open.push((kept, to));
+        } else if !is_what_is_kept(to, kept)? {
+            others.push(to.clone());
+        }
+    }
+    if !others.is_empty() {
+        return Err(BackupError::Others(others));
+    }
+    disk::folder(&journal)?;
+    for (kept, to) in open {
+        if let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            disk::folder(folder)?;
+        }
+        let path = path_of(from, kept)?;
+        disk::replace_by(to, kept.secret, |file| {
+            let (_, sha256) = pour(&path, bytes_max(kept), file)?;
+            let changed = || io::Error::other(format!("{} has changed", path.display()));
+            if sha256 == kept.sha256 { Ok(()) } else { Err(changed()) }
+        })?;
+    }
+    if manifest.files.iter().any(|kept| kept.file.starts_with(JOURNAL)) {
+        pass_over(&journal)?;
+    }
+    disk::replace(config, &bytes)?;
+    Ok(manifest)
+}
+
+/// Where each file goes, the configuration excepted; what is wrong where it is nowhere.
+fn places<'a>(
+    manifest: &'a Manifest,
+    journal: &Path,
+    named: &[(PathBuf, bool)],
+) -> Result<Vec<(&'a Kept, PathBuf)>, String> {
     let mut places = Vec::new();
     for kept in &manifest.files {
         let name = kept.file.strip_prefix(JOURNAL).and_then(|name| name.strip_prefix('/'));
@@ -259,29 +323,25 @@ pub fn restore(from: &Path, config: &Path) -> Result<Manifest, BackupError> {
             (None, Some(name)) => journal.join(name),
             (Some(path), None) if named.iter().any(|(it, _)| it == path) => path.clone(),
             (None, None) if kept.file == CONFIG => continue,
-            _ => {
-                return Err(wrong(format!(
-                    "{} is nothing that its configuration names",
-                    kept.file
-                )));
-            }
+            _ => return Err(format!("{} is nothing that its configuration names", kept.file)),
         };
         places.push((kept, to));
     }
-    disk::folder(&journal)?;
-    for (kept, to) in places {
-        let bytes = read_kept(from, kept)?;
-        if let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            disk::folder(folder)?;
-        }
-        if kept.secret { disk::replace_private(&to, &bytes) } else { disk::replace(&to, &bytes) }?;
+    Ok(places)
+}
+
+/// Whether a file that is there has the content of one that was saved.
+fn is_what_is_kept(there: &Path, kept: &Kept) -> Result<bool, BackupError> {
+    let length = fs::metadata(there).map_err(fault("read", there))?.len();
+    if length != kept.bytes {
+        return Ok(false);
     }
-    if manifest.files.iter().any(|kept| kept.file.starts_with(JOURNAL)) {
-        pass_over(&journal)?;
-    }
-    let bytes = read_small(&from.join(CONFIG))?;
-    disk::replace(config, &bytes)?;
-    Ok(manifest)
+    let read = pour(there, bytes_max(kept), io::sink());
+    Ok(read.map_err(fault("read", there))?.1 == kept.sha256)
+}
+
+fn too_many(count: usize) -> String {
+    format!("{count} files; at most {BACKUP_FILES_MAX}")
 }
 
 /// Has the journal go on above what the old board may have used since: a destination of that name
@@ -380,30 +440,42 @@ fn look(key: &str, value: &Json, all: &mut Vec<(PathBuf, bool)>) {
 }
 
 fn read_small(path: &Path) -> Result<Vec<u8>, BackupError> {
-    read_most(path, BACKUP_FILE_BYTES_MAX)
+    let mut bytes = Vec::new();
+    pour(path, BACKUP_FILE_BYTES_MAX, &mut bytes).map_err(fault("read", path))?;
+    Ok(bytes)
 }
 
-fn read_kept(from: &Path, kept: &Kept) -> Result<Vec<u8>, BackupError> {
+/// A file of a backup.
+fn path_of(from: &Path, kept: &Kept) -> Result<PathBuf, BackupError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '/');
     if !kept.file.chars().all(plain) || kept.file.starts_with('/') || kept.file.contains("..") {
         let what = format!("{:?} is no name", kept.file);
         return Err(BackupError::Backup { path: from.to_path_buf(), what });
     }
-    // The audit database is part of the quota of a journal, the files of the chain are bounded.
-    let most = if kept.file.starts_with(JOURNAL) { u64::MAX } else { BACKUP_FILE_BYTES_MAX };
-    read_most(&from.join(&kept.file), most.min(JOURNAL_FILE_BYTES_MAX * 64))
+    Ok(from.join(&kept.file))
 }
 
-fn read_most(path: &Path, bytes_max: u64) -> Result<Vec<u8>, BackupError> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(fault("read", path))?;
-    let read = file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes);
-    read.map_err(fault("read", path))?;
-    if bytes.len() as u64 > bytes_max {
-        let source = io::Error::from(io::ErrorKind::FileTooLarge);
-        return Err(BackupError::File { action: "read", path: path.to_path_buf(), source });
+fn bytes_max(kept: &Kept) -> u64 {
+    let is_journal = kept.file.starts_with(JOURNAL);
+    if is_journal { BACKUP_JOURNAL_BYTES_MAX } else { BACKUP_FILE_BYTES_MAX }
+}
+
+/// Brings a file's content to where it is wanted, a piece at a time; its length and SHA-256.
+fn pour(from: &Path, bytes_max: u64, mut to: impl Write) -> io::Result<(u64, String)> {
+    let mut file = File::open(from)?;
+    let (mut length, mut digest, mut buffer) = (0_u64, Sha256::new(), vec![0; COPY_BYTES]);
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok((length, hex(&digest.finalize())));
+        }
+        length += read as u64;
+        if length > bytes_max {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        digest.update(&buffer[..read]);
+        to.write_all(&buffer[..read])?;
     }
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -33,8 +33,7 @@ fn fault(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DiskErr
 /// # Errors
 /// The step that failed, with its path. The old content is then still there.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
-    let temporary = beside(path);
-    write(create(&temporary), &temporary, path, bytes)
+    replace_by(path, false, |file| file.write_all(bytes))
 }
 
 /// As [`replace`], for what only its owner may read: at no moment may anyone else.
@@ -42,26 +41,35 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
 /// # Errors
 /// As [`replace`].
 pub fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
-    let temporary = beside(path);
-    // What an earlier attempt has left may be anybody's to read.
-    drop(std::fs::remove_file(&temporary));
-    let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&temporary);
-    write(file.map_err(fault("create", &temporary)), &temporary, path, bytes)
+    replace_by(path, true, |file| file.write_all(bytes))
 }
 
-fn write(
-    file: Result<File, DiskError>,
-    temporary: &Path,
+/// As [`replace`] or [`replace_private`], for what is too large to be held at once: `fill` writes
+/// it.
+///
+/// # Errors
+/// As [`replace`]; where `fill` fails nothing is replaced.
+pub fn replace_by(
     path: &Path,
-    bytes: &[u8],
+    is_private: bool,
+    fill: impl FnOnce(&mut File) -> io::Result<()>,
 ) -> Result<(), DiskError> {
+    let temporary = beside(path);
+    let file = if is_private {
+        // What an earlier attempt has left may be anybody's to read.
+        drop(std::fs::remove_file(&temporary));
+        let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&temporary);
+        file.map_err(fault("create", &temporary))
+    } else {
+        create(&temporary)
+    };
     let written = file.and_then(|mut file| {
-        file.write_all(bytes).map_err(fault("write", temporary))?;
-        publish(temporary, path)
+        fill(&mut file).map_err(fault("write", &temporary))?;
+        publish(&temporary, path)
     });
     if written.is_err() {
         // The first error is the one to report; a leftover is overwritten by the next attempt.
-        drop(std::fs::remove_file(temporary));
+        drop(std::fs::remove_file(&temporary));
     }
     written
 }

@@ -121,3 +121,58 @@ fn a_restored_journal_uses_no_sequence_twice() {
     let (_, restored) = open();
     assert!(restored.next_seq > used + RESTORE_SEQ_AHEAD, "{}", restored.next_seq);
 }
+
+#[test]
+fn another_file_in_the_place_of_one_is_named_and_nothing_is_put_in_place() {
+    let board = Board::new();
+    let options = Options { quota_bytes: 64 << 20, keep: journal::Keep::default() };
+    drop(journal::open(&board.at("journal"), options, Box::new(|_| {})).unwrap());
+    board.save("saved", Wanted { secrets: true, records: true }).unwrap();
+    board.lose();
+    // The new board has made a key of its own, and was given the authority of the old one.
+    disk::replace_private(&board.at("board.key"), b"another").unwrap();
+    disk::replace(&board.at("ca.pem"), b"ca.pem").unwrap();
+    let error = board.bring("saved").unwrap_err();
+    let BackupError::Others(others) = &error else { panic!("{error}") };
+    assert_eq!(*others, [board.at("board.key")]);
+    assert_eq!(fs::read(board.at("board.key")).unwrap(), b"another");
+    for name in ["journal", "outpost.toml", "board.pem"] {
+        assert!(!board.at(name).exists(), "{name}");
+    }
+    fs::remove_file(board.at("board.key")).unwrap();
+    board.bring("saved").unwrap();
+    assert_eq!(fs::read(board.at("board.key")).unwrap(), b"board.key");
+    let left = fs::read_dir(board.folder.path()).unwrap().map(|it| it.unwrap().file_name());
+    assert_eq!(left.filter(|name| name.to_string_lossy().starts_with('.')).count(), 0);
+}
+
+#[test]
+fn two_files_for_one_place_are_refused() {
+    let board = Board::new();
+    board.save("saved", Wanted { secrets: true, ..Wanted::default() }).unwrap();
+    board.lose();
+    let manifest = board.at("saved").join(MANIFEST);
+    let text = fs::read_to_string(&manifest).unwrap();
+    disk::replace(&manifest, text.replace("board.pem", "board.key").as_bytes()).unwrap();
+    let error = board.bring("saved").unwrap_err().to_string();
+    assert!(error.contains("two files for") && error.contains("board.key"), "{error}");
+    assert!(!board.at("board.key").exists());
+}
+
+#[test]
+fn what_could_not_be_restored_is_not_made() {
+    let board = Board::new();
+    for number in 0..BACKUP_FILES_MAX {
+        disk::create(&board.at("journal").join(format!("blocks-{number}.sqlite"))).unwrap();
+    }
+    let error = board.save("saved", Wanted { records: true, ..Wanted::default() }).unwrap_err();
+    assert!(error.to_string().contains("at most 4096"), "{error}");
+    assert!(!board.at("saved").exists());
+    // A file is not held as a whole, and its bound holds to the byte.
+    let (long, most) = (board.at("long"), 3 * COPY_BYTES as u64);
+    disk::create(&long).unwrap().set_len(most).unwrap();
+    let (length, sum) = pour(&long, most, io::sink()).unwrap();
+    assert_eq!((length, sum), (most, sha256(&vec![0; 3 * COPY_BYTES])));
+    let refused = pour(&long, most - 1, io::sink()).unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::FileTooLarge);
+}

@@ -54,12 +54,15 @@ pub fn make(args: &BackupArgs, json: bool) -> anyhow::Result<ExitCode> {
 /// Puts a backup in place.
 ///
 /// # Errors
-/// Where it is not whole, or there is a board's configuration or journal already.
+/// Where it is not whole, or there is a board's configuration, journal or another file already.
 pub fn restore(args: &RestoreArgs, json: bool) -> anyhow::Result<ExitCode> {
     let made = backup::restore(&args.from, &args.config)?;
     tell(&made, &args.config, json);
     if json {
         return Ok(ExitCode::SUCCESS);
+    }
+    for path in made.files.iter().filter(|kept| kept.secret).filter_map(|kept| kept.from.as_ref()) {
+        println!("only its owner may read it, and the service must: {}", path.display());
     }
     for path in made.absent.iter().filter(|path| !path.exists()) {
         println!("to be put there by hand, or made: {}", path.display());
