@@ -22,7 +22,7 @@ pub struct UploadArgs {
     to: Url,
     /// Address of a store that is none of the provider's own
     #[arg(long, value_name = "URL")]
-    endpoint: Option<String>,
+    endpoint: Option<Url>,
     /// Region of S3
     #[arg(long)]
     region: Option<String>,

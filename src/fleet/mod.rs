@@ -59,8 +59,8 @@ pub enum FleetError {
     Store {
         /// Which.
         url: String,
-        /// What it answered.
-        source: object_store::Error,
+        /// What it answered, or why it cannot be asked.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The release is not what its manifest says.
     #[error("the release in {}: {what}", path.display())]

@@ -72,6 +72,9 @@ pub const UPDATE_EVERY_MS_DEFAULT: u64 = 3_600_000;
 pub const UPDATE_EVERY_MS_MIN: u64 = 1_000;
 /// The longest, in milliseconds: a week.
 pub const UPDATE_EVERY_MS_MAX: u64 = 604_800_000;
+/// A file of a repository goes into a store of objects in parts of so many bytes, a whole one where
+/// it is smaller: a part is in memory, and 10,000 of them are the most of S3.
+pub const UPLOAD_PART_BYTES: u64 = 10 << 20;
 /// How long one who changes a repository waits for another one, in milliseconds: signing takes some
 /// milliseconds, the copy of a large file some seconds.
 pub const REPOSITORY_LOCK_MS_MAX: u64 = 10_000;

@@ -32,6 +32,7 @@ mod sender;
 mod thread;
 mod word;
 
+pub(crate) use objects::client as store_client;
 pub use remote::{FromCloud, Remote, Word as RemoteWord};
 pub use thread::{News, Notice, Setup, Uplink, spawn};
 pub use word::Word;

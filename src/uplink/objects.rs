@@ -42,7 +42,7 @@ impl Store {
         if let Some(client) = &self.client {
             return Ok(Arc::clone(client));
         }
-        let client = connect(&self.to)?;
+        let client = connect(&self.to, once())?;
         Ok(Arc::clone(self.client.insert(client)))
     }
 }
@@ -141,9 +141,22 @@ fn refusal(error: &object_store::Error) -> Refusal {
     }
 }
 
-fn connect(to: &CloudObjects) -> Result<Arc<dyn ObjectStore>, Refusal> {
+/// A client of a store, for others in this program; in words, why there is none.
+pub(crate) fn client(
+    to: &CloudObjects,
+    retry: RetryConfig,
+) -> Result<Arc<dyn ObjectStore>, String> {
+    connect(to, retry).map_err(|refusal| match refusal {
+        Refusal::Line(text)
+        | Refusal::Busy(text, _)
+        | Refusal::Wrong(text)
+        | Refusal::Batch(text) => text,
+    })
+}
+
+fn connect(to: &CloudObjects, retry: RetryConfig) -> Result<Arc<dyn ObjectStore>, Refusal> {
     let bucket = to.url.host_str().unwrap_or_default();
-    let (options, retry) = (options(to)?, once());
+    let options = options(to)?;
     let secret = to.password_file.as_deref().map(secret).transpose()?;
     let endpoint = to.endpoint.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
     let unusable = |error: object_store::Error| Refusal::Wrong(chain(&error));
