@@ -3,7 +3,7 @@
 //!
 //! Only a digest of the hardware's serial number is kept. Hardware without one is never judged.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use outpost_launcher::manifest::sha256;
 use serde_json::{Value as Json, json};
@@ -20,27 +20,45 @@ const SERIALS: [&str; 3] = [
     "sys/class/dmi/id/board_serial",
 ];
 
-/// Whether the memory in this folder was made on other hardware. Said once: from then on it is this
-/// hardware's.
-#[must_use]
-pub fn has_changed(folder: &Path, root: &Root) -> bool {
-    let text = |path: &&str| root.text(path);
-    let mut texts =
-        SERIALS.iter().filter_map(text).map(|text| text.trim_matches(['\0', '\n', ' ']).to_owned());
-    let Some(serial) = texts.find(|text| !text.is_empty()) else { return false };
-    let here = sha256(serial.as_bytes());
-    let path = folder.join(FILE);
-    let before = std::fs::read(&path).ok();
-    let before = before.and_then(|bytes| serde_json::from_slice::<Json>(&bytes).ok());
-    let before = before.and_then(|json| json["serial_sha256"].as_str().map(str::to_owned));
-    if before.as_ref() == Some(&here) {
-        return false;
+/// The hardware that we run on, beside the one that the memory knows.
+pub struct Hardware {
+    path: PathBuf,
+    here: String,
+    before: Option<String>,
+}
+
+impl Hardware {
+    /// Of the memory in this folder; `None` where the hardware does not say who it is.
+    #[must_use]
+    pub fn of(folder: &Path, root: &Root) -> Option<Hardware> {
+        let text = |path: &&str| root.text(path);
+        let texts = SERIALS.iter().filter_map(text);
+        let mut texts = texts.map(|text| text.trim_matches(['\0', '\n', ' ']).to_owned());
+        let here = sha256(texts.find(|text| !text.is_empty())?.as_bytes());
+        let path = folder.join(FILE);
+        let before = std::fs::read(&path).ok();
+        let before = before.and_then(|bytes| serde_json::from_slice::<Json>(&bytes).ok());
+        let before = before.and_then(|json| json["serial_sha256"].as_str().map(str::to_owned));
+        Some(Hardware { path, here, before })
     }
-    let text = json!({"serial_sha256": here}).to_string();
-    if let Err(error) = disk::replace(&path, text.as_bytes()) {
-        tracing::warn!(%error, "hardware");
+
+    /// Whether the memory was made on other hardware.
+    #[must_use]
+    pub fn has_changed(&self) -> bool {
+        self.before.as_ref().is_some_and(|before| *before != self.here)
     }
-    before.is_some()
+
+    /// Makes the memory this hardware's: from then on nothing has changed. For when all that
+    /// follows from a change is done, since nobody will know of it again.
+    pub fn keep(&self) {
+        if self.before.as_ref() == Some(&self.here) {
+            return;
+        }
+        let text = json!({"serial_sha256": self.here}).to_string();
+        if let Err(error) = disk::replace(&self.path, text.as_bytes()) {
+            tracing::warn!(%error, "hardware");
+        }
+    }
 }
 
 #[cfg(test)]
@@ -52,14 +70,19 @@ mod tests {
         let memory = tempfile::tempdir().unwrap();
         let board = tempfile::tempdir().unwrap();
         let root = Root::at(board.path());
-        assert!(!has_changed(memory.path(), &root) && !memory.path().join(FILE).exists());
+        assert!(Hardware::of(memory.path(), &root).is_none());
         let serial = board.path().join(SERIALS[0]);
         disk::folder(serial.parent().unwrap()).unwrap();
         for (text, changed) in
             [("0001\0", false), ("0001\0", false), ("0002\0", true), ("0002\0", false)]
         {
             disk::replace(&serial, text.as_bytes()).unwrap();
-            assert_eq!(has_changed(memory.path(), &root), changed, "{text}");
+            // As often as one looks, until what follows is done.
+            for _ in 0..2 {
+                let hardware = Hardware::of(memory.path(), &root).unwrap();
+                assert_eq!(hardware.has_changed(), changed, "{text}");
+            }
+            Hardware::of(memory.path(), &root).unwrap().keep();
         }
         let kept = std::fs::read_to_string(memory.path().join(FILE)).unwrap();
         assert!(!kept.contains("0002"), "{kept}");

@@ -13,7 +13,8 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Facts, IdentityError, Papers, hardware, with_access};
+use super::hardware::Hardware;
+use super::{Facts, IdentityError, Papers, with_access};
 use crate::board::Root;
 use crate::causes::chain;
 use crate::config::Config;
@@ -36,7 +37,9 @@ struct Renewal {
 /// know at the start: kind, text, severity.
 pub fn watch(config: &Config, device: &DeviceName) -> Vec<(String, String, Severity)> {
     let mut notices = Vec::new();
-    let is_moved = hardware::has_changed(&config.journal.path, &Root::of_environment());
+    let hardware = Hardware::of(&config.journal.path, &Root::of_environment());
+    let is_moved = hardware.as_ref().is_some_and(Hardware::has_changed);
+    let mut is_done = true;
     if is_moved {
         let text = "this memory was made on another board: where that one still runs, this one \
                     needs another name";
@@ -46,10 +49,15 @@ pub fn watch(config: &Config, device: &DeviceName) -> Vec<(String, String, Sever
         // Whoever has the card has its key: this board asks for one of its own.
         if is_moved && let Err(error) = papers.request(device.as_str(), true) {
             tracing::warn!(error = chain(&error), "no new key");
+            is_done = false;
         }
         notices.extend(notice(&papers, now_unix_s()));
         let (endpoint, device) = (Endpoint::of(access), device.clone());
         tokio::spawn(Renewal { papers, endpoint, device }.run());
+    }
+    // Last: where a key could not be made or the power goes before, the next start sees it again.
+    if let Some(hardware) = hardware.filter(|_| is_done) {
+        hardware.keep();
     }
     notices
 }
