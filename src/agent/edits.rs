@@ -89,6 +89,7 @@ impl Kept {
         }
         if name == PROPOSALS {
             let all = json.get("proposals").and_then(Json::as_array).into_iter().flatten();
+            let all = all.take(limits::PROPOSALS_MAX);
             let all = all.filter_map(|one| KeptProposal::read(one, config));
             return Some(Ok(Kept::Proposals(all.collect())));
         }
@@ -283,9 +284,6 @@ impl Agent {
 
     /// A change takes hold.
     pub(super) fn follow_edit(&mut self, kept: Kept) {
-        if matches!(kept, Kept::Proposals(_)) {
-            return;
-        }
         let mut config = (*self.config).clone();
         match kept {
             Kept::Rule(name, rule) => match place(&mut config.rules, &name, rule) {
@@ -299,7 +297,7 @@ impl Agent {
                 mean(&mut config, "", Vec::new());
             }
             Kept::Meaning(note, means) => mean(&mut config, &note, means),
-            Kept::Proposals(_) => {}
+            Kept::Proposals(_) => return,
         }
         self.config = Arc::new(config);
         self.forget_prefix();

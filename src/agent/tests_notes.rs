@@ -255,6 +255,8 @@ fn what_waited_and_is_not_allowed_any_more_is_told() {
         _ => false,
     });
     assert!(told, "{effects:?}");
+    let none = |kept: &Kept| matches!(kept, Kept::Proposals(all) if all.is_empty());
+    assert!(all_kept(&effects).last().is_some_and(none), "and it is told once");
 }
 
 /// What becomes of a note that is read like this: what it was understood as, or why it stays one.

@@ -53,6 +53,7 @@ impl Agent {
     /// What waited when the last start ended waits on, and is shown again: a broker may have
     /// forgotten it too. Its time begins anew: no clock is needed for that, and it does nothing.
     pub(in crate::agent) fn resume_proposals(&mut self, kept: Vec<KeptProposal>) {
+        let before = kept.len();
         for one in kept {
             let left = Duration::from_millis(limits::PROPOSAL_MS_MAX);
             let Some(means) = one.means else {
@@ -73,6 +74,10 @@ impl Agent {
             let until = self.now.tick.after(left);
             let (id, words, cause, note) = (one.id, one.words, one.cause, one.note);
             self.notes.proposals.push(Proposed { id, words, cause, until, note, means });
+        }
+        if self.notes.proposals.len() < before {
+            // What was told is not told again at the next start.
+            self.keep_proposals();
         }
     }
 }

@@ -33,8 +33,7 @@ pub fn spawn(
     let registers: Vec<Option<Register>> = named.collect();
     let config = config.clone();
     let (said, every) = (Line::Modbus(config.clone()).said(), config.every);
-    let questions = questions(&registers);
-    let names = names.to_vec();
+    let (names, questions) = (names.to_vec(), Vec::new());
     let source = Devices { config, names, registers, questions, silent: Vec::new(), open: None };
     super::spawn(Who { line, said, every }, source, events, pace)
 }
@@ -82,6 +81,23 @@ fn alone(at: usize, one: Register) -> Question {
     Question { station, table, first: address, count: one.width(), whose: vec![(at, one)] }
 }
 
+impl Question {
+    fn request(&self) -> Request<'static> {
+        let Self { first, count, .. } = *self;
+        match self.table {
+            ModbusTable::Coil => Request::ReadCoils(first, count),
+            ModbusTable::Discrete => Request::ReadDiscreteInputs(first, count),
+            ModbusTable::Holding => Request::ReadHoldingRegisters(first, count),
+            ModbusTable::Input => Request::ReadInputRegisters(first, count),
+        }
+    }
+}
+
+/// Whether it says that a place is not there. One that is busy says so and has all its places.
+fn not_there(exception: ExceptionCode) -> bool {
+    matches!(exception, ExceptionCode::IllegalDataAddress | ExceptionCode::IllegalDataValue)
+}
+
 /// What a device answered.
 #[derive(Debug)]
 enum Answer {
@@ -104,6 +120,8 @@ struct Devices {
 impl Source for Devices {
     async fn open(&mut self) -> Result<(), String> {
         self.silent.clear();
+        // It may be another device by now, or one that has its registers again.
+        self.questions = questions(&self.registers);
         self.connected().await
     }
 
@@ -124,27 +142,23 @@ impl Source for Devices {
     }
 
     async fn ask(&mut self, part: usize) -> Result<Vec<Found>, Trouble> {
-        let Some(question) = self.questions.get(part).cloned() else { return Ok(Vec::new()) };
-        let Question { station, first, count, .. } = question;
+        let Some(mut question) = self.questions.get(part).cloned() else { return Ok(Vec::new()) };
+        let station = question.station;
         if self.silent.iter().any(|(one, _)| *one == station) {
             return Err(self.silence(station));
         }
-        let request = match question.table {
-            ModbusTable::Coil => Request::ReadCoils(first, count),
-            ModbusTable::Discrete => Request::ReadDiscreteInputs(first, count),
-            ModbusTable::Holding => Request::ReadHoldingRegisters(first, count),
-            ModbusTable::Input => Request::ReadInputRegisters(first, count),
-        };
-        match self.call(station, request).await? {
+        let mut answer = self.call(station, question.request()).await?;
+        if answer.as_ref().is_err_and(|one| not_there(*one)) && question.whose.len() > 1 {
+            // Not all of them may be there: from now on each is asked for by itself.
+            let each: Vec<_> = question.whose.iter().map(|(at, one)| alone(*at, *one)).collect();
+            question.clone_from(&each[0]);
+            self.questions.splice(part..=part, each);
+            answer = self.call(station, question.request()).await?;
+        }
+        match answer {
             Ok(answer) => question.found(&answer).ok_or_else(|| {
                 Trouble::Broken(format!("station {station} answered with another count of values"))
             }),
-            // Not all of them may be there: from now on each is asked for by itself.
-            Err(_) if question.whose.len() > 1 => {
-                let each = question.whose.iter().map(|(at, one)| alone(*at, *one));
-                self.questions.splice(part..=part, each);
-                Ok(Vec::new())
-            }
             Err(exception) => {
                 let which = question.whose.first().map(|(_, one)| one.to_string());
                 Err(Trouble::Refused(format!("{}: {exception}", which.unwrap_or_default())))
@@ -166,12 +180,7 @@ impl Source for Devices {
         }
         // What it has now is the proof; that it took the command is none.
         let question = alone(at, register);
-        let (first, count) = (question.first, question.count);
-        let request = match register.table {
-            ModbusTable::Coil => Request::ReadCoils(first, count),
-            _ => Request::ReadHoldingRegisters(first, count),
-        };
-        let value = match self.call(register.station, request).await? {
+        let value = match self.call(register.station, question.request()).await? {
             Ok(answer) => question.found(&answer).and_then(|mut all| all.pop()),
             Err(exception) => {
                 Some((at, Err(format!("{register} cannot be read back: {exception}"))))

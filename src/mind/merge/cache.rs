@@ -152,23 +152,23 @@ fn make_room(room: Room, folder: &Path, bytes: u64) -> Result<(), MergeError> {
         }
     }
     copies.sort();
-    let mut copies = copies.into_iter();
-    loop {
-        let taken: u64 = copies.as_slice().iter().map(|(_, bytes, _)| *bytes).sum();
-        let space = rustix::fs::statvfs(folder).map_err(|error| io(error.into()))?;
-        let free = space.f_bavail.saturating_mul(space.f_frsize);
-        let fits = taken.saturating_add(bytes) <= room.bytes_max;
-        if fits && free >= bytes.saturating_add(room.free_min) {
-            return Ok(());
-        }
-        match copies.next() {
-            Some((.., oldest)) => remove(&oldest),
-            None => {
-                let Room { bytes_max, free_min } = room;
-                return Err(MergeError::Room { bytes, free, bytes_max, free_min });
-            }
-        }
+    let Room { bytes_max, free_min } = room;
+    let mut taken: u64 = copies.iter().map(|(_, bytes, _)| *bytes).sum();
+    let space = rustix::fs::statvfs(folder).map_err(|error| io(error.into()))?;
+    let mut free = space.f_bavail.saturating_mul(space.f_frsize);
+    let wanted = bytes.saturating_add(free_min);
+    // Where all of them together are not enough, none goes.
+    if bytes > bytes_max || free.saturating_add(taken) < wanted {
+        return Err(MergeError::Room { bytes, free, bytes_max, free_min });
     }
+    for (_, theirs, oldest) in copies {
+        if taken.saturating_add(bytes) <= bytes_max && free >= wanted {
+            break;
+        }
+        remove(&oldest);
+        (taken, free) = (taken - theirs, free.saturating_add(theirs));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -279,6 +279,7 @@ mod tests {
             let text = error.to_string();
             assert!(matches!(error, MergeError::Room { .. }) && text.contains(what), "{text}");
             assert!(!left.exists() && !paths[2].exists());
+            assert!(paths[0].exists() && paths[1].exists(), "none went for nothing");
         }
     }
 
