@@ -37,10 +37,10 @@ pub struct DecideArgs {
     /// Adapter: none, an id of the catalogue, or a path to a .gguf
     #[arg(long, default_value = "none")]
     adapter: String,
-    /// Put the adapter on at each decision, as the mind does where it finds no room for a merged
-    /// copy
+    /// Load a copy of the model with the adapter in its weights, as `[mind] merge = true` does: it
+    /// costs less, and is rounded
     #[arg(long)]
-    put_on: bool,
+    merged: bool,
     /// Remember no decisions: every line is asked of the model
     #[arg(long)]
     no_memory: bool,
@@ -219,7 +219,7 @@ impl Asker {
             normalisation: args.normalisation,
             temperature,
         };
-        let merged = adapter.as_ref().filter(|_| !args.put_on);
+        let merged = adapter.as_ref().filter(|_| args.merged);
         let merged =
             merged.and_then(|adapter| cache::of_file(&store.merged(), &model.path, adapter));
         let (path, sha256, adapter) = match merged {

@@ -508,7 +508,8 @@ pub struct Mind {
     pub model: String,
     /// Adapter id or `none`.
     pub adapter: String,
-    /// Whether the adapter is merged into a copy of the model; else it is put on.
+    /// Whether the adapter is merged into a copy of the model; else it is put on, which is not
+    /// rounded.
     pub merge: bool,
     /// A later answer is dropped and counted.
     pub deadline: Duration,

@@ -124,7 +124,7 @@ fn an_adapter_of_a_decision_is_merged_by_itself_and_where_that_fails_put_on() {
     assert!(merge(&model_path(), &ours(), &by_hand).status.success());
     let (copy, said) = decided(models, &by_hand, &[]);
     assert!(!copy.is_empty() && said.is_empty(), "{said}");
-    let (first, said) = decided(models, &model_path(), &["--adapter", &adapter]);
+    let (first, said) = decided(models, &model_path(), &["--adapter", &adapter, "--merged"]);
     assert_eq!((&first, said.as_str()), (&copy, ""), "as the copy of `model merge`");
 
     let merged = std::fs::read_dir(models.join("merged")).expect("made");
@@ -135,14 +135,14 @@ fn an_adapter_of_a_decision_is_merged_by_itself_and_where_that_fails_put_on() {
     let mut damaged = whole.clone();
     damaged[whole.len() / 2] ^= 1;
     std::fs::write(&cached, damaged).expect("written");
-    assert_eq!(decided(models, &model_path(), &["--adapter", &adapter]).0, copy);
+    assert_eq!(decided(models, &model_path(), &["--adapter", &adapter, "--merged"]).0, copy);
     assert_eq!(std::fs::read(&cached).expect("read"), whole, "made again");
 
-    let (worn, _) = decided(models, &model_path(), &["--adapter", &adapter, "--put-on"]);
+    let (worn, _) = decided(models, &model_path(), &["--adapter", &adapter]);
     assert_ne!(worn, copy, "four bits round what is merged");
     std::fs::remove_dir_all(models.join("merged")).expect("removed");
     std::fs::write(models.join("merged"), "a file in its place").expect("written");
-    let (same, said) = decided(models, &model_path(), &["--adapter", &adapter]);
+    let (same, said) = decided(models, &model_path(), &["--adapter", &adapter, "--merged"]);
     assert_eq!(same, worn);
     assert_eq!(said.matches("the adapter is not merged").count(), 1, "{said}");
 }

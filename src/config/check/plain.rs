@@ -230,7 +230,7 @@ impl Checker<'_> {
     pub(super) fn mind(&mut self, mut section: Section<'_>) -> Option<(Mind, Vec<String>)> {
         let model = section.bounded_text(self, "model", PATH_BYTES_MAX).unwrap_or(MODEL_DEFAULT);
         let adapter = section.bounded_text(self, "adapter", PATH_BYTES_MAX).unwrap_or("none");
-        let merge = section.yes_or_no(self, "merge").unwrap_or(true);
+        let merge = section.yes_or_no(self, "merge").unwrap_or(false);
         let range = DEADLINE_MS_MIN..=DEADLINE_MS_MAX;
         let deadline = section.duration_or(self, "deadline", range, DEADLINE_MS_DEFAULT);
         let within = |p: f64| (0.0..=1.0).contains(&p);
