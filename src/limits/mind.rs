@@ -66,10 +66,10 @@ pub const WEB_EMBED_TEXTS_MAX: usize = 64;
 /// Adapters that the mind keeps in memory beside its model, the one in use among them; one of ours
 /// has 10 MB. The one that was not asked for longest goes, and is read again when it is.
 pub const MIND_ADAPTERS_MAX: usize = 4;
-/// Bytes of all merged copies of models with adapters together: five of the default model. The one
-/// that was used longest ago goes; where one alone is larger the adapter is put on instead. A larger
-/// model could not take its copy's place within `MIND_ANSWER_MS_MAX`, read and checked at the
-/// 20 MB/s of a slow card, where a request wants another adapter.
+/// Bytes of all merged copies of models with adapters together: five of the default model. The
+/// one that was used longest ago goes; where one alone is larger the adapter is put on instead. A
+/// larger model could not take its copy's place within `MIND_ANSWER_MS_MAX`, read and checked at
+/// the 20 MB/s of a slow card, where a request wants another adapter.
 pub const MIND_MERGED_BYTES_MAX: u64 = 512 << 20;
 /// Bytes of the disk that a merged copy leaves free, for the journal's sake: half its usual quota.
 /// Where there are fewer the adapter is put on instead.
