@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::commands::{Approval, CommandMemory, LastMove};
 use super::decide::Asked;
 use super::derived::Derivation;
@@ -116,7 +118,7 @@ pub struct Agent {
     pub(super) config: Arc<Config>,
     /// The notes of the file.
     pub(super) file_notes: Vec<String>,
-    pub(super) zone: jiff::tz::TimeZone,
+    pub(super) zone: TimeZone,
     pub(super) world: World,
     pub(super) now: Now,
     pub(super) local: Option<LocalTime>,
@@ -135,6 +137,8 @@ pub struct Agent {
     pub(super) lost_at: Vec<Option<Tick>>,
     /// The actuators that had their start, by id: when something might go out for the first time.
     pub(super) begun: Vec<bool>,
+    /// Learned effects that were believed anew of late.
+    pub(super) retried: super::again::Retried,
     pub(super) rules: Vec<RuleState>,
     pub(super) interlocks: Vec<RuleState>,
     /// The goals in force: those of the file with what operators put and took away.
@@ -183,8 +187,7 @@ impl Agent {
     pub fn new(config: Arc<Config>, resumed: Resumed, boot: u64, now: Now) -> (Agent, Vec<Effect>) {
         let file_notes = config.notes.clone();
         let (config, proposals) = Kept::applied(resumed.edits, config);
-        let zone =
-            jiff::tz::TimeZone::get(&config.device.timezone).unwrap_or(jiff::tz::TimeZone::UTC);
+        let zone = TimeZone::get(&config.device.timezone).unwrap_or(TimeZone::UTC);
         let mind = if config.mind.is_some() { MindWord::Loading } else { MindWord::Off };
         let aims = Agent::resumed_goals(&config.goals, resumed.goals);
         let mut agent = Agent {
@@ -215,6 +218,7 @@ impl Agent {
             lines_since: vec![None; config.lines.len()],
             lost_at: vec![None; config.lines.len() + 1],
             begun: vec![false; config.actuators.len()],
+            retried: Vec::new(),
             goals_reported: None,
             commands: BTreeMap::new(),
             commands_order: 0,

@@ -63,6 +63,7 @@ impl Agent {
         self.blind();
         self.unneeded();
         self.end_avoided();
+        self.believe_again();
         let Some(plan) = self.plan() else { return };
         if let Some(goal) = plan.helpless {
             self.call_for_help(goal, plan);

@@ -27,6 +27,8 @@ const RESTLESS_MOST: f64 = 0.5;
 const EFFECT_CHANGES: f64 = 0.1;
 /// Never believed to do less than this share of the first belief, or the other way round.
 const EFFECT_LEAST: f64 = 0.002;
+/// Below this share of the first belief it is next to nothing: not worth its cost to most goals.
+const EFFECT_LITTLE: f64 = 0.1;
 /// Least noise of a reading, in scales: digits are cut.
 const NOISE_LEAST: f64 = 5e-4;
 /// Noise of a reading before anything is known, in scales.
@@ -132,6 +134,39 @@ impl Filter {
     pub fn effect(&self, id: ActuatorId) -> f64 {
         let place = self.actuators.iter().position(|(one, _)| *one == id);
         place.map_or(0.0, |place| self.state[2 + place])
+    }
+
+    /// An actuator that was declared to do something was learned to do next to nothing.
+    #[must_use]
+    pub fn believes_little(&self, id: ActuatorId) -> bool {
+        let first = PUSH * self.scale / self.horizon_s;
+        let declared = self.actuators.iter().any(|(one, _)| *one == id);
+        declared && self.effect(id).abs() < EFFECT_LITTLE * first
+    }
+
+    /// Forgets what was learned of an actuator: what the file declares is believed as at the start.
+    pub fn believe_again(&mut self, id: ActuatorId) {
+        self.believe(id, PUSH, PUSH_STD);
+    }
+
+    /// Believes firmly that an actuator does as good as nothing.
+    #[cfg(test)]
+    pub fn learn_nothing(&mut self, id: ActuatorId) {
+        self.believe(id, EFFECT_LEAST * PUSH, 0.0);
+    }
+
+    /// An actuator's effect in its declared direction and how far off it may be, in scales within
+    /// the horizon.
+    fn believe(&mut self, id: ActuatorId, effect: f64, std: f64) {
+        let known = self.actuators.iter().zip(2..).find(|((one, _), _)| *one == id);
+        let Some(((_, direction), place)) = known else { return };
+        let (unit, size) = (self.scale / self.horizon_s, self.state.len());
+        self.state[place] = direction * effect * unit;
+        for other in 0..size {
+            self.covariance[place * size + other] = 0.0;
+            self.covariance[other * size + place] = 0.0;
+        }
+        self.covariance[place * size + place] = (std * unit).powi(2);
     }
 
     /// Standard deviation of what is foreseen so far ahead, in the sensor's unit.

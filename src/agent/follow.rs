@@ -238,6 +238,7 @@ impl Agent {
                 let config = self.config.clone();
                 self.derivation.resume(&config, memory);
                 self.partners.resume(&config, memory);
+                self.follow_again(memory);
             }
             Entry::Goal { name, put } if name.starts_with(OTHERS) => {
                 let kept = Kept::read(name, put.as_deref(), &self.config);

@@ -3,11 +3,12 @@
 //!
 //! [`Agent::apply`] is the whole interface. What it decides is spread over the files by layer:
 //! `readings` and `world` (what is), `derived` (what is made of it), `rules` (reflexes and
-//! interlocks), `planner` and `decide` (goals and the mind's voice), `escalate` (what nobody here
-//! is sure of), `guard` (the last word), `steps` (a command's way to a device and back), `reach`
-//! (the bus and the serial lines come and go), `commands` (what operators ask for), `edits` (rules
-//! and notes that they change), `notes` (what of those was understood).
+//! interlocks), `planner`, `again` and `decide` (goals and the mind's voice), `escalate` (what
+//! nobody here is sure of), `guard` (the last word), `steps` (a command's way to a device and
+//! back), `reach` (the bus and the serial lines come and go), `commands` (what operators ask for),
+//! `edits` (rules and notes that they change), `notes` (what of those was understood).
 
+mod again;
 mod answers;
 mod commands;
 mod core;

@@ -53,6 +53,11 @@ fn to_hundredth(value: f64) -> f64 {
     (value * 100.0).round() / 100.0 + 0.0
 }
 
+/// What a move must win over doing nothing.
+pub(super) fn least_gain(rises: bool) -> f64 {
+    if rises { START_GAIN } else { END_GAIN }
+}
+
 impl Agent {
     /// Looks at the goals; `None`: all is well and nothing runs without need.
     pub(super) fn plan(&self) -> Option<Plan> {
@@ -111,7 +116,7 @@ impl Agent {
 
     /// A person is asked already, about this actuator or about one that works on the same. What
     /// needs no person does not wait for the answer.
-    fn person_is_asked(&self, id: ActuatorId) -> bool {
+    pub(super) fn person_is_asked(&self, id: ActuatorId) -> bool {
         let works_on = |one: ActuatorId| &self.config.actuators[usize::from(one.0)].effects;
         let shares = |other: ActuatorId| {
             let theirs = works_on(other);
@@ -124,7 +129,7 @@ impl Agent {
 
     /// Settings worth a look: those of actuators that work on something watched, that answer, and
     /// that wait for nothing.
-    fn settings_of(&self, id: ActuatorId, watched: &[Watched]) -> Vec<Setting> {
+    pub(super) fn settings_of(&self, id: ActuatorId, watched: &[Watched]) -> Vec<Setting> {
         let actuator = &self.config.actuators[usize::from(id.0)];
         let state = self.world.actuator(id);
         let works = actuator
@@ -206,12 +211,11 @@ impl Agent {
     fn worth_it(&self, moves: &[Move]) -> bool {
         let Some((id, setting)) = &moves[0].change else { return false };
         let rest = moves.iter().find(|one| one.change.is_none()).map_or(f64::MIN, |one| one.raw);
-        let least = if self.rises(*id, setting) { START_GAIN } else { END_GAIN };
-        moves[0].raw - rest >= least
+        moves[0].raw - rest >= least_gain(self.rises(*id, setting))
     }
 
     /// What a move does to a sensor: above zero it raises it.
-    fn pushes(&self, sensor: SensorId, id: ActuatorId, setting: &Setting) -> f64 {
+    pub(super) fn pushes(&self, sensor: SensorId, id: ActuatorId, setting: &Setting) -> f64 {
         let actuator = &self.config.actuators[usize::from(id.0)];
         let now = self.world.actuator(id).confirmed.as_ref();
         let moved = level(actuator, setting) - now.map_or(0.0, |now| level(actuator, now));

@@ -189,3 +189,42 @@ fn unlearned(verb: &str, ambient: f64, safe: &str) {
     let kept = place.kept(60);
     assert!(kept > 0.9, "{verb}: kept {kept} of an hour");
 }
+
+/// What was learned of a device that is off is not proved wrong while it stays off (seed 7079 of
+/// the simulation): it is tried again while its goal stays broken.
+#[test]
+fn what_was_learned_to_do_nothing_is_tried_again() {
+    for (verb, ambient) in [("lowers", 35.0), ("raises", 15.0)] {
+        let mut place = Place::new(verb, ambient);
+        place.run(60);
+        let (of, by) = (SensorId(0), ActuatorId(0));
+        // Switched off by hand, and believed to do nothing.
+        (place.on, place.value) = (false, ambient);
+        place.apply(place.echo());
+        let filter = place.agent.world.sensors[0].filter_mut();
+        filter.expect("a number").learn_nothing(by);
+        place.run(45);
+        let kept = place.kept(60);
+        assert!(kept > 0.9, "{verb}: kept {kept} of an hour");
+        let learned = place.agent.world().sensor(of).filter().map(|filter| filter.effect(by));
+        assert!(learned.is_some_and(|effect| effect.abs() > 0.002), "{verb}: {learned:?}");
+    }
+}
+
+/// One that does nothing indeed, and is switched off each time, is tried seldom.
+#[test]
+fn what_does_nothing_is_tried_again_each_half_hour_at_most() {
+    let mut place = Place::new("raises", 15.0);
+    place.push = 0.0;
+    place.run(60);
+    let mut tried = 0;
+    for _ in 0..72 {
+        place.on = false;
+        place.apply(place.echo());
+        let filter = place.agent.world.sensors[0].filter_mut();
+        filter.expect("a number").learn_nothing(ActuatorId(0));
+        place.run(5);
+        tried += u32::from(place.on);
+    }
+    assert!((6..=13).contains(&tried), "tried {tried} times in six hours");
+}

@@ -99,7 +99,7 @@ impl Watched {
     }
 
     /// The goal is broken, and a change of the trend by `push` brings its sensor back.
-    fn is_mended_by(&self, push: f64) -> bool {
+    pub(super) fn is_mended_by(&self, push: f64) -> bool {
         let (min, max) = self.bounds;
         (push > 0.0 && min.is_some_and(|min| self.value < min))
             || (push < 0.0 && max.is_some_and(|max| self.value > max))

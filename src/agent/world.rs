@@ -149,6 +149,11 @@ impl SensorState {
     pub fn filter(&self) -> Option<&Filter> {
         self.filter.as_ref()
     }
+
+    /// The same, to have something of it forgotten.
+    pub fn filter_mut(&mut self) -> Option<&mut Filter> {
+        self.filter.as_mut()
+    }
 }
 
 /// A command on its way to a device.

@@ -113,7 +113,8 @@ pub struct Learned {
 pub struct Memory {
     /// The sensor's name.
     pub sensor: String,
-    /// What is kept: `today`.
+    /// What is kept: `today`; where joined sensors usually stand; `again: ` and an actuator whose
+    /// effect on it was believed anew.
     pub of: String,
     /// What it is about, where that may change: a checksum of the sensor's expression.
     pub form: u32,
