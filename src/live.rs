@@ -61,6 +61,8 @@ pub struct Viewer {
     pub wishes: watch::Sender<Arc<Config>>,
     /// Decisions, events and states of commands, each as JSON with a key that says which.
     pub news: broadcast::Sender<Arc<str>>,
+    /// How accepted devices stand to their announcements, as JSON; empty where nobody watches.
+    pub devices: watch::Sender<Arc<str>>,
     /// Commands go in here.
     pub commands: mpsc::Sender<Asked>,
 }
@@ -77,6 +79,7 @@ pub fn open(config: &Arc<Config>, boot: u64) -> (Live, Viewer, mpsc::Receiver<As
         file: Arc::clone(config),
         wishes: wishes.clone(),
         news: news.clone(),
+        devices: watch::Sender::new(Arc::from("")),
         commands,
     };
     let config = Arc::clone(config);

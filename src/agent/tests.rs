@@ -88,6 +88,7 @@ pub(super) fn room() -> Config {
         clouds: Vec::new(),
         escalate: None,
         homeassistant: None,
+        announced: Vec::new(),
         goals: vec![Goal {
             name: "climate".into(),
             aim: Aim::Keep { sensor: SensorId(0), min: Some(18.0), max: Some(26.0) },

@@ -3,23 +3,16 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::json;
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
 
 use crate::discover::{
-    Announcements, DEFAULT_PREFIX, Offer, Proposal, as_json, as_toml, homie_filters,
+    DEFAULT_PREFIX, Offer, Proposal, SEARCH_S, Standing, as_json, as_toml, is_taken, listen,
+    standings,
 };
 use crate::limits;
-use crate::link::client::{LinkConfig, LinkEvent, Pace};
-use crate::link::{Endpoint, spawn};
-
-/// How long a search takes at most, in seconds, where nobody says.
-const SEARCH_S: u64 = 10;
+use crate::link::Endpoint;
 
 /// Arguments of `outpost discover`.
 #[derive(Args, Clone, Debug)]
@@ -49,17 +42,22 @@ fn seconds(text: &str) -> Result<u64, String> {
 /// # Errors
 /// Where the broker cannot be reached in that time, or does not let us listen.
 pub fn run(args: &DiscoverArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let endpoint = match (&args.config, &args.url) {
-        (Some(path), _) => match super::run::load(path)? {
-            Ok(config) => Endpoint::of(&config.bus),
-            Err(code) => return Ok(code),
-        },
-        (None, Some(url)) => of_url(url)?,
-        (None, None) => of_url("mqtt://127.0.0.1:1883")?,
+    let config = match args.config.as_deref().map(super::run::load).transpose()? {
+        Some(Err(code)) => return Ok(code),
+        Some(Ok(config)) => Some(config),
+        None => None,
+    };
+    let endpoint = match &config {
+        Some(config) => Endpoint::of(&config.bus),
+        None => of_url(args.url.as_deref().unwrap_or("mqtt://127.0.0.1:1883"))?,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let found = runtime.block_on(listen(endpoint, &args.prefix, args.seconds))?;
-    let proposals = found.proposals(&args.prefix);
+    let mut proposals = found.proposals(&args.prefix);
+    if let Some(config) = &config {
+        proposals.retain(|one| !is_taken(config, one));
+        stand(&standings(config, &found), json);
+    }
     let (messages, left) = found.count();
     if left > 0 {
         tracing::warn!("{left} announcements beyond {messages} were not looked at");
@@ -86,6 +84,26 @@ pub(super) fn of_url(url: &str) -> anyhow::Result<Endpoint> {
     Ok(endpoint)
 }
 
+/// Says which accepted devices announce themselves otherwise now, or not at all.
+fn stand(all: &[(String, Standing)], json: bool) {
+    for (name, standing) in all {
+        if json {
+            let how = match standing {
+                Standing::Changed(how) => Some(how),
+                _ => None,
+            };
+            println!("{}", json!({"accepted": name, "standing": standing.word(), "how": how}));
+            continue;
+        }
+        match standing {
+            Standing::Changed(how) => println!("# {name} is announced otherwise now: {how}"),
+            Standing::Gone => println!("# {name} is no longer announced"),
+            Standing::Away => println!("# {name}: its device says that it is away"),
+            Standing::Unheard | Standing::AsAccepted => {}
+        }
+    }
+}
+
 fn print(proposals: &[Proposal], messages: usize, json: bool) {
     let counted = |what: fn(&Offer) -> bool| proposals.iter().filter(|it| what(&it.offer)).count();
     let sensors = counted(|it| matches!(it, Offer::Sensor(_)));
@@ -109,52 +127,4 @@ fn print(proposals: &[Proposal], messages: usize, json: bool) {
         "{messages} announcements: {sensors} sensors and {actuators} actuators proposed, \
          {left_out} left out"
     );
-}
-
-/// Listens until nothing more comes. Retained announcements come at once after the subscription.
-async fn listen(endpoint: Endpoint, prefix: &str, seconds: u64) -> anyhow::Result<Announcements> {
-    let place = format!("{}:{}", endpoint.host, endpoint.port);
-    let (tell, mut events) = mpsc::channel(limits::LINK_EVENTS_MAX);
-    let mut subscriptions = homie_filters();
-    subscriptions.push(format!("{prefix}/#"));
-    let config = LinkConfig {
-        endpoint,
-        client_id: format!("outpost-discover-{}", std::process::id()),
-        is_lasting: false,
-        will: None,
-        subscriptions,
-        receipts: Vec::new(),
-        keep_alive: Duration::from_secs(limits::KEEP_ALIVE_S),
-        pace: Pace::default(),
-    };
-    let link = spawn(config, tell).context("--prefix")?;
-    let end = Instant::now() + Duration::from_secs(seconds);
-    let quiet = Duration::from_millis(limits::DISCOVER_QUIET_MS);
-    let mut found = Announcements::default();
-    // None: not yet connected.
-    let mut quiet_at: Option<Instant> = None;
-    let mut outage = "no answer".to_owned();
-    loop {
-        let until = quiet_at.map_or(end, |at| at.min(end));
-        let event = tokio::select! {
-            event = events.recv() => event,
-            () = sleep_until(until) => None,
-        };
-        match event {
-            Some(LinkEvent::Message { topic, payload, .. }) => {
-                found.take(&topic, &payload);
-                quiet_at = Some(Instant::now() + quiet);
-            }
-            Some(LinkEvent::Up { .. }) => quiet_at = Some(Instant::now() + quiet),
-            Some(LinkEvent::Down { reason }) => (outage, quiet_at) = (reason, None),
-            Some(LinkEvent::SubscriptionRefused { filter }) => {
-                bail!("{place}: the broker refuses the subscription {filter}");
-            }
-            Some(_) => {}
-            None if quiet_at.is_none() => bail!("{place}: {outage}"),
-            None => break,
-        }
-    }
-    link.close(Vec::new()).await;
-    Ok(found)
 }

@@ -15,6 +15,7 @@ use crate::agent::{Agent, Effect, Report};
 use crate::board::{self, Root};
 use crate::clock::{Clock, Now, RealClock};
 use crate::config::{self, Broker, Config, LoadError, Strictness};
+use crate::discover;
 use crate::domain::Severity;
 use crate::homeassistant;
 use crate::identity;
@@ -172,7 +173,7 @@ async fn serve(
     parts.page = Some(asked);
     let (stop_api, api_stops) = oneshot::channel::<()>();
     let window = look_in(&config, &viewer);
-    parts.notices.extend(companions(&config, &bus, &viewer)?);
+    companions(&config, &bus, &viewer, &mut parts)?;
     let inside = Inside {
         mind: models.map(|models| {
             models.unwrap_or_else(|(own, error)| {
@@ -183,6 +184,7 @@ async fn serve(
         metrics: Arc::clone(&metrics),
         live: Some(viewer),
         journal: config.journal.path.clone(),
+        bus,
     };
     parts.notices.extend(serve_api(&config, inside, api_stops).await);
     parts.uplink = uplink;
@@ -192,26 +194,28 @@ async fn serve(
     let lines = json.then(Output::standard).transpose().context("standard output")?;
     let mut printer = Printer { lines, metrics, live };
     let agent = runtime::run(parts, stop_signal(), &mut printer).await?;
-    if let Some(lines) = &printer.lines {
-        lines.settle();
-    }
+    printer.lines.iter().for_each(Output::settle);
     drop((stop_api, window));
     Ok(agent.wants_restart())
 }
 
 /// What has lines of its own beside the agent: Outpost in Home Assistant, where it is wanted there,
-/// and certificates that renew themselves. Gives what a person must know.
+/// the watch over accepted devices, and certificates that renew themselves.
 fn companions(
-    config: &Config,
+    config: &Arc<Config>,
     endpoint: &Endpoint,
     viewer: &Viewer,
-) -> anyhow::Result<Vec<(String, String, Severity)>> {
+    parts: &mut runtime::Parts,
+) -> anyhow::Result<()> {
     let device: DeviceName = config.device.name.parse().context("[device] name")?;
     if let Some(wanted) = &config.homeassistant {
         let announced = homeassistant::announce(wanted, device.clone(), endpoint.clone(), viewer);
         announced.context("[homeassistant]")?;
     }
-    Ok(identity::renewal::watch(config, &device))
+    let devices = discover::watch(config, &device, endpoint.clone(), viewer.devices.clone());
+    parts.devices = devices.context("announced")?;
+    parts.notices.extend(identity::renewal::watch(config, &device));
+    Ok(())
 }
 
 /// Where `outpost top` looks in. Without it everything else goes on.

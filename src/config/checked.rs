@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::announced::Announced;
 use super::cloud::Cloud;
 use super::escalate::Escalate;
 use super::homeassistant::HomeAssistant;
@@ -56,6 +57,8 @@ pub struct Config {
     pub escalate: Option<Escalate>,
     /// `[homeassistant]`; `None`: Outpost does not announce itself.
     pub homeassistant: Option<HomeAssistant>,
+    /// `announced` of sensors and actuators.
+    pub announced: Vec<Announced>,
 }
 
 /// How a release proves itself.

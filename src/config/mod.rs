@@ -2,6 +2,7 @@
 //! `checked`), where it comes from (`load`). No agent logic and no I/O but reading the
 //! configuration's own files.
 
+mod announced;
 mod check;
 mod checked;
 mod cloud;
@@ -17,6 +18,7 @@ mod raw;
 mod secret;
 mod source;
 
+pub use announced::{Announced, Part};
 pub(crate) use check::size;
 pub use check::{
     broker_of, duration_of, goal_from_json, goal_said, goal_to_json, note_said, preference_said,

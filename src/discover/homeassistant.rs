@@ -6,14 +6,84 @@
 
 use serde_json::{Map, Value as Json};
 
+use super::Presence;
+use super::template::{self, Picked};
 use super::words::shown;
 use crate::limits::{DISCOVER_PARTS_MAX, DISCOVER_PAYLOAD_BYTES_MAX};
+use crate::link::topics::{is_ours, valid_topic_name};
+
+/// Places at which a device says whether it is there; more are not looked at.
+const PRESENCES_MAX: usize = 4;
 
 /// Where Home Assistant listens, unless it was told otherwise.
 pub const DEFAULT_PREFIX: &str = "homeassistant";
 
 /// Who announces, where we do.
 pub(crate) const ORIGIN: &str = "outpost";
+
+/// The parts that are announced, beside whole devices.
+const COMPONENTS: [&str; 14] = [
+    "sensor",
+    "binary_sensor",
+    "switch",
+    "siren",
+    "light",
+    "fan",
+    "humidifier",
+    "number",
+    "select",
+    "cover",
+    "valve",
+    "lock",
+    "climate",
+    "water_heater",
+];
+
+/// The prefix of an announcement's topic; none where it is none.
+pub(super) fn prefix_of(source: &str) -> Option<&str> {
+    let at = source.match_indices('/').find(|(at, _)| {
+        let rest: Vec<&str> = source[at + 1..].split('/').collect();
+        let known = rest[0] == "device" || COMPONENTS.contains(&rest[0]);
+        known && matches!(rest[1..], [_, "config"] | [_, _, "config"])
+    });
+    at.map(|(at, _)| &source[..at])
+}
+
+/// Where the device of an announcement says whether it is there; and whether it is away only
+/// where all of these say so.
+pub(super) fn presence(payload: &[u8]) -> (Vec<Presence>, bool) {
+    if payload.len() > DISCOVER_PAYLOAD_BYTES_MAX {
+        return (Vec::new(), false);
+    }
+    let Ok(Json::Object(keys)) = serde_json::from_slice::<Json>(payload) else {
+        return (Vec::new(), false);
+    };
+    let keys = expand(keys);
+    let by_any = keys.get("availability_mode").and_then(Json::as_str) == Some("any");
+    let one = |of: &Map<String, Json>, topic: &str, template: &str| {
+        let text = |key: &str| of.get(key).and_then(Json::as_str);
+        let topic = text(topic)?.to_owned();
+        let picked = text(template).map_or(Ok(Picked::whole()), template::value).ok()?;
+        let away = vec![text("payload_not_available").unwrap_or("offline").to_owned()];
+        let fits = valid_topic_name(&topic) && !is_ours(&topic);
+        fits.then_some(Presence { topic, field: picked.field, away })
+    };
+    let listed = match keys.get("availability") {
+        Some(Json::Array(all)) => all.as_slice(),
+        _ => &[],
+    };
+    let listed = listed.iter().take(PRESENCES_MAX).filter_map(|it| {
+        let Json::Object(it) = it.clone() else { return None };
+        let mut it = expand_with(it, keys.get("~").and_then(Json::as_str));
+        if let Some(topic) = it.remove("t") {
+            it.insert("topic".into(), topic);
+        }
+        one(&it, "topic", "value_template")
+    });
+    let mut all: Vec<Presence> = listed.collect();
+    all.extend(one(&keys, "availability_topic", "availability_template"));
+    (all, by_any)
+}
 
 /// One part of an announced device, with whole keys and topics.
 #[derive(Debug, Default)]
@@ -175,6 +245,10 @@ fn with_base(topic: &str, base: &str) -> String {
 
 /// The abbreviated keys that a proposal needs; others stay as they are.
 const ABBREVIATIONS: &[(&str, &str)] = &[
+    ("avty", "availability"),
+    ("avty_mode", "availability_mode"),
+    ("avty_t", "availability_topic"),
+    ("avty_tpl", "availability_template"),
     ("cmps", "components"),
     ("cmd_t", "command_topic"),
     ("cmd_tpl", "command_template"),
@@ -200,6 +274,7 @@ const ABBREVIATIONS: &[(&str, &str)] = &[
     ("pct_stat_t", "percentage_state_topic"),
     ("pct_val_tpl", "percentage_value_template"),
     ("pl_cls", "payload_close"),
+    ("pl_not_avail", "payload_not_available"),
     ("pl_off", "payload_off"),
     ("pl_on", "payload_on"),
     ("pl_open", "payload_open"),

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json, json};
 
+use super::Presence;
 use super::homeassistant::Part;
 use super::words::shown;
 use crate::limits::{DISCOVER_PARTS_MAX, DISCOVER_PAYLOAD_BYTES_MAX};
@@ -28,6 +29,41 @@ pub(crate) fn filters() -> Vec<String> {
     let all = all.chain(OF_DEVICE.iter().map(|word| at("+/")(word)));
     let all = all.chain(OF_NODE.iter().map(|word| at("+/+/")(word)));
     all.chain(OF_PROPERTY.iter().map(|word| at("+/+/+/")(word))).collect()
+}
+
+/// What is to be subscribed for one announcement that was accepted; none where it is not Homie's.
+pub(super) fn filters_of(source: &str) -> Option<Vec<String>> {
+    let levels: Vec<&str> = source.split('/').collect();
+    match levels[..] {
+        [ROOT, "5", _, "$description"] => Some(vec![source.to_owned(), state_of(source)?]),
+        [ROOT, device, node, property, "$datatype"] if device != "5" => {
+            let at = format!("{ROOT}/{device}");
+            let of_device = OF_DEVICE.iter().map(|word| format!("{at}/{word}"));
+            let of_node = OF_NODE.iter().map(|word| format!("{at}/{node}/{word}"));
+            let of_property =
+                OF_PROPERTY.iter().map(|word| format!("{at}/{node}/{property}/{word}"));
+            Some(of_device.chain(of_node).chain(of_property).collect())
+        }
+        _ => None,
+    }
+}
+
+/// Where the device of an announcement says how it is; none where it is not Homie's.
+fn state_of(source: &str) -> Option<String> {
+    let mut levels = source.split('/');
+    let device = match (levels.next()?, levels.next()?) {
+        (ROOT, "5") => format!("5/{}", levels.next()?),
+        (ROOT, device) => device.to_owned(),
+        _ => return None,
+    };
+    Some(format!("{ROOT}/{device}/$state"))
+}
+
+/// Where it says how it is, and the words for being away.
+pub(super) fn presence(source: &str) -> Vec<Presence> {
+    let of =
+        |topic| Presence { topic, field: None, away: vec!["lost".into(), "disconnected".into()] };
+    state_of(source).map(of).into_iter().collect()
 }
 
 /// Every property of every device, with the topic that announces it.

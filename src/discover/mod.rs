@@ -5,13 +5,17 @@
 //! Everything in an announcement is a stranger's word: lengths are bounded, names are reduced to
 //! the configuration's own alphabet, and texts lose their control characters before they are shown.
 
+mod accepted;
 mod entity;
 mod homeassistant;
 mod homie;
 mod print;
+mod search;
 mod template;
 #[cfg(test)]
 mod tests;
+mod watch;
+mod watcher;
 mod words;
 
 use std::collections::BTreeMap;
@@ -109,6 +113,22 @@ pub struct Proposal {
     pub offer: Offer,
 }
 
+/// Where a device says whether it is there.
+#[derive(Clone, Debug, PartialEq)]
+struct Presence {
+    topic: String,
+    /// JSON pointer into what it says.
+    field: Option<String>,
+    /// Its words for being away.
+    away: Vec<String>,
+}
+
+/// Whether a topic is one that devices announce themselves at.
+#[must_use]
+pub fn is_source(topic: &str) -> bool {
+    homie::filters_of(topic).is_some() || homeassistant::prefix_of(topic).is_some()
+}
+
 /// Announcements as they came in; the newest of a topic counts.
 #[derive(Debug, Default)]
 pub struct Announcements {
@@ -149,11 +169,61 @@ impl Announcements {
             let offer = entity::offer(&part);
             let name = names.unique(&part.device, &part.name);
             let device = words::shown(&part.device);
-            found.push(Proposal { device, name, source: words::shown(&topic), offer });
+            found.push(Proposal { device, name, source: topic, offer });
         }
         found
     }
+
+    /// What each announcement offers, whatever prefix it has.
+    fn by_source(&self) -> BTreeMap<String, Vec<Offer>> {
+        let house = self.messages.iter().filter_map(|(topic, payload)| {
+            let prefix = homeassistant::prefix_of(topic)?;
+            Some((topic, homeassistant::parts(prefix, topic, payload)))
+        });
+        let house = house
+            .flat_map(|(topic, parts)| parts.into_iter().map(move |part| (topic.clone(), part)));
+        let mut found: BTreeMap<String, Vec<Offer>> = BTreeMap::new();
+        for (topic, part) in house.chain(homie::parts(&self.messages)) {
+            found.entry(topic).or_default().push(entity::offer(&part));
+        }
+        found
+    }
+
+    /// Whether the device of an announcement says that it is away.
+    fn is_away(&self, source: &str) -> bool {
+        let (all, by_any) = self.presences(source);
+        let says_so = |one: &Presence| {
+            let said = self.messages.get(&one.topic).and_then(|it| std::str::from_utf8(it).ok());
+            let Some(said) = said else { return false };
+            let word = match &one.field {
+                None => Some(said.to_owned()),
+                // Old devices say it without JSON.
+                Some(field) => match serde_json::from_str::<serde_json::Value>(said) {
+                    Ok(json) => json.pointer(field).and_then(|it| it.as_str()).map(str::to_owned),
+                    Err(_) => Some(said.to_owned()),
+                },
+            };
+            word.is_some_and(|word| one.away.contains(&word))
+        };
+        match by_any {
+            true => !all.is_empty() && all.iter().all(says_so),
+            false => all.iter().any(says_so),
+        }
+    }
+
+    fn presences(&self, source: &str) -> (Vec<Presence>, bool) {
+        match self.messages.get(source) {
+            Some(payload) if homeassistant::prefix_of(source).is_some() => {
+                homeassistant::presence(payload)
+            }
+            _ => (homie::presence(source), false),
+        }
+    }
 }
 
+pub use accepted::Standing;
 pub use print::{as_json, as_toml, sections};
+pub use search::{SEARCH_S, is_taken, listen};
+pub use watch::{Word, standings};
+pub use watcher::watch;
 pub use words::is_harmless;

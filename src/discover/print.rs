@@ -48,6 +48,10 @@ pub fn sections(proposals: &[Proposal]) -> String {
             out.push_str(&format!("\n# ---- {device}\n"));
         }
         out.push_str(&made);
+        // A topic that cannot be shown as it is stands in no file.
+        if shown(&proposal.source) == proposal.source {
+            out.push_str(&format!("announced = {}\n", quoted(&proposal.source)));
+        }
     }
     out
 }
@@ -56,7 +60,7 @@ pub fn sections(proposals: &[Proposal]) -> String {
 #[must_use]
 pub fn as_json(proposal: &Proposal) -> Json {
     let Proposal { device, name, source, offer } = proposal;
-    let mut line = json!({"device": device, "name": name, "announced": source});
+    let mut line = json!({"device": device, "name": name, "announced": shown(source)});
     let more = match offer {
         Offer::Sensor(it) => json!({
             "sensor": it.kind, "topic": it.topic, "field": it.field, "unit": it.unit,

@@ -28,3 +28,16 @@ pub const INIT_LINE_BYTES_MAX: u64 = 4096;
 /// Longest unit that is taken out of an announcement, in characters: `imp. gal./min` has 13. What
 /// is longer is no unit, and left out.
 pub const UNIT_LETTERS_MAX: usize = 14;
+/// So long an accepted device must be announced otherwise, or not at all, before that is said, in
+/// milliseconds: who gives it another name takes it back and announces it anew.
+pub const DISCOVER_SETTLE_MS: u64 = 10_000;
+/// So long an accepted device must say that it is away before that is said, in milliseconds: a
+/// restart of its bridge or an update of its own takes some minutes.
+pub const DISCOVER_AWAY_MS: u64 = 300_000;
+/// Least time between two new connections that watch accepted devices, in milliseconds.
+pub const DISCOVER_RESUBSCRIBE_MS: u64 = 60_000;
+/// Sensors and actuators that one sentence about their devices names; a bridge that goes takes all
+/// of its devices with it.
+pub const DISCOVER_SAID_MAX: usize = 8;
+/// Sentences about devices that wait for the loop.
+pub const DISCOVER_WORDS_WAIT_MAX: usize = 32;

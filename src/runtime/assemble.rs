@@ -106,6 +106,7 @@ pub fn parts(
         uplink: None,
         update: None,
         page: None,
+        devices: None,
     }
 }
 

@@ -80,6 +80,8 @@ pub struct Parts {
     pub update: Option<crate::update::Line>,
     /// Commands of people at the page.
     pub page: Option<mpsc::Receiver<Asked>>,
+    /// What there is to say about devices that announce themselves.
+    pub devices: Option<mpsc::Receiver<crate::discover::Word>>,
 }
 
 /// A running mind.
@@ -220,6 +222,7 @@ pub async fn run(
     let mut sources = Sources {
         switched,
         page: parts.page,
+        devices: parts.devices,
         uplink: uplink_news,
         link: link_events,
         lines: line_events,
@@ -366,6 +369,7 @@ impl Runtime<'_> {
             Incoming::Cloud(news) => self.cloud_news(news),
             Incoming::Update(news) => self.update_news(news),
             Incoming::Uplink(notice) => self.uplink_news(notice),
+            Incoming::Device(word) => self.notice("device", word.text, word.severity),
             Incoming::Link(event) => self.link_news(event),
             Incoming::Line(event) => self.line_news(event),
         }

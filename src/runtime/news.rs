@@ -116,7 +116,7 @@ impl Runtime<'_> {
         }
     }
 
-    fn notice(&mut self, kind: &str, text: String, severity: Severity) {
+    pub(super) fn notice(&mut self, kind: &str, text: String, severity: Severity) {
         self.apply(Event::Notice { kind: kind.into(), text, severity });
     }
 

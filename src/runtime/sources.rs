@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::model::Switched;
 use super::{JournalInbox, news};
 use crate::board::Change;
+use crate::discover::Word;
 use crate::journal::JournalEvent;
 use crate::link::LinkEvent;
 use crate::link::serial::LineEvent;
@@ -29,6 +30,7 @@ pub(super) enum Incoming {
     Switched(Switched),
     Page(Asked),
     Uplink(Notice),
+    Device(Word),
     Update(crate::update::News),
     Escalated(crate::escalate::Answered),
     Stop,
@@ -38,6 +40,7 @@ pub(super) enum Incoming {
 pub(super) struct Sources {
     pub(super) switched: mpsc::Receiver<Switched>,
     pub(super) page: Option<mpsc::Receiver<Asked>>,
+    pub(super) devices: Option<mpsc::Receiver<Word>>,
     pub(super) link: mpsc::Receiver<LinkEvent>,
     pub(super) lines: mpsc::Receiver<LineEvent>,
     pub(super) journal: JournalInbox,
@@ -65,8 +68,8 @@ pub(super) async fn next_event(
     shutdown: Pin<&mut impl Future<Output = ()>>,
     stopping: bool,
 ) -> Incoming {
-    let Sources { link, lines, journal, mind, board, uplink, switched, update, page, escalated } =
-        sources;
+    let Sources { link, lines, journal, mind, board, uplink, switched, .. } = sources;
+    let Sources { update, page, escalated, devices, .. } = sources;
     tokio::select! {
         biased;
         () = shutdown, if !stopping => Incoming::Stop,
@@ -75,6 +78,7 @@ pub(super) async fn next_event(
         event = next_of(mind) => Incoming::Mind(event),
         Some(end) = switched.recv() => Incoming::Switched(end),
         asked = next_of(page) => Incoming::Page(asked),
+        word = next_of(devices) => Incoming::Device(word),
         change = next_of(board) => Incoming::Board(change),
         news = news::of_uplink(uplink) => news,
         news = next_of(update) => Incoming::Update(news),

@@ -11,6 +11,7 @@
 
 mod chat;
 mod decide;
+mod devices;
 mod embeddings;
 mod error;
 mod metrics;
@@ -39,6 +40,7 @@ use tokio_stream::StreamExt;
 
 use crate::config;
 use crate::limits;
+use crate::link::Endpoint;
 use crate::live::Viewer;
 use crate::metrics::Metrics;
 use crate::mind::registry::Registry;
@@ -84,6 +86,9 @@ struct Shared {
     metrics: Arc<Metrics>,
     live: Option<Viewer>,
     journal: PathBuf,
+    bus: Endpoint,
+    /// One search for devices at a time.
+    search: tokio::sync::Mutex<()>,
 }
 
 /// What the server shows and asks.
@@ -96,6 +101,8 @@ pub struct Inside {
     pub live: Option<Viewer>,
     /// The journal's folder.
     pub journal: PathBuf,
+    /// Where devices announce themselves.
+    pub bus: Endpoint,
 }
 
 /// An API that listens but does not answer yet.
@@ -126,6 +133,8 @@ impl Web {
             metrics: inside.metrics,
             live: inside.live,
             journal: inside.journal,
+            bus: inside.bus,
+            search: tokio::sync::Mutex::default(),
         });
         Ok(Self { listener, router: router(shared) })
     }

@@ -22,6 +22,7 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::Shared;
+use super::devices;
 use super::error::ApiError;
 use super::role::{self, Role};
 use super::wishes;
@@ -36,10 +37,11 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const HTML: &str = include_str!("page/index.html");
 const STYLE: &str = include_str!("page/style.css");
-const SCRIPTS: [(&str, &str); 7] = [
+const SCRIPTS: [(&str, &str); 8] = [
     ("/page/main.js", include_str!("page/main.js")),
     ("/page/now.js", include_str!("page/now.js")),
     ("/page/board.js", include_str!("page/board.js")),
+    ("/page/devices.js", include_str!("page/devices.js")),
     ("/page/goal.js", include_str!("page/goal.js")),
     ("/page/rules.js", include_str!("page/rules.js")),
     ("/page/story.js", include_str!("page/story.js")),
@@ -68,6 +70,7 @@ pub(super) fn views() -> Router<Arc<Shared>> {
         .route("/page/role", routing::get(role::own))
         .route("/page/wishes", routing::get(wishes::wishes))
         .route("/page/check", routing::post(wishes::check))
+        .route("/page/devices", routing::get(devices::accepted).post(devices::search))
         .route("/page/decisions", routing::get(decisions))
         .route("/page/events", routing::get(events))
         .route("/page/history", routing::get(history))

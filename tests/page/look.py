@@ -20,7 +20,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 PROGRAM, FOLDER, AXE = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]).read_text()
-VIEWS = ["now", "story", "ask", "rules", "past", "board"]
+VIEWS = ["now", "story", "ask", "rules", "past", "devices", "board"]
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 PATIENCE_S = 60
 SENSORS, RATE_HZ, CROWD_S = 200, 10, 10

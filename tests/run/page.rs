@@ -97,6 +97,7 @@ fn strangers(browser: &Browser) {
         "/page/goal.js",
         "/page/rules.js",
         "/page/board.js",
+        "/page/devices.js",
         "/page/parts.js",
     ] {
         let kind = browser.get(path).unwrap().headers()["content-type"].clone();
@@ -108,6 +109,7 @@ fn strangers(browser: &Browser) {
         "/page/events",
         "/page/history",
         "/page/wishes",
+        "/page/devices",
         "/page/role",
         "/metrics",
         "/v1/models",

@@ -135,6 +135,7 @@ async fn play(
     let clock = Clock::Virtual(virtual_clock.clone());
     let broker = broker::spawn(([127, 0, 0, 1], 0).into(), config.bus.max_packet_bytes)?;
     let endpoint = Endpoint::at(broker.addr);
+    let bus_of_page = endpoint.clone();
     let program = std::env::current_exe().context("the path of this program")?;
     let memory = Memory::open(&config)?;
     let mind = runtime::mind(&config, &program, token_cost(&config));
@@ -147,7 +148,7 @@ async fn play(
     // For `outpost top --path`; the demo goes on without it.
     let _window = live::open_window(&config.journal.path, &viewer).ok();
     let (_page_lives, page_ends) = oneshot::channel::<()>();
-    let address = open_page(args.web, &config, mind_handle, viewer, page_ends).await;
+    let address = open_page(args.web, &config, (mind_handle, bus_of_page), viewer, page_ends).await;
     if let Some(address) = address.filter(|_| !live) {
         eprintln!("page: http://{address}/");
     }
@@ -203,7 +204,7 @@ fn token_cost(config: &Config) -> Option<Duration> {
 async fn open_page(
     wanted: SocketAddr,
     config: &Arc<Config>,
-    mind: Option<MindHandle>,
+    (mind, bus): (Option<MindHandle>, Endpoint),
     viewer: live::Viewer,
     ends: oneshot::Receiver<()>,
 ) -> Option<SocketAddr> {
@@ -213,6 +214,7 @@ async fn open_page(
         metrics: Arc::new(Metrics::new(config, Sources::default())),
         live: Some(viewer),
         journal: journal.clone(),
+        bus: bus.clone(),
     };
     let other = SocketAddr::new(wanted.ip(), 0);
     for listen in [wanted, other] {

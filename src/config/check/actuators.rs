@@ -6,8 +6,8 @@ use super::lines::{Way, carrier};
 use super::plain::MODES;
 use super::section::{Section, number_of};
 use super::{Actuator, ActuatorKind, Checker, Node, Raw, all, quoted};
-use crate::config::{Port, SensorKind};
-use crate::domain::{SensorId, Setting};
+use crate::config::{Part, Port, SensorKind};
+use crate::domain::{ActuatorId, SensorId, Setting};
 use crate::limits::{
     ACTUATORS_MAX, COMMANDS_PER_HOUR_DEFAULT, COMMANDS_PER_HOUR_MAX, CONFIRM_MS_DEFAULT,
     CONFIRM_MS_MAX, CONFIRM_MS_MIN, DWELL_MS_MAX, PULSE_MS_MAX, PULSE_MS_MIN, TEXT_VALUE_BYTES_MAX,
@@ -122,6 +122,7 @@ impl Checker<'_> {
         let cost = section.number(self, "cost", "a number from 0", |n| n >= 0.0).unwrap_or(0.0);
         let effects = self.effects(&mut section);
         let mode = section.word(self, "mode", &MODES);
+        self.announced(&mut section, Part::Actuator(ActuatorId(id)));
         section.finish(self);
         if self.count() > before {
             return None;

@@ -3,6 +3,7 @@
 
 mod actuators;
 mod aims;
+mod announced;
 mod clouds;
 mod conflict;
 mod derived;
@@ -31,6 +32,7 @@ pub use said::{
 pub use topics::broker_of;
 pub use units::duration as duration_of;
 
+use super::announced::Announced;
 use super::checked::{Actuator, ActuatorKind, Config, Dialect, Sensor, SensorKind};
 use super::fault::{Fault, Faults, Strictness, Warning};
 use super::line::Line;
@@ -94,6 +96,8 @@ struct Checker<'a> {
     folders: BTreeMap<String, Declared<Duration>>,
     /// Registers that were named: their line, their name on it.
     registers: Vec<(u16, String, Register)>,
+    /// What was accepted from announcements.
+    accepted: Vec<Announced>,
 }
 
 /// A key as a fault shows it, with its path in the file.
@@ -126,6 +130,7 @@ impl<'a> Checker<'a> {
             pages: BTreeMap::new(),
             folders: BTreeMap::new(),
             registers: Vec::new(),
+            accepted: Vec::new(),
         }
     }
 
@@ -184,6 +189,7 @@ impl<'a> Checker<'a> {
             clouds,
             escalate: escalate.flatten(),
             homeassistant,
+            announced: std::mem::take(&mut self.accepted),
         })
     }
 

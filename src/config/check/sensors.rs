@@ -7,8 +7,9 @@ use super::lines::{Way, carrier};
 use super::section::{Section, number_of};
 use super::topics::{pointer_fault, topic_fault};
 use super::{Checker, Raw, Sensor, SensorKind, all, quoted};
+use crate::config::Part;
 use crate::config::checked::{Feed, Port, Thin};
-use crate::domain::Value;
+use crate::domain::{SensorId, Value};
 use crate::limits::{
     EVERY_MS_DEFAULT, EVERY_MS_MAX, EVERY_MS_MIN, SENSORS_MAX, TEXT_VALUE_BYTES_MAX,
     THIN_EVERY_MS_DEFAULT, UNIT_BYTES_MAX, WORDS_MAX,
@@ -80,6 +81,7 @@ impl Checker<'_> {
         let every = self.every(&mut section, way.and_then(Way::every));
         let learn = section.yes_or_no(self, "learn").unwrap_or(true);
         let record = self.thin(&mut section, kind);
+        self.announced(&mut section, Part::Sensor(SensorId(id)));
         section.finish(self);
         if self.count() > before {
             return None;

@@ -1,6 +1,7 @@
 // The page: which view is shown, the stream of the running agent, commands, the past.
 
 import * as board from "./board.js";
+import * as devices from "./devices.js";
 import { told as goal } from "./goal.js";
 import * as now from "./now.js";
 import * as rules from "./rules.js";
@@ -8,7 +9,7 @@ import * as story from "./story.js";
 import { bounds, el, faulty, moment, number, say, svg, toast, trace, words } from "./parts.js";
 
 const byId = (id) => document.getElementById(id);
-const VIEWS = ["now", "story", "ask", "rules", "past", "board"];
+const VIEWS = ["now", "story", "ask", "rules", "past", "devices", "board"];
 const SPARKS_EVERY_MS = 300000;
 const BOARD_EVERY_MS = 5000;
 const ASKED_MAX = 60;
@@ -217,6 +218,18 @@ async function figures() {
   }
 }
 
+// ---- devices that announce themselves ----
+
+async function announced(work) {
+  try {
+    await work(fetched);
+    say(byId("devices-fault"), "");
+  } catch (error) {
+    say(byId("search-said"), "");
+    say(byId("devices-fault"), String(error.message));
+  }
+}
+
 // ---- rules and notes ----
 
 async function wishes() {
@@ -241,6 +254,7 @@ function view() {
   }
   if (isIn && state && shown === "past") past();
   if (isIn && shown === "rules") wishes();
+  if (isIn && shown === "devices") announced(devices.show);
   if (isIn && shown === "board") {
     figures();
     board.newest(fetched).catch((error) => say(byId("board-fault"), String(error.message)));
@@ -313,10 +327,18 @@ byId("older-events").addEventListener("click", async () => {
     toast(String(error.message));
   }
 });
+byId("search").addEventListener("click", async () => {
+  byId("search").disabled = true;
+  await announced(devices.search);
+  byId("search").disabled = false;
+});
 byId("hours").addEventListener("change", past);
 window.addEventListener("hashchange", view);
 setInterval(() => { if (isIn) sparks(); }, SPARKS_EVERY_MS);
-setInterval(() => { if (isIn && !byId("board").hidden) figures(); }, BOARD_EVERY_MS);
+setInterval(() => {
+  if (isIn && !byId("board").hidden) figures();
+  if (isIn && !byId("devices").hidden) announced(devices.show);
+}, BOARD_EVERY_MS);
 now.start(command, story.find);
 rules.start(command);
 enter();
