@@ -50,6 +50,12 @@ pub const UNIT_BYTES_MAX: usize = 32;
 pub const ACTUATORS_MAX: usize = 512;
 /// Most goals; more are a fault of the configuration.
 pub const GOALS_MAX: usize = 256;
+/// Most agents in one process (`[[agent]]`); more are a fault of the configuration.
+pub const AGENTS_MAX: usize = 16;
+/// Most tools of an agent that does not say otherwise: what a small model tells apart.
+pub const AGENT_TOOLS_DEFAULT: u32 = 5;
+/// Greatest priority of an agent: its goals weigh so many times what others' do.
+pub const AGENT_PRIORITY_MAX: u32 = 10;
 /// Most rules and most interlocks each; more are a fault of the configuration.
 pub const RULES_MAX: usize = 512;
 /// Most notes; each is read by the mind. More are a fault of the configuration.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::core::Agent;
 use super::planner::least_gain;
+use super::several::Who;
 use super::weigh::Watched;
 use crate::clock::Tick;
 use crate::domain::{ActuatorId, Decider, Entry, Memory, SensorId, Severity};
@@ -25,15 +26,16 @@ pub(super) type Retried = Vec<(SensorId, ActuatorId, Tick)>;
 impl Agent {
     /// Gives back the first belief of what would mend a goal that stays broken, where it was
     /// learned to do so little that it is not worth its cost.
-    pub(super) fn believe_again(&mut self) {
+    pub(super) fn believe_again(&mut self, who: Who) {
         let now = self.now.tick;
         self.retried.retain(|(.., at)| now.since(*at) < AGAIN);
-        let watched = self.watched();
+        let watched = self.watched(who);
         let mut found = Vec::new();
         for one in watched.iter().filter(|one| one.stays_broken) {
             for id in (0..self.config.actuators.len()).filter_map(|n| u16::try_from(n).ok()) {
                 let id = ActuatorId(id);
-                if self.would_mend(&watched, one, id) && !found.contains(&(one.sensor, id)) {
+                let able = self.has_tool(who, id) && self.would_mend(&watched, one, id);
+                if able && !found.contains(&(one.sensor, id)) {
                     found.push((one.sensor, id));
                 }
             }

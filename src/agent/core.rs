@@ -1,7 +1,7 @@
 //! The agent's state and its one entry: [`Agent::apply`]. What each event means stands in the
 //! other files of this folder; this one only routes, and keeps the order of the layers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use super::goals::GoalState;
 use super::notes::Notes;
 use super::partners::Partners;
 use super::rules::RuleState;
+use super::several::Who;
 use super::thin::Thinning;
 use super::world::{FaultCount, LocalTime, View, World};
 use crate::clock::{Now, Tick};
@@ -162,7 +163,8 @@ pub struct Agent {
     /// Model and adapter that an operator chose in this life.
     pub(super) mind_chosen: Option<(String, String)>,
     pub(super) effort: Effort,
-    pub(super) asked: Option<Asked>,
+    /// The question that the mind has, and those that wait for their turn.
+    pub(super) asked: VecDeque<Asked>,
     pub(super) plan_wanted: bool,
     pub(super) planned: Option<Tick>,
     pub(super) resumed_steps: Vec<ResumedStep>,
@@ -175,7 +177,7 @@ pub struct Agent {
     pub(super) partners: Partners,
     pub(super) thinning: Thinning,
     pub(super) escalation: Escalation,
-    prefix: Option<String>,
+    prefixes: BTreeMap<Who, String>,
     other_board_said: Option<Tick>,
 }
 
@@ -230,7 +232,7 @@ impl Agent {
             mind_chosen: None,
             mind_adapter: config.mind.as_ref().map_or("none".into(), |mind| mind.adapter.clone()),
             effort: Effort::Full,
-            asked: None,
+            asked: VecDeque::new(),
             plan_wanted: false,
             planned: None,
             resumed_steps: resumed.steps,
@@ -238,7 +240,7 @@ impl Agent {
             stopped: false,
             restarting: false,
             counters: Counters::default(),
-            prefix: None,
+            prefixes: BTreeMap::new(),
             other_board_said: None,
             config,
         };
@@ -316,8 +318,8 @@ impl Agent {
                 }
             }
         }
-        let asked = self.asked.as_ref().map(|asked| asked.deadline);
-        let asked = asked.into_iter().chain(self.note_deadline());
+        let asked = self.asked.iter().map(|asked| asked.deadline);
+        let asked = asked.chain(self.note_deadline());
         for at in asked.chain(self.escalation.deadline()).chain(self.stopping) {
             wake = wake.min(at.max(self.now.tick.after(Duration::from_millis(1))));
         }
@@ -450,18 +452,24 @@ impl Agent {
         Status { mode: self.mode, mind: self.mind.0, effort: self.effort }
     }
 
-    /// The prompt's unchanging part, made once.
-    pub(super) fn prompt_prefix(&mut self) -> String {
-        if self.prefix.is_none() {
-            let notes = self.notes_to_read();
-            self.prefix = Some(super::prompt::prefix(&self.config, &self.aims, &notes));
+    /// The unchanging part of an agent's prompt, made once.
+    pub(super) fn prompt_prefix(&mut self, who: Who) -> String {
+        if let Some(prefix) = self.prefixes.get(&who) {
+            return prefix.clone();
         }
-        self.prefix.clone().unwrap_or_default()
+        let aims = (0..self.aims.len()).filter(|index| self.is_goal_of(who, *index));
+        let aims = aims.map(|index| &self.aims[index]);
+        let devices = (0u16..).zip(&self.config.actuators);
+        let devices = devices.filter(|(id, _)| self.has_tool(who, ActuatorId(*id)));
+        let devices = devices.map(|(_, actuator)| actuator);
+        let prefix = super::prompt::prefix(&self.config, aims, devices, &self.notes_of(who));
+        self.prefixes.insert(who, prefix.clone());
+        prefix
     }
 
     /// The goals have changed, and with them what the mind is told of them.
     pub(super) fn forget_prefix(&mut self) {
-        self.prefix = None;
+        self.prefixes.clear();
     }
 
     /// How often plans are looked at: half the shortest sensor period, so that no reading waits

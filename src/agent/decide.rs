@@ -26,6 +26,8 @@ pub struct Asked {
     pub deadline: Tick,
     plan: Plan,
     facts: Vec<String>,
+    /// What the mind is asked, until it is its turn.
+    question: Option<Question>,
 }
 
 /// What became of a choice, with the id of its decision.
@@ -49,7 +51,7 @@ const BLIND_PERIODS: u32 = 3;
 impl Agent {
     /// Plans when something is new, at most once a plan interval.
     pub(super) fn plan_if_due(&mut self) {
-        if self.stopping.is_some() || !self.reaches_any() || self.asked.is_some() {
+        if self.stopping.is_some() || !self.reaches_any() || !self.asked.is_empty() {
             return;
         }
         let pace = self.plan_interval();
@@ -63,11 +65,34 @@ impl Agent {
         self.blind();
         self.unneeded();
         self.end_avoided();
-        self.believe_again();
-        let Some(plan) = self.plan() else { return };
-        if let Some(goal) = plan.helpless {
-            self.call_for_help(goal, plan);
-        } else if self.mind_can_speak() && plan.alternatives.len() > 1 {
+        let (mut helpless, mut moved) = (Vec::new(), Vec::new());
+        for who in self.everybody() {
+            self.believe_again(who);
+            let Some(plan) = self.plan(who) else { continue };
+            match plan.helpless {
+                Some(goal) => helpless.push((goal, plan)),
+                None => {
+                    moved.extend(plan.moves[0].change.as_ref().map(|(id, _)| *id));
+                    self.choose(plan);
+                }
+            }
+        }
+        // Where another agent does something about it there is help.
+        for (goal, plan) in helpless {
+            let sensor = self.aims[goal].aim.sensor();
+            let works = |id: &ActuatorId| {
+                let effects = &self.config.actuators[usize::from(id.0)].effects;
+                effects.iter().any(|(of, _)| Some(*of) == sensor)
+            };
+            if !moved.iter().any(works) {
+                self.call_for_help(goal, plan);
+            }
+        }
+    }
+
+    /// Carries a plan out, after the mind has spoken where it can and may.
+    fn choose(&mut self, plan: Plan) {
+        if self.mind_can_speak() && plan.alternatives.len() > 1 {
             self.ask(plan);
         } else {
             let facts = self.facts();
@@ -115,9 +140,24 @@ impl Agent {
         self.next_question += 1;
         self.counters.asked += 1;
         let facts = self.facts();
-        let question = self.question(id, deadline, &plan, &facts);
-        self.asked = Some(Asked { id, deadline, plan, facts });
-        self.out.push(Effect::Ask(question));
+        let question = Some(self.question(id, deadline, &plan, &facts));
+        self.asked.push_back(Asked { id, deadline, plan, facts, question });
+        self.ask_next();
+    }
+
+    /// One question is at the mind at a time: that of the agent which is first in priority, whose
+    /// deadline is no later than the others'.
+    fn ask_next(&mut self) {
+        let question = self.asked.front_mut().and_then(|asked| asked.question.take());
+        self.out.extend(question.map(Effect::Ask));
+    }
+
+    /// A question has ended, whether it was at the mind or waited for its turn.
+    fn take_asked(&mut self, id: u64) -> Option<Asked> {
+        let at = self.asked.iter().position(|asked| asked.id == id)?;
+        let asked = self.asked.remove(at);
+        self.ask_next();
+        asked
     }
 
     /// What the mind is asked about a plan.
@@ -137,11 +177,12 @@ impl Agent {
         let among: Vec<_> = names.iter().map(|(index, name)| (*index, name.as_str())).collect();
         Question {
             id,
-            by_notes: ByNotes::new(&self.notes_to_read(), facts, &among),
+            by_notes: ByNotes::new(&self.notes_of(plan.who), facts, &among),
             questions: Vec::new(),
             candidates: candidates.collect(),
             state: format!("Now: {}.\nDo:", facts.join("; ")),
-            prefix: self.prompt_prefix(),
+            prefix: self.prompt_prefix(plan.who),
+            adapter: self.part(plan.who).and_then(|part| part.adapter.clone()),
             deadline,
         }
     }
@@ -150,11 +191,11 @@ impl Agent {
     pub(super) fn scores(&mut self, id: u64, p: &[f64], tokens: u32, ms: f64) {
         let fits = |asked: &Asked| asked.id == id && asked.plan.moves.len() == p.len();
         let sane = p.iter().all(|one| one.is_finite() && *one >= 0.0);
-        if !self.asked.as_ref().is_some_and(fits) || !sane {
+        if !self.asked.front().is_some_and(fits) || !sane {
             self.counters.dropped += 1;
             return;
         }
-        let Some(Asked { deadline, mut plan, facts, .. }) = self.asked.take() else { return };
+        let Some(Asked { deadline, mut plan, facts, .. }) = self.take_asked(id) else { return };
         if self.now.tick > deadline {
             self.counters.dropped += 1;
             self.carry_out(plan, 0, Decider::Planner, facts, None);
@@ -167,7 +208,7 @@ impl Agent {
         let voice = ModelVoice {
             id: self.mind.1.clone(),
             sha256: self.mind.2.clone(),
-            adapter: self.mind_adapter.clone(),
+            adapter: self.adapter_of(plan.who),
             prompt_tokens: tokens,
             ms,
             cost: None,
@@ -192,9 +233,7 @@ impl Agent {
 
     /// The mind will not answer: the planner's choice is carried out.
     pub(super) fn scores_lost(&mut self, id: u64) {
-        if self.asked.as_ref().is_some_and(|asked| asked.id == id)
-            && let Some(asked) = self.asked.take()
-        {
+        if let Some(asked) = self.take_asked(id) {
             self.counters.dropped += 1;
             self.carry_out(asked.plan, 0, Decider::Planner, asked.facts, None);
         }
@@ -204,8 +243,9 @@ impl Agent {
     pub(super) fn question_timer(&mut self) {
         self.escalation_timer();
         self.note_timers();
-        let late = |asked: &Asked| asked.deadline < self.now.tick;
-        if let Some(id) = self.asked.as_ref().filter(|asked| late(asked)).map(|asked| asked.id) {
+        let now = self.now.tick;
+        let late = self.asked.iter().filter(|asked| asked.deadline < now).map(|asked| asked.id);
+        for id in late.collect::<Vec<_>>() {
             self.scores_lost(id);
         }
     }
@@ -213,8 +253,9 @@ impl Agent {
     /// The world has moved on: the question is forgotten, and planning begins anew.
     pub(super) fn drop_question(&mut self) {
         self.drop_escalation();
-        if self.asked.take().is_some() {
-            self.counters.dropped += 1;
+        let all = std::mem::take(&mut self.asked);
+        if !all.is_empty() {
+            self.counters.dropped += all.len() as u64;
             self.plan_wanted = true;
         }
     }
@@ -247,7 +288,7 @@ impl Agent {
         };
         let cause = format!("decision {id}");
         let candidates = plan.moves.into_iter().map(|one| one.candidate).collect();
-        let mut notes = self.notes_to_read();
+        let mut notes = self.notes_of(plan.who);
         notes.extend(plan.heeded);
         self.decision(Decision {
             id: id.clone(),

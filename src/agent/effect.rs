@@ -79,6 +79,8 @@ pub struct Question {
     pub candidates: Vec<String>,
     /// What is asked instead where notes name the alternatives.
     pub by_notes: Option<ByNotes>,
+    /// The adapter that it is read with; `None`: the one in force.
+    pub adapter: Option<String>,
     /// Where there are any, they are asked after the prefix instead of everything else, and
     /// `Read` answers them.
     pub questions: Vec<notes::Question>,

@@ -170,7 +170,7 @@ impl Agent {
     ) -> Option<Doubt> {
         self.counters.escalations.wanted += 1;
         self.config.escalate.as_ref()?;
-        let values = self.watched().into_iter();
+        let values = self.watched(plan.who).into_iter();
         let values = values.filter_map(|one| Some((one.sensor, self.estimate(one.sensor)?.value)));
         let moved = among.iter().filter_map(|index| plan.moves[*index].change.as_ref());
         let settings = moved.map(|(id, _)| (*id, self.world.actuator(*id).heading().cloned()));
@@ -196,7 +196,7 @@ impl Agent {
         if self.now.trust == ClockTrust::Synced {
             self.escalation.today(self.now.unix_ms);
         }
-        let text = question(&config, &self.notes_to_read(), cloud, &doubt);
+        let text = question(&config, &self.notes_of(doubt.plan.who), cloud, &doubt);
         let most = cloud.most(INSTRUCTION.len() + text.len());
         let pauses = self.escalation.not_before.is_some_and(|at| self.now.tick < at);
         if self.escalation.open.is_some() || pauses {

@@ -84,21 +84,23 @@ impl Follower {
         agent.forget_effects();
     }
 
-    /// What the planner would propose at this time; `None`: nothing, or nothing is known yet.
-    pub fn propose(&mut self, now: Now) -> Option<Proposal> {
-        let agent = self.agent.as_mut()?;
+    /// What the planner would propose at this time, for each of several agents; none: nothing, or
+    /// nothing is known yet.
+    pub fn propose(&mut self, now: Now) -> Vec<Proposal> {
+        let Some(agent) = self.agent.as_mut() else { return Vec::new() };
         agent.set_now(now);
         agent.follow_time();
-        let plan = agent.plan();
-        let proposal = plan.map(|plan| {
+        let mut proposals = Vec::new();
+        for who in agent.everybody() {
+            let Some(plan) = agent.plan(who) else { continue };
             let facts = agent.facts();
             let question = agent.question(0, now.tick, &plan, &facts);
             let Plan { moves, alternatives, .. } = plan;
             let candidates = moves.into_iter().map(|one| one.candidate).collect();
-            Proposal { candidates, alternatives, question }
-        });
+            proposals.push(Proposal { candidates, alternatives, question });
+        }
         agent.forget_effects();
-        proposal
+        proposals
     }
 
     /// The last believed value of a numeric sensor, as the agent had it.

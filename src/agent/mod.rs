@@ -3,10 +3,11 @@
 //!
 //! [`Agent::apply`] is the whole interface. What it decides is spread over the files by layer:
 //! `readings` and `world` (what is), `derived` (what is made of it), `rules` (reflexes and
-//! interlocks), `planner`, `again` and `decide` (goals and the mind's voice), `escalate` (what
-//! nobody here is sure of), `guard` (the last word), `steps` (a command's way to a device and
-//! back), `reach` (the bus and the serial lines come and go), `commands` (what operators ask for),
-//! `edits` (rules and notes that they change), `notes` (what of those was understood).
+//! interlocks), `planner`, `again` and `decide` (goals and the mind's voice), `several` (whose they
+//! are), `escalate` (what nobody here is sure of), `guard` (the last word), `steps` (a command's
+//! way to a device and back), `reach` (the bus and the serial lines come and go), `commands` (what
+//! operators ask for), `edits` (rules and notes that they change), `notes` (what of those was
+//! understood).
 
 mod again;
 mod answers;
@@ -34,6 +35,7 @@ mod reach;
 mod readings;
 mod rules;
 mod senses;
+mod several;
 mod share;
 mod spoken;
 mod steps;
@@ -73,6 +75,8 @@ mod tests_partners;
 mod tests_readings;
 #[cfg(test)]
 mod tests_recovery;
+#[cfg(test)]
+mod tests_several;
 #[cfg(test)]
 mod tests_spoken;
 #[cfg(test)]

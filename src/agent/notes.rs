@@ -122,6 +122,7 @@ impl Agent {
             state: String::new(),
             candidates: Vec::new(),
             by_notes: None,
+            adapter: None,
             questions,
             deadline,
         }));

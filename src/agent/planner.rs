@@ -3,6 +3,7 @@
 
 use super::core::Agent;
 use super::prompt;
+use super::several::Who;
 use super::steps::{level, same};
 use super::weigh::Watched;
 use crate::config::ActuatorKind;
@@ -36,6 +37,8 @@ pub struct Move {
 /// What the planner proposes.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    /// Which of several agents.
+    pub who: Who,
     /// Why there is something to decide.
     pub cause: String,
     /// Best first.
@@ -59,16 +62,16 @@ pub(super) fn least_gain(rises: bool) -> f64 {
 }
 
 impl Agent {
-    /// Looks at the goals; `None`: all is well and nothing runs without need.
-    pub(super) fn plan(&self) -> Option<Plan> {
-        let watched = self.watched();
+    /// Looks at the goals of one agent; `None`: all is well and nothing runs without need.
+    pub(super) fn plan(&self, who: Who) -> Option<Plan> {
+        let watched = self.watched(who);
         if watched.is_empty() {
             return None;
         }
         let mut moves = vec![self.weigh(&watched, None)];
         for index in 0..self.config.actuators.len() {
             let id = ActuatorId(u16::try_from(index).ok()?);
-            if self.person_is_asked(id) {
+            if self.person_is_asked(id) || !self.has_tool(who, id) {
                 continue;
             }
             for setting in self.settings_of(id, &watched) {
@@ -96,8 +99,10 @@ impl Agent {
             }
             // What is on its way back needs nobody.
             let broken = worst.stays_broken;
+            let cause = || self.goal_cause(worst.goal);
             return broken.then(|| Plan {
-                cause: self.goal_cause(worst.goal),
+                who,
+                cause: self.in_the_name_of(who, Some(worst.goal), cause()),
                 alternatives: vec![0],
                 helpless: Some(worst.goal),
                 heeded,
@@ -109,9 +114,10 @@ impl Agent {
         } else {
             "goals kept: less is needed".into()
         };
+        let cause = self.in_the_name_of(who, (pain > 0.0).then_some(worst.goal), cause);
         let sensor = (pain > 0.0).then_some(worst.sensor);
         let alternatives = self.alternatives(&moves, sensor);
-        Some(Plan { cause, moves, alternatives, helpless: None, heeded })
+        Some(Plan { who, cause, moves, alternatives, helpless: None, heeded })
     }
 
     /// A person is asked already, about this actuator or about one that works on the same. What

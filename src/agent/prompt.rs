@@ -25,10 +25,15 @@ pub fn rounded(value: f64, scale: f64) -> String {
     figure(value, digits)
 }
 
-/// What hardly ever changes: the place, its goals, its devices, the operator's notes.
+/// What hardly ever changes: the place, goals, devices, the operator's notes.
 #[must_use]
-pub fn prefix(config: &Config, aims: &[Goal], notes: &[String]) -> String {
-    let goals = aims.iter().filter_map(|goal| match &goal.aim {
+pub fn prefix<'a>(
+    config: &Config,
+    aims: impl Iterator<Item = &'a Goal>,
+    devices: impl Iterator<Item = &'a Actuator>,
+    notes: &[String],
+) -> String {
+    let goals = aims.filter_map(|goal| match &goal.aim {
         Aim::Keep { sensor, min, max } => {
             Some(format!("keep {}", between(config, *sensor, *min, *max)?))
         }
@@ -46,7 +51,7 @@ pub fn prefix(config: &Config, aims: &[Goal], notes: &[String]) -> String {
         Aim::Minimise(Least::Cost) => Some("little cost".into()),
         Aim::Minimise(Least::Switching) => Some("few switchings".into()),
     });
-    let devices = config.actuators.iter().map(|actuator| {
+    let devices = devices.map(|actuator| {
         let does = actuator.effects.iter().map(|(sensor, direction)| {
             let verb = if *direction > 0.0 { "raises" } else { "lowers" };
             format!("{verb} {}", words(&config.sensors[usize::from(sensor.0)].name))

@@ -54,6 +54,22 @@ fn switch(name: &str, effects: &[(u16, f64)]) -> Actuator {
     }
 }
 
+fn mind() -> Mind {
+    Mind {
+        model: "m".into(),
+        adapter: "none".into(),
+        merge: true,
+        deadline: Duration::from_secs(2),
+        trust: 0.6,
+        context_tokens: 2048,
+        threads_decode: None,
+        threads_prefill: None,
+        models: Vec::new(),
+        models_memory_bytes: 0,
+        chosen_over: None,
+    }
+}
+
 /// A room: temperature 18 to 26, two coolers and a heater, smoke, a rule and an interlock.
 pub(super) fn room() -> Config {
     let sensors = vec![sensor("temperature"), sensor("smoke")];
@@ -82,6 +98,7 @@ pub(super) fn room() -> Config {
             max_packet_bytes: 1000,
         },
         mode: Mode::Act,
+        agents: Vec::new(),
         derived: Vec::new(),
         lines: Vec::new(),
         update: crate::config::Update::default(),
@@ -107,19 +124,7 @@ pub(super) fn room() -> Config {
         notes: vec!["Prefer the chiller.".into()],
         preferences: vec![],
         web: None,
-        mind: Some(Mind {
-            model: "m".into(),
-            adapter: "none".into(),
-            merge: true,
-            deadline: Duration::from_secs(2),
-            trust: 0.6,
-            context_tokens: 2048,
-            threads_decode: None,
-            threads_prefill: None,
-            models: Vec::new(),
-            models_memory_bytes: 0,
-            chosen_over: None,
-        }),
+        mind: Some(mind()),
         journal: Journal { path: "/tmp".into(), quota_bytes: 1 << 20, keep: Keep::default() },
         sensors,
         actuators,

@@ -7,6 +7,7 @@
 //! further out is not put off: its end is weighed like the beginning of what mends.
 
 use super::core::Agent;
+use super::several::Who;
 use super::steps::level;
 use super::world::horizon;
 use crate::config::{Actuator, Aim, Least};
@@ -147,13 +148,14 @@ pub(super) struct Worth {
 }
 
 impl Agent {
-    /// The goals in force with what is expected of their sensors.
-    pub(super) fn watched(&self) -> Vec<Watched> {
+    /// The goals in force that an agent heeds, with what is expected of their sensors.
+    pub(super) fn watched(&self, who: Who) -> Vec<Watched> {
         let goals = self.aims.iter().enumerate().filter_map(|(index, goal)| {
             let sensor = goal.aim.sensor()?;
             if !self.in_force(index) {
                 return None;
             }
+            let heed = self.heeds(who, index)?;
             let band = self.wanted(index)?;
             let estimate = self.estimate(sensor)?;
             let (min, max) = band.bounds(estimate.value);
@@ -173,7 +175,7 @@ impl Agent {
                 scale,
                 margin,
                 early: self.cheap_ones(sensor, EARLY * scale),
-                weight: goal.weight,
+                weight: goal.weight * heed,
                 value: estimate.value,
                 slope: estimate.slope + self.on_its_way(sensor),
                 react_s: react.as_secs_f64(),

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use crate::config::{DEFAULT_PATH, Fault, LoadError, Strictness, Warning, load};
+use crate::config::{Config, DEFAULT_PATH, Fault, LoadError, Strictness, Warning, load};
 
 /// Exit code of a wrong configuration (design §7).
 const WRONG_CONFIGURATION: u8 = 2;
@@ -31,15 +31,7 @@ pub fn run(args: &CheckArgs, json: bool) -> anyhow::Result<ExitCode> {
             summary: format!(
                 "{} is in order: {}",
                 args.config.display(),
-                [
-                    counted(config.sensors.len() - config.derived.len(), "sensor"),
-                    counted(config.derived.len(), "derived sensor"),
-                    counted(config.actuators.len(), "actuator"),
-                    counted(config.goals.len(), "goal"),
-                    counted(config.rules.len(), "rule"),
-                    counted(config.interlocks.len(), "interlock"),
-                ]
-                .join(", ")
+                parts(&config).join(", ")
             ),
             faults: Vec::new(),
             count: 0,
@@ -76,6 +68,22 @@ pub fn run(args: &CheckArgs, json: bool) -> anyhow::Result<ExitCode> {
         outcome.print(&mut out)?
     }
     Ok(if outcome.count == 0 { ExitCode::SUCCESS } else { ExitCode::from(WRONG_CONFIGURATION) })
+}
+
+/// What there is in a configuration; agents where there are several.
+fn parts(config: &Config) -> Vec<String> {
+    let mut parts = vec![
+        counted(config.sensors.len() - config.derived.len(), "sensor"),
+        counted(config.derived.len(), "derived sensor"),
+        counted(config.actuators.len(), "actuator"),
+        counted(config.goals.len(), "goal"),
+        counted(config.rules.len(), "rule"),
+        counted(config.interlocks.len(), "interlock"),
+    ];
+    if !config.agents.is_empty() {
+        parts.push(counted(config.agents.len(), "agent"));
+    }
+    parts
 }
 
 /// What a check found.

@@ -100,12 +100,13 @@ impl Wanted {
         if self.is_found() {
             return;
         }
-        let Some(proposal) = follower.propose(now) else { return };
-        let utility = difference(&self.decision, &proposal);
-        let same = utility.is_some_and(|utility| utility <= SCORE_SAME);
-        let utility = utility.unwrap_or(f64::INFINITY);
-        if self.found.as_ref().is_none_or(|found| utility < found.utility) {
-            self.found = Some(Found { proposal, same, utility });
+        for proposal in follower.propose(now) {
+            let utility = difference(&self.decision, &proposal);
+            let same = utility.is_some_and(|utility| utility <= SCORE_SAME);
+            let utility = utility.unwrap_or(f64::INFINITY);
+            if self.found.as_ref().is_none_or(|found| utility < found.utility) {
+                self.found = Some(Found { proposal, same, utility });
+            }
         }
     }
 }

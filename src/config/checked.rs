@@ -11,6 +11,7 @@ use super::cloud::Cloud;
 use super::escalate::Escalate;
 use super::homeassistant::HomeAssistant;
 use super::line::Line;
+use super::part::AgentPart;
 use crate::board::Profile;
 use crate::domain::{ActuatorId, SensorId, Setting, Value};
 use crate::expr::{Expression, Formula};
@@ -23,8 +24,10 @@ pub struct Config {
     pub device: Device,
     /// `[bus]`
     pub bus: Bus,
-    /// `[agent] mode`
+    /// `[agent] mode`, or the least strict of the agents'
     pub mode: Mode,
+    /// `[[agent]]`, the first in priority first; none: one agent with everything.
+    pub agents: Vec<AgentPart>,
     /// `[[sensor]]`, then `[[derived]]`
     pub sensors: Vec<Sensor>,
     /// Sensors that are derived from others, each after those that it is made of.

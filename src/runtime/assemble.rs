@@ -1,6 +1,7 @@
 //! Puts the parts of an agent together from a configuration: journal, resumed state, mind. The
 //! same for `run` and `demo`; they differ in clock, broker and who looks on.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -240,10 +241,24 @@ pub fn mind(
 ) -> Result<Option<MindParts>, String> {
     let Some(mind) = &config.mind else { return Ok(None) };
     let files = files(&mind.model, &mind.adapter).map_err(|error| format!("[mind] {error}"))?;
+    let adapters = adapters_of(config, mind)?;
     let start = how(config, mind, program, files);
     let (tell, events) = mpsc::channel::<MindEvent>(limits::MIND_EVENTS_MAX);
     let handle = crate::mind::client::spawn(start, tell);
-    Ok(Some(MindParts { handle, events, token_cost }))
+    Ok(Some(MindParts { handle, events, token_cost, adapters }))
+}
+
+/// The files of the adapters that agents have of their own, by name; empty for `none`.
+fn adapters_of(config: &Config, mind: &config::Mind) -> Result<BTreeMap<String, String>, String> {
+    let mut adapters = BTreeMap::new();
+    for agent in &config.agents {
+        let Some(name) = &agent.adapter else { continue };
+        let files = files(&mind.model, name);
+        let files = files.map_err(|error| format!("agent {:?}: {error}", agent.name))?;
+        let path = files.adapter.map_or_else(String::new, |path| path.to_string_lossy().into());
+        adapters.insert(name.clone(), path);
+    }
+    Ok(adapters)
 }
 
 /// How a process of the mind is started.

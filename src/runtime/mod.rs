@@ -93,6 +93,8 @@ pub struct MindParts {
     /// On a virtual clock: what one token that is read costs, so that a fast machine does not
     /// make a slow board look quick. `None` on a real clock.
     pub token_cost: Option<Duration>,
+    /// Files of the adapters that agents have of their own, by name; empty for `none`.
+    pub adapters: BTreeMap<String, String>,
 }
 
 impl MindParts {
@@ -523,6 +525,7 @@ impl Runtime<'_> {
     fn ask(&mut self, question: Question) {
         let Some(mind) = &self.mind else { return };
         let id = question.id;
+        let adapter = question.adapter.and_then(|name| mind.adapters.get(&name).cloned());
         // On virtual time the process knows nothing of the deadline; the agent keeps it anyway.
         let left = question.deadline.since(self.clock.now().tick);
         let within_ms = match mind.token_cost {
@@ -538,7 +541,7 @@ impl Runtime<'_> {
         if mind
             .handle
             .decide(DecideRequest {
-                adapter: None,
+                adapter,
                 id,
                 prefix: question.prefix,
                 state: question.state,

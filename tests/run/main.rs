@@ -55,6 +55,7 @@ mod payloads;
 mod replay;
 mod rollout;
 mod serial;
+mod several;
 mod simulate;
 mod stalled;
 mod support;

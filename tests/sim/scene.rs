@@ -117,6 +117,14 @@ pub struct Rule {
     pub set: Setting,
 }
 
+/// One of several agents.
+#[derive(Clone, Debug)]
+pub struct Party {
+    pub goals: Vec<usize>,
+    pub devices: Vec<usize>,
+    pub priority: u64,
+}
+
 /// What is looked after.
 #[derive(Clone, Debug)]
 pub struct Scene {
@@ -127,6 +135,8 @@ pub struct Scene {
     pub interlocks: Vec<Vec<Atom>>,
     /// The derived sensor `middle` is the mean of these two.
     pub middle: Option<(usize, usize)>,
+    /// Empty: one agent with everything.
+    pub parties: Vec<Party>,
     pub mode: &'static str,
     pub mind: bool,
     /// Messages arrive in their order and soon, echoes tell the truth, nobody switches by hand.
@@ -147,6 +157,7 @@ impl Scene {
             rules: Vec::new(),
             interlocks: Vec::new(),
             middle: None,
+            parties: Vec::new(),
             mode: MODES[rng.index(MODES.len())],
             mind: rng.chance(0.6),
             orderly: rng.chance(0.5),
@@ -186,7 +197,31 @@ impl Scene {
         for sensor in &mut scene.sensors {
             sensor.max_rate = more.chance(0.3).then_some(10.0);
         }
+        scene.divide(&mut Rng::new(seed, 5));
         scene
+    }
+
+    /// Some places have several agents. Now and then a goal or a device is nobody's.
+    fn divide(&mut self, rng: &mut Rng) {
+        if !rng.chance(0.3) {
+            return;
+        }
+        for _ in 0..rng.int(1, 3) {
+            let priority = *rng.pick(&[1, 1, 2, 10]);
+            self.parties.push(Party { goals: Vec::new(), devices: Vec::new(), priority });
+        }
+        for device in 0..self.devices.len() {
+            let party = rng.index(self.parties.len());
+            if rng.chance(0.9) {
+                self.parties[party].devices.push(device);
+            }
+        }
+        for goal in 0..self.goals.len() {
+            let party = rng.index(self.parties.len());
+            if rng.chance(0.8) {
+                self.parties[party].goals.push(goal);
+            }
+        }
     }
 
     /// Some places have a derived sensor, and an interlock on it.
@@ -263,8 +298,8 @@ impl Scene {
 
     pub fn text(&self, interlocks: bool) -> String {
         let mut text = format!(
-            "[device]\nname = \"sim\"\n[bus]\nurl = \"mqtt://localhost\"\n[agent]\nmode = \"{}\"\n",
-            self.mode
+            "[device]\nname = \"sim\"\n[bus]\nurl = \"mqtt://localhost\"\n{}",
+            self.parties_text()
         );
         for sensor in &self.sensors {
             let (name, every) = (&sensor.name, sensor.every_ms / 1000);
@@ -313,6 +348,23 @@ impl Scene {
         text
     }
 
+    fn parties_text(&self) -> String {
+        let mode = self.mode;
+        if self.parties.is_empty() {
+            return format!("[agent]\nmode = \"{mode}\"\n");
+        }
+        let mut text = String::new();
+        for (index, party) in self.parties.iter().enumerate() {
+            let goals: Vec<_> = party.goals.iter().map(|goal| format!("goal {goal}")).collect();
+            let tools: Vec<_> = party.devices.iter().map(|at| &self.devices[*at].name).collect();
+            let priority = party.priority;
+            writeln!(text, "[[agent]]\nname = \"party {index}\"\nmode = \"{mode}\"").expect(TEXT);
+            writeln!(text, "goals = {goals:?}\ntools = {tools:?}\ntools_max = 6").expect(TEXT);
+            writeln!(text, "priority = {priority}").expect(TEXT);
+        }
+        text
+    }
+
     fn device_text(&self, text: &mut String, device: &Device) {
         let name = &device.name;
         writeln!(text, "[[actuator]]\nname = \"{name}\"\ntopic = \"p/{name}/set\"").expect(TEXT);
@@ -341,6 +393,12 @@ impl Scene {
         }
     }
 
+    /// Somebody plans with it.
+    fn is_owned(&self, device: usize) -> bool {
+        let mut parties = self.parties.iter();
+        self.parties.is_empty() || parties.any(|party| party.devices.contains(&device))
+    }
+
     /// A goal that the planner can keep whatever the rest does: something mends each side of it
     /// that the place leaves, alone, unforbidden and without a person.
     pub fn attainable(&self, goal: &Goal) -> bool {
@@ -351,6 +409,7 @@ impl Scene {
             !self.interlocks.iter().any(|atoms| named(atoms))
                 && !self.rules.iter().any(|rule| rule.device == index)
                 && matches!(device.kind, Kind::Switch | Kind::Level)
+                && self.is_owned(index)
                 // Without an echo nobody learns that a message or a hand has moved it.
                 && device.echo
                 && device.per_hour >= 60

@@ -120,7 +120,7 @@ impl Agent {
             }
             Stage::Ready(mut agent) => {
                 agent.look_around();
-                let without = agent.would_do();
+                let without = agent.would_do(meaning);
                 Stage::Without(agent, without)
             }
             Stage::Without(mut agent, without) => {
@@ -244,8 +244,10 @@ impl Agent {
         }
     }
 
-    fn would_do(&self) -> String {
-        match self.plan() {
+    fn would_do(&self, meaning: &Meaning) -> String {
+        let about = meaning.preferences.first().map(|one| one.over);
+        let who = about.and_then(|id| self.owner_of(id));
+        match self.plan(who) {
             None => "nothing is done".into(),
             Some(plan) if plan.helpless.is_some() => "a person is called".into(),
             Some(plan) => plan.moves[0].candidate.text.clone(),
@@ -271,7 +273,7 @@ fn shown(
     one: &Situation,
     without: &str,
 ) -> Result<String, String> {
-    let with = agent.would_do();
+    let with = agent.would_do(meaning);
     let sensor = &agent.config.sensors[usize::from(meaning.effect.0.0)];
     let value = agent.value_of(meaning.effect.0);
     let value = value.map_or("unknown".into(), |v| rounded(v, agent.scale_of(meaning.effect.0)));

@@ -2,6 +2,7 @@
 //! the check; a configuration comes out only if there is none. No I/O but the system's time zones.
 
 mod actuators;
+mod agents;
 mod aims;
 mod announced;
 mod clouds;
@@ -151,8 +152,10 @@ impl<'a> Checker<'a> {
         let goals = self.goals(&mut top);
         let rules = self.rules(&mut top);
         let interlocks = self.interlocks(&mut top, &actuators);
-        let notes = self.notes(&mut top);
+        let mut notes = self.notes(&mut top);
         let preferences = self.preferences(&mut top, &actuators);
+        let agents = self.agents(&mut top);
+        let mode = agents::common_mode(&agents, &mut actuators).or(mode);
         let mind = top.section_if_present(self, "mind").and_then(|s| self.mind(s));
         let homeassistant =
             top.section_if_present(self, "homeassistant").and_then(|s| self.homeassistant(s));
@@ -161,6 +164,7 @@ impl<'a> Checker<'a> {
         let update = top.section_if_present(self, "update").map(|s| self.update(s));
         let clouds = self.clouds(&mut top);
         let escalate = top.section_if_present(self, "escalate").map(|s| self.escalate(s));
+        let several = top.spot("agent");
         top.finish(self);
         let (mind, ask_human) = match mind {
             Some((mind, ask_human)) => (Some(mind), ask_human),
@@ -169,10 +173,12 @@ impl<'a> Checker<'a> {
         for actuator in &mut actuators {
             actuator.ask_human = ask_human.contains(&actuator.name);
         }
-        Some(Config {
+        notes.extend(agents.iter().flat_map(|one| one.notes.clone()));
+        let config = Config {
             device: device?,
             bus: bus?,
             mode: mode?,
+            agents,
             sensors,
             derived,
             actuators,
@@ -190,7 +196,9 @@ impl<'a> Checker<'a> {
             escalate: escalate.flatten(),
             homeassistant,
             announced: std::mem::take(&mut self.accepted),
-        })
+        };
+        self.agents_warnings(&several, &config);
+        Some(config)
     }
 
     fn finish(mut self, config: Option<Config>) -> Result<(Config, Vec<Warning>), Faults> {

@@ -211,13 +211,11 @@ impl Checker<'_> {
         }
     }
 
-    /// `[agent] mode`, or `[[agent]]` of a later version.
+    /// `[agent] mode`; of `[[agent]]` each has its own.
     pub(super) fn agent(&mut self, top: &mut Section<'_>) -> Option<Mode> {
         if let Some(node) = top.get("agent")
             && matches!(node.raw, Raw::List(_))
         {
-            let spot = top.spot("agent");
-            self.warn(&spot, "[[agent]] is not used by this version, mode = \"act\"".into());
             return Some(Mode::Act);
         }
         let mut section = top.section(self, "agent")?;
