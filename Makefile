@@ -10,7 +10,7 @@ PROFILE = release
 .PHONY: help setup demo test check lint audit size sim crash kills damage hostile line backlog \
 	update-cuts update-kills fleet-simulate \
 	bench bench-mind bench-day bench-write cross kernels test-arm test-page test-cloud test-disk \
-	test-homeassistant package test-package specialist book clean
+	test-homeassistant test-hawkbit package test-package specialist book clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,10 @@ test-cloud: setup ## Sends records to real servers: S3, an OpenTelemetry collect
 
 test-homeassistant: ## Outpost as a device in a real Home Assistant, which comes from PyPI
 	@cross/test-homeassistant.sh
+
+test-hawkbit: PROFILE = dev
+test-hawkbit: setup ## Releases at the word of a real hawkBit server, from Maven Central
+	@cross/test-hawkbit.sh
 
 test-disk: PROFILE = dev
 test-disk: setup ## A full, a read-only and a slow disk under the real program; as root

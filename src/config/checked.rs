@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::announced::Announced;
 use super::cloud::Cloud;
 use super::escalate::Escalate;
+use super::hawkbit::HawkBit;
 use super::homeassistant::HomeAssistant;
 use super::line::Line;
 use super::part::AgentPart;
@@ -83,6 +84,8 @@ pub struct Update {
     pub hours: Vec<(u16, u16)>,
     /// Bytes of files that it may bring over a network in a day; `None`: no limit.
     pub budget: Option<u64>,
+    /// A hawkBit server decides which release is taken, and no rollout.
+    pub hawkbit: Option<HawkBit>,
 }
 
 impl Default for Update {
@@ -96,6 +99,7 @@ impl Default for Update {
             every: Duration::from_millis(limits::UPDATE_EVERY_MS_DEFAULT),
             hours: Vec::new(),
             budget: None,
+            hawkbit: None,
         }
     }
 }

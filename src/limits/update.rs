@@ -110,3 +110,20 @@ pub const DELTA_BYTES_MIN: u64 = 64 << 10;
 /// How long boards that are told to look wait at most, in milliseconds, so that they do not all
 /// look in one second: as the usual period does it.
 pub const UPDATE_SPREAD_MS_MAX: u64 = 60_000;
+/// How often a hawkBit server is asked until it has said how often, in milliseconds, and after it
+/// has said nothing that can be read.
+pub const HAWKBIT_EVERY_MS_DEFAULT: u64 = 60_000;
+/// The shortest time between two questions, in milliseconds, whatever the server says.
+pub const HAWKBIT_EVERY_MS_MIN: u64 = 1_000;
+/// The longest, in milliseconds: a day. A board that is told to come back in a year would be lost.
+pub const HAWKBIT_EVERY_MS_MAX: u64 = 86_400_000;
+/// How often is looked whether an update that hawkBit waits for has ended, in milliseconds.
+pub const HAWKBIT_LOOK_MS: u64 = 1_000;
+/// Longest time for a question and its answer, in milliseconds.
+pub const HAWKBIT_ANSWER_MS_MAX: u64 = 30_000;
+/// Bytes of an answer at most: a deployment with some hundred files.
+pub const HAWKBIT_ANSWER_BYTES_MAX: u64 = 256 << 10;
+/// Letters of what is told at most: what a message there may have.
+pub const HAWKBIT_TOLD_CHARS_MAX: usize = 500;
+/// Bytes of a tenant, a controller id or an action's id.
+pub const HAWKBIT_NAME_BYTES_MAX: usize = 256;

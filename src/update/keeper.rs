@@ -15,6 +15,7 @@ use outpost_launcher::state::{Baseline, State};
 use serde_json::Value as Json;
 use tokio::sync::mpsc;
 
+use super::hawkbit::{self, Hawk};
 use super::poll::{self, Poll};
 use super::rollout::Board;
 use super::{Facts, Health, Launched, Taking, Verdict};
@@ -297,7 +298,7 @@ impl Keeper {
 fn taken(slots: &Path, update: &Update, release: &Name) -> Result<String, String> {
     let from = update.from.as_ref().ok_or("there is no `from` in [update]")?;
     let patience = Patience::default();
-    let taking = Taking { slots, from, update, again: false, patience, budget: None };
+    let taking = Taking { slots, from, update, again: false, patience, budget: None, stop: None };
     let (staged, warnings) = super::take(&taking, release)?;
     let text = match staged {
         Staged::Ready => "in its slot, to be tried: the topic update tells how it ends",
@@ -308,19 +309,25 @@ fn taken(slots: &Path, update: &Update, release: &Name) -> Result<String, String
     Ok(text.collect::<Vec<_>>().join("; "))
 }
 
-/// Starts the thread that looks for rollouts, where this board follows any. It ends with the one
-/// that can wake it.
+/// Starts the thread that looks for rollouts, or asks hawkBit, where this board does. It ends with
+/// the one that can wake it.
 fn look_for_rollouts(
     keeper: &Keeper,
     news: &mpsc::Sender<News>,
 ) -> std::io::Result<Option<SyncSender<()>>> {
-    let Update { from: Some(_), follow: true, .. } = &keeper.update else { return Ok(None) };
     let (launched, update) = (keeper.launched.clone(), keeper.update.clone());
-    let poll = Poll::new(launched, update, keeper.board.clone());
+    let (board, tell) = (keeper.board.clone(), news.clone());
     let (wake, nudges) = sync_channel(1);
-    let tell = news.clone();
-    let run = move || poll::watch(poll, &nudges, &tell);
-    std::thread::Builder::new().name("rollouts".into()).spawn(run)?;
+    let thread = std::thread::Builder::new();
+    if let Some(server) = update.hawkbit.clone() {
+        let hawk = Hawk::new(launched, update, board, server);
+        thread.name("hawkbit".into()).spawn(move || hawkbit::watch(hawk, &nudges, &tell))?;
+    } else if update.from.is_some() && update.follow {
+        let poll = Poll::new(launched, update, board);
+        thread.name("rollouts".into()).spawn(move || poll::watch(poll, &nudges, &tell))?;
+    } else {
+        return Ok(None);
+    }
     Ok(Some(wake))
 }
 

@@ -4,6 +4,7 @@
 //! What must never be here: a reason for a rule to wait, and a report that an update depends on.
 
 pub mod delta;
+mod hawkbit;
 mod health;
 mod keeper;
 mod needs;

@@ -3,6 +3,7 @@
 //!
 //! What must never be here: a release that no rollout offers, and one in the place of a trial.
 
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -54,10 +55,11 @@ impl Poll {
 pub fn look(poll: &mut Poll) -> Result<Looked, String> {
     let Some(from) = poll.update.from.clone() else { return Ok(Looked::Nothing) };
     let state = poll.launched.slots().state().map_err(|error| chain(&error))?;
-    if state.trial.is_some() || state.intent.is_some() || !is_its_time(poll) {
+    let slots = poll.launched.slots.clone();
+    let is_its_time = is_its_time(&slots, &poll.update, &poll.board);
+    if state.trial.is_some() || state.intent.is_some() || !is_its_time {
         return Ok(Looked::Nothing);
     }
-    let slots = poll.launched.slots.clone();
     let trust = Trust::of(&slots, &poll.update.root);
     if poll.settled && trust.is_known(&from) {
         return Ok(Looked::Nothing);
@@ -82,11 +84,11 @@ pub fn look(poll: &mut Poll) -> Result<Looked, String> {
     Ok(looked)
 }
 
-/// One of the hours in which rollouts are followed; always, where nobody knows the time.
-fn is_its_time(poll: &Poll) -> bool {
-    let trust = Trust::of(&poll.launched.slots, &poll.update.root);
+/// One of the hours in which a board takes what is offered; always, where nobody knows the time.
+pub(super) fn is_its_time(slots: &Path, update: &Update, board: &Board) -> bool {
+    let trust = Trust::of(slots, &update.root);
     let now = RealClock::new(trust.floor_unix_ms()).now();
-    crate::clock::hours::holds(&poll.update.hours, &poll.board.timezone, now)
+    crate::clock::hours::holds(&update.hours, &board.timezone, now)
 }
 
 fn taken(
@@ -96,7 +98,8 @@ fn taken(
     number: u64,
 ) -> Result<Looked, String> {
     let (slots, update, patience) = (&*poll.launched.slots, &poll.update, Patience::default());
-    let taking = Taking { slots, from, update, again: false, patience, budget: update.budget };
+    let taking =
+        Taking { slots, from, update, again: false, patience, budget: update.budget, stop: None };
     let taken = take::follow(&taking, release);
     let told = |what: &str| format!("rollout {number}: release {release} {what}");
     let (staged, warnings) =
@@ -141,7 +144,7 @@ pub(super) fn watch(mut poll: Poll, nudges: &Receiver<()>, tell: &Sender<News>) 
 }
 
 /// A moment within a sixtieth of a period, and within a minute.
-fn spread(every: Duration) -> Duration {
+pub(super) fn spread(every: Duration) -> Duration {
     let most = (every / 60).min(Duration::from_millis(UPDATE_SPREAD_MS_MAX));
     most.mul_f64(rand::rng().random_range(0.0..1.0))
 }

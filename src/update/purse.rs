@@ -2,6 +2,7 @@
 //! folder, so that a start again is no new day. The counting itself is the uplink's.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::clock::{ClockTrust, Now};
 use crate::mind::pull::Report;
@@ -11,17 +12,24 @@ use crate::uplink::budget::{Budget, Spent};
 const FILE: &str = "spent.json";
 
 /// The budget of the day, while a release is brought.
-pub(super) struct Purse {
+pub(super) struct Purse<'a> {
     path: PathBuf,
     most: Option<u64>,
     budget: Budget,
     /// Bytes of the file that is being brought.
     done: u64,
+    /// Set by somebody: no more bytes.
+    stop: Option<&'a AtomicBool>,
 }
 
-impl Purse {
+impl<'a> Purse<'a> {
     /// What is left of the day.
-    pub(super) fn open(slots: &Path, most: Option<u64>, now: Now) -> Purse {
+    pub(super) fn open(
+        slots: &Path,
+        most: Option<u64>,
+        now: Now,
+        stop: Option<&'a AtomicBool>,
+    ) -> Purse<'a> {
         let path = slots.join(FILE);
         let spent = std::fs::read(&path).unwrap_or_default();
         let spent: Spent = serde_json::from_slice(&spent).unwrap_or_default();
@@ -29,7 +37,7 @@ impl Purse {
         if now.trust == ClockTrust::Synced {
             budget.today(now.unix_ms);
         }
-        Purse { path, most, budget, done: 0 }
+        Purse { path, most, budget, done: 0, stop }
     }
 
     /// The next file begins where its rest begins.
@@ -49,7 +57,7 @@ impl Purse {
     }
 }
 
-impl Report for Purse {
+impl Report for Purse<'_> {
     fn begin(&mut self, _: &str, _: Option<u64>) {}
 
     fn advance(&mut self, done: u64) {
@@ -64,7 +72,8 @@ impl Report for Purse {
     fn end(&mut self) {}
 
     fn goes_on(&self) -> bool {
-        self.budget.allows(1, true)
+        let stops = self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed));
+        !stops && self.budget.allows(1, true)
     }
 }
 
@@ -78,7 +87,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let day = |day: i64| {
             let now = Now { tick: Tick(0), unix_ms: day * 86_400_000, trust: ClockTrust::Synced };
-            Purse::open(folder.path(), Some(10_000), now)
+            Purse::open(folder.path(), Some(10_000), now, None)
         };
         let mut purse = day(20_000);
         purse.begin_at(500);
@@ -94,7 +103,12 @@ mod tests {
         assert!(!day(20_000).goes_on());
         assert!(day(20_001).goes_on());
         let never = Now { tick: Tick(0), unix_ms: 0, trust: ClockTrust::Unset };
-        assert!(!Purse::open(folder.path(), Some(10_000), never).goes_on());
-        assert!(Purse::open(folder.path(), None, never).goes_on());
+        assert!(!Purse::open(folder.path(), Some(10_000), never, None).goes_on());
+        assert!(Purse::open(folder.path(), None, never, None).goes_on());
+        let stop = AtomicBool::new(false);
+        let purse = Purse::open(folder.path(), None, never, Some(&stop));
+        assert!(purse.goes_on());
+        stop.store(true, Ordering::Relaxed);
+        assert!(!purse.goes_on());
     }
 }

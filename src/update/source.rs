@@ -132,7 +132,7 @@ impl Source {
         (name, way, old): (&str, &Way, Option<&Path>),
         part: &Part,
         patience: &Patience,
-        purse: &mut Purse,
+        purse: &mut Purse<'_>,
     ) -> Result<bool, BringError> {
         let file = to.with_file_name(name);
         let targets = self.part("targets").map_err(fault("name", &file))?;
@@ -170,7 +170,7 @@ impl Source {
         slots: &Path,
         genuine: &Genuine,
         patience: &Patience,
-        purse: &mut Purse,
+        purse: &mut Purse<'_>,
     ) -> Result<(), BringError> {
         let Source::Http(_) = self else { return Ok(()) };
         let release = &genuine.files;
@@ -201,7 +201,7 @@ impl Source {
         there: &BTreeMap<String, PathBuf>,
         ways: &BTreeMap<String, Way>,
         patience: &Patience,
-        purse: &mut Purse,
+        purse: &mut Purse<'_>,
     ) -> Result<(), BringError> {
         let to = self.file(slots, part);
         if length(&to) == part.length {

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use outpost_launcher::disk::RealDisk;
 use outpost_launcher::lock::Lock;
@@ -12,7 +13,7 @@ use outpost_launcher::slots::{SlotError, Slots, Staged, Wish};
 
 use super::purse::Purse;
 use super::source::{self, Source};
-use super::{Trust, rollout};
+use super::{Genuine, Trust, TrustError, rollout};
 use crate::causes::chain;
 use crate::clock::RealClock;
 use crate::config::Update;
@@ -55,6 +56,8 @@ pub struct Taking<'a> {
     pub patience: Patience,
     /// Bytes of files a day over HTTP; `None`: no limit, an operator wants it now.
     pub budget: Option<u64>,
+    /// Set by somebody while files come: no more of them do.
+    pub stop: Option<&'a AtomicBool>,
 }
 
 /// Why a release was not taken.
@@ -87,7 +90,8 @@ pub fn take(taking: &Taking<'_>, release: &Name) -> Result<(Staged, Vec<String>)
     Ok(taken)
 }
 
-/// The same where a rollout offers it. A refusal is only kept for the report where it stays one.
+/// The same where a rollout offers it, or hawkBit names it. A refusal is only kept for the report
+/// where it stays one.
 pub(super) fn follow(
     taking: &Taking<'_>,
     release: &Name,
@@ -103,24 +107,46 @@ pub(super) fn follow(
     taken
 }
 
-fn verified(taking: &Taking<'_>, release: &Name) -> Result<(Staged, Vec<String>), Refused> {
-    let Taking { slots, from, update, again, patience, budget } = taking;
+/// Verifies a release and brings it, and leaves the slots alone: it is installed another time.
+pub(super) fn bring(taking: &Taking<'_>, release: &Name) -> Result<(), Refused> {
+    let passing = |reason| Refused { reason, may_pass: true };
+    let _taker = lock(&source::folder(taking.slots)).map_err(passing)?;
+    brought(taking, release, &wish(taking.slots, taking.again)).map(drop)
+}
+
+fn brought(taking: &Taking<'_>, release: &Name, wish: &Wish) -> Result<Genuine, Refused> {
+    let Taking { slots, from, update, patience, budget, stop, .. } = taking;
     let passing = |reason| Refused { reason, may_pass: true };
     let lasting = |reason| Refused { reason, may_pass: false };
     let trust = Trust::of(slots, &update.root);
     let now = RealClock::new(trust.floor_unix_ms()).now();
-    let genuine = trust.release(from, release, now).map_err(|error| passing(chain(&error)))?;
-    let wish = wish(slots, *again);
+    let genuine = trust.release(from, release, now).map_err(|error| Refused {
+        // A genuine list without it: to look again brings nothing.
+        may_pass: !matches!(error, TrustError::Absent(_)),
+        reason: chain(&error),
+    })?;
     if !genuine.files.is_for(&wish.architecture) {
         let (release, wanted) = (release.clone(), genuine.files.architectures.join(", "));
-        let other = SlotError::OtherBoard { release, wanted, found: wish.architecture };
+        let found = wish.architecture.clone();
+        let other = SlotError::OtherBoard { release, wanted, found };
         return Err(lasting(chain(&other)));
     }
     super::met(&genuine.files).map_err(lasting)?;
-    let mut purse = Purse::open(slots, *budget, now);
+    let mut purse = Purse::open(slots, *budget, now, *stop);
     let brought = from.bring(slots, &genuine, patience, &mut purse);
     purse.close();
     brought.map_err(|error| passing(chain(&error)))?;
+    Ok(genuine)
+}
+
+fn verified(taking: &Taking<'_>, release: &Name) -> Result<(Staged, Vec<String>), Refused> {
+    let Taking { slots, from, again, stop, .. } = taking;
+    let passing = |reason| Refused { reason, may_pass: true };
+    let wish = wish(slots, *again);
+    let genuine = brought(taking, release, &wish)?;
+    if stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+        return Err(passing("no longer wanted".into()));
+    }
     let mut open = |name: &Name| -> io::Result<Box<dyn Read>> {
         let part = genuine.files.files.iter().find(|part| part.name == *name);
         let part = part.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;

@@ -37,6 +37,7 @@ mod ends;
 mod escalate;
 mod files;
 mod goals;
+mod hawkbit;
 mod homeassistant;
 mod http;
 mod identity;

@@ -60,22 +60,33 @@ pub fn outpost(arguments: &[&Path]) -> (String, bool) {
     (String::from_utf8(text).unwrap(), end.status.success())
 }
 
+fn done(arguments: &[&Path]) {
+    let (text, ok) = outpost(arguments);
+    assert!(ok, "{arguments:?}: {text}");
+}
+
 /// Keys of a fleet, and releases signed with them on a stick.
 pub fn stick(site: &Site, releases: &[&str]) {
     let at = |name: &str| site.folder().join(name);
-    let done = |arguments: &[&Path]| {
-        let (text, ok) = outpost(arguments);
-        assert!(ok, "{arguments:?}: {text}");
-    };
-    let fleet = Path::new("fleet");
-    done(&[fleet, Path::new("keys"), &at("keys")]);
+    done(&[Path::new("fleet"), Path::new("keys"), &at("keys")]);
     for id in releases {
-        let release = publish(site, id, "");
-        fs::remove_file(release.join("release.json")).unwrap();
-        done(&[fleet, Path::new("release"), &release, Path::new("--id"), Path::new(id)]);
-        let (keys, to) = (Path::new("--keys"), Path::new("--to"));
-        done(&[fleet, Path::new("publish"), &release, keys, &at("keys"), to, &at("stick")]);
+        sign(site, id, "");
     }
+}
+
+/// One more release on it, whose program does something else before.
+pub fn sign(site: &Site, id: &str, before: &str) {
+    signed(site, &publish(site, id, before), id);
+}
+
+/// The same with a folder as it is.
+pub fn signed(site: &Site, release: &Path, id: &str) {
+    let at = |name: &str| site.folder().join(name);
+    fs::remove_file(release.join("release.json")).unwrap();
+    let fleet = Path::new("fleet");
+    done(&[fleet, Path::new("release"), release, Path::new("--id"), Path::new(id)]);
+    let (keys, to) = (Path::new("--keys"), Path::new("--to"));
+    done(&[fleet, Path::new("publish"), release, keys, &at("keys"), to, &at("stick")]);
 }
 
 #[test]

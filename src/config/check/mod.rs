@@ -10,6 +10,7 @@ mod conflict;
 mod derived;
 mod escalate;
 mod files;
+mod hawkbit;
 mod homeassistant;
 mod http;
 mod lines;

@@ -331,7 +331,13 @@ impl Checker<'_> {
         let root = root.unwrap_or_else(|| default.root.clone());
         let range = UPDATE_TRIAL_MS_MIN..=UPDATE_TRIAL_MS_MAX;
         let trial = section.duration_or(self, "trial", range, UPDATE_TRIAL_MS_DEFAULT);
-        let follow = section.yes_or_no(self, "follow").unwrap_or(default.follow);
+        let hawkbit = self.hawkbit(&mut section);
+        let follow = section.yes_or_no(self, "follow");
+        if follow == Some(true) && section.has("hawkbit") {
+            let allowed = "false beside `hawkbit`, which decides in the place of rollouts";
+            section.fault(self, "follow", "true".into(), allowed);
+        }
+        let follow = follow.unwrap_or(default.follow && hawkbit.is_none());
         let range = UPDATE_EVERY_MS_MIN..=UPDATE_EVERY_MS_MAX;
         let every = section.duration_or(self, "every", range, UPDATE_EVERY_MS_DEFAULT);
         let hours = self.hours(&mut section);
@@ -347,7 +353,7 @@ impl Checker<'_> {
             return default;
         }
         section.finish(self);
-        Update { from, root, trial, deadline, follow, every, hours, budget }
+        Update { from, root, trial, deadline, follow, every, hours, budget, hawkbit }
     }
 
     pub(super) fn journal(&mut self, mut section: Section<'_>) -> Option<Journal> {

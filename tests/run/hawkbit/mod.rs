@@ -1,0 +1,176 @@
+//! hawkBit decides which release a board takes, and hears how it ended; what is genuine is still
+//! the signed list's to say. The real program under the real launcher, against a server of the
+//! test's own or a real hawkBit (`make test-hawkbit`).
+
+mod server;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use self::server::Server;
+use crate::agent::Site;
+use crate::bus::Bus;
+use crate::common::{Broker, eventually};
+use crate::launched::{PATIENCE, Supervisor, UPDATE};
+use crate::place::Place;
+use crate::update::{sign, stick};
+
+fn site(broker: &Broker, server: &Server, name: &str, from: &str) -> Site {
+    let url = &server.url;
+    let more = format!(
+        "{UPDATE}{from}[update.hawkbit]\nurl = \"{url}\"\ntarget_token_file = \"@/token\"\n\
+         [device.labels]\nsite = \"north\"\n"
+    );
+    let site = Site::new(broker, name, &more);
+    let text = fs::read_to_string(site.config()).unwrap();
+    let here = site.folder().to_str().unwrap();
+    fs::write(site.config(), text.replace("@/", &format!("{here}/"))).unwrap();
+    fs::write(site.folder().join("token"), &server.token).unwrap();
+    site
+}
+
+#[test]
+fn hawkbit_names_releases_and_hears_how_each_ended() {
+    let broker = Broker::start();
+    let bus = Bus::join(&broker);
+    let mut server = Server::start("cold-hawkbit");
+    let site = site(&broker, &server, "cold-hawkbit", "from = \"stick\"\n");
+    stick(&site, &["1.0.0", "3.0.0"]);
+    sign(&site, "2.0.0", "exit 1");
+    let _place = Place::open(&broker, 12.0);
+    let _supervisor = Supervisor::start(&site);
+    server.until_attribute("site", "north");
+    bus.wait_json(0, &site.topic("update"), PATIENCE, |told| told["state"] == "idle");
+
+    // To be fetched and no more than that.
+    let fetched = server.assign("1.0.0", "downloadonly");
+    server.until(&fetched, "downloaded", "its files are on the board");
+    let good = server.assign("1.0.0", "soft");
+    let told = server.until(&good, "finished", "release 1.0.0 is confirmed");
+    assert!(told.text.contains("it is on trial"), "{told:?}");
+    bus.wait_json(0, &site.topic("update"), PATIENCE, |told| {
+        told["state"] == "confirmed" && told["running"] == "1.0.0"
+    });
+    server.until_attribute("release", "1.0.0");
+
+    let bad = server.assign("2.0.0", "forced");
+    server.until(&bad, "error", "release 2.0.0 was undone");
+    // The same once more: it is not tried again.
+    let again = server.assign("2.0.0", "forced");
+    let told = server.until(&again, "error", "release 2.0.0 was undone");
+    assert!(!told.text.contains("on trial"), "{told:?}");
+    // Nobody has signed that one.
+    let unknown = server.assign("9.9.9", "forced");
+    let told = server.until(&unknown, "error", "the repository has no release 9.9.9");
+    assert!(!told.text.contains("on trial"), "{told:?}");
+    let wrong = server.assign("../1", "forced");
+    server.until(&wrong, "error", "is no name");
+
+    let next = server.assign("3.0.0", "forced");
+    server.until(&next, "finished", "release 3.0.0 is confirmed");
+    assert!(!site.log().contains("token-of-"), "a token is in the log");
+}
+
+/// A repository on a slow line.
+struct Slow {
+    address: String,
+    /// Bytes of files that were sent.
+    sent: Arc<AtomicU64>,
+    /// No longer slow.
+    fast: Arc<AtomicBool>,
+}
+
+impl Slow {
+    fn start(folder: PathBuf, listener: TcpListener) -> Slow {
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let (sent, fast) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let (counts, is_fast) = (sent.clone(), fast.clone());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Ok(stream) = stream else { return };
+                // A client that hangs up is what is tested.
+                drop(trickle(stream, &folder, &counts, &is_fast));
+            }
+        });
+        Slow { address, sent, fast }
+    }
+}
+
+fn trickle(
+    mut stream: TcpStream,
+    folder: &Path,
+    sent: &AtomicU64,
+    fast: &AtomicBool,
+) -> std::io::Result<()> {
+    let mut lines = BufReader::new(stream.try_clone()?).lines();
+    let first = lines.next().unwrap()?;
+    let mut start = 0;
+    for line in lines {
+        let line = line?.to_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(range) = line.strip_prefix("range: bytes=") {
+            start = range.trim_end_matches('-').parse().unwrap();
+        }
+    }
+    let path = first.split(' ').nth(1).unwrap().trim_start_matches('/');
+    let Ok(bytes) = fs::read(folder.join(path)) else {
+        return stream.write_all(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
+    };
+    let (total, left) = (bytes.len(), bytes.len() - start);
+    let status = match start {
+        0 => "200 OK".to_owned(),
+        _ => format!("206 Part\r\nContent-Range: bytes {start}-{}/{total}", total - 1),
+    };
+    write!(stream, "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {left}\r\n\r\n")?;
+    for chunk in bytes[start..].chunks(8192) {
+        stream.write_all(chunk)?;
+        if path.starts_with("targets/") && total > 1_000_000 && !fast.load(Ordering::Relaxed) {
+            sent.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+            // That is what makes the line slow.
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn hawkbit_cancels_in_the_middle_and_what_came_is_kept() {
+    let broker = Broker::start();
+    let bus = Bus::join(&broker);
+    let mut server = Server::start("cold-hawkbit-stop");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let from = format!("from = \"http://{}\"\n", listener.local_addr().unwrap());
+    let site = site(&broker, &server, "cold-hawkbit-stop", &from);
+    stick(&site, &[]);
+    let release = crate::launched::publish(&site, "1.1.0", "");
+    // Some 20 s of that line.
+    fs::write(release.join("data.bin"), vec![7; 8_000_000]).unwrap();
+    crate::update::signed(&site, &release, "1.1.0");
+    let slow = Slow::start(site.folder().join("stick"), listener);
+    assert_eq!(from, format!("from = \"{}\"\n", slow.address));
+    let _place = Place::open(&broker, 12.0);
+    let _supervisor = Supervisor::start(&site);
+    let action = server.assign("1.1.0", "forced");
+    server.until(&action, "running", "release 1.1.0 is taken");
+    eventually("the first bytes", PATIENCE, || {
+        (slow.sent.load(Ordering::Relaxed) > 200_000).then_some(())
+    });
+    server.cancel(&action);
+    let told = server.until(&action, "canceled", "stopped before it was installed");
+    assert!(!told.text.contains("on trial"), "{told:?}");
+    let sent = slow.sent.load(Ordering::Relaxed);
+    assert!(sent < 7_000_000, "{sent} bytes came all the same");
+    let idle = bus.wait_json(0, &site.topic("update"), PATIENCE, |_| true);
+    assert_eq!(idle["state"], "idle");
+
+    slow.fast.store(true, Ordering::Relaxed);
+    let again = server.assign("1.1.0", "forced");
+    server.until(&again, "finished", "release 1.1.0 is confirmed");
+}
