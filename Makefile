@@ -96,7 +96,7 @@ update-kills: ## Updates real files four times round while everything is killed;
 	OUTPOST_UPDATE_KILLS=$(or $(KILLS),200) cargo test --locked -p outpost-launcher \
 		--test board -- --nocapture
 
-fleet-simulate: ## A bad release among 10,000 boards on a mosquitto of its own; DEVICES=n
+fleet-simulate: ## A bad release among 10,000 boards, on mosquitto and on three of NATS; DEVICES=n
 	@cargo build --release --locked
 	@cross/fleet-simulate.sh $(TARGET)/release/outpost $(or $(DEVICES),10000)
 
