@@ -271,6 +271,7 @@ impl Agent {
             Event::ReleaseTaken { command, result } => self.release_taken(&command, result),
             Event::LinkUp => self.link_up(),
             Event::LinkDown { reason } => self.link_down(&reason),
+            Event::Silent { sensor } => self.silent(sensor),
             Event::LineUp { line } => self.line_up(line),
             Event::LineDown { line, reason } => self.line_down(line, &reason),
             Event::Acked { token } => self.acked(token),

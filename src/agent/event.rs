@@ -21,6 +21,11 @@ pub enum Event {
         /// A broker's memory of unknown age: not used.
         retained: bool,
     },
+    /// Whoever spoke for a sensor is gone: it is unknown at once.
+    Silent {
+        /// Which.
+        sensor: SensorId,
+    },
     /// A device said what it is set to.
     Echo {
         /// Which.

@@ -79,6 +79,13 @@ impl Inbox {
             .map_or(Vec::new(), |names| names.keys().cloned().collect())
     }
 
+    /// The sensors of a name on a line.
+    #[must_use]
+    pub fn sensors(&self, line: u16, name: usize) -> &[SensorId] {
+        let names = self.lines.get(usize::from(line));
+        names.and_then(|names| names.values().nth(name)).map_or(&[], |ends| &ends.sensors)
+    }
+
     /// The events of a word on a serial line. `name` is its place in [`Inbox::names`]; a reading is
     /// for sensors, an echo for actuators, and what the line does not tell apart for both.
     #[must_use]

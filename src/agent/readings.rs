@@ -39,6 +39,13 @@ impl Agent {
         }
     }
 
+    /// What was last said counts no more.
+    pub(super) fn silent(&mut self, id: SensorId) {
+        self.world.sensors[usize::from(id.0)].doubt();
+        self.derivation.touch(id);
+        self.plan_wanted = true;
+    }
+
     /// A value that the sensor can have reached since it was last believed. What is stale is no
     /// measure any more: then the sensor was moved, or what came before was wrong.
     fn possible(&self, id: SensorId, value: Value) -> Result<Value, Fault> {

@@ -1,7 +1,7 @@
 //! What is beside the bus: serial lines, and sources that are asked. Each has its place in
 //! [`Config::lines`](super::Config::lines). No I/O.
 
-use super::{Files, Http, Modbus, SerialLine};
+use super::{Files, Http, Modbus, SerialLine, Sparkplug};
 
 /// Something beside the bus with sensors and actuators on it.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +14,8 @@ pub enum Line {
     Http(Http),
     /// `[files.<name>]`
     Files(Files),
+    /// `[sparkplug.<name>]`
+    Sparkplug(Sparkplug),
 }
 
 impl Line {
@@ -25,6 +27,7 @@ impl Line {
             Line::Modbus(line) => format!("Modbus {}", line.name),
             Line::Http(page) => format!("page {}", page.name),
             Line::Files(files) => format!("files {}", files.name),
+            Line::Sparkplug(node) => format!("Sparkplug {}", node.name),
         }
     }
 
@@ -36,6 +39,7 @@ impl Line {
             Line::Modbus(_) => "does not answer",
             Line::Http(_) => "does not come",
             Line::Files(_) => "cannot be read",
+            Line::Sparkplug(_) => "does not live",
         };
         format!("{} {what}", self.said())
     }
@@ -45,7 +49,7 @@ impl Line {
     pub fn event_kind(&self) -> &'static str {
         match self {
             Line::Serial(_) => "serial",
-            Line::Modbus(_) | Line::Http(_) | Line::Files(_) => "source",
+            Line::Modbus(_) | Line::Http(_) | Line::Files(_) | Line::Sparkplug(_) => "source",
         }
     }
 }

@@ -19,6 +19,7 @@ mod part;
 mod raw;
 mod secret;
 mod source;
+mod sparkplug;
 
 pub use announced::{Announced, Part};
 pub(crate) use check::size;
@@ -39,3 +40,4 @@ pub use load::{DEFAULT_PATH, LoadError, from_bytes, from_text, from_text_on, loa
 pub use modbus::*;
 pub use part::AgentPart;
 pub use secret::secret;
+pub use sparkplug::Sparkplug;

@@ -54,3 +54,22 @@ pub const FILES_MAX: usize = 16;
 pub const FILES_ANSWER_MS_DEFAULT: u64 = 2_000;
 /// Longest file that holds a value, in bytes: a page, which is what the kernel's have at most.
 pub const FILE_BYTES_MAX: u64 = 4_096;
+/// Most `[sparkplug.<name>]` sections: each has a connection of its own. More are a fault.
+pub const SPARKPLUG_MAX: usize = 16;
+/// `every` of a node where none is given, in milliseconds.
+pub const SPARKPLUG_EVERY_MS_DEFAULT: u64 = 10_000;
+/// Longest name of a group, a node, a device or a metric, in bytes.
+pub const SPARKPLUG_NAME_BYTES_MAX: usize = 256;
+/// Of a name that is said to people, in characters.
+pub const SPARKPLUG_NAME_LETTERS_MAX: usize = 128;
+/// Longest message of a node that is read, in bytes: a birth of ten thousand metrics has some
+/// hundred thousand.
+pub const SPARKPLUG_PAYLOAD_BYTES_MAX: usize = 1_000_000;
+/// Least time between two requests to a node to tell everything again, in milliseconds; twice as
+/// long after each that is not answered.
+pub const SPARKPLUG_REBIRTH_MS_MIN: u64 = 5_000;
+/// Longest time between them, in milliseconds.
+pub const SPARKPLUG_REBIRTH_MS_MAX: u64 = 600_000;
+/// So long the devices of a node that is born have to be born too, before what is known is acted
+/// on, in milliseconds.
+pub const SPARKPLUG_SETTLE_MS: u64 = 1_000;

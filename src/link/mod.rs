@@ -8,6 +8,7 @@ pub mod asked;
 pub mod broker;
 pub mod client;
 pub mod serial;
+pub mod sparkplug;
 pub mod topics;
 
 mod backoff;

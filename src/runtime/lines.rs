@@ -10,11 +10,14 @@ use crate::domain::Severity;
 use crate::limits;
 use crate::link::asked::{files, http, modbus};
 use crate::link::serial::{self, LineConfig, LineEvent, LineHandle, Set, Setting, WordKind};
+use crate::link::topics::DeviceName;
+use crate::link::{Endpoint, sparkplug};
 
 /// Starts the configured lines; what they say comes out of the channel.
 pub(super) fn start(
     config: &Config,
     inbox: &Inbox,
+    (endpoint, device): (&Endpoint, &DeviceName),
 ) -> (Vec<LineHandle>, mpsc::Receiver<LineEvent>) {
     let (tell, events) = mpsc::channel(limits::SERIAL_EVENTS_MAX);
     let lines = (0u16..).zip(&config.lines).map(|(index, line)| {
@@ -26,6 +29,11 @@ pub(super) fn start(
             }
             Line::Files(folder) => {
                 files::spawn(index, folder, &names, serial::pace(), tell.clone())
+            }
+            Line::Sparkplug(node) => {
+                let client_id = format!("{}-{}", device.client_id(), node.name);
+                let way = (endpoint.clone(), client_id);
+                sparkplug::spawn(index, node, &names, way, tell.clone())
             }
             Line::Http(page) => http::spawn(index, page, serial::pace(), tell.clone()),
         }
@@ -58,6 +66,11 @@ impl Runtime<'_> {
                 let (reading, echo) = (kind != WordKind::Echo, kind != WordKind::Reading);
                 for event in self.inbox.heard(line, name, (reading, echo), &value) {
                     self.apply(event);
+                }
+            }
+            LineEvent::Silent { line, name } => {
+                for sensor in self.inbox.sensors(line, name).to_vec() {
+                    self.apply(Event::Silent { sensor });
                 }
             }
             LineEvent::Lost { token } => self.apply(Event::Lost { token }),

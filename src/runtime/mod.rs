@@ -212,7 +212,7 @@ pub async fn run(
     let (link_in, link_events) = mpsc::channel(limits::LINK_EVENTS_MAX);
     let link = crate::link::spawn(link_config(&parts, &device, &inbox), link_in)
         .map_err(RuntimeError::Link)?;
-    let (lines, line_events) = lines::start(&parts.config, &inbox);
+    let (lines, line_events) = lines::start(&parts.config, &inbox, (&parts.endpoint, &device));
     let mut pace = parts.clock.join();
     let (agent, first) = parts.agent;
     let (mind, unusable) = parts.mind.map_or_else(|text| (None, Some(text)), |mind| (mind, None));

@@ -58,6 +58,7 @@ mod rollout;
 mod serial;
 mod several;
 mod simulate;
+mod sparkplug;
 mod stalled;
 mod support;
 mod top;

@@ -71,6 +71,7 @@ impl Checker<'_> {
                         "serial" => ("name on the same line", "a `field` of its own"),
                         "modbus" => ("register", "a `register` of its own"),
                         "files" => ("file", "a `file` of its own"),
+                        "sparkplug" => ("metric", "a `metric` of its own"),
                         _ => ("topic", "a topic of its own, or a `payload` that tells them apart"),
                     };
                     let found = format!("the same {what} as actuator {}", quoted(&other.name));
@@ -168,11 +169,14 @@ impl Checker<'_> {
         }
         section.out_of_place(self, "field", "only with `serial`: the name on the line");
         if carrier(section) == "http" {
-            let allowed = "`topic`, `serial`, `modbus` or `files`: a page takes no commands";
+            let allowed =
+                "`topic`, `serial`, `modbus`, `files` or `sparkplug`: a page takes no commands";
             section.fault(self, "http", "`http` at an actuator".into(), allowed);
         }
-        if carrier(section) == "files" {
-            return (port, self.file_payloads(section, word));
+        match carrier(section) {
+            "files" => return (port, self.file_payloads(section, word)),
+            "sparkplug" => return (port, self.sparkplug_payloads(section, word)),
+            _ => {}
         }
         if carrier(section) == "modbus" {
             let register = way.and_then(|way| match way {

@@ -18,7 +18,7 @@ const DIALECTS: [(&str, Dialect); 2] = [("frames", Dialect::Frames), ("text", Di
 const PASSING_NAMES: [&str; 2] = ["/dev/ttyUSB", "/dev/ttyACM"];
 
 /// The keys that say where something speaks or is commanded.
-const CARRIERS: [&str; 5] = ["serial", "modbus", "http", "files", "topic"];
+const CARRIERS: [&str; 6] = ["serial", "modbus", "http", "files", "sparkplug", "topic"];
 
 /// The one of them that a section has; `topic` is the one that is missed where there is none.
 pub(super) fn carrier(section: &Section<'_>) -> &'static str {
@@ -38,6 +38,8 @@ pub(super) enum Way {
     Page(Duration),
     /// A file, read so often.
     File(Duration),
+    /// A metric of a node, said again so often.
+    Node(Duration),
 }
 
 impl Way {
@@ -45,7 +47,9 @@ impl Way {
     pub(super) fn every(self) -> Option<Duration> {
         match self {
             Way::Topic | Way::Serial(_) => None,
-            Way::Modbus(_, every) | Way::Page(every) | Way::File(every) => Some(every),
+            Way::Modbus(_, every) | Way::Page(every) | Way::File(every) | Way::Node(every) => {
+                Some(every)
+            }
         }
     }
 }
@@ -150,6 +154,7 @@ impl Checker<'_> {
             "modbus" => self.modbus_port(section),
             "http" => self.page_port(section),
             "files" => self.file_port(section),
+            "sparkplug" => self.sparkplug_port(section),
             _ => self.topic(section, "topic", true).map(|topic| (Port::Topic(topic), Way::Topic)),
         }
     }

@@ -19,6 +19,7 @@ mod plain;
 mod said;
 mod section;
 mod sensors;
+mod sparkplug;
 mod topics;
 mod units;
 mod wishes;
@@ -96,6 +97,7 @@ struct Checker<'a> {
     modbus: BTreeMap<String, Declared<modbus::Station>>,
     pages: BTreeMap<String, Declared<Duration>>,
     folders: BTreeMap<String, Declared<Duration>>,
+    nodes: BTreeMap<String, Declared<Duration>>,
     /// Registers that were named: their line, their name on it.
     registers: Vec<(u16, String, Register)>,
     /// What was accepted from announcements.
@@ -131,6 +133,7 @@ impl<'a> Checker<'a> {
             modbus: BTreeMap::new(),
             pages: BTreeMap::new(),
             folders: BTreeMap::new(),
+            nodes: BTreeMap::new(),
             registers: Vec::new(),
             accepted: Vec::new(),
         }
@@ -146,6 +149,7 @@ impl<'a> Checker<'a> {
         self.modbus(&mut top, &mut lines);
         self.pages(&mut top, &mut lines);
         self.files(&mut top, &mut lines);
+        self.sparkplug(&mut top, &mut lines);
         let mut sensors = self.sensors(&mut top);
         let derived = self.derived(&mut top, &mut sensors);
         let mut actuators = self.actuators(&mut top);

@@ -58,7 +58,7 @@ impl Checker<'_> {
             Line::Modbus(other) => {
                 matches!(&other.via, ModbusVia::Rtu { device: taken, .. } if taken == device)
             }
-            Line::Http(_) | Line::Files(_) => false,
+            Line::Http(_) | Line::Files(_) | Line::Sparkplug(_) => false,
         };
         if let Some(other) = lines.iter().find(taken) {
             let found = format!("the same device as {}", other.said());

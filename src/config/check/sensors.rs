@@ -20,8 +20,8 @@ const TYPES: [(&str, SensorKind); 3] =
     [("number", SensorKind::Number), ("bool", SensorKind::Bool), ("text", SensorKind::Text)];
 
 /// What `topic` takes.
-const TOPIC_FORM: &str =
-    "an MQTT topic such as \"greenhouse/air\", or `serial`, `modbus`, `http` or `files`";
+const TOPIC_FORM: &str = "an MQTT topic such as \"greenhouse/air\", or `serial`, \
+                          `modbus`, `http`, `files` or `sparkplug`";
 
 /// Where a value comes from, with the name of the sensor that takes it.
 type Taken = BTreeMap<(Port, Option<String>), String>;
@@ -68,6 +68,7 @@ impl Checker<'_> {
                         "modbus" => "register",
                         "http" => "page and field",
                         "files" => "file and field",
+                        "sparkplug" => "device and metric",
                         _ => "line and name on it",
                     };
                     let found = format!("the same {what} as sensor {}", quoted(other.get()));
@@ -107,11 +108,17 @@ impl Checker<'_> {
 
     /// `field`, where it points into a payload; on a serial line it is a name and has been read.
     fn field(&mut self, section: &mut Section<'_>, carrier: &str) -> Option<String> {
-        if carrier == "modbus" {
-            section.out_of_place(self, "field", "not with `modbus`: `register` names it");
+        match carrier {
+            "modbus" => {
+                section.out_of_place(self, "field", "not with `modbus`: `register` names it");
+            }
+            "sparkplug" => {
+                section.out_of_place(self, "field", "not with `sparkplug`: `metric` names it");
+            }
+            _ => {}
         }
         match carrier {
-            "serial" | "modbus" => None,
+            "serial" | "modbus" | "sparkplug" => None,
             _ => self.pointer(section, "field"),
         }
     }

@@ -100,6 +100,13 @@ pub enum LineEvent {
         /// The value as text: `true`, `-3`, `21.5`, a word.
         value: String,
     },
+    /// Nothing is known of a name any more, and nobody says when it will be.
+    Silent {
+        /// Which line.
+        line: u16,
+        /// Place of the name in [`LineConfig::names`].
+        name: usize,
+    },
     /// A `set` was not written, or only in part.
     Lost {
         /// Of [`Set`].
