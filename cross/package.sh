@@ -49,6 +49,10 @@ pack() {
     put "$launcher" "$place/outpost-launcher"
     "$tools/bin/cargo-deb" --no-build --no-strip --locked --target "$triple" "$@" \
         --output "dist/$name.deb"
+    case "$triple" in
+        aarch64-*) cross/check-package.sh "dist/$name.deb" arm64 ;;
+        *) cross/check-package.sh "dist/$name.deb" amd64 ;;
+    esac
     say "dist/$name.deb, $(wc -c < "dist/$name.deb") bytes"
 }
 

@@ -51,6 +51,7 @@ mod model;
 mod names;
 mod notes;
 mod outage;
+mod package;
 mod page;
 mod payloads;
 mod replay;
