@@ -103,6 +103,12 @@ impl Follower {
         proposals
     }
 
+    /// The agent that follows, to have it believe something.
+    #[cfg(test)]
+    pub(super) fn agent_mut(&mut self) -> Option<&mut Agent> {
+        self.agent.as_mut()
+    }
+
     /// The last believed value of a numeric sensor, as the agent had it.
     #[must_use]
     pub fn value_of(&self, id: SensorId) -> Option<f64> {

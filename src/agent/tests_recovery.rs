@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::*;
 use crate::clock::{ClockTrust, Now, Tick};
 use crate::config::{Config, Strictness, from_text};
-use crate::domain::{ActuatorId, SensorId, Setting, Value};
+use crate::domain::{ActuatorId, Candidate, Entry, SensorId, Setting, Value};
 
 /// How fast the place answers.
 const TAU_S: f64 = 600.0;
@@ -26,6 +26,8 @@ struct Place {
     /// It hears nothing and stays as it is.
     stuck: bool,
     noise: u64,
+    /// What the agent writes down, and when.
+    records: Vec<(Now, Entry)>,
 }
 
 fn config(verb: &str, safe: &str) -> Arc<Config> {
@@ -57,6 +59,14 @@ fn config(verb: &str, safe: &str) -> Arc<Config> {
     Arc::new(config)
 }
 
+fn recorded(effects: &[Effect], now: Now) -> Vec<(Now, Entry)> {
+    let records = effects.iter().filter_map(|effect| match effect {
+        Effect::Record { entry, .. } => Some((now, entry.clone())),
+        _ => None,
+    });
+    records.collect()
+}
+
 impl Place {
     fn new(verb: &str, ambient: f64) -> Place {
         Place::with_safe(verb, ambient, "off")
@@ -65,10 +75,11 @@ impl Place {
     fn with_safe(verb: &str, ambient: f64, safe: &str) -> Place {
         let now = Now { tick: Tick(0), unix_ms: 0, trust: ClockTrust::Unset };
         let resumed = Resumed { next_seq: 1, ..Resumed::default() };
-        let (agent, _) = Agent::new(config(verb, safe), resumed, 7 << 32, now);
+        let (agent, first) = Agent::new(config(verb, safe), resumed, 7 << 32, now);
+        let records = recorded(&first, now);
         let push = if verb == "raises" { PUSH } else { -PUSH };
         let (value, seconds, on, stuck, noise) = (25.0, 0, false, false, 1);
-        let mut place = Place { agent, ambient, push, value, seconds, on, stuck, noise };
+        let mut place = Place { agent, ambient, push, value, seconds, on, stuck, noise, records };
         place.apply(Event::LinkUp);
         place
     }
@@ -79,7 +90,9 @@ impl Place {
         let now = Now { tick, unix_ms: 0, trust: ClockTrust::Unset };
         let mut events = vec![event];
         while let Some(event) = events.pop() {
-            for effect in self.agent.apply(event, now) {
+            let effects = self.agent.apply(event, now);
+            self.records.extend(recorded(&effects, now));
+            for effect in effects {
                 if let Effect::Send { payload, .. } = effect {
                     self.on = if self.stuck { self.on } else { payload == b"ON" };
                     events.push(self.echo());
@@ -209,6 +222,46 @@ fn what_was_learned_to_do_nothing_is_tried_again() {
         let learned = place.agent.world().sensor(of).filter().map(|filter| filter.effect(by));
         assert!(learned.is_some_and(|effect| effect.abs() > 0.002), "{verb}: {learned:?}");
     }
+}
+
+/// What is believed anew is in a record, so that decisions come out again as they were.
+#[test]
+fn what_is_believed_anew_is_followed_by_a_replay() {
+    let mut place = Place::new("raises", 15.0);
+    place.run(30);
+    // It rests, and a record says so.
+    place.ambient = 25.0;
+    place.run(60);
+    let mut follower = Follower::new(config("raises", "off"));
+    let take = |follower: &mut Follower, records: Vec<(Now, Entry)>| {
+        let mut same = Vec::new();
+        for (now, entry) in records {
+            if let Entry::Decision(decision) = &entry {
+                let texts = |all: &[Candidate]| {
+                    all.iter().map(|one| (one.text.clone(), one.utility)).collect::<Vec<_>>()
+                };
+                let proposals = follower.propose(now);
+                let is_same =
+                    |one: &Proposal| texts(&one.candidates) == texts(&decision.candidates);
+                same.push(proposals.iter().any(is_same));
+            }
+            follower.take(&entry, 7 << 32, now);
+        }
+        same
+    };
+    take(&mut follower, std::mem::take(&mut place.records));
+    let nothing = |agent: &mut Agent| {
+        let filter = agent.world.sensors[0].filter_mut();
+        filter.expect("a number").learn_nothing(ActuatorId(0));
+    };
+    nothing(&mut place.agent);
+    nothing(follower.agent_mut().expect("it has begun"));
+    place.ambient = 15.0;
+    place.run(60);
+    let is_anew = |entry: &Entry| matches!(entry, Entry::Memory(of) if of.of == "again: device");
+    assert!(place.records.iter().any(|(_, entry)| is_anew(entry)), "{:#?}", place.records);
+    let same = take(&mut follower, std::mem::take(&mut place.records));
+    assert!(!same.is_empty() && same.iter().all(|same| *same), "{same:?}");
 }
 
 /// One that does nothing indeed, and is switched off each time, is tried seldom.
