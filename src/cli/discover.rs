@@ -26,6 +26,9 @@ pub struct DiscoverArgs {
     /// First level of Home Assistant's announcements; Homie's are below homie
     #[arg(long, default_value = DEFAULT_PREFIX)]
     prefix: String,
+    /// Ask nodes of Sparkplug B that are heard for what they have; takes all of the seconds
+    #[arg(long)]
+    births: bool,
     /// Most seconds to search; it ends earlier when no more announcements come
     #[arg(long, default_value_t = SEARCH_S, value_parser = seconds)]
     seconds: u64,
@@ -52,7 +55,7 @@ pub fn run(args: &DiscoverArgs, json: bool) -> anyhow::Result<ExitCode> {
         None => of_url(args.url.as_deref().unwrap_or("mqtt://127.0.0.1:1883"))?,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let found = runtime.block_on(listen(endpoint, &args.prefix, args.seconds))?;
+    let found = runtime.block_on(listen(endpoint, &args.prefix, args.seconds, args.births))?;
     let mut proposals = found.proposals(&args.prefix);
     if let Some(config) = &config {
         proposals.retain(|one| !is_taken(config, one));
@@ -72,7 +75,7 @@ pub fn run(args: &DiscoverArgs, json: bool) -> anyhow::Result<ExitCode> {
 /// Where the broker cannot be reached, or does not let us listen.
 pub(super) fn search(endpoint: Endpoint) -> anyhow::Result<Vec<Proposal>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let found = runtime.block_on(listen(endpoint, DEFAULT_PREFIX, SEARCH_S))?;
+    let found = runtime.block_on(listen(endpoint, DEFAULT_PREFIX, SEARCH_S, false))?;
     Ok(found.proposals(DEFAULT_PREFIX))
 }
 
@@ -106,8 +109,8 @@ fn stand(all: &[(String, Standing)], json: bool) {
 
 fn print(proposals: &[Proposal], messages: usize, json: bool) {
     let counted = |what: fn(&Offer) -> bool| proposals.iter().filter(|it| what(&it.offer)).count();
-    let sensors = counted(|it| matches!(it, Offer::Sensor(_)));
-    let actuators = counted(|it| matches!(it, Offer::Actuator(_)));
+    let sensors = counted(Offer::is_sensor);
+    let actuators = counted(Offer::is_actuator);
     let left_out = proposals.len() - sensors - actuators;
     if json {
         for proposal in proposals {

@@ -11,6 +11,7 @@ mod homeassistant;
 mod homie;
 mod print;
 mod search;
+mod sparkplug;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -89,9 +90,32 @@ pub struct ActuatorOffer {
     pub state_words: Option<(String, String)>,
 }
 
+/// A metric of a Sparkplug B node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MetricOffer {
+    /// The node's group.
+    pub group: String,
+    /// The node.
+    pub node: String,
+    /// Its device; none: the node itself.
+    pub device: Option<String>,
+    /// The metric's name.
+    pub metric: String,
+    /// `number`, `bool` or `text`.
+    pub kind: &'static str,
+    /// Unit as the node says it.
+    pub unit: Option<String>,
+    /// What it can be.
+    pub range: Option<(f64, f64)>,
+    /// How it is set; none: it is read.
+    pub control: Option<Control>,
+}
+
 /// What a part of a device offers.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Offer {
+    /// A metric, to be read or to be set.
+    Metric(MetricOffer),
     /// A sensor.
     Sensor(SensorOffer),
     /// An actuator.
@@ -137,6 +161,28 @@ pub struct Announcements {
     left: u64,
 }
 
+impl Offer {
+    /// To be read.
+    #[must_use]
+    pub fn is_sensor(&self) -> bool {
+        match self {
+            Offer::Sensor(_) => true,
+            Offer::Metric(metric) => metric.control.is_none(),
+            Offer::Actuator(_) | Offer::Nothing(_) => false,
+        }
+    }
+
+    /// To be set.
+    #[must_use]
+    pub fn is_actuator(&self) -> bool {
+        match self {
+            Offer::Actuator(_) => true,
+            Offer::Metric(metric) => metric.control.is_some(),
+            Offer::Sensor(_) | Offer::Nothing(_) => false,
+        }
+    }
+}
+
 impl Announcements {
     /// Takes a message of the bus. An empty one takes the announcement back.
     pub fn take(&mut self, topic: &str, payload: &[u8]) {
@@ -156,7 +202,7 @@ impl Announcements {
     }
 
     /// What all of it offers, in the order of the topics: below `prefix` in Home Assistant's form,
-    /// then in Homie's. Other topics are not looked at.
+    /// then in Homie's and Sparkplug B's. Other topics are not looked at.
     #[must_use]
     pub fn proposals(&self, prefix: &str) -> Vec<Proposal> {
         let mut names = words::Names::default();
@@ -171,6 +217,7 @@ impl Announcements {
             let device = words::shown(&part.device);
             found.push(Proposal { device, name, source: topic, offer });
         }
+        found.extend(sparkplug::proposals(&self.messages, &mut names));
         found
     }
 

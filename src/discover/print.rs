@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::words::shown;
-use super::{ActuatorOffer, Control, Offer, Proposal, SensorOffer};
+use super::words::{Names, shown};
+use super::{ActuatorOffer, Control, MetricOffer, Offer, Proposal, SensorOffer};
 
 /// Seconds between two words of a sensor that says nothing about it: many that run on a battery
 /// speak once an hour.
@@ -37,10 +37,12 @@ pub fn as_toml(proposals: &[Proposal]) -> String {
 pub fn sections(proposals: &[Proposal]) -> String {
     let mut out = String::new();
     let mut device = "";
+    let mut nodes = Nodes::default();
     for proposal in proposals {
         let made = match &proposal.offer {
             Offer::Sensor(sensor) => sensor_toml(&proposal.name, sensor),
             Offer::Actuator(actuator) => actuator_toml(&proposal.name, actuator),
+            Offer::Metric(metric) => metric_toml(&proposal.name, metric, &mut nodes),
             Offer::Nothing(_) => continue,
         };
         if device != proposal.device {
@@ -49,7 +51,8 @@ pub fn sections(proposals: &[Proposal]) -> String {
         }
         out.push_str(&made);
         // A topic that cannot be shown as it is stands in no file.
-        if shown(&proposal.source) == proposal.source {
+        let is_metric = matches!(proposal.offer, Offer::Metric(_));
+        if !is_metric && shown(&proposal.source) == proposal.source {
             out.push_str(&format!("announced = {}\n", quoted(&proposal.source)));
         }
     }
@@ -69,19 +72,14 @@ pub fn as_json(proposal: &Proposal) -> Json {
             "expire_s": it.expire_s,
         }),
         Offer::Actuator(it) => {
-            let (kind, detail) = match &it.control {
-                Control::Switch { on, off } => ("switch", json!({"on": on, "off": off})),
-                Control::Level { min, max, step } => {
-                    ("level", json!({"min": min, "max": max, "step": step}))
-                }
-                Control::Choice(options) => ("choice", json!({"options": options})),
-            };
+            let (kind, detail) = control_json(&it.control);
             json!({
                 "actuator": kind, "topic": it.topic, "control": detail, "payload": it.payload,
                 "state_topic": it.state_topic, "state_field": it.state_field,
                 "state_words": it.state_words,
             })
         }
+        Offer::Metric(it) => metric_json(it),
         Offer::Nothing(why) => json!({"left_out": shown(why)}),
     };
     if let (Some(line), Json::Object(more)) = (line.as_object_mut(), more) {
@@ -134,8 +132,25 @@ fn actuator_toml(name: &str, actuator: &ActuatorOffer) -> String {
     let mut out =
         format!("\n[[actuator]]\nname = \"{name}\"\ntopic = {}\n", quoted(&actuator.topic));
     let mut line = |text: String| out.push_str(&(text + "\n"));
+    control_toml(&actuator.control, &mut line);
+    if let Some(payload) = &actuator.payload {
+        line(format!("payload = {}", quoted(payload)));
+    }
+    if let Some(topic) = &actuator.state_topic {
+        line(format!("state_topic = {}", quoted(topic)));
+    }
+    if let Some(field) = &actuator.state_field {
+        line(format!("state_field = {}", quoted(field)));
+    }
+    if let Some((on, off)) = &actuator.state_words {
+        line(format!("state_on = {}\nstate_off = {}", quoted(on), quoted(off)));
+    }
+    out
+}
+
+fn control_toml(control: &Control, line: &mut impl FnMut(String)) {
     let decide = "# decide: where it goes when the agent gives up control";
-    match &actuator.control {
+    match control {
         Control::Switch { on, off } => {
             line("kind = \"switch\"".to_owned());
             if (on.as_str(), off.as_str()) != ("ON", "OFF") {
@@ -153,17 +168,76 @@ fn actuator_toml(name: &str, actuator: &ActuatorOffer) -> String {
             line(format!("safe = {} {decide}", words.first().map_or("\"\"", String::as_str)));
         }
     }
-    if let Some(payload) = &actuator.payload {
-        line(format!("payload = {}", quoted(payload)));
+}
+
+/// How it is set, for programs.
+fn control_json(control: &Control) -> (&'static str, Json) {
+    match control {
+        Control::Switch { on, off } => ("switch", json!({"on": on, "off": off})),
+        Control::Level { min, max, step } => {
+            ("level", json!({"min": min, "max": max, "step": step}))
+        }
+        Control::Choice(options) => ("choice", json!({"options": options})),
     }
-    if let Some(topic) = &actuator.state_topic {
-        line(format!("state_topic = {}", quoted(topic)));
+}
+
+fn metric_json(it: &MetricOffer) -> Json {
+    let mut line = json!({
+        "sparkplug": {"group": it.group, "node": it.node, "device": it.device},
+        "metric": it.metric, "unit": it.unit, "range": it.range.map(|(a, b)| [a, b]),
+    });
+    match &it.control {
+        None => line["sensor"] = json!(it.kind),
+        Some(control) => {
+            let (kind, detail) = control_json(control);
+            (line["actuator"], line["control"]) = (json!(kind), detail);
+        }
     }
-    if let Some(field) = &actuator.state_field {
-        line(format!("state_field = {}", quoted(field)));
+    line
+}
+
+/// Nodes that have a section already, by group and node.
+#[derive(Default)]
+struct Nodes {
+    names: Names,
+    named: BTreeMap<(String, String), String>,
+}
+
+fn metric_toml(name: &str, metric: &MetricOffer, nodes: &mut Nodes) -> String {
+    let MetricOffer { group, node, device, .. } = metric;
+    let mut out = String::new();
+    let mut line = |text: String| out.push_str(&(text + "\n"));
+    let of = (group.clone(), node.clone());
+    let section = match nodes.named.get(&of) {
+        Some(section) => section.clone(),
+        None => {
+            // A name of a line is shorter than one of a sensor.
+            let section: String = nodes.names.unique(node, "").chars().take(24).collect();
+            let section = format!("{section}_{}", nodes.named.len() + 1);
+            let (group, node) = (quoted(group), quoted(node));
+            line(format!("\n[sparkplug.{section}]\ngroup = {group}\nnode = {node}"));
+            nodes.named.insert(of, section.clone());
+            section
+        }
+    };
+    let what = if metric.control.is_some() { "actuator" } else { "sensor" };
+    line(format!("\n[[{what}]]\nname = \"{name}\"\nsparkplug = \"{section}\""));
+    if let Some(device) = device {
+        line(format!("device = {}", quoted(device)));
     }
-    if let Some((on, off)) = &actuator.state_words {
-        line(format!("state_on = {}\nstate_off = {}", quoted(on), quoted(off)));
+    line(format!("metric = {}", quoted(&metric.metric)));
+    if let Some(control) = &metric.control {
+        control_toml(control, &mut line);
+        return out;
+    }
+    if metric.kind != "number" {
+        line(format!("type = \"{}\"", metric.kind));
+    }
+    if let Some(unit) = &metric.unit {
+        line(format!("unit = {}", quoted(unit)));
+    }
+    if let Some((least, most)) = metric.range {
+        line(format!("range = [{least:?}, {most:?}]"));
     }
     out
 }

@@ -41,3 +41,6 @@ pub const DISCOVER_RESUBSCRIBE_MS: u64 = 60_000;
 pub const DISCOVER_SAID_MAX: usize = 8;
 /// Sentences about devices that wait for the loop.
 pub const DISCOVER_WORDS_WAIT_MAX: usize = 32;
+/// Most nodes of Sparkplug B that one search asks for their births: each answers with hundreds of
+/// metrics.
+pub const SPARKPLUG_ASKED_MAX: usize = 64;

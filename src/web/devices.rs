@@ -27,14 +27,14 @@ pub(super) async fn search(State(shared): State<Arc<Shared>>) -> Result<Json<Val
         return Err(ApiError::busy("somebody searches already"));
     };
     let prefix = config.homeassistant.as_ref().map_or(DEFAULT_PREFIX, |it| it.prefix.as_str());
-    let found = listen(shared.bus.clone(), prefix, SEARCH_S).await;
+    let found = listen(shared.bus.clone(), prefix, SEARCH_S, false).await;
     let found = found.map_err(|error| ApiError::failed(&format!("the search ({error:#})")))?;
     let mut proposals = found.proposals(prefix);
     proposals.retain(|one| !is_taken(&config, one));
     let count = |what: fn(&Offer) -> bool| proposals.iter().filter(|it| what(&it.offer)).count();
     Ok(Json(json!({
         "announcements": found.count().0, "toml": as_toml(&proposals),
-        "sensors": count(|it| matches!(it, Offer::Sensor(_))),
-        "actuators": count(|it| matches!(it, Offer::Actuator(_))),
+        "sensors": count(Offer::is_sensor),
+        "actuators": count(Offer::is_actuator),
     })))
 }

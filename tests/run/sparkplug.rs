@@ -219,3 +219,42 @@ fn a_node_that_is_deaf_is_asked_seldom() {
     assert!(asked <= 2, "asked {asked} times");
     assert!(agent.stop().success());
 }
+
+/// Births are no announcements that a broker keeps: the search asks for them, where it may.
+#[test]
+fn a_search_asks_for_births_and_proposes_what_they_say() {
+    let broker = Broker::start();
+    let bus = Bus::join(&broker);
+    let mut node = Node::start(&broker);
+    let birth = "spBv1.0/Plant 1/DBIRTH/hall-2/pump";
+    bus.wait(0, "the birth is over", SOON, |it| (it.topic == birth).then_some(()));
+    let search = |more: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_outpost"))
+            .args(["discover", "--seconds", "4", "--url", &format!("mqtt://{}", broker.addr())])
+            .args(more)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(!search(&[]).contains("sparkplug"), "nobody is asked without a word");
+    let found = std::thread::scope(|scope| {
+        let found = scope.spawn(|| search(&["--births"]));
+        // Who says something is heard of.
+        while !found.is_finished() {
+            node.order("data Pressure 3.5");
+            std::thread::yield_now();
+        }
+        found.join().unwrap()
+    });
+    node.hears(0, "rebirth");
+    assert!(found.contains("group = \"Plant 1\"\nnode = \"hall-2\""), "{found}");
+    assert!(found.contains("device = \"pump\"\nmetric = \"Speed/Set\""), "{found}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outpost.toml");
+    let head = "[device]\nname = \"found\"\n[bus]\nurl = \"mqtt://127.0.0.1\"\n";
+    std::fs::write(&path, format!("{head}{found}")).unwrap();
+    let mut check = Command::new(env!("CARGO_BIN_EXE_outpost"));
+    let checked = check.args(["check", "--config"]).arg(&path).output().unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+}

@@ -189,7 +189,7 @@ impl<'a> Interview<'a> {
             self.say(&format!("  {} is left out", part.name))?;
             return Ok(());
         }
-        if matches!(part.offer, Offer::Actuator(_)) {
+        if part.offer.is_actuator() {
             self.safety(&part.name)?;
         }
         Ok(())

@@ -39,6 +39,12 @@ pub fn name(device: Option<&str>, metric: &str) -> String {
     format!("{}/{metric}", device.unwrap_or_default())
 }
 
+/// The message that asks a node to tell everything again.
+#[must_use]
+pub fn rebirth() -> Vec<u8> {
+    node::rebirth(unix_ms())
+}
+
 /// Starts to listen to a node; `names` are those of its metrics.
 #[must_use]
 pub fn spawn(
@@ -285,7 +291,7 @@ impl Listener {
     fn ask_rebirth(&mut self) {
         self.rebirth.asked(Instant::now());
         let topic = format!("{ROOT}/{}/NCMD/{}", self.config.group, self.config.node);
-        if let Err(error) = self.publish(NO_TOKEN, topic, node::rebirth(unix_ms())) {
+        if let Err(error) = self.publish(NO_TOKEN, topic, rebirth()) {
             tracing::debug!(error, "a rebirth is not asked for");
         }
     }
