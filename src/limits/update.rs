@@ -117,6 +117,9 @@ pub const HAWKBIT_EVERY_MS_DEFAULT: u64 = 60_000;
 pub const HAWKBIT_EVERY_MS_MIN: u64 = 1_000;
 /// The longest, in milliseconds: a day. A board that is told to come back in a year would be lost.
 pub const HAWKBIT_EVERY_MS_MAX: u64 = 86_400_000;
+/// How long a board that has begun nothing waits at most before its first question, in
+/// milliseconds: boards whose power comes back together do not ask in one second.
+pub const HAWKBIT_FIRST_MS_MAX: u64 = 5_000;
 /// How often is looked whether an update that hawkBit waits for has ended, in milliseconds.
 pub const HAWKBIT_LOOK_MS: u64 = 1_000;
 /// Longest time for a question and its answer, in milliseconds.

@@ -381,7 +381,9 @@ pub(super) fn watch(mut hawk: Hawk, nudges: &Receiver<()>, tell: &Sender<News>) 
     let look = Duration::from_millis(limits::HAWKBIT_LOOK_MS);
     let mut every = Duration::from_millis(limits::HAWKBIT_EVERY_MS_DEFAULT);
     // The server waits for an end; else boards that start together do not ask together.
-    let first = if hawk.open.is_some() { Duration::ZERO } else { super::poll::spread(every) };
+    let spread = Duration::from_millis(limits::HAWKBIT_FIRST_MS_MAX);
+    let spread = if hawk.open.is_some() { Duration::ZERO } else { spread };
+    let first = spread.mul_f64(rand::rng().random_range(0.0..1.0));
     let (mut due, mut failed, mut said) = (Instant::now() + first, false, None);
     loop {
         let left = due.saturating_duration_since(Instant::now());

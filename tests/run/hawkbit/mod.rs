@@ -20,10 +20,13 @@ use crate::launched::{PATIENCE, Supervisor, UPDATE};
 use crate::place::Place;
 use crate::update::{sign, stick};
 
-fn site(broker: &Broker, server: &Server, name: &str, from: &str) -> Site {
+/// A trial that somebody may want to end.
+const LONG: &str = "[update]\ntrial = \"5s\"\ndeadline = \"20s\"\n";
+
+fn site(broker: &Broker, server: &Server, name: &str, update: &str, from: &str) -> Site {
     let url = &server.url;
     let more = format!(
-        "{UPDATE}{from}[update.hawkbit]\nurl = \"{url}\"\ntarget_token_file = \"@/token\"\n\
+        "{update}{from}[update.hawkbit]\nurl = \"{url}\"\ntarget_token_file = \"@/token\"\n\
          [device.labels]\nsite = \"north\"\n"
     );
     let site = Site::new(broker, name, &more);
@@ -39,7 +42,7 @@ fn hawkbit_names_releases_and_hears_how_each_ended() {
     let broker = Broker::start();
     let bus = Bus::join(&broker);
     let mut server = Server::start("cold-hawkbit");
-    let site = site(&broker, &server, "cold-hawkbit", "from = \"stick\"\n");
+    let site = site(&broker, &server, "cold-hawkbit", UPDATE, "from = \"stick\"\n");
     stick(&site, &["1.0.0", "3.0.0"]);
     sign(&site, "2.0.0", "exit 1");
     let _place = Place::open(&broker, 12.0);
@@ -74,6 +77,29 @@ fn hawkbit_names_releases_and_hears_how_each_ended() {
     let next = server.assign("3.0.0", "forced");
     server.until(&next, "finished", "release 3.0.0 is confirmed");
     assert!(!site.log().contains("token-of-"), "a token is in the log");
+}
+
+#[test]
+fn hawkbit_stops_a_rollout_of_its_own_at_its_threshold() {
+    let broker = Broker::start();
+    let mut server = Server::start("cold-hawkbit-groups");
+    if !server.is_real() {
+        println!("groups are a real server's: make test-hawkbit");
+        return;
+    }
+    let site = site(&broker, &server, "cold-hawkbit-groups", UPDATE, "from = \"stick\"\n");
+    stick(&site, &["1.0.0"]);
+    sign(&site, "2.0.0", "exit 1");
+    let _place = Place::open(&broker, 12.0);
+    let _supervisor = Supervisor::start(&site);
+    // The first group undoes it: the second one never hears of it.
+    let bad = server.roll_out("2.0.0", "cold-hawkbit-rest");
+    bad.until(|status, is_open| {
+        assert!(!is_open, "the second group has it");
+        status == "paused"
+    });
+    let good = server.roll_out("1.0.0", "cold-hawkbit-rest");
+    good.until(|status, is_open| status == "running" && is_open);
 }
 
 /// A repository on a slow line.
@@ -147,7 +173,7 @@ fn hawkbit_cancels_in_the_middle_and_what_came_is_kept() {
     let mut server = Server::start("cold-hawkbit-stop");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let from = format!("from = \"http://{}\"\n", listener.local_addr().unwrap());
-    let site = site(&broker, &server, "cold-hawkbit-stop", &from);
+    let site = site(&broker, &server, "cold-hawkbit-stop", LONG, &from);
     stick(&site, &[]);
     let release = crate::launched::publish(&site, "1.1.0", "");
     // Some 20 s of that line.
@@ -172,5 +198,9 @@ fn hawkbit_cancels_in_the_middle_and_what_came_is_kept() {
 
     slow.fast.store(true, Ordering::Relaxed);
     let again = server.assign("1.1.0", "forced");
+    server.until(&again, "running", "it is on trial");
+    // Too late: the trial decides.
+    server.cancel(&again);
+    server.until(&again, "cancel_rejected", "it is on trial already");
     server.until(&again, "finished", "release 1.1.0 is confirmed");
 }

@@ -93,6 +93,14 @@ impl Server {
                 "metadata": metadata.unwrap_or(json!([]))});
             return own.lock().unwrap().assign(chunk, how);
         }
+        let set = self.set(&name, &version, metadata);
+        let path = format!("distributionsets/{set}/assignedTargets");
+        let done = self.manage("POST", &path, &json!([{"id": self.board, "type": how}]));
+        done["assignedActions"][0]["id"].to_string()
+    }
+
+    /// A distribution set of one module, on a real server.
+    fn set(&self, name: &str, version: &str, metadata: Option<Json>) -> Json {
         let module = json!([{"name": name, "version": version, "type": "application"}]);
         let module = self.manage("POST", "softwaremodules", &module)[0]["id"].clone();
         if let Some(metadata) = metadata {
@@ -100,10 +108,41 @@ impl Server {
         }
         let set = json!([{"name": self.board, "version": self.sets.to_string(), "type": "app",
             "modules": [{"id": module}]}]);
-        let set = self.manage("POST", "distributionsets", &set)[0]["id"].clone();
-        let path = format!("distributionsets/{set}/assignedTargets");
-        let done = self.manage("POST", &path, &json!([{"id": self.board, "type": how}]));
-        done["assignedActions"][0]["id"].to_string()
+        self.manage("POST", "distributionsets", &set)[0]["id"].clone()
+    }
+
+    /// Whether it is a real one, which has rollouts of its own.
+    pub fn is_real(&self) -> bool {
+        self.own.is_none()
+    }
+
+    /// A rollout of a real server: this board first, then another one, as long as none fails.
+    pub fn roll_out(&mut self, release: &str, other: &str) -> Rollout<'_> {
+        self.sets += 1;
+        let (name, token) = (format!("{}-{}", self.board, self.sets), format!("token-of-{other}"));
+        let target = json!({"controllerId": other, "name": other, "securityToken": token});
+        if self.sets == 1 {
+            self.manage("POST", "targets", &json!([target]));
+        }
+        let named = json!([{"key": "outpost-release", "value": release, "targetVisible": true}]);
+        let set = self.set(&name, "1", Some(named));
+        let (all, first) = (
+            format!("controllerId=={},controllerId=={other}", self.board),
+            format!("controllerId=={}", self.board),
+        );
+        let threshold = |of: &str| json!({"condition": "THRESHOLD", "expression": of});
+        let rollout = json!({"name": name, "distributionSetId": set, "targetFilterQuery": all,
+            "type": "forced", "successCondition": threshold("100"),
+            "successAction": {"action": "NEXTGROUP", "expression": ""},
+            "errorCondition": threshold("50"),
+            "errorAction": {"action": "PAUSE", "expression": ""},
+            "groups": [{"name": "first", "targetFilterQuery": first, "targetPercentage": 100},
+                {"name": "rest", "targetPercentage": 100}]});
+        let id = self.manage("POST", "rollouts", &rollout)["id"].to_string();
+        let one = Rollout { server: self, id, other: other.into() };
+        one.until(|status, _| status == "ready");
+        one.server.manage("POST", &format!("rollouts/{}/start", one.id), &Json::Null);
+        one
     }
 
     /// Wants an action to be given up.
@@ -163,6 +202,26 @@ impl Server {
                 }
             };
             (all[key] == value).then_some(())
+        });
+    }
+}
+
+/// A rollout of a real server.
+pub struct Rollout<'a> {
+    server: &'a Server,
+    id: String,
+    other: String,
+}
+
+impl Rollout<'_> {
+    /// Waits until it stands so: its state, and whether the other board has an open action.
+    pub fn until(&self, mut is_so: impl FnMut(&str, bool) -> bool) {
+        eventually("a rollout's next state", PATIENCE, || {
+            let read = |path: String| self.server.manage("GET", &path, &Json::Null);
+            let status = read(format!("rollouts/{}", self.id))["status"].clone();
+            let actions = read(format!("targets/{}/actions?sort=id:DESC", self.other));
+            let is_open = actions["content"][0]["status"] == "pending";
+            is_so(status.as_str().unwrap(), is_open).then_some(())
         });
     }
 }
