@@ -27,6 +27,10 @@ impl Agent {
     /// Gives back the first belief of what would mend a goal that stays broken, where it was
     /// learned to do so little that it is not worth its cost.
     pub(super) fn believe_again(&mut self, who: Who) {
+        // Nearly always there is nothing to look at.
+        if !self.goals.iter().any(|goal| goal.gap.is_some_and(|gap| gap > 0.0)) {
+            return;
+        }
         let now = self.now.tick;
         self.retried.retain(|(.., at)| now.since(*at) < AGAIN);
         let watched = self.watched(who);
