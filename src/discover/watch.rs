@@ -72,6 +72,8 @@ pub(super) struct Watch {
     parts: Vec<Watched>,
     /// As it is now.
     found: Vec<Standing>,
+    /// What the broker does not let us hear: of that nobody knows anything.
+    refused: BTreeSet<String>,
     is_up: bool,
     is_new: bool,
 }
@@ -86,7 +88,8 @@ impl Watch {
         });
         let parts: Vec<Watched> = parts.collect();
         let heard = Announcements::default();
-        Watch { config, heard, parts, found: Vec::new(), is_up: false, is_new: true }
+        let (found, refused) = (Vec::new(), BTreeSet::new());
+        Watch { config, heard, parts, found, refused, is_up: false, is_new: true }
     }
 
     /// What is to be subscribed: the announcements, and where their devices say that they are
@@ -105,6 +108,11 @@ impl Watch {
         self.heard = Announcements::default();
         (self.is_up, self.is_new) = (true, true);
         self.parts.iter_mut().for_each(|one| one.since = None);
+    }
+
+    /// The broker refuses a subscription.
+    pub(super) fn refuse(&mut self, filter: String) {
+        self.refused.insert(filter);
     }
 
     /// The bus is gone: nobody knows anything.
@@ -131,7 +139,7 @@ impl Watch {
         }
         let mut news: BTreeMap<&'static str, Vec<(String, Standing)>> = BTreeMap::new();
         for (one, is) in self.parts.iter_mut().zip(&self.found) {
-            if *is == one.said {
+            if *is == one.said || self.refused.contains(&one.topic) {
                 one.since = None;
                 continue;
             }
@@ -312,6 +320,17 @@ mod tests {
         assert_eq!(after(&mut watch, 1001), [""; 0]);
         let gone = "no longer announced by their devices: sensor air, actuator fan, actuator pump";
         assert_eq!(after(&mut watch, 1020), [gone]);
+    }
+
+    #[test]
+    fn who_may_not_be_heard_is_not_said_to_be_gone() {
+        let mut watch = Watch::new(config());
+        watch.refuse(AIR.into());
+        watch.up();
+        after(&mut watch, 1);
+        let gone = "no longer announced by their devices: actuator fan, actuator pump";
+        assert_eq!(after(&mut watch, 20), [gone]);
+        assert_eq!(watch.as_json()[0]["standing"], "unheard");
     }
 
     #[test]

@@ -95,6 +95,7 @@ impl Watcher {
                     }
                     Some(LinkEvent::SubscriptionRefused { filter }) => {
                         tracing::warn!(filter, "the broker does not let us watch a device");
+                        self.watch.refuse(filter);
                     }
                     Some(_) => {}
                 },

@@ -26,6 +26,7 @@ PATIENCE_S = 60
 SENSORS, RATE_HZ, CROWD_S = 200, 10, 10
 # Many devices, since a rule whose condition flickers sends four messages in ten seconds.
 DECISIONS, LAMPS = 10_000, 250
+ANNOUNCED = "homeassistant/sensor/hostile/config"
 
 
 def holds(what):
@@ -124,6 +125,9 @@ def views(url):
                     if view == "board":
                         wait(driver, "figures", lambda d: len(shown(d, "#figures dd")) > 5)
                         wait(driver, "what was said", lambda d: shown(d, "#events li"))
+                    if view == "devices":
+                        driver.find_element(By.ID, "search").click()
+                        wait(driver, "proposals", lambda d: "announcements" in d.find_element(By.ID, "search-said").text)
                     wide = driver.execute_script("return document.documentElement.scrollWidth - window.innerWidth")
                     assert wide <= 0, f"{view} is {wide} px too wide on a {size}"
                     name = f"{size}-{'dark' if dark else 'light'}-{view}"
@@ -391,7 +395,7 @@ def hostile():
     file.write_text(f'[device]\nname = "hostile"\n[bus]\nurl = "embedded"\nlisten = "127.0.0.1:{bus}"\n'
                     f'[web]\nlisten = "127.0.0.1:{web}"\n[journal]\npath = "{FOLDER}/hostile-journal"\n'
                     f'[[sensor]]\nname = "word"\ntopic = "h/word"\ntype = "text"\nunit = "<b>"\n'
-                    f'[[sensor]]\nname = "number"\ntopic = "h/number"\n'
+                    f'[[sensor]]\nname = "number"\ntopic = "h/number"\nannounced = "{ANNOUNCED}"\n'
                     f'[[goal]]\nname = {goal}\nkeep = {{ sensor = "number", min = 10 }}\n'
                     f'[[actuator]]\nname = "lamp"\ntopic = "h/lamp"\nkind = "switch"\nsafe = "off"\n'
                     f'effects = {{ number = "raises" }}\n'
@@ -402,6 +406,9 @@ def hostile():
         client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
         client.connect("127.0.0.1", bus)
         client.loop_start()
+        # Its device announces itself otherwise than it was accepted, with markup for a topic and a name.
+        other = {"name": HOSTILE, "state_topic": "h/<img src=x>", "state_class": "measurement", "device": {"name": HOSTILE}}
+        client.publish(ANNOUNCED, json.dumps(other), qos=1, retain=True).wait_for_publish(10)
         for _ in range(3):
             client.publish("h/word", HOSTILE[:200], qos=1).wait_for_publish(10)
             client.publish("h/number", "5", qos=1).wait_for_publish(10)
@@ -414,10 +421,13 @@ def hostile():
         wait(driver, "what waits for a person", lambda d: "<img src=x" in d.find_element(By.ID, "approvals").text)
         assert "<img src=x" in driver.find_element(By.ID, "goals").text
         assert driver.title != "1"
-        for view, place in (("story", "decisions"), ("board", "events"), ("rules", "rule-list"), ("rules", "note-list"),
+        for view, place in (("devices", "accepted"), ("story", "decisions"), ("board", "events"), ("rules", "rule-list"), ("rules", "note-list"),
                             ("rules", "interlock-list")):
             driver.find_element(By.CSS_SELECTOR, f'nav a[href="#{view}"]').click()
             wait(driver, f"it in {place}", lambda d: "<img src=x" in d.find_element(By.ID, place).text)
+            if view == "devices":
+                driver.find_element(By.ID, "search").click()
+                wait(driver, "it as a proposal", lambda d: "<img src=x" in d.find_element(By.ID, "proposals").get_property("value"))
             narrow(driver)
             driver.save_screenshot(str(FOLDER / f"hostile-{view}.png"))
         driver.find_element(By.CSS_SELECTOR, 'nav a[href="#now"]').click()
@@ -442,8 +452,8 @@ def roles():
                     f'[[sensor]]\nname = "air"\ntopic = "r/air"\n[[note]]\ntext = "Be quiet."\n'
                     f'[[goal]]\nname = "warm"\nkeep = {{ sensor = "air", min = 10 }}\n'
                     f'[[actuator]]\nname = "lamp"\ntopic = "r/lamp"\nkind = "switch"\nsafe = "off"\n')
-    offered = {"now": "#now details", "ask": "#ask-form, #mode-form", "rules": "#rules details"}
-    wanted = {"look": [], "operate": ["now", "ask"], "change": ["now", "ask", "rules"]}
+    offered = {"now": "#now details", "ask": "#ask-form, #mode-form", "rules": "#rules details", "devices": "#search"}
+    wanted = {"look": [], "operate": ["now", "ask", "devices"], "change": ["now", "ask", "rules", "devices"]}
     with program("run", "--config", str(file)):
         until_there(web)
         for role in keys:
