@@ -2,27 +2,38 @@
 //! many become exactly the command that was meant, and how many of those that must not are refused
 //! or handed to a person. Every one that is misread is printed.
 
+use std::fs;
+use std::path::PathBuf;
+
 use super::spoken::{Meaning, Spoken, hear};
 use super::*;
 use crate::config::{Config, Strictness, from_text};
 use crate::domain::*;
 use crate::limits::HOLD_S_DEFAULT;
 
-const SENTENCES: &str = include_str!("../../tests/fixtures/ask/sentences.txt");
-const PLACES: [(&str, &str); 5] = [
-    ("dairy", include_str!("../../tests/fixtures/ask/dairy.toml")),
-    ("fishfarm", include_str!("../../tests/fixtures/ask/fishfarm.toml")),
-    ("orchard", include_str!("../../tests/fixtures/ask/orchard.toml")),
-    ("pumphouse", include_str!("../../tests/fixtures/ask/pumphouse.toml")),
-    ("studio", include_str!("../../tests/fixtures/ask/studio.toml")),
-];
+/// Where places and sentences are: a `.toml` for each place, sentences in the `.txt` files.
+/// `OUTPOST_ASK_FOLDER` is another one, to be measured.
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/ask");
 /// Shares that must be right; issue 7's bars.
 const EXACT_MIN: f64 = 0.90;
 const SAFE_MIN: f64 = 0.95;
 
+fn folder() -> PathBuf {
+    std::env::var_os("OUTPOST_ASK_FOLDER").map_or_else(|| FOLDER.into(), PathBuf::from)
+}
+
 fn place(name: &str) -> Config {
-    let (_, text) = PLACES.iter().find(|(known, _)| *known == name).expect("a place");
-    from_text(text, name, &[], Strictness::Run).expect("a good configuration").0
+    let text = fs::read_to_string(folder().join(format!("{name}.toml"))).expect("a place");
+    from_text(&text, name, &[], Strictness::Run).expect("a good configuration").0
+}
+
+/// The lines of all files, in the order of their names.
+fn sentences() -> Vec<String> {
+    let files = fs::read_dir(folder()).expect("a folder").map(|entry| entry.expect("one").path());
+    let mut files: Vec<_> = files.filter(|path| path.extension() == Some("txt".as_ref())).collect();
+    files.sort();
+    let texts = files.iter().map(|path| fs::read_to_string(path).expect("text"));
+    texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
 /// What becomes of a sentence, in the words of the file; `no` where nobody but a person acts on it.
@@ -63,23 +74,25 @@ fn read(text: &str, config: &Config) -> String {
 
 #[test]
 fn sentences_that_nobody_wrote_for_the_code_are_read_as_meant_or_not_at_all() {
-    let mut config = place("dairy");
+    let mut here = None;
     let (mut exact, mut safe) = ((0, 0), (0, 0));
-    for line in SENTENCES.lines().filter(|line| !line.starts_with('#')) {
+    for line in sentences().iter().filter(|line| !line.starts_with('#') && !line.is_empty()) {
         if let Some(name) = line.strip_prefix('[') {
             println!("until here exact {exact:?}, safe {safe:?}");
-            config = place(name.trim_end_matches(']'));
+            here = Some(place(name.trim_end_matches(']')));
             continue;
         }
+        let config = here.as_ref().expect("a place before its sentences");
         let (text, wanted) = line.split_once(" => ").expect("a sentence and what it means");
         // How a device is and why it is so is one answer.
         let wanted = wanted.replace("why ", "value ");
-        let found = read(text, &config);
+        let wanted = wanted.strip_suffix(" 1800").unwrap_or(&wanted); // as if it were not said
+        let found = read(text, config);
         let tally = if wanted == "no" { &mut safe } else { &mut exact };
         tally.0 += u32::from(found == wanted);
         tally.1 += 1;
         if found != wanted {
-            let why = hear(text, &config).map(|spoken| spoken.unsure.join(" "));
+            let why = hear(text, config).map(|spoken| spoken.unsure.join(" "));
             println!("{text}\n    is {found} in the place of {wanted}: {why:?}");
         }
     }

@@ -3,79 +3,230 @@
 
 use serde_json::json;
 
-use super::words::{ABOVE, AROUND_A_GOAL, BELOW, FORGETTING, KEEPING, number};
+use super::names::{Mention, Named, is_word, parts};
+use super::text::number;
+use super::words::{
+    ABOVE, AROUND_A_GOAL, AROUND_FORGETTING, BELOW, FORGETTING, GOING, KEEPING, LETTING_GO, NOT,
+    STATING, unit_words,
+};
 use super::{Meaning, Said, Spoken, spoken};
 use crate::agent::event::Body;
 use crate::config::{Config, goal_from_json};
 
 const BAND: &str = "a band is needed: between … and …, above … or below …";
-/// Words that turn a bound round: "not below" is "at least".
-const NOT: [&str; 6] = ["not", "don't", "dont", "never", "no", "cannot"];
+
+/// A number of a goal, and what is said of it.
+struct Bound {
+    number: f64,
+    /// Whether it is said to be above it.
+    above: Option<bool>,
+    /// Whether it is said with a "not".
+    turned: bool,
+    /// Whether it is joined by an "or".
+    other: bool,
+}
+
+impl Bound {
+    /// Whether it is the least that is wanted.
+    fn is_min(&self) -> Option<bool> {
+        // "Not below" is at least; "no more than" is at most.
+        self.above.map(|above| above != self.turned)
+    }
+}
 
 impl Said {
-    /// Whether a sentence about a sensor, and no device, wants it within bounds.
-    pub(super) fn wishes(&self) -> bool {
+    /// The sensor that a sentence wants within bounds.
+    pub(super) fn wished(&self) -> Option<Mention> {
+        let Named::One(sensor) = self.named(self.names.sensors(), true) else { return None };
+        let beaten = match self.named(self.names.actuators(), false) {
+            Named::One(device) => {
+                device.at.len() > sensor.at.len() || device.whole && !sensor.whole
+            }
+            Named::None => false,
+            _ => !sensor.whole,
+        };
         let bound = self.any_of(ABOVE).or(self.any_of(BELOW)).or(self.any_of(&["between", "from"]));
-        self.any_of(&["keep", "hold", "maintain"]).is_some()
-            || (self.has_number() && (bound.is_some() || self.any_of(KEEPING).is_some()))
+        let kept = self.any_of(&["keep", "hold", "maintain", "keeping", "holding"]).is_some();
+        let numbers = |at: &usize| number(self.word(*at)).is_some();
+        let range = self.free().filter(numbers).count() == 2;
+        let bounded =
+            range || self.has_number() && (bound.is_some() || self.any_of(KEEPING).is_some());
+        (!beaten && (kept || bounded)).then_some(sensor)
     }
 
     /// `keep the air temperature between 18 and 24`, `the humidity must not rise above 80`.
-    pub(super) fn goal(mut self, sensors: &[u16], config: &Config) -> Result<Spoken, String> {
-        let [sensor] = sensors else {
-            return Err("a goal is about one sensor, by its name".into());
-        };
-        let name = &config.sensors[usize::from(*sensor)].name;
-        let mut numbers = Vec::new();
-        for (word, done) in self.words.iter().zip(&mut self.done) {
-            if let Some(number) = number(word).filter(|_| !*done) {
-                numbers.push(number);
-                *done = true;
-            }
+    pub(super) fn goal(mut self, of: &Mention, config: &Config) -> Result<Spoken, String> {
+        let sensor = &config.sensors[of.index];
+        let name = &sensor.name;
+        for at in &of.at {
+            // "Warmer" names the temperature and is a bound as well.
+            self.done[*at] = self.is_of(*at, of.index) || !is_bound(&self.words[*at]);
         }
-        let turned = self.any_of(&NOT).is_some();
-        let (over, under) = (self.take(ABOVE), self.take(BELOW));
-        let (min, max) = match numbers.as_slice() {
-            [low, high] if !over && !under && !turned => (Some(*low), Some(*high)),
-            [_, _, ..] => return Err("there is a number too many in it".into()),
-            // "Not below" is at least; "no more than" is at most.
-            [bound] if over != under && over == turned => (None, Some(*bound)),
-            [bound] if over != under => (Some(*bound), None),
-            _ => return Err(BAND.into()),
-        };
+        let wants = self.any_of(KEEPING).or(self.any_of(NOT)).or(self.any_of(&["want", "need"]));
+        let states = self.any_of(STATING).is_some() && self.run_at(&["is", "to"]).is_none();
+        if states && wants.is_none() {
+            return Err("that says how it is: keep … between … and …".into());
+        }
+        self.take_units(&sensor.unit);
+        for run in [["from", "now", "on"], ["from", "here", "on"], ["from", "today", "on"]] {
+            self.take_run(&run);
+        }
+        let (min, max) = bounds(self.take_bounds()?)?;
         let mut keep = json!({"sensor": name});
         for (key, bound) in [("min", min), ("max", max)] {
             if let Some(bound) = bound {
                 keep[key] = json!(bound);
             }
         }
-        let unit = config.sensors[usize::from(*sensor)].unit.to_lowercase();
-        self.take(&["c", "percent", "keep", "hold", "maintain"]);
-        // A unit such as mg/l is two words here.
-        self.take(&unit.split('/').collect::<Vec<_>>());
         self.take(AROUND_A_GOAL);
+        self.take(NOT);
+        self.take(KEEPING);
+        self.take(GOING);
         let put = json!({"name": format!("asked: {}", spoken(name)), "keep": keep});
         let goal = Box::new(goal_from_json(&put, config)?);
         let body = Body::PutGoal { goal, text: put.to_string() };
         Ok(self.meaning(Meaning::Do(Box::new(body))))
     }
 
+    /// Takes the words of a unit behind each number.
+    fn take_units(&mut self, unit: &str) {
+        let units = unit_words(unit);
+        for at in 0..self.words.len() {
+            if self.done[at] || number(&self.words[at]).is_none() {
+                continue;
+            }
+            let behind = self.words[at + 1..].iter().take_while(|word| units.contains(*word));
+            let end = at + 1 + behind.count();
+            self.done[at + 1..end].fill(true);
+        }
+    }
+
+    /// The numbers in their order, each with the words before it that say on which side of it.
+    fn take_bounds(&mut self) -> Result<Vec<Bound>, String> {
+        let mut found: Vec<Bound> = Vec::new();
+        let (mut above, mut turned, mut other) = (None, false, false);
+        let free: Vec<usize> = self.free().collect();
+        for (place, at) in free.iter().copied().enumerate() {
+            let word = self.words[at].as_str();
+            let then = free.get(place + 1).map_or("", |next| self.words[*next].as_str());
+            if let Some(number) = number(word) {
+                found.push(Bound { number, above, turned, other });
+                (above, turned, other) = (None, false, false);
+            } else if NOT.contains(&word) || (word == "from" && GOING.contains(&then)) {
+                if turned {
+                    return Err("it says not twice".into());
+                }
+                turned = true;
+            } else if let Some(side) = side(word, then) {
+                if above.is_some_and(|above| above != side) {
+                    return Err("it says both above and below".into());
+                }
+                above = Some(side);
+            } else {
+                other |= ["or", "nor"].contains(&word);
+                continue;
+            }
+            self.done[at] = true;
+        }
+        // "60 or more", "at 5 max".
+        match found.as_mut_slice() {
+            [only] if only.above.is_none() && above.is_some() => {
+                only.above = above;
+                only.turned |= turned;
+            }
+            _ if above.is_some() || turned => return Err(BAND.into()),
+            _ => {}
+        }
+        Ok(found)
+    }
+
     /// `forget the goal climate`, `I no longer need the goal climate`.
     pub(super) fn removal(&mut self, config: &Config) -> Option<Result<Spoken, String>> {
-        self.any_of(FORGETTING)?;
-        self.any_of(&["goal", "goals"])?;
-        let asked = config.sensors.iter().map(|one| format!("asked: {}", spoken(&one.name)));
-        let names = config.goals.iter().map(|goal| goal.name.clone()).chain(asked);
-        let text = self.words.join(" ");
-        let bare = |name: &str| name.trim_start_matches("asked: ").to_lowercase();
-        let mut named = names.filter(|name| text.contains(&bare(name)));
-        let Some(name) = named.next() else {
-            return Some(Err("which goal? say its name".into()));
-        };
-        let said: Vec<String> = bare(&name).split(' ').map(str::to_owned).collect();
-        self.take(&said.iter().map(String::as_str).collect::<Vec<_>>());
-        self.take(FORGETTING);
-        self.take(&["goal", "goals", "stop", "no", "any"]);
+        let before = self.done.clone();
+        let forgets = self.take(FORGETTING);
+        let lets_go = LETTING_GO.iter().filter(|run| self.take_run(run)).count() > 0;
+        let goal = self.any_of(&["goal", "goals", "target", "objective"]).is_some();
+        let goal_alone = goal && self.take(&["stop", "end", "quit", "cease"]);
+        let named = self.goal_named(config, goal);
+        if !(forgets || lets_go || goal_alone) || (named.is_none() && !goal) || self.has_number() {
+            self.done = before;
+            return None;
+        }
+        let Some((name, at)) = named else { return Some(Err("which goal? say its name".into())) };
+        for at in at {
+            self.done[at] = true;
+        }
+        self.take(AROUND_FORGETTING);
         Some(Ok(self.meaning(Meaning::Do(Box::new(Body::RemoveGoal { name })))))
+    }
+
+    /// The goal that is named: by all words of its name or, where `goal` is said, by some.
+    fn goal_named(&self, config: &Config, goal: bool) -> Option<(String, Vec<usize>)> {
+        let own = config.goals.iter().map(|one| (one.name.clone(), parts(&one.name)));
+        let asked = config
+            .sensors
+            .iter()
+            .map(|one| (format!("asked: {}", spoken(&one.name)), parts(&one.name)));
+        let mut best: Option<(usize, bool, String, Vec<usize>)> = None;
+        let mut doubtful = false;
+        for (name, words) in own.chain(asked.filter(|_| goal)) {
+            let said = |at: &usize| words.iter().any(|own| is_word(&self.words[*at], own));
+            let at: Vec<usize> = self.free().filter(said).collect();
+            let has = |own: &String| at.iter().any(|at| is_word(&self.words[*at], own));
+            let whole = words.iter().all(has);
+            if at.is_empty() || !(whole || goal) {
+                continue;
+            }
+            let rank = (at.len(), whole);
+            let most = best.as_ref().map(|(count, whole, ..)| (*count, *whole));
+            doubtful = most == Some(rank) || (doubtful && most > Some(rank));
+            if most.is_none_or(|most| rank > most) {
+                best = Some((rank.0, rank.1, name, at));
+            }
+        }
+        best.filter(|_| !doubtful).map(|(_, _, name, at)| (name, at))
+    }
+}
+
+/// Whether it is a word of a bound.
+fn is_bound(word: &str) -> bool {
+    ABOVE.contains(&word) || BELOW.contains(&word)
+}
+
+/// On which side of a number a word says; `up to` is at most.
+fn side(word: &str, then: &str) -> Option<bool> {
+    if word == "up" && then == "to" {
+        return Some(false);
+    }
+    if ABOVE.contains(&word) {
+        return Some(true);
+    }
+    BELOW.contains(&word).then_some(false)
+}
+
+fn bounds(mut said: Vec<Bound>) -> Result<(Option<f64>, Option<f64>), String> {
+    match said.as_mut_slice() {
+        [low, high] if low.above.is_none() && high.above.is_none() => {
+            match low.turned || high.turned {
+                true => Err(BAND.into()),
+                false => Ok((Some(low.number), Some(high.number))),
+            }
+        }
+        [first, second] => {
+            // "Never below 2 or above 4": the "never" is for both.
+            second.turned |= second.other && first.turned;
+            match (first.is_min(), second.is_min()) {
+                (Some(true), Some(false)) => Ok((Some(first.number), Some(second.number))),
+                (Some(false), Some(true)) => Ok((Some(second.number), Some(first.number))),
+                _ => Err("there is a number too many in it".into()),
+            }
+        }
+        [only] => match only.is_min() {
+            Some(true) => Ok((Some(only.number), None)),
+            Some(false) => Ok((None, Some(only.number))),
+            None => Err(BAND.into()),
+        },
+        [] => Err(BAND.into()),
+        _ => Err("there is a number too many in it".into()),
     }
 }

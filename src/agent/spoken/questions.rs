@@ -1,0 +1,140 @@
+//! Questions: how a sensor or a device is. What must never be here: anything that acts; an answer
+//! is the same whatever was asked of it.
+
+use super::names::{Mention, Named};
+use super::text::number;
+use super::words::{
+    ABOUT, ABOUT_A_DEVICE, ADVICE, AHEAD, ASKING, LEADS, OFF, ON, POLITE, QUALITIES, READING,
+    SETTING, TELLING, unit_words,
+};
+use super::{Meaning, Said, Spoken};
+use crate::config::Config;
+use crate::domain::{ActuatorId, SensorId};
+
+impl Said {
+    /// Whether it asks. "Could you start the fan?" orders; "did the fan start" asks; "when the door
+    /// opens, …" is a condition.
+    pub(super) fn asks(&self, mark: bool) -> bool {
+        let begin = self.words.iter().position(|word| !LEADS.contains(&word.as_str()));
+        let word = |at: usize| self.words.get(at).map_or("", String::as_str);
+        let begin = begin.unwrap_or(0);
+        let (first, second) = (word(begin), word(begin + 1));
+        let tells = TELLING.iter().any(|run| self.run_at(run).is_some());
+        let condition = first == "when" && !ASKING.contains(&second);
+        let asked = ASKING.contains(&first) && !condition;
+        let done = ["do", "have"].contains(&first) && ["we", "you", "i", "they"].contains(&second);
+        let orders =
+            POLITE.contains(&first) || [ON, OFF, SETTING].iter().any(|list| list.contains(&first));
+        let reason = self.run_at(&["and", "why"]).is_some();
+        let of_it = POLITE.contains(&first) && !["do", "please"].contains(&first);
+        let speaker = ["you", "we", "i", "u", "someone", "somebody", "please", "it"];
+        let of_it = mark && of_it && !speaker.contains(&second);
+        tells || asked || done || reason || of_it || (mark && !orders)
+    }
+
+    /// Whether a value is asked for without a question: `ammonia reading please`.
+    pub(super) fn reads(&self) -> bool {
+        let sensor = match self.named(self.names.all(), false) {
+            Named::One(mention) => !self.names.id(mention.index).0,
+            _ => false,
+        };
+        if !sensor || self.has_number() {
+            return false;
+        }
+        let strange =
+            |word: &String| !ABOUT.contains(&word.as_str()) && !READING.contains(&word.as_str());
+        let mut said = self.clone();
+        if let Named::One(mention) = self.named(self.names.all(), false) {
+            said.mark(&mention);
+        }
+        self.any_of(READING).is_some() || !said.unsure().iter().any(strange)
+    }
+
+    pub(super) fn question(mut self, config: &Config) -> Result<Spoken, String> {
+        if ADVICE.iter().any(|run| self.run_at(run).is_some()) {
+            return Err("I say how things are now; what to do is for you to say".into());
+        }
+        let meaning = match self.asked_about() {
+            Ok(Some(mention)) => {
+                self.mark(&mention);
+                self.whole = mention.whole;
+                let (device, id) = self.names.id(mention.index);
+                if device {
+                    Meaning::Actuator(ActuatorId(id))
+                } else {
+                    Meaning::Sensor(SensorId(id))
+                }
+            }
+            Ok(None) if self.words.iter().any(|word| word.starts_with("goal")) => Meaning::Goals,
+            Ok(None) => match self.of_unit(config) {
+                Some(id) => Meaning::Sensor(id),
+                None => return Err("I know of sensors, devices and goals by their names".into()),
+            },
+            Err(why) => return Err(why),
+        };
+        // One word of a name may be about something else: then nothing else may be unknown.
+        let mut strange = self.unsure();
+        let quality = |word: &String| QUALITIES.iter().any(|(known, _)| known == word);
+        strange.retain(|word| !ABOUT.contains(&word.as_str()) && number(word).is_none());
+        strange.retain(|word| !quality(word) && !ON.contains(&&**word) && !OFF.contains(&&**word));
+        let ahead = self.any_of(AHEAD).is_some();
+        if ahead || (!self.whole && !strange.is_empty() && meaning != Meaning::Goals) {
+            return Err("I know how things are now, of sensors and devices by their names".into());
+        }
+        Ok(Spoken { meaning, unsure: Vec::new() })
+    }
+
+    /// Whom a question is about. A word that a sensor and a device share is decided by what is asked.
+    fn asked_about(&self) -> Result<Option<Mention>, String> {
+        let quality = |at: &usize| QUALITIES.iter().any(|(known, _)| *known == self.words[*at]);
+        match self.named(self.names.all(), true) {
+            // "Why is it so hot": a hot water level is not meant.
+            Named::One(mention) if !mention.whole && self.hard(&mention).all(|at| quality(&at)) => {
+                return Ok(Some(mention).filter(|mention| self.of_noun(mention)));
+            }
+            Named::One(mention) => return Ok(Some(mention)),
+            Named::None => return Ok(None),
+            _ => {}
+        }
+        let device = self.named(self.names.actuators(), false);
+        let sensor = self.named(self.names.sensors(), true);
+        let of_device = self.any_of(ABOUT_A_DEVICE).is_some();
+        match (device, sensor) {
+            (Named::One(device), Named::One(sensor)) if device.whole == sensor.whole => {
+                Ok(Some(if of_device { device } else { sensor }))
+            }
+            (Named::One(device), _) if device.whole => Ok(Some(device)),
+            (_, Named::One(sensor)) if sensor.whole => Ok(Some(sensor)),
+            (Named::One(device), _) if of_device => Ok(Some(device)),
+            (_, Named::One(sensor)) if !of_device => Ok(Some(sensor)),
+            _ => Err("one thing at a time, by its name".into()),
+        }
+    }
+
+    /// The words of it that stand in its name.
+    fn hard(&self, mention: &Mention) -> impl Iterator<Item = usize> {
+        mention.at.iter().copied().filter(|at| self.is_of(*at, mention.index))
+    }
+
+    /// Whether a quality alone asks for it: "how noisy is it".
+    fn of_noun(&self, mention: &Mention) -> bool {
+        self.hard(mention).next().is_none()
+    }
+
+    /// `how many kilowatts`: the only sensor with that unit.
+    fn of_unit(&mut self, config: &Config) -> Option<SensorId> {
+        let mut found = None;
+        for (id, sensor) in config.sensors.iter().enumerate() {
+            let units = unit_words(&sensor.unit);
+            let at = self.free().find(|at| units.contains(&self.words[*at]));
+            match (at, found) {
+                (Some(at), None) => found = Some((id, at)),
+                (Some(_), Some(_)) => return None,
+                (None, _) => {}
+            }
+        }
+        let (id, at) = found?;
+        self.done[at] = true;
+        u16::try_from(id).ok().map(SensorId)
+    }
+}
