@@ -21,7 +21,7 @@ use std::rc::Rc;
 use super::event::Body;
 use super::prompt::words as spoken;
 use names::{Named, Names};
-use words::{ADVICE, BANS, CONDITIONS, FILLERS, HARM};
+use words::{ADVICE, BANS, CONDITIONS, FILLERS, HARM, has};
 
 use crate::config::{Config, Goal};
 use crate::domain::{ActuatorId, SensorId};
@@ -96,30 +96,33 @@ pub fn hear(text: &str, config: &Config) -> Result<Spoken, String> {
     if let Some(word) = said.harm() {
         return Err(format!("`{word}`: that is not for plain words to change"));
     }
-    if let Some(run) = ADVICE.iter().find(|run| said.run_at(run) == Some(0)) {
-        return Err(format!("`{}`: what to do is for you to say", run.join(" ")));
+    if ADVICE.split(", ").any(|run| said.run_at(run) == Some(0)) {
+        return Err("what to do is for you to say".into());
     }
-    if asks || (said.reads() && said.wished().is_none()) {
+    if asks || (said.reads() && said.wished(config).is_none()) {
         return said.question(config);
     }
-    if let Some(sensor) = said.wished() {
+    if let Some(sensor) = said.wished(config) {
         return said.goal(&sensor, config);
     }
-    let as_soon = ["soon", "long"].iter().any(|word| said.run_at(&["as", word, "as"]).is_some());
-    let condition = if as_soon { Some("as … as".into()) } else { said.any_of(CONDITIONS) };
-    if let Some(word) = condition {
-        let instead = "a condition is a rule, a goal or a note; an order is for now";
-        return Err(format!("`{word}`: {instead}"));
+    let device = said.named(said.names.actuators(), false);
+    // A "night light" is no condition.
+    if let Named::One(mention) = &device {
+        said.mark(mention);
     }
+    let hold = said.take_duration()?;
     if let Some(word) = said.any_of(BANS) {
         let instead = "a ban or a wish is an interlock, a preference or a `note`, not an order";
         return Err(format!("`{word}`: {instead}"));
     }
-    let device = said.named(said.names.actuators(), false);
-    if device == Named::None && said.take(&["keep", "hold", "maintain"]) {
+    if let Some(word) = said.condition() {
+        let instead = "a condition is a rule, a goal or a note; an order is for now";
+        return Err(format!("`{word}`: {instead}"));
+    }
+    if device == Named::None && said.take("keep hold maintain") {
         return Err("a goal is about one sensor, by its name".into());
     }
-    said.order(config)
+    said.order(&device, hold, config)
 }
 
 /// The words of a text that a person wrote, in lower case. A minus belongs to its number.
@@ -148,9 +151,10 @@ struct Said {
 
 impl Said {
     fn new(text: &str, config: &Config) -> Self {
-        let (words, parts): (Vec<_>, Vec<_>) = text::words(text).into_iter().unzip();
+        let names = Names::new(config);
+        let (words, parts): (Vec<_>, Vec<_>) = names.joined(text::words(text)).into_iter().unzip();
         let done = vec![false; words.len()];
-        Self { words, parts, done, names: Rc::new(Names::new(config)), whole: false }
+        Self { words, parts, done, names: Rc::new(names), whole: false }
     }
 
     /// Where the words stand that are not accounted for.
@@ -159,16 +163,16 @@ impl Said {
     }
 
     /// The first of these words that is not accounted for.
-    fn any_of(&self, list: &[&str]) -> Option<String> {
+    fn any_of(&self, list: &str) -> Option<String> {
         let mut words = self.free().map(|at| &self.words[at]);
-        words.find(|word| list.contains(&word.as_str())).cloned()
+        words.find(|word| has(list, word)).cloned()
     }
 
     /// Whether one of these words is said; marks all of them.
-    fn take(&mut self, list: &[&str]) -> bool {
+    fn take(&mut self, list: &str) -> bool {
         let mut any = false;
         for (word, done) in self.words.iter().zip(&mut self.done) {
-            if !*done && list.contains(&word.as_str()) {
+            if !*done && has(list, word) {
                 (*done, any) = (true, true);
             }
         }
@@ -176,41 +180,55 @@ impl Said {
     }
 
     /// Where these words are said one after the other, none of them accounted for.
-    fn run_at(&self, run: &[&str]) -> Option<usize> {
-        let same =
-            |at: usize| run.iter().enumerate().all(|(more, one)| self.word(at + more) == *one);
-        (0..self.words.len()).find(|at| same(*at))
+    fn run_at(&self, run: &str) -> Option<usize> {
+        let said = |at: usize| {
+            let mut run = run.split_ascii_whitespace().enumerate();
+            run.all(|(more, one)| self.word(at + more) == one)
+        };
+        (0..self.words.len()).find(|at| said(*at))
+    }
+
+    /// Whether one of these runs is said.
+    fn any_run(&self, runs: &str) -> bool {
+        runs.split(", ").any(|run| self.run_at(run).is_some())
     }
 
     /// Whether these words are said one after the other; marks them.
-    fn take_run(&mut self, run: &[&str]) -> bool {
+    fn take_run(&mut self, run: &str) -> bool {
         let at = self.run_at(run);
         if let Some(at) = at {
-            self.done[at..at + run.len()].fill(true);
+            self.done[at..at + run.split_ascii_whitespace().count()].fill(true);
         }
         at.is_some()
     }
 
-    /// Whether one of these is said; marks them.
-    fn take_any_run(&mut self, runs: &[&[&str]]) -> bool {
-        runs.iter().filter(|run| self.take_run(run)).count() > 0
+    /// Whether one of these runs is said; marks all of them.
+    fn take_any_run(&mut self, runs: &str) -> bool {
+        runs.split(", ").filter(|run| self.take_run(run)).count() > 0
     }
 
     /// A word that asks for what plain words must not change, unless a device is called so.
     fn harm(&self) -> Option<&String> {
         let words = self.free().map(|at| &self.words[at]);
-        words.filter(|word| HARM.contains(&word.as_str())).find(|word| !self.names.has(word))
+        words.filter(|word| has(HARM, word)).find(|word| !self.names.has(word))
+    }
+
+    /// A word that makes a condition, or a time that is yet to come.
+    fn condition(&self) -> Option<String> {
+        let runs = ["as soon as", "as long as", "in case", "in time", "by the time"];
+        let run = runs.iter().find(|run| self.run_at(run).is_some());
+        run.map(|run| (*run).to_owned()).or_else(|| self.any_of(CONDITIONS))
     }
 
     /// Whether nothing but words that carry nothing stands before this.
     fn unsure_before(&self, at: usize) -> bool {
-        self.words[..at].iter().all(|word| FILLERS.contains(&word.as_str()))
+        self.words[..at].iter().all(|word| has(FILLERS, word))
     }
 
     /// The words that are not accounted for.
     fn unsure(&self) -> Vec<String> {
         let words = self.free().map(|at| self.words[at].clone());
-        words.filter(|word| !FILLERS.contains(&word.as_str())).collect()
+        words.filter(|word| !has(FILLERS, word) && !self.names.is_place(word)).collect()
     }
 
     fn meaning(&self, meaning: Meaning) -> Spoken {

@@ -1,17 +1,18 @@
 //! What people say around an order: courtesy, and a reason behind a comma. A reason is left out only
 //! where nothing in it could be part of the order. What must never be here: orders.
 
+use std::ops::Range;
+
 use super::words::{
     AHEAD, ASKING, BANS, CONDITIONS, COURTESY, HARM, OFF, ON, REASONS, RETRACTING, SETTING,
+    STATING, THINGS, TIMES, has,
 };
 use super::{Said, text::number};
 
 impl Said {
     /// Counts what is polite and what only explains as accounted for.
     pub(super) fn take_asides(&mut self) {
-        for run in COURTESY {
-            while self.take_run(run) {}
-        }
+        self.take_any_run(COURTESY);
         let mut begin = 0;
         let mut parts = Vec::new();
         for at in 1..=self.words.len() {
@@ -22,29 +23,56 @@ impl Said {
                 begin = at;
             }
         }
-        if parts.len() < 2 {
-            return;
+        if parts.len() > 1 {
+            for part in parts {
+                if self.explains(part.clone()) {
+                    self.done[part].fill(true);
+                }
+            }
         }
-        for part in parts {
-            if self.explains(part.clone()) {
-                self.done[part].fill(true);
+        self.take_for_whom();
+    }
+
+    /// "For the photographer" changes nothing; "for the night" is a time.
+    fn take_for_whom(&mut self) {
+        for begin in 0..self.words.len() {
+            let whom = has("the my our a an those these his her", self.word(begin + 1));
+            if self.word(begin) != "for" || !whom {
+                continue;
+            }
+            let part = self.parts[begin];
+            let stops = |at: &usize| {
+                self.parts.get(*at) != Some(&part)
+                    || has("for to at in on off during", &self.words[*at])
+            };
+            let end = (begin + 1..=self.words.len()).find(stops).unwrap_or(begin);
+            let time = self.words[begin..end].iter().any(|word| has(TIMES, word));
+            if (begin + 3..=begin + 5).contains(&end) && !time && !self.matters(begin + 2..end) {
+                self.done[begin..end].fill(true);
             }
         }
     }
 
-    fn explains(&self, part: std::ops::Range<usize>) -> bool {
-        let words = &self.words[part];
-        let first = words.first().map_or("", String::as_str);
+    /// Whether this part only says why.
+    fn explains(&self, part: Range<usize>) -> bool {
+        let first = self.words[part.start].as_str();
+        let says = has(REASONS, first)
+            || (has("the my our", first)
+                && self.words[part.clone()]
+                    .iter()
+                    .any(|word| has(STATING, word) || has(THINGS, word)));
+        says && part.len() > 1 && !self.matters(part.start + 1..part.end)
+    }
+
+    /// Whether one of these words could be part of what is wanted.
+    fn matters(&self, part: Range<usize>) -> bool {
         let lists = [AHEAD, ASKING, BANS, CONDITIONS, HARM, OFF, ON, RETRACTING, SETTING];
         let matters = |word: &String| {
-            let word = word.as_str();
-            let listed = lists.iter().any(|list| list.contains(&word));
-            let be = ["is", "are", "was", "has"].contains(&word);
-            (listed && !be && word != first)
+            (!has(STATING, word) && lists.iter().any(|list| has(list, word)))
                 || word.ends_with("n't")
                 || number(word).is_some()
                 || self.names.has(word)
         };
-        REASONS.contains(&first) && words.len() > 1 && !words.iter().any(matters)
+        self.words[part].iter().any(matters)
     }
 }

@@ -6,8 +6,8 @@ use serde_json::json;
 use super::names::{Mention, Named, is_word, parts};
 use super::text::number;
 use super::words::{
-    ABOVE, AROUND_A_GOAL, AROUND_FORGETTING, BELOW, FORGETTING, GOING, KEEPING, LETTING_GO, NOT,
-    STATING, unit_words,
+    ABOVE, AROUND_A_GOAL, AROUND_FORGETTING, BELOW, FORGETTING, GOING, KEEPING, KEPT, LETTING_GO,
+    NOT, STATING, has, unit_words,
 };
 use super::{Meaning, Said, Spoken, spoken};
 use crate::agent::event::Body;
@@ -36,8 +36,16 @@ impl Bound {
 
 impl Said {
     /// The sensor that a sentence wants within bounds.
-    pub(super) fn wished(&self) -> Option<Mention> {
-        let Named::One(sensor) = self.named(self.names.sensors(), true) else { return None };
+    pub(super) fn wished(&self, config: &Config) -> Option<Mention> {
+        let sensor = match self.named(self.names.sensors(), true) {
+            Named::One(sensor) => sensor,
+            // "No more than 50 lux in here".
+            Named::None => self.of_unit(config).filter(|of| {
+                let unit = config.sensors[of.index].unit.as_str();
+                !["%", "°C"].contains(&unit) && self.has_number()
+            })?,
+            _ => return None,
+        };
         let beaten = match self.named(self.names.actuators(), false) {
             Named::One(device) => {
                 device.at.len() > sensor.at.len() || device.whole && !sensor.whole
@@ -45,8 +53,8 @@ impl Said {
             Named::None => false,
             _ => !sensor.whole,
         };
-        let bound = self.any_of(ABOVE).or(self.any_of(BELOW)).or(self.any_of(&["between", "from"]));
-        let kept = self.any_of(&["keep", "hold", "maintain", "keeping", "holding"]).is_some();
+        let bound = self.any_of(ABOVE).or(self.any_of(BELOW)).or(self.any_of("between from"));
+        let kept = self.any_of("keep hold maintain keeping holding").is_some();
         let numbers = |at: &usize| number(self.word(*at)).is_some();
         let range = self.free().filter(numbers).count() == 2;
         let bounded =
@@ -62,15 +70,13 @@ impl Said {
             // "Warmer" names the temperature and is a bound as well.
             self.done[*at] = self.is_of(*at, of.index) || !is_bound(&self.words[*at]);
         }
-        let wants = self.any_of(KEEPING).or(self.any_of(NOT)).or(self.any_of(&["want", "need"]));
-        let states = self.any_of(STATING).is_some() && self.run_at(&["is", "to"]).is_none();
+        let wants = self.any_of(KEEPING).or(self.any_of(NOT)).or(self.any_of("want need see"));
+        let states = self.any_of(STATING).is_some() && self.run_at("is to").is_none();
         if states && wants.is_none() {
             return Err("that says how it is: keep … between … and …".into());
         }
         self.take_units(&sensor.unit);
-        for run in [["from", "now", "on"], ["from", "here", "on"], ["from", "today", "on"]] {
-            self.take_run(&run);
-        }
+        self.take_any_run("from now on, from here on, from today on, at all times, in here");
         let (min, max) = bounds(self.take_bounds()?)?;
         let mut keep = json!({"sensor": name});
         for (key, bound) in [("min", min), ("max", max)] {
@@ -112,7 +118,7 @@ impl Said {
             if let Some(number) = number(word) {
                 found.push(Bound { number, above, turned, other });
                 (above, turned, other) = (None, false, false);
-            } else if NOT.contains(&word) || (word == "from" && GOING.contains(&then)) {
+            } else if has(NOT, word) || (word == "from" && has(GOING, then)) {
                 if turned {
                     return Err("it says not twice".into());
                 }
@@ -123,7 +129,7 @@ impl Said {
                 }
                 above = Some(side);
             } else {
-                other |= ["or", "nor"].contains(&word);
+                other |= has("or nor", word);
                 continue;
             }
             self.done[at] = true;
@@ -143,11 +149,16 @@ impl Said {
     /// `forget the goal climate`, `I no longer need the goal climate`.
     pub(super) fn removal(&mut self, config: &Config) -> Option<Result<Spoken, String>> {
         let before = self.done.clone();
-        let forgets = self.take(FORGETTING);
-        let lets_go = LETTING_GO.iter().filter(|run| self.take_run(run)).count() > 0;
-        let goal = self.any_of(&["goal", "goals", "target", "objective"]).is_some();
-        let goal_alone = goal && self.take(&["stop", "end", "quit", "cease"]);
+        // "You don't need to drop the goal" keeps it; "we don't need it, drop it" does not.
+        let goal = self.any_of("goal goals target objective").is_some();
         let named = self.goal_named(config, goal);
+        let own = named.as_ref().map_or(&[][..], |(_, at)| at.as_slice());
+        if self.in_one_part(FORGETTING, KEPT, own) {
+            return None;
+        }
+        let forgets = self.take(FORGETTING);
+        let lets_go = self.take_any_run(LETTING_GO);
+        let goal_alone = goal && self.take("stop end quit cease");
         if !(forgets || lets_go || goal_alone) || (named.is_none() && !goal) || self.has_number() {
             self.done = before;
             return None;
@@ -158,6 +169,16 @@ impl Said {
         }
         self.take(AROUND_FORGETTING);
         Some(Ok(self.meaning(Meaning::Do(Box::new(Body::RemoveGoal { name })))))
+    }
+
+    /// Whether words of both lists stand in one part between commas, those of the goal's own name
+    /// aside.
+    fn in_one_part(&self, one: &str, other: &str, own: &[usize]) -> bool {
+        let of = |list: &str, part: usize| {
+            let mut here = self.free().filter(|at| self.parts[*at] == part && !own.contains(at));
+            here.any(|at| has(list, &self.words[at]))
+        };
+        self.parts.iter().any(|part| of(one, *part) && of(other, *part))
     }
 
     /// The goal that is named: by all words of its name or, where `goal` is said, by some.
@@ -190,7 +211,7 @@ impl Said {
 
 /// Whether it is a word of a bound.
 fn is_bound(word: &str) -> bool {
-    ABOVE.contains(&word) || BELOW.contains(&word)
+    has(ABOVE, word) || has(BELOW, word)
 }
 
 /// On which side of a number a word says; `up to` is at most.
@@ -198,10 +219,10 @@ fn side(word: &str, then: &str) -> Option<bool> {
     if word == "up" && then == "to" {
         return Some(false);
     }
-    if ABOVE.contains(&word) {
+    if has(ABOVE, word) {
         return Some(true);
     }
-    BELOW.contains(&word).then_some(false)
+    has(BELOW, word).then_some(false)
 }
 
 fn bounds(mut said: Vec<Bound>) -> Result<(Option<f64>, Option<f64>), String> {

@@ -4,7 +4,8 @@
 
 use std::ops::Range;
 
-use super::words::{ABBREVIATIONS, GENERIC, QUALITIES, is_known};
+use super::text::Word;
+use super::words::{ABBREVIATIONS, GENERIC, QUALITIES, has, is_known};
 use super::{Said, spoken, text};
 use crate::config::Config;
 
@@ -12,6 +13,8 @@ use crate::config::Config;
 pub(super) struct Names {
     words: Vec<Vec<String>>,
     sensors: usize,
+    /// The words of the place's own name, which change nothing: "the pool lights".
+    place: Vec<String>,
     /// The words of the goals' names.
     goals: Vec<String>,
 }
@@ -45,6 +48,8 @@ pub(super) struct Mention {
 /// How well a word that is said fits a word of a name.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 enum Fit {
+    /// "Water" of "underwater": never alone.
+    Part,
     Root,
     Word,
 }
@@ -56,8 +61,24 @@ impl Names {
         Self {
             words: sensors.chain(actuators).map(|name| parts(name)).collect(),
             sensors: config.sensors.len(),
+            place: parts(&config.device.name),
             goals: config.goals.iter().flat_map(|goal| parts(&goal.name)).collect(),
         }
+    }
+
+    /// The words of its name.
+    pub(super) fn of(&self, index: usize) -> &[String] {
+        &self.words[index]
+    }
+
+    /// Whether one of its words is this.
+    pub(super) fn called(&self, index: usize, noun: &str) -> bool {
+        self.words[index].iter().any(|own| own == noun)
+    }
+
+    /// Whether it is a word of the place's name.
+    pub(super) fn is_place(&self, word: &str) -> bool {
+        self.place.iter().any(|own| is_word(word, own))
     }
 
     pub(super) fn sensors(&self) -> Range<usize> {
@@ -81,7 +102,33 @@ impl Names {
 
     /// Whether a word belongs to a name of any of them, as it stands or as a verb.
     pub(super) fn has(&self, word: &str) -> bool {
-        self.words.iter().flatten().chain(&self.goals).any(|own| fit(word, own).is_some())
+        self.words
+            .iter()
+            .flatten()
+            .chain(&self.goals)
+            .any(|own| fit(word, own).is_some_and(|fit| fit > Fit::Part))
+    }
+
+    /// The words, with "under water" as "underwater" where a name has it so, and the other way.
+    pub(super) fn joined(&self, said: Vec<Word>) -> Vec<Word> {
+        let own = |word: &str| self.words.iter().flatten().any(|own| is_word(word, own));
+        let mut joined: Vec<Word> = Vec::with_capacity(said.len());
+        for (word, part) in said {
+            if let Some((last, _)) = joined.last_mut().filter(|(_, other)| *other == part)
+                && !own(last)
+                && own(&format!("{last}{word}"))
+            {
+                last.push_str(&word);
+                continue;
+            }
+            let two = self.words.iter().flat_map(|name| name.windows(2));
+            let two = two.filter(|two| !own(&word) && is_word(&word, &two.concat())).next();
+            match two {
+                Some(two) => joined.extend(two.iter().map(|one| (one.clone(), part))),
+                None => joined.push((word, part)),
+            }
+        }
+        joined
     }
 }
 
@@ -97,7 +144,14 @@ fn fit(said: &str, own: &str) -> Option<Fit> {
     if bare == own || plural(bare, own) || plural(own, bare) || short() {
         return Some(Fit::Word);
     }
-    (!is_known(bare) && root(bare) == root(own)).then_some(Fit::Root)
+    if is_known(bare) {
+        return None;
+    }
+    if same_root(bare, own) {
+        return Some(Fit::Root);
+    }
+    let part = bare.len() >= 4 && own.len() >= bare.len() + 3;
+    (part && (own.starts_with(bare) || own.ends_with(bare))).then_some(Fit::Part)
 }
 
 /// Whether a word of a name is said, as it stands.
@@ -105,10 +159,16 @@ pub(super) fn is_word(said: &str, own: &str) -> bool {
     fit(said, own) == Some(Fit::Word)
 }
 
+/// Whether they share it; `humidify` is one of `humidifier`.
+fn same_root(one: &str, other: &str) -> bool {
+    let (one, other) = (root(one), root(other));
+    let bare = |word: &str| word.strip_suffix(['y', 'i']).map(str::to_owned);
+    one == other || (bare(one).is_some() && bare(one) == bare(other))
+}
+
 /// What `stir`, `stirs`, `stirrer` and `stirring` share.
 fn root(word: &str) -> &str {
-    const ENDS: [&str; 12] =
-        ["ings", "ing", "ers", "er", "ors", "or", "ion", "ed", "es", "s", "e", "y"];
+    const ENDS: [&str; 11] = ["ings", "ing", "ers", "er", "ors", "or", "ion", "ed", "es", "s", "e"];
     let cut = ENDS.iter().find_map(|end| word.strip_suffix(end).filter(|rest| rest.len() >= 3));
     let rest = cut.unwrap_or(word);
     let mut last = rest.chars().rev();
@@ -123,7 +183,7 @@ impl Said {
     /// Whom of a range the words name that are not accounted for. With `qualities`, "warm" speaks
     /// for a temperature.
     pub(super) fn named(&self, range: Range<usize>, qualities: bool) -> Named {
-        match self.named_by(range.clone(), qualities, &[]) {
+        match self.named_by(range.clone(), qualities, "") {
             // "The CO2 level": a level of nobody in particular.
             Named::Several => match self.named_by(range, qualities, GENERIC) {
                 Named::One(mention) => Named::One(mention),
@@ -133,20 +193,27 @@ impl Said {
         }
     }
 
-    fn named_by(&self, range: Range<usize>, qualities: bool, not: &[&str]) -> Named {
+    fn named_by(&self, range: Range<usize>, qualities: bool, not: &str) -> Named {
         let (mut hard, mut soft) = (vec![Vec::new(); range.len()], vec![Vec::new(); range.len()]);
+        let mut partly = vec![Vec::new(); range.len()];
         let mut said = Vec::new();
         let mut roots = Vec::new();
-        for at in self.free().filter(|at| !not.contains(&self.words[*at].as_str())) {
+        for at in self.free().filter(|at| !has(not, &self.words[*at])) {
             let fits: Vec<_> = range.clone().map(|index| self.best(at, index)).collect();
-            let most = fits.iter().flatten().copied().fold(None, |most: Option<Fit>, fit| {
-                if most.is_some_and(|most| most >= fit) { most } else { Some(fit) }
-            });
+            let parts = |fit: &Option<Fit>| *fit == Some(Fit::Part);
+            let most = fits.iter().filter(|fit| !parts(fit)).flatten().copied().fold(
+                None,
+                |most: Option<Fit>, fit| {
+                    if most.is_some_and(|most| most >= fit) { most } else { Some(fit) }
+                },
+            );
             for (place, index) in range.clone().enumerate() {
                 if most.is_some() && fits[place] == most {
                     hard[place].push(at);
                 } else if qualities && self.is_quality(at, index) {
                     soft[place].push(at);
+                } else if most.is_none() && parts(&fits[place]) {
+                    partly[place].push(at);
                 }
             }
             said.extend(most.map(|_| at));
@@ -173,7 +240,8 @@ impl Said {
             likely.retain(|place| whole(*place));
         }
         let [place] = likely.as_slice() else { return Named::Unclear };
-        let at = [hard[*place].as_slice(), soft[*place].as_slice()].concat();
+        let partly = if hard[*place].is_empty() { &[][..] } else { &partly[*place] };
+        let at = [&hard[*place], &soft[*place], partly].concat();
         let as_verb = roots.first().copied();
         let index = range.start + place;
         Named::One(Mention { index, at, whole: whole(*place), as_verb })
@@ -182,11 +250,15 @@ impl Said {
     /// How well a word fits the best word of a name.
     fn best(&self, at: usize, index: usize) -> Option<Fit> {
         let fits = self.names.words[index].iter().filter_map(|own| fit(&self.words[at], own));
-        fits.fold(None, |most, fit| if most == Some(Fit::Word) { most } else { Some(fit) })
+        fits.fold(
+            None,
+            |most, fit| if most.is_some_and(|most| most >= fit) { most } else { Some(fit) },
+        )
     }
 
     fn is_quality(&self, at: usize, index: usize) -> bool {
-        let mut nouns = QUALITIES.iter().filter(|(word, _)| *word == self.words[at]);
+        let said = self.words[at].trim_end_matches("'s");
+        let mut nouns = QUALITIES.iter().filter(|(word, _)| *word == said);
         let own = &self.names.words[index];
         index < self.names.sensors && nouns.any(|(_, noun)| own.iter().any(|word| word == noun))
     }

@@ -9,7 +9,7 @@ use super::names::{Mention, Named};
 use super::text::number;
 use super::words::{
     CLOCK_HOURS_MAX, FULL, HALF, MOVES, OFF, ON, POLITE, PULSES, SCALES, STATEMENTS, THIRDS,
-    UP_OR_DOWN, WHOLLY_OFF, WISHED, WISHED_OFF, WISHED_ON, WISHING,
+    UP_OR_DOWN, WHOLLY_OFF, WISHED, WISHED_OFF, WISHED_ON, WISHING, has,
 };
 use super::{Meaning, Said, Spoken, spoken};
 use crate::agent::event::Body;
@@ -29,8 +29,13 @@ struct Wish {
 }
 
 impl Said {
-    pub(super) fn order(mut self, config: &Config) -> Result<Spoken, String> {
-        let mention = match self.named(self.names.actuators(), false) {
+    pub(super) fn order(
+        mut self,
+        named: &Named,
+        hold: Option<Duration>,
+        config: &Config,
+    ) -> Result<Spoken, String> {
+        let mention = match named {
             Named::One(mention) => mention,
             Named::None => {
                 let names: Vec<_> = config.actuators.iter().map(|one| spoken(&one.name)).collect();
@@ -42,20 +47,18 @@ impl Said {
         };
         let id = ActuatorId(self.names.id(mention.index).1);
         let actuator = &config.actuators[usize::from(id.0)];
-        let polite = self.words.first().is_some_and(|word| POLITE.contains(&word.as_str()));
-        if !polite && STATEMENTS.iter().any(|run| self.run_at(run).is_some()) {
+        let polite = self.words.first().is_some_and(|word| has(POLITE, word));
+        if !polite && self.any_run(STATEMENTS) {
             return Err("that says how it is, not how it is to be".into());
         }
-        self.mark(&mention);
-        let hold = self.take_duration()?;
-        if self.any_of(&["keep", "leave", "hold", "maintain"]).is_some() {
+        if self.any_of("keep leave hold maintain").is_some() {
             // Without an end it may be a ban: "leave the valve closed".
             if hold.is_none() && !matches!(actuator.kind, ActuatorKind::Level { .. }) {
                 return Err("for how long?".into());
             }
-            self.take(&["keep", "leave", "hold", "maintain"]);
+            self.take("keep leave hold maintain");
         }
-        self.take_place_of(&mention);
+        self.take_place_of(mention);
         let options = match &actuator.kind {
             ActuatorKind::Choice { options } => Some(options.as_slice()),
             _ => None,
@@ -63,7 +66,7 @@ impl Said {
         let value = match options {
             Some(options) => self.option(options)?,
             None => {
-                let wish = self.wish(&mention, actuator, hold)?;
+                let wish = self.wish(mention, actuator, hold)?;
                 value(&actuator.kind, &wish)?
             }
         };
@@ -100,31 +103,50 @@ impl Said {
     ) -> Result<Wish, String> {
         let level = matches!(actuator.kind, ActuatorKind::Level { .. });
         let wholly_off = self.take_any_run(WHOLLY_OFF);
+        let mut lit = (false, false);
         let share = match () {
             () if self.take_any_run(THIRDS[0]) => Some(1.0 / 3.0),
             () if self.take_any_run(THIRDS[1]) => Some(2.0 / 3.0),
-            () if self.take_run(&["3", "quarters"]) => Some(0.75),
+            () if self.take_run("3 quarters") => Some(0.75),
             () if self.take(HALF) => Some(0.5),
-            () if self.take(&["quarter"]) => Some(0.25),
+            () if self.take("quarter") => Some(0.25),
             () if level && self.take_any_run(FULL) => Some(1.0),
             () => None,
         };
         if share.is_some() {
             self.take(SCALES);
+            if self.any_of("to at").is_some() {
+                self.take(MOVES);
+            }
         }
-        let mut run = |way: &str| UP_OR_DOWN.iter().any(|verb| self.take_run(&[verb, way]));
+        let rests = self.take_any_run("a rest, a break, rest");
+        if self.is_light(mention) {
+            lit = (self.take("burning lit shine shining"), self.take("out extinguish"));
+        }
+        let mut run = |way: &str| {
+            let mut verbs = UP_OR_DOWN.split(' ');
+            verbs.any(|verb| self.take_run(&format!("{verb} {way}")))
+        };
         let (up, down) = if level { (false, false) } else { (run("up"), run("down")) };
-        let goes = self.any_of(&["make", "let", "get", "have"]).is_some() && self.take(&["go"]);
-        let (on, off) = (self.take(ON) || up || goes, self.take(OFF) || down || wholly_off);
-        let wished = self.words.iter().any(|word| WISHING.contains(&word.as_str()));
+        let goes = self.any_of("make let get have").is_some() && self.take("go");
+        let (on, off) =
+            (self.take(ON) || up || goes || lit.0, self.take(OFF) || down || wholly_off || lit.1);
+        let wished = self.words.iter().any(|word| has(WISHING, word));
         let (mut on, off) =
             (on || (wished && self.take(WISHED_ON)), off || (wished && self.take(WISHED_OFF)));
         if wished {
             self.take(WISHED);
         }
+        let off = off || rests;
+        if rests {
+            self.take("give have take");
+        }
+        if off {
+            self.take("take");
+        }
         let pulse = matches!(actuator.kind, ActuatorKind::Pulse { .. });
         on |= pulse && self.take(PULSES);
-        self.take_run(&["go", "ahead", "and"]);
+        self.take_run("go ahead and");
         if on && off && share.is_none() {
             return Err("it says both on and off".into());
         }
@@ -141,7 +163,7 @@ impl Said {
         let Some((at, number)) = found else { return Ok((None, false)) };
         self.done[at] = true;
         let before = if at > 0 { self.words[at - 1].clone() } else { String::new() };
-        let scaled = SCALES.contains(&before.as_str());
+        let scaled = has(SCALES, &before);
         if scaled {
             self.done[at - 1] = true;
         }
@@ -151,14 +173,14 @@ impl Said {
         }
         let said_at = before == "at";
         let clock = number.fract() == 0.0 && (0.0..=CLOCK_HOURS_MAX).contains(&number);
-        let turns = self.words.iter().any(|word| ["turn", "switch"].contains(&word.as_str()));
+        let turns = self.words.iter().any(|word| has("turn switch", word));
         if said_at && clock && !percent && (off || (on && turns)) {
             return Err("is that a time of the day? a time that is yet to come is a rule".into());
         }
-        let led = ["to", "at", "on", "about", "around", "only"].contains(&before.as_str());
+        let led = has("to at on about around only", &before);
         if scaled || led || percent {
             self.take(MOVES);
-            self.take(&["about", "around", "only"]);
+            self.take("about around only");
         }
         Ok((Some(number), percent))
     }
@@ -174,7 +196,7 @@ impl Said {
             return false;
         }
         let begins = self.as_verb_first(mention);
-        let given = self.take(&["give"]);
+        let given = self.take("give");
         let verb = mention.as_verb.is_some();
         let pulse = matches!(actuator.kind, ActuatorKind::Pulse { .. });
         let of = self.words.iter().any(|word| word == "of");
@@ -182,6 +204,12 @@ impl Said {
             Some(_) => pulse || of || given || verb,
             None => verb && (begins || given),
         }
+    }
+
+    /// Whether it is a lamp by its name: only of such is "out" off.
+    fn is_light(&self, mention: &Mention) -> bool {
+        let ends = ["light", "lights", "lamp", "lamps", "lighting", "spots", "led", "leds"];
+        self.names.of(mention.index).iter().any(|own| ends.iter().any(|end| own.ends_with(end)))
     }
 
     /// Whether the sentence begins with a verb of the device's name: "stir the mash".
@@ -200,10 +228,10 @@ impl Said {
         };
         let unknown = || format!("to what? {}", options.join(", "));
         let option = said.or_else(|| options.iter().find(near)).ok_or_else(unknown)?;
-        self.take(&[&word(option)]);
+        self.take(&word(option));
         let verb = word(option);
-        self.take(&[verb.strip_suffix('d').unwrap_or(&verb)]);
-        self.take(&["open", "close"]);
+        self.take(verb.strip_suffix('d').unwrap_or(&verb));
+        self.take("open close");
         let number = self.free().find_map(|at| number(&self.words[at]));
         match number.is_some_and(|number| option.parse() != Ok(number)) {
             true => Err(unknown()),

@@ -4,8 +4,8 @@
 use super::names::{Mention, Named};
 use super::text::number;
 use super::words::{
-    ABOUT, ABOUT_A_DEVICE, ADVICE, AHEAD, ASKING, LEADS, OFF, ON, POLITE, QUALITIES, READING,
-    SETTING, TELLING, unit_words,
+    ABOUT, ABOUT_A_DEVICE, ADVICE, AHEAD, ASKING, INTRINSIC, LEADS, OFF, ON, POLITE, QUALITIES,
+    READING, SETTING, TELLING, has, unit_words,
 };
 use super::{Meaning, Said, Spoken};
 use crate::config::Config;
@@ -15,20 +15,18 @@ impl Said {
     /// Whether it asks. "Could you start the fan?" orders; "did the fan start" asks; "when the door
     /// opens, …" is a condition.
     pub(super) fn asks(&self, mark: bool) -> bool {
-        let begin = self.words.iter().position(|word| !LEADS.contains(&word.as_str()));
+        let begin = self.words.iter().position(|word| !has(LEADS, word));
         let word = |at: usize| self.words.get(at).map_or("", String::as_str);
         let begin = begin.unwrap_or(0);
         let (first, second) = (word(begin), word(begin + 1));
-        let tells = TELLING.iter().any(|run| self.run_at(run).is_some());
-        let condition = first == "when" && !ASKING.contains(&second);
-        let asked = ASKING.contains(&first) && !condition;
-        let done = ["do", "have"].contains(&first) && ["we", "you", "i", "they"].contains(&second);
-        let orders =
-            POLITE.contains(&first) || [ON, OFF, SETTING].iter().any(|list| list.contains(&first));
-        let reason = self.run_at(&["and", "why"]).is_some();
-        let of_it = POLITE.contains(&first) && !["do", "please"].contains(&first);
-        let speaker = ["you", "we", "i", "u", "someone", "somebody", "please", "it"];
-        let of_it = mark && of_it && !speaker.contains(&second);
+        let tells = self.any_run(TELLING);
+        let condition = first == "when" && !has(ASKING, second);
+        let asked = has(ASKING, first) && !condition;
+        let done = has("do have", first) && has("we you i they", second);
+        let orders = has(POLITE, first) || [ON, OFF, SETTING].iter().any(|list| has(list, first));
+        let reason = self.run_at("and why").is_some();
+        let of_it = has(POLITE, first) && !has("do please", first);
+        let of_it = mark && of_it && !has("you we i u someone somebody please it", second);
         tells || asked || done || reason || of_it || (mark && !orders)
     }
 
@@ -41,8 +39,7 @@ impl Said {
         if !sensor || self.has_number() {
             return false;
         }
-        let strange =
-            |word: &String| !ABOUT.contains(&word.as_str()) && !READING.contains(&word.as_str());
+        let strange = |word: &String| !has(ABOUT, word) && !has(READING, word);
         let mut said = self.clone();
         if let Named::One(mention) = self.named(self.names.all(), false) {
             said.mark(&mention);
@@ -51,7 +48,7 @@ impl Said {
     }
 
     pub(super) fn question(mut self, config: &Config) -> Result<Spoken, String> {
-        if ADVICE.iter().any(|run| self.run_at(run).is_some()) {
+        if self.any_run(ADVICE) {
             return Err("I say how things are now; what to do is for you to say".into());
         }
         let meaning = match self.asked_about() {
@@ -67,16 +64,23 @@ impl Said {
             }
             Ok(None) if self.words.iter().any(|word| word.starts_with("goal")) => Meaning::Goals,
             Ok(None) => match self.of_unit(config) {
-                Some(id) => Meaning::Sensor(id),
+                Some(mention) => {
+                    self.mark(&mention);
+                    Meaning::Sensor(SensorId(self.names.id(mention.index).1))
+                }
                 None => return Err("I know of sensors, devices and goals by their names".into()),
             },
             Err(why) => return Err(why),
         };
         // One word of a name may be about something else: then nothing else may be unknown.
         let mut strange = self.unsure();
-        let quality = |word: &String| QUALITIES.iter().any(|(known, _)| known == word);
-        strange.retain(|word| !ABOUT.contains(&word.as_str()) && number(word).is_none());
-        strange.retain(|word| !quality(word) && !ON.contains(&&**word) && !OFF.contains(&&**word));
+        let bare = |word: &str| word.trim_end_matches("'s").to_owned();
+        let quality = |word: &String| QUALITIES.iter().any(|(known, _)| *known == bare(word));
+        // "Why is the pump humming": the answer is the same.
+        let device = matches!(meaning, Meaning::Actuator(_));
+        strange.retain(|word| !(device && word.ends_with("ing")));
+        strange.retain(|word| !has(ABOUT, word) && number(word).is_none());
+        strange.retain(|word| !quality(word) && !has(ON, word) && !has(OFF, word));
         let ahead = self.any_of(AHEAD).is_some();
         if ahead || (!self.whole && !strange.is_empty() && meaning != Meaning::Goals) {
             return Err("I know how things are now, of sensors and devices by their names".into());
@@ -87,6 +91,9 @@ impl Said {
     /// Whom a question is about. A word that a sensor and a device share is decided by what is asked.
     fn asked_about(&self) -> Result<Option<Mention>, String> {
         let quality = |at: &usize| QUALITIES.iter().any(|(known, _)| *known == self.words[*at]);
+        if let Some(mention) = self.intrinsic() {
+            return Ok(Some(mention));
+        }
         match self.named(self.names.all(), true) {
             // "Why is it so hot": a hot water level is not meant.
             Named::One(mention) if !mention.whole && self.hard(&mention).all(|at| quality(&at)) => {
@@ -111,6 +118,19 @@ impl Said {
         }
     }
 
+    /// "Is the water cloudy": the turbidity, though "water" is a word of another.
+    fn intrinsic(&self) -> Option<Mention> {
+        let (at, noun) = self.free().find_map(|at| {
+            let (_, noun) = INTRINSIC.iter().find(|(word, _)| *word == self.words[at])?;
+            Some((at, *noun))
+        })?;
+        let mut sensors = self.names.sensors().filter(|index| self.names.called(*index, noun));
+        let (Some(index), None) = (sensors.next(), sensors.next()) else { return None };
+        let others = |at: &usize| self.names.has(&self.words[*at]);
+        let at = self.free().filter(others).chain([at]).collect();
+        Some(Mention { index, at, whole: false, as_verb: None })
+    }
+
     /// The words of it that stand in its name.
     fn hard(&self, mention: &Mention) -> impl Iterator<Item = usize> {
         mention.at.iter().copied().filter(|at| self.is_of(*at, mention.index))
@@ -121,20 +141,19 @@ impl Said {
         self.hard(mention).next().is_none()
     }
 
-    /// `how many kilowatts`: the only sensor with that unit.
-    fn of_unit(&mut self, config: &Config) -> Option<SensorId> {
+    /// `how many kilowatts`: the only sensor with that unit, and where it is said.
+    pub(super) fn of_unit(&self, config: &Config) -> Option<Mention> {
         let mut found = None;
-        for (id, sensor) in config.sensors.iter().enumerate() {
+        for (index, sensor) in config.sensors.iter().enumerate() {
             let units = unit_words(&sensor.unit);
-            let at = self.free().find(|at| units.contains(&self.words[*at]));
-            match (at, found) {
-                (Some(at), None) => found = Some((id, at)),
-                (Some(_), Some(_)) => return None,
-                (None, _) => {}
+            let at: Vec<usize> =
+                self.free().filter(|at| units.contains(&self.words[*at])).collect();
+            match (at.is_empty(), &found) {
+                (false, None) => found = Some(Mention { index, at, whole: false, as_verb: None }),
+                (false, Some(_)) => return None,
+                (true, _) => {}
             }
         }
-        let (id, at) = found?;
-        self.done[at] = true;
-        u16::try_from(id).ok().map(SensorId)
+        found
     }
 }

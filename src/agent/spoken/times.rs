@@ -5,18 +5,15 @@ use std::time::Duration;
 
 use super::Said;
 use super::text::number;
+use super::words::{List, has};
 use crate::limits;
 
 /// Words before a length of time that put it off or make it come again.
-const LATER: &[&str] = &[
-    "in", "after", "within", "every", "each", "before", "by", "since", "at", "past", "until",
-    "till", "per", "to", "than",
-];
+const LATER: List = "in after within every each before by since at past until till per to than";
 /// Words after one that do.
-const FROM_THEN: &[&str] = &["later", "ago", "before", "after", "past", "to"];
+const FROM_THEN: List = "later ago before after past to";
 /// Words before one that change nothing.
-const ABOUT: &[&str] =
-    &["about", "around", "roughly", "approximately", "some", "only", "just", "exactly", "another"];
+const ABOUT: List = "about around roughly approximately some only just exactly another";
 
 /// Seconds of a unit of time.
 fn unit_s(word: &str) -> Option<f64> {
@@ -41,19 +38,19 @@ impl Said {
             (seconds, end) = (seconds + more, then);
         }
         let mut first = begin;
-        for skipped in [ABOUT, &["next"], &["the"]] {
-            while first > 0 && skipped.contains(&self.word(first - 1)) {
+        for skipped in [ABOUT, "next", "the"] {
+            while first > 0 && has(skipped, self.word(first - 1)) {
                 first -= 1;
             }
         }
         let before = if first > 0 { self.word(first - 1) } else { "" };
         let from_now = self.word(end) == "from" && self.word(end + 1) == "now";
-        if LATER.contains(&before) || FROM_THEN.contains(&self.word(end)) || from_now {
+        if has(LATER, before) || has(FROM_THEN, self.word(end)) || from_now {
             return Err(
                 "a time that is yet to come is a rule or a note; an order is for now".into()
             );
         }
-        if ["for", "during", "over"].contains(&before) {
+        if has("for during over of", before) {
             first -= 1;
         }
         end += usize::from(self.word(end) == "long");
