@@ -21,7 +21,7 @@ use std::rc::Rc;
 use super::event::Body;
 use super::prompt::words as spoken;
 use names::{Named, Names};
-use words::{ADVICE, BANS, CONDITIONS, FILLERS, HARM, has};
+use words::{ADVICE, BANS, CONDITIONS, FILLERS, HARM, OFF, has};
 
 use crate::config::{Config, Goal};
 use crate::domain::{ActuatorId, SensorId};
@@ -96,7 +96,8 @@ pub fn hear(text: &str, config: &Config) -> Result<Spoken, String> {
     if let Some(word) = said.harm() {
         return Err(format!("`{word}`: that is not for plain words to change"));
     }
-    if ADVICE.split(", ").any(|run| said.run_at(run) == Some(0)) {
+    let begins = said.words.first().is_some_and(|word| word == "should");
+    if begins || ADVICE.split(", ").any(|run| said.run_at(run) == Some(0)) {
         return Err("what to do is for you to say".into());
     }
     if asks || (said.reads() && said.wished(config).is_none()) {
@@ -111,6 +112,10 @@ pub fn hear(text: &str, config: &Config) -> Result<Spoken, String> {
         said.mark(mention);
     }
     let hold = said.take_duration()?;
+    // "No more fan, switch it off".
+    if said.any_of(OFF).is_some() {
+        said.take_run("no more");
+    }
     if let Some(word) = said.any_of(BANS) {
         let instead = "a ban or a wish is an interlock, a preference or a `note`, not an order";
         return Err(format!("`{word}`: {instead}"));

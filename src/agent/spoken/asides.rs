@@ -1,10 +1,11 @@
-//! What people say around an order: courtesy, and a reason behind a comma. A reason is left out only
+//! What people say around an order: courtesy, and a reason behind a comma. It is left out only
 //! where nothing in it could be part of the order. What must never be here: orders.
 
 use std::ops::Range;
 
+use super::names::Named;
 use super::words::{
-    AHEAD, ASKING, BANS, CONDITIONS, COURTESY, HARM, OFF, ON, REASONS, RETRACTING, SETTING,
+    AHEAD, ASKING, BANS, CONDITIONS, COURTESY, HARM, OFF, ON, ORDERING, REASONS, RETRACTING,
     STATING, THINGS, TIMES, has,
 };
 use super::{Said, text::number};
@@ -13,12 +14,15 @@ impl Said {
     /// Counts what is polite and what only explains as accounted for.
     pub(super) fn take_asides(&mut self) {
         self.take_any_run(COURTESY);
+        // "For ten minutes while I change a bulb": how long is said.
+        let timed = (0..self.words.len()).any(|at| self.length_at(at).is_some());
         let mut begin = 0;
         let mut parts = Vec::new();
         for at in 1..=self.words.len() {
             let ends = self.parts.get(at) != self.parts.get(at - 1);
-            let cause = self.words.get(at).is_some_and(|word| word == "because");
-            if ends || cause {
+            let word = |at: usize| self.words.get(at).map_or("", String::as_str);
+            let meanwhile = word(at) == "while" && has(REASONS, word(at + 1)) && timed;
+            if ends || meanwhile || word(at) == "because" {
                 parts.push(begin..at);
                 begin = at;
             }
@@ -56,23 +60,35 @@ impl Said {
     /// Whether this part only says why.
     fn explains(&self, part: Range<usize>) -> bool {
         let first = self.words[part.start].as_str();
-        let says = has(REASONS, first)
-            || (has("the my our", first)
-                && self.words[part.clone()]
-                    .iter()
-                    .any(|word| has(STATING, word) || has(THINGS, word)));
-        says && part.len() > 1 && !self.matters(part.start + 1..part.end)
+        let states = || {
+            let mut words = self.words[part.clone()].iter();
+            words.any(|word| has(STATING, word) || has(THINGS, word))
+        };
+        let begins = has(REASONS, first) || has("because while", first);
+        let says = begins || ((part.start > 0 || has("the my our", first)) && states());
+        says && part.len() > 1 && !self.matters(part.start + usize::from(begins)..part.end)
     }
 
-    /// Whether one of these words could be part of what is wanted.
+    /// Whether one of these words could be part of what is wanted. A sensor's is only a reason.
     fn matters(&self, part: Range<usize>) -> bool {
-        let lists = [AHEAD, ASKING, BANS, CONDITIONS, HARM, OFF, ON, RETRACTING, SETTING];
-        let matters = |word: &String| {
+        let lists = [AHEAD, ASKING, BANS, CONDITIONS, HARM, OFF, ON, RETRACTING, ORDERING];
+        let mut others = self.clone();
+        others.done[part.clone()].fill(true);
+        let device = match others.named(self.names.actuators(), false) {
+            Named::One(mention) => Some(mention.index),
+            _ => None,
+        };
+        let matters = |at: usize| {
+            let word = &self.words[at];
             (!has(STATING, word) && lists.iter().any(|list| has(list, word)))
                 || word.ends_with("n't")
                 || number(word).is_some()
-                || self.names.has(word)
+                || self.names.is_of_goal(word)
+                || self
+                    .names
+                    .actuators()
+                    .any(|index| Some(index) != device && self.is_of(at, index))
         };
-        self.words[part].iter().any(matters)
+        part.into_iter().any(matters)
     }
 }

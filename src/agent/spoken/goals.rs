@@ -7,7 +7,7 @@ use super::names::{Mention, Named, is_word, parts};
 use super::text::number;
 use super::words::{
     ABOVE, AROUND_A_GOAL, AROUND_FORGETTING, BELOW, FORGETTING, GOING, KEEPING, KEPT, LETTING_GO,
-    NOT, STATING, has, unit_words,
+    NOT, STANDING, STATING, has, unit_words,
 };
 use super::{Meaning, Said, Spoken, spoken};
 use crate::agent::event::Body;
@@ -76,7 +76,7 @@ impl Said {
             return Err("that says how it is: keep … between … and …".into());
         }
         self.take_units(&sensor.unit);
-        self.take_any_run("from now on, from here on, from today on, at all times, in here");
+        self.take_any_run(STANDING);
         let (min, max) = bounds(self.take_bounds()?)?;
         let mut keep = json!({"sensor": name});
         for (key, bound) in [("min", min), ("max", max)] {
@@ -158,7 +158,11 @@ impl Said {
         }
         let forgets = self.take(FORGETTING);
         let lets_go = self.take_any_run(LETTING_GO);
-        let goal_alone = goal && self.take("stop end quit cease");
+        let goal_alone = goal
+            && (self.take("stop end quit cease")
+                | self.take_any_run(
+                    "leave off, take off, call off, switch off, turn off, leave out",
+                ));
         if !(forgets || lets_go || goal_alone) || (named.is_none() && !goal) || self.has_number() {
             self.done = before;
             return None;

@@ -1,4 +1,4 @@
-//! What the agent may do by itself, in plain words: only watch, say what it would do, act. What must
+//! What the agent may do by itself, in plain words: watch, say what it would do, act. What must
 //! never be here: orders to devices.
 
 use super::names::Named;
@@ -9,51 +9,61 @@ use crate::config::Mode;
 use crate::domain::ActuatorId;
 
 /// What asks to be asked, or told, before anything is done.
-const ADVISE: Runs = "ask me before you do anything, ask me before doing anything, ask me before, ask me first, \
-     check with me first, check with me before, consult me first, consult me, hint, hints, ask \
-     first, let me approve, let me decide, what you'd do, what you would do, what you would have \
-     done, advise, advising, advice, advisory, suggest, suggesting, suggestion, suggestions, \
-     recommend, recommending, recommendations, tips, wait for my, propose, proposing, proposals, \
-     say what you, tell me first, tell us first, recommendation, proposal";
-const OBSERVE: Runs = "keep an eye, keep your eyes, just look, only look, just looking, only looking, observe, \
-     observing, observation, observer, watch, watching, monitor, monitoring, passive, passively, \
-     look on, sit back, stay passive, just listen, only listen";
-const ACT: Runs = "on auto, on automatic, on autopilot, take control, take over, take charge, in charge, in \
-     control, full control, by yourself, by itself, by its self, on your own, of your own, on \
-     its own, control yourself, handle yourself, act yourself, it yourself, everything yourself, \
-     things yourself, for yourself, free hand, as you see fit, as you think best, as you like, \
-     independently, independent, act on, start acting, act, acting, automatic, automatically, \
-     automatics, auto, autopilot, autonomous, autonomously, at the wheel, you're the boss, \
-     resume control, have the wheel, full auto, full automatic, self control, work alone";
+const ADVISE: Runs = "\
+    ask me before you do anything, ask me before doing anything, ask me before, ask me first, \
+    check with me first, check with me before, consult me first, consult me, hint, hints, ask \
+    first, let me approve, let me decide, what you'd do, what you would do, what you would \
+    have done, advise, advising, advice, advisory, suggest, suggesting, suggestion, \
+    suggestions, recommend, recommending, recommendations, tips, wait for my, propose, \
+    proposing, proposals, say what you, tell me first, tell us first, recommendation, proposal";
+const OBSERVE: Runs = "\
+    keep an eye, keep your eyes, just look, only look, just looking, only looking, observe, \
+    observing, observation, observer, watch, watching, monitor, monitoring, passive, \
+    passively, look on, sit back, stay passive, just listen, only listen";
+const ACT: Runs = "\
+    on auto, on automatic, on autopilot, take control, take over, take charge, in charge, in \
+    control, full control, by yourself, by itself, by its self, on your own, of your own, on \
+    its own, control yourself, handle yourself, act yourself, it yourself, everything \
+    yourself, things yourself, for yourself, free hand, as you see fit, as you think best, as \
+    you like, independently, independent, act on, start acting, act, acting, automatic, \
+    automatically, automatics, auto, autopilot, autonomous, autonomously, at the wheel, you're \
+    the boss, resume control, have the wheel, full auto, full automatic, self control, work \
+    alone";
 /// What only says once more that nothing is done. Alone it would be a ban.
-const IDLE: Runs = "don't do it, do not do it, don't touch it, do not touch it, without doing anything, without \
-     touching anything, without touching it, without acting, don't act, do not act, don't \
-     interfere, do not interfere, not act, stop acting, no acting, no action, no actions, hands \
-     off, leave them alone, leave it alone, instead of acting, no switching, no touching, keep \
-     your hands off, keep hands off, nothing else, nothing more";
+const IDLE: Runs = "\
+    don't do it, do not do it, don't touch it, do not touch it, without doing anything, \
+    without touching anything, without touching it, without acting, don't act, do not act, \
+    don't interfere, do not interfere, not act, stop acting, no acting, no action, no actions, \
+    hands off, leave them alone, leave it alone, instead of acting, no switching, no touching, \
+    keep your hands off, keep hands off, nothing else, nothing more";
 /// What says that nothing is to be done at all.
-const NOTHING: Runs = "don't do anything, do not do anything, don't touch anything, do not touch anything, do \
-     nothing, touch nothing, don't intervene, do not intervene";
+const NOTHING: Runs = "\
+    don't do anything, do not do anything, don't touch anything, do not touch anything, do \
+    nothing, touch nothing, don't intervene, do not intervene";
 /// What is done "yourself" by an agent that acts.
-const DEEDS: List = "control handle manage run operate do drive decide look take steer regulate managing running \
-     handling controlling adjust";
+const DEEDS: List = "\
+    control handle manage run operate do drive decide look take steer regulate managing \
+    running handling controlling adjust";
 /// Where the one who speaks acts.
-const SPEAKER: Runs = "i take, i act, i control, i handle, i run, i will, i am, i have, i manage, i do, i'll, i'm, \
-     i've, myself, we take, we act, we control, we handle, we run, we will, we are, we have, we \
-     manage, we do, we'll, we're, we've, let me, let us";
-const AROUND: Runs = "from now on, from here on, from now, for now, for the moment, for the time being, on your \
-     own, on its own, by yourself, by itself, go on, go ahead, back on, back from, keep an eye \
-     on, an eye on, eye on, eyes on, on things, on everything, until further notice, as before, \
-     like before, i do the rest myself, i do the rest, i'll do the rest, i'll decide, i decide, \
-     i'll do it, i'll do it myself, i do it myself, i want";
-const FILL: List = "mode only just yourself itself again back may your own into what you do doing things thing \
-     everything anything something alone leave them it and but allowed are you're be can control \
-     controlling handle handling manage managing operate run running look take place plant agent \
-     system let give about simply merely go return change over tell say make made full fully its \
-     stay stick keep then here that know with when care of whole show decide would you'd \
-     touching changing using moving drive steer regulate adjust after resume is me first before \
-     purely strictly exclusively those these rest the as like please work working yes approval \
-     permission okay whatever should advise observe us";
+const SPEAKER: Runs = "\
+    i take, i act, i control, i handle, i run, i will, i am, i have, i manage, i do, i'll, \
+    i'm, i've, myself, we take, we act, we control, we handle, we run, we will, we are, we \
+    have, we manage, we do, we'll, we're, we've, let me, let us";
+const AROUND: Runs = "\
+    from now on, from here on, from now, for now, for the moment, for the time being, on your \
+    own, on its own, by yourself, by itself, go on, go ahead, back on, back from, keep an eye \
+    on, an eye on, eye on, eyes on, on things, on everything, until further notice, as before, \
+    like before, i do the rest myself, i do the rest, i'll do the rest, i'll decide, i decide, \
+    i'll do it, i'll do it myself, i do it myself, i want";
+const FILL: List = "\
+    mode only just yourself itself again back may your own into what you do doing things thing \
+    everything anything something alone leave them it and but allowed are you're be can \
+    control controlling handle handling manage managing operate run running look take place \
+    plant agent system let give about simply merely go return change over tell say make made \
+    full fully its stay stick keep then here that know with care of whole show decide would \
+    you'd touching changing using moving drive steer regulate adjust after resume is me first \
+    before purely strictly exclusively those these rest the as like please work working yes \
+    approval permission okay whatever should advise observe us yours my blessing merely";
 
 impl Said {
     /// `advise only`, `just watch`, `ask me before you do anything`, for one device or all.
@@ -114,7 +124,7 @@ impl Said {
         any
     }
 
-    /// Whether it says once more that nothing is done: "don't switch them". Alone it would be a ban.
+    /// Whether it says once more that nothing is done: "don't switch them". Alone it is a ban.
     fn take_idle(&mut self) -> bool {
         let mut any = self.take_any_run(IDLE);
         for at in 0..self.words.len() {

@@ -1,4 +1,4 @@
-//! Which sensor or device a sentence names: by its whole name, by some of its words in any order, by
+//! Which sensor or device a sentence names: by its whole name, by some words of it in any order, by
 //! a verb of it ("stir"), by a quality ("warm"). Where two could be meant, none is. What must never
 //! be here: what is to be done with it.
 
@@ -76,6 +76,11 @@ impl Names {
         self.words[index].iter().any(|own| own == noun)
     }
 
+    /// Whether it is a word of a goal's name.
+    pub(super) fn is_of_goal(&self, word: &str) -> bool {
+        self.goals.iter().any(|own| is_word(word, own))
+    }
+
     /// Whether it is a word of the place's name.
     pub(super) fn is_place(&self, word: &str) -> bool {
         self.place.iter().any(|own| is_word(word, own))
@@ -121,8 +126,8 @@ impl Names {
                 last.push_str(&word);
                 continue;
             }
-            let two = self.words.iter().flat_map(|name| name.windows(2));
-            let two = two.filter(|two| !own(&word) && is_word(&word, &two.concat())).next();
+            let mut two = self.words.iter().flat_map(|name| name.windows(2));
+            let two = two.find(|two| !own(&word) && is_word(&word, &two.concat()));
             match two {
                 Some(two) => joined.extend(two.iter().map(|one| (one.clone(), part))),
                 None => joined.push((word, part)),

@@ -48,7 +48,7 @@ impl Said {
         let id = ActuatorId(self.names.id(mention.index).1);
         let actuator = &config.actuators[usize::from(id.0)];
         let polite = self.words.first().is_some_and(|word| has(POLITE, word));
-        if !polite && self.any_run(STATEMENTS) {
+        if !polite && (self.any_run(STATEMENTS) || self.tells_of_deed()) {
             return Err("that says how it is, not how it is to be".into());
         }
         if self.any_of("keep leave hold maintain").is_some() {
@@ -81,6 +81,12 @@ impl Said {
         Ok(self.meaning(Meaning::Do(Box::new(body))))
     }
 
+    /// "Somebody closed the valve".
+    fn tells_of_deed(&self) -> bool {
+        let second = self.words.get(1).is_some_and(|word| word.ends_with("ed") && word != "need");
+        second && has("i we you he she they it someone somebody", &self.words[0])
+    }
+
     /// "The fan on the dryer": that "on" starts nothing.
     fn take_place_of(&mut self, mention: &Mention) {
         let (Some(first), Some(last)) = (mention.at.iter().min(), mention.at.iter().max()) else {
@@ -88,7 +94,9 @@ impl Said {
         };
         let same = self.words[*first] == self.words[*last];
         for at in *first..*last {
-            if self.words[at] == "on" && !same {
+            let article = usize::from(has("the my our", &self.words[at + 1]));
+            let of_name = mention.at.contains(&(at + 1 + article));
+            if self.words[at] == "on" && of_name && !same {
                 self.done[at] = true;
             }
         }
@@ -108,7 +116,8 @@ impl Said {
             () if self.take_any_run(THIRDS[0]) => Some(1.0 / 3.0),
             () if self.take_any_run(THIRDS[1]) => Some(2.0 / 3.0),
             () if self.take_run("3 quarters") => Some(0.75),
-            () if self.take(HALF) => Some(0.5),
+            // "Half the speed" may be half of what it is now.
+            () if self.run_at("half the").is_none() && self.take(HALF) => Some(0.5),
             () if self.take("quarter") => Some(0.25),
             () if level && self.take_any_run(FULL) => Some(1.0),
             () => None,
@@ -170,6 +179,9 @@ impl Said {
         let percent = self.word(at + 1) == "percent";
         if percent {
             self.done[at + 1] = true;
+        }
+        if has("up down", &before) && !percent {
+            return Err("is that the level, or how much more or less? say to …".into());
         }
         let said_at = before == "at";
         let clock = number.fract() == 0.0 && (0.0..=CLOCK_HOURS_MAX).contains(&number);

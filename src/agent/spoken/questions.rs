@@ -4,8 +4,8 @@
 use super::names::{Mention, Named};
 use super::text::number;
 use super::words::{
-    ABOUT, ABOUT_A_DEVICE, ADVICE, AHEAD, ASKING, INTRINSIC, LEADS, OFF, ON, POLITE, QUALITIES,
-    READING, SETTING, TELLING, has, unit_words,
+    ABOUT, ABOUT_A_DEVICE, ADVICE, AHEAD, ASKING, INTRINSIC, LEADS, OFF, ON, ORDERING, POLITE,
+    QUALITIES, READING, SETTING, TELLING, has, unit_words,
 };
 use super::{Meaning, Said, Spoken};
 use crate::config::Config;
@@ -27,6 +27,10 @@ impl Said {
         let reason = self.run_at("and why").is_some();
         let of_it = has(POLITE, first) && !has("do please", first);
         let of_it = mark && of_it && !has("you we i u someone somebody please it", second);
+        // "The lights are on, why is that".
+        let why =
+            |at: usize| self.parts[at] != self.parts[at - 1] && has("why why's", &self.words[at]);
+        let tells = tells || (1..self.words.len()).any(why);
         tells || asked || done || reason || of_it || (mark && !orders)
     }
 
@@ -36,7 +40,8 @@ impl Said {
             Named::One(mention) => !self.names.id(mention.index).0,
             _ => false,
         };
-        if !sensor || self.has_number() {
+        let orders = [ORDERING, ON, OFF].iter().any(|list| self.any_of(list).is_some());
+        if !sensor || orders || self.has_number() {
             return false;
         }
         let strange = |word: &String| !has(ABOUT, word) && !has(READING, word);
@@ -88,7 +93,7 @@ impl Said {
         Ok(Spoken { meaning, unsure: Vec::new() })
     }
 
-    /// Whom a question is about. A word that a sensor and a device share is decided by what is asked.
+    /// Whom a question is about. What is asked decides on a word that a sensor and a device share.
     fn asked_about(&self) -> Result<Option<Mention>, String> {
         let quality = |at: &usize| QUALITIES.iter().any(|(known, _)| *known == self.words[*at]);
         if let Some(mention) = self.intrinsic() {

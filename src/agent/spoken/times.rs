@@ -74,7 +74,7 @@ impl Said {
     }
 
     /// A length of time that begins here: its seconds and where it ends.
-    fn length_at(&self, at: usize) -> Option<(f64, usize)> {
+    pub(super) fn length_at(&self, at: usize) -> Option<(f64, usize)> {
         let words: Vec<&str> = (at..at + 6).map(|at| self.word(at)).collect();
         let (count, taken) = match words.as_slice() {
             ["a" | "1", "half", ..] => (0.5, 2),
