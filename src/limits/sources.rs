@@ -73,3 +73,6 @@ pub const SPARKPLUG_REBIRTH_MS_MAX: u64 = 600_000;
 /// So long the devices of a node that is born have to be born too, before what is known is acted
 /// on, in milliseconds.
 pub const SPARKPLUG_SETTLE_MS: u64 = 1_000;
+/// So long a device has to be born again after a node that tells everything again, before it counts
+/// as gone, in milliseconds: a node with many devices behind a slow line takes seconds.
+pub const SPARKPLUG_UNBORN_MS: u64 = 5_000;

@@ -94,6 +94,14 @@ impl Checker<'_> {
             }
         }
         let words = self.words(section, bare, ["true", "false"]);
+        // The type is known at the birth only, but no type has one of both.
+        let is_truth = |word: &str| word.parse::<bool>().is_ok();
+        let [on, off, ..] = words;
+        if !bare && is_truth(on) != is_truth(off) {
+            let (key, odd) = if is_truth(on) { ("off", off) } else { ("on", on) };
+            let form = "\"true\" and \"false\" for both of `on` and `off`, or other words for both";
+            section.fault(self, key, quoted(odd), form);
+        }
         Payloads::on_line(words.map(str::to_owned), self.confirm_within(section))
     }
 }

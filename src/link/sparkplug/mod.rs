@@ -24,7 +24,7 @@ use crate::config::Sparkplug;
 use crate::limits::{
     FAULT_REPORT_INTERVAL_MS, KEEP_ALIVE_S, LINK_EVENTS_MAX, SERIAL_SETS_MAX,
     SOURCE_TROUBLES_SAID_MAX, SPARKPLUG_REBIRTH_MS_MAX, SPARKPLUG_REBIRTH_MS_MIN,
-    SPARKPLUG_SETTLE_MS,
+    SPARKPLUG_SETTLE_MS, SPARKPLUG_UNBORN_MS,
 };
 use node::{Kind, News, Node};
 
@@ -92,6 +92,7 @@ pub fn spawn(
         rebirth: Rebirth::default(),
         is_up: false,
         up_due: None,
+        unborn_due: None,
         outage_said: false,
         said: (0, Instant::now()),
     };
@@ -138,6 +139,8 @@ struct Listener {
     is_up: bool,
     /// When it is up at the latest: its devices are born one after the other.
     up_due: Option<Instant>,
+    /// When devices that were not born again after their node are gone.
+    unborn_due: Option<Instant>,
     /// That nothing comes from it was said.
     outage_said: bool,
     /// Troubles said since when.
@@ -149,7 +152,7 @@ impl Listener {
         let mut again = interval(self.config.every);
         again.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let (rebirth, up) = (self.rebirth.due, self.up_due);
+            let (rebirth, up, unborn) = (self.rebirth.due, self.up_due, self.unborn_due);
             let or_now = |due: Option<Instant>| due.unwrap_or_else(Instant::now);
             let done = tokio::select! {
                 event = news.recv() => match event {
@@ -162,6 +165,7 @@ impl Listener {
                 },
                 _ = again.tick() => self.say_again().await,
                 () = sleep_until(or_now(up)), if up.is_some() => self.up().await,
+                () = sleep_until(or_now(unborn)), if unborn.is_some() => self.bury_unborn().await,
                 () = sleep_until(or_now(rebirth)), if rebirth.is_some() => {
                     self.ask_rebirth();
                     Ok(())
@@ -199,6 +203,11 @@ impl Listener {
                 for one in self.node.take(*kind, device, &payload) {
                     self.tell(one).await?;
                 }
+                // Who is born over and over gets no more time for its devices.
+                let due = self
+                    .unborn_due
+                    .unwrap_or_else(|| Instant::now() + Duration::from_millis(SPARKPLUG_UNBORN_MS));
+                self.unborn_due = self.node.has_unborn().then_some(due);
                 match self.up_due {
                     Some(_) if self.node.is_whole() => self.up().await,
                     _ => Ok(()),
@@ -245,6 +254,14 @@ impl Listener {
                 self.trouble(text).await
             }
         }
+    }
+
+    async fn bury_unborn(&mut self) -> Result<(), Over> {
+        self.unborn_due = None;
+        for one in self.node.bury_unborn() {
+            self.tell(one).await?;
+        }
+        Ok(())
     }
 
     /// It can be commanded.

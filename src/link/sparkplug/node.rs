@@ -65,6 +65,9 @@ struct Wanted {
     kind: Option<Type>,
     alias: Option<u64>,
     value: Option<String>,
+    /// It was said since the last birth of the node, and no message was missed after it: what is
+    /// older may have changed unheard.
+    is_fresh: bool,
 }
 
 /// See the module.
@@ -73,10 +76,11 @@ pub(super) struct Node {
     is_born: bool,
     /// Devices that are born, of those that are asked for.
     devices: BTreeSet<String>,
+    /// Of these, those that were not born again since the node was: one whose death was missed
+    /// never is.
+    unborn: BTreeSet<String>,
     seq: Option<u64>,
     bd_seq: Option<u64>,
-    /// A message is missing: numbers may stand for others by now.
-    is_unsure: bool,
     /// What was said since the last birth.
     said: BTreeSet<String>,
 }
@@ -87,23 +91,32 @@ impl Node {
         let wanted = names.iter().map(|name| {
             let (device, metric) = name.split_once('/').unwrap_or(("", name));
             let (device, metric) = (device.to_owned(), metric.to_owned());
-            Wanted { device, metric, kind: None, alias: None, value: None }
+            Wanted { device, metric, kind: None, alias: None, value: None, is_fresh: false }
         });
         Node {
             wanted: wanted.collect(),
             is_born: false,
             devices: BTreeSet::new(),
+            unborn: BTreeSet::new(),
             seq: None,
             bd_seq: None,
-            is_unsure: false,
             said: BTreeSet::new(),
         }
     }
 
     /// Nobody hears it: what it says next may have any number.
     pub(super) fn unheard(&mut self) {
-        (self.is_born, self.is_unsure, self.seq) = (false, true, None);
+        (self.is_born, self.seq) = (false, None);
         self.devices.clear();
+        self.unborn.clear();
+        self.doubt(|_| true);
+    }
+
+    /// What was said may have changed, and numbers may stand for others by now.
+    fn doubt(&mut self, which: impl Fn(&Wanted) -> bool) {
+        for one in self.wanted.iter_mut().filter(|one| which(one)) {
+            (one.alias, one.is_fresh) = (None, false);
+        }
     }
 
     /// Takes a message of the node, or of a device where that is not empty.
@@ -139,21 +152,27 @@ impl Node {
         let Some(seq) = payload.seq else { return false };
         let is_next = self.seq.is_none_or(|last| seq == (last + 1) % 256);
         self.seq = Some(seq % 256);
-        self.is_unsure |= !is_next;
+        if !is_next {
+            self.doubt(|_| true);
+        }
         !is_next
     }
 
     fn node_birth(&mut self, payload: &Payload) -> Vec<News> {
         let life = bd_seq(payload);
-        // Asked to tell everything again it lives on, and so do its devices.
+        // Asked to tell everything again it lives on, and so do its devices that are born again.
         let is_same = self.is_born && life.is_some() && life == self.bd_seq;
-        (self.is_born, self.is_unsure) = (true, false);
+        self.is_born = true;
         (self.seq, self.bd_seq) = (payload.seq.map(|seq| seq % 256), life);
         let mut news = vec![News::Born];
-        if !is_same {
-            // Each device tells of its own birth after this.
+        // Each device tells of its own birth after this.
+        if is_same {
+            self.doubt(|one| !one.device.is_empty());
+            self.unborn = self.devices.clone();
+        } else {
             news.extend(self.silence(|one| !one.device.is_empty()));
             self.devices.clear();
+            self.unborn.clear();
             self.said.clear();
         }
         news.extend(self.birth("", payload));
@@ -168,6 +187,7 @@ impl Node {
         }
         (self.is_born, self.seq) = (false, None);
         self.devices.clear();
+        self.unborn.clear();
         let mut news = vec![News::Dead];
         news.extend(self.silence(|_| true));
         news
@@ -178,16 +198,33 @@ impl Node {
             return Vec::new();
         }
         self.devices.insert(device.to_owned());
+        self.unborn.remove(device);
         self.birth(device, payload)
     }
 
     fn device_death(&mut self, device: &str) -> Vec<News> {
+        self.gone(device, "has gone")
+    }
+
+    fn gone(&mut self, device: &str, how: &str) -> Vec<News> {
+        self.unborn.remove(device);
         if !self.devices.remove(device) {
             return Vec::new();
         }
         let mut news = self.silence(|one| one.device == device);
-        news.extend(self.trouble(format!("device {} has gone", shown(device))));
+        news.extend(self.trouble(format!("device {} {how}", shown(device))));
         news
+    }
+
+    /// Devices have still to be born again after their node.
+    pub(super) fn has_unborn(&self) -> bool {
+        !self.unborn.is_empty()
+    }
+
+    /// They had their time for it: those that were not are gone.
+    pub(super) fn bury_unborn(&mut self) -> Vec<News> {
+        let all = std::mem::take(&mut self.unborn);
+        all.iter().flat_map(|device| self.gone(device, "was not born again: it has gone")).collect()
     }
 
     /// A birth names everything that there is.
@@ -224,7 +261,7 @@ impl Node {
         for metric in &payload.metrics {
             let is_it = |one: &Wanted| match (&metric.name, metric.alias) {
                 (Some(name), _) if !name.is_empty() => *name == one.metric,
-                (_, Some(alias)) => !self.is_unsure && one.alias == Some(alias),
+                (_, Some(alias)) => one.alias == Some(alias),
                 _ => false,
             };
             let place = self.wanted.iter().position(|one| one.device == device && is_it(one));
@@ -240,7 +277,7 @@ impl Node {
     fn silence(&mut self, which: impl Fn(&Wanted) -> bool) -> Vec<News> {
         let all = self.wanted.iter_mut().enumerate().filter(|(_, one)| which(one));
         let each = all.map(|(place, one)| {
-            (one.kind, one.alias, one.value) = (None, None, None);
+            (one.kind, one.alias, one.value, one.is_fresh) = (None, None, None, false);
             News::Silent(place)
         });
         each.collect()
@@ -258,9 +295,10 @@ impl Node {
         self.is_born && self.wanted.iter().all(has)
     }
 
-    /// What is known now, by place: a node that lives says only what changes.
+    /// What is known now, by place: a node that lives says only what changes. What may have changed
+    /// unheard is not among it, and gets stale.
     pub(super) fn values(&self) -> Vec<(usize, String)> {
-        let known = self.wanted.iter().enumerate();
+        let known = self.wanted.iter().enumerate().filter(|(_, one)| one.is_fresh);
         known.filter_map(|(place, one)| Some((place, one.value.clone()?))).collect()
     }
 
@@ -281,7 +319,10 @@ impl Node {
         };
         let number = |word: &str| kind.number(word.parse().ok()?);
         let value = match (setting, kind) {
-            (Setting::Switch(on, _), Type::Bool) => Some(Raw::Bool(*on)),
+            // Which of both is "on" is the configuration's to say.
+            (Setting::Switch(_, word) | Setting::Word(word), Type::Bool) => {
+                word.parse().ok().map(Raw::Bool)
+            }
             (
                 Setting::Switch(_, word) | Setting::Level(_, word) | Setting::Word(word),
                 Type::Text,
@@ -289,7 +330,7 @@ impl Node {
             (Setting::Level(level, _), _) => kind.number(*level),
             (Setting::Switch(_, word) | Setting::Word(word), _) => number(word),
         };
-        let value = value.ok_or_else(|| format!("{setting:?} does not fit {}", one.said()))?;
+        let value = value.ok_or_else(|| misfit(one, kind, setting))?;
         let metric = Metric {
             name: Some(one.metric.clone()),
             timestamp: Some(unix_ms),
@@ -310,7 +351,7 @@ impl Wanted {
         let Some(value) = value.and_then(|raw| kind.read(raw)) else {
             return self.value.take().map(|_| News::Silent(place));
         };
-        self.value = Some(value.clone());
+        (self.value, self.is_fresh) = (Some(value.clone()), true);
         Some(News::Value(place, value))
     }
 
@@ -319,6 +360,21 @@ impl Wanted {
             true => shown(&self.metric),
             false => format!("{} of device {}", shown(&self.metric), shown(&self.device)),
         }
+    }
+}
+
+/// Why a setting is not sent.
+fn misfit(one: &Wanted, kind: Type, setting: &Setting) -> String {
+    let (Setting::Switch(_, word) | Setting::Level(_, word) | Setting::Word(word)) = setting;
+    let word = shown(word);
+    match (kind, setting) {
+        (Type::Bool, Setting::Switch(..)) => {
+            let said = one.said();
+            format!(
+                "{said} is a truth value, `on` and `off` have \"true\" and \"false\", not {word}"
+            )
+        }
+        _ => format!("\"{word}\" does not fit {}", one.said()),
     }
 }
 
