@@ -489,9 +489,9 @@ pub const JOURNAL_FLOOR_STEP_MS: i64 = 60_000;
 /// floor at some records a second. More would cost opening time.
 pub const JOURNAL_OPEN_RECORDS: u32 = 1000;
 /// Most rows of last steps, modes, holds, pulses and effects that were believed anew: five for each
-/// actuator that a configuration can have. More (names that are gone) lose the oldest at the next
-/// start.
-pub const JOURNAL_LATEST_ROWS_MAX: u32 = 5 * ACTUATORS_MAX as u32
+/// actuator that a configuration can have; and one for each sensor that fell silent. More (names
+/// that are gone) lose the oldest at the next start.
+pub const JOURNAL_LATEST_ROWS_MAX: u32 = (5 * ACTUATORS_MAX + SENSORS_MAX) as u32
     + 2 * GOALS_MAX as u32
     + (MODELS_MAX + 2 * DERIVED_MAX + 2 * PARTNERS_MAX) as u32;
 /// Newest records among which a start looks for messages to actuators, for the limit an hour: an

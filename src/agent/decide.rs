@@ -28,6 +28,8 @@ pub struct Asked {
     facts: Vec<String>,
     /// What the mind is asked, until it is its turn.
     question: Option<Question>,
+    /// Something was commanded since the plan was made: what it would do may be done already.
+    overtaken: bool,
 }
 
 /// What became of a choice, with the id of its decision.
@@ -93,13 +95,20 @@ impl Agent {
     /// Carries a plan out, after the mind has spoken where it can and may.
     fn choose(&mut self, plan: Plan) {
         if self.mind_can_speak() && plan.alternatives.len() > 1 {
-            self.ask(plan);
+            let asked = self.asked_about(plan);
+            self.asked.extend(asked);
+            self.ask_next();
         } else {
-            let facts = self.facts();
-            let doubt = self.doubt_of_sensors(&plan, &facts);
-            let carried = self.carry_out(plan, 0, Decider::Planner, facts, None);
-            self.escalate(doubt, carried);
+            self.do_first(plan);
         }
+    }
+
+    /// The planner's own choice is carried out.
+    fn do_first(&mut self, plan: Plan) {
+        let facts = self.facts();
+        let doubt = self.doubt_of_sensors(&plan, &facts);
+        let carried = self.carry_out(plan, 0, Decider::Planner, facts, None);
+        self.escalate(doubt, carried);
     }
 
     /// The sensors of a goal contradict each other: whatever is planned on them is in doubt.
@@ -133,31 +142,53 @@ impl Agent {
         self.escalate(doubt, carried);
     }
 
-    fn ask(&mut self, plan: Plan) {
-        let Some(mind) = &self.config.mind else { return };
-        let deadline = self.now.tick.after(mind.deadline);
+    fn asked_about(&mut self, plan: Plan) -> Option<Asked> {
+        let deadline = self.now.tick.after(self.config.mind.as_ref()?.deadline);
         let id = self.next_question;
         self.next_question += 1;
         self.counters.asked += 1;
         let facts = self.facts();
         let question = Some(self.question(id, deadline, &plan, &facts));
-        self.asked.push_back(Asked { id, deadline, plan, facts, question });
-        self.ask_next();
+        Some(Asked { id, deadline, plan, facts, question, overtaken: false })
     }
 
-    /// One question is at the mind at a time: that of the agent which is first in priority, whose
-    /// deadline is no later than the others'.
+    /// One question is at the mind at a time: that of the agent which is first in priority. What
+    /// was overtaken while it waited is planned anew; what is late is left to its timer.
     fn ask_next(&mut self) {
-        let question = self.asked.front_mut().and_then(|asked| asked.question.take());
-        self.out.extend(question.map(Effect::Ask));
+        let now = self.now.tick;
+        while let Some(first) = self.asked.front_mut().filter(|first| first.deadline >= now) {
+            let Some(question) = first.question.take() else { return };
+            if !first.overtaken {
+                self.out.push(Effect::Ask(question));
+                return;
+            }
+            let overtaken = self.asked.pop_front();
+            overtaken.into_iter().for_each(|one| self.plan_anew(&one));
+        }
+    }
+
+    /// Something was commanded since this was planned: its agent looks again, so that what two want
+    /// is done once, and asks again where there is still something to ask and time for it.
+    fn plan_anew(&mut self, old: &Asked) {
+        self.counters.dropped += 1;
+        let Some(plan) = self.plan(old.plan.who) else { return };
+        if plan.helpless.is_some() {
+            self.plan_wanted = true;
+        } else if self.now.tick <= old.deadline
+            && self.mind_can_speak()
+            && plan.alternatives.len() > 1
+        {
+            let asked = self.asked_about(plan);
+            asked.into_iter().for_each(|one| self.asked.push_front(one));
+        } else {
+            self.do_first(plan);
+        }
     }
 
     /// A question has ended, whether it was at the mind or waited for its turn.
     fn take_asked(&mut self, id: u64) -> Option<Asked> {
         let at = self.asked.iter().position(|asked| asked.id == id)?;
-        let asked = self.asked.remove(at);
-        self.ask_next();
-        asked
+        self.asked.remove(at)
     }
 
     /// What the mind is asked about a plan.
@@ -195,12 +226,18 @@ impl Agent {
             self.counters.dropped += 1;
             return;
         }
-        let Some(Asked { deadline, mut plan, facts, .. }) = self.take_asked(id) else { return };
-        if self.now.tick > deadline {
-            self.counters.dropped += 1;
-            self.carry_out(plan, 0, Decider::Planner, facts, None);
-            return;
+        let Some(asked) = self.take_asked(id) else { return };
+        if asked.overtaken || self.now.tick > asked.deadline {
+            self.without_answer(asked);
+        } else {
+            self.answered(asked, p, tokens, ms);
         }
+        self.ask_next();
+    }
+
+    /// What the mind has said in time about a plan that still holds.
+    fn answered(&mut self, asked: Asked, p: &[f64], tokens: u32, ms: f64) {
+        let Asked { mut plan, facts, .. } = asked;
         self.counters.answered += 1;
         for (one, probability) in plan.moves.iter_mut().zip(p) {
             one.candidate.probability = Some(*probability);
@@ -234,6 +271,16 @@ impl Agent {
     /// The mind will not answer: the planner's choice is carried out.
     pub(super) fn scores_lost(&mut self, id: u64) {
         if let Some(asked) = self.take_asked(id) {
+            self.without_answer(asked);
+            self.ask_next();
+        }
+    }
+
+    /// The planner's choice is carried out, by the plan that was made or by a new one.
+    fn without_answer(&mut self, asked: Asked) {
+        if asked.overtaken {
+            self.plan_anew(&asked);
+        } else {
             self.counters.dropped += 1;
             self.carry_out(asked.plan, 0, Decider::Planner, asked.facts, None);
         }
@@ -313,6 +360,7 @@ impl Agent {
             }
             Ok(()) => {
                 self.issue(actuator, setting, by, &cause, None, false);
+                self.asked.iter_mut().for_each(|one| one.overtaken = true);
                 Carried::Passed(id)
             }
         }

@@ -247,6 +247,7 @@ impl Agent {
                 self.derivation.resume(&config, memory);
                 self.partners.resume(&config, memory);
                 self.follow_again(memory);
+                self.follow_silent(memory);
             }
             Entry::Goal { name, put } if name.starts_with(OTHERS) => {
                 let kept = Kept::read(name, put.as_deref(), &self.config);
@@ -276,7 +277,7 @@ impl Agent {
     }
 
     /// The sensor of this name, if it speaks for itself.
-    fn speaks(&self, name: &str) -> Option<SensorId> {
+    pub(super) fn speaks(&self, name: &str) -> Option<SensorId> {
         let sensors = &self.config.sensors;
         let index = sensors.iter().position(|one| one.name == name && one.port().is_some())?;
         Some(SensorId(u16::try_from(index).ok()?))

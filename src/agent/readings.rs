@@ -3,8 +3,11 @@
 use super::core::{Agent, due_fault};
 use super::senses::Doubt;
 use super::world::fault_index;
-use crate::domain::{Fault, FaultKind, SensorId, Severity, Value};
+use crate::domain::{Entry, Fault, FaultKind, Memory, SensorId, Severity, Value};
 use crate::limits;
+
+/// What a record of a sensor that fell silent says of it.
+const SILENT: &str = "silent";
 
 impl Agent {
     pub(super) fn reading(&mut self, id: SensorId, value: Result<Value, Fault>, retained: bool) {
@@ -41,9 +44,26 @@ impl Agent {
 
     /// What was last said counts no more.
     pub(super) fn silent(&mut self, id: SensorId) {
+        let sensor = &self.config.sensors[usize::from(id.0)];
+        if self.world.sensor(id).known(sensor.every, self.now.tick).is_some() {
+            // `replay` follows it.
+            let (sensor, of) = (sensor.name.clone(), SILENT.to_owned());
+            self.record(Entry::Memory(Memory { sensor, of, ..Memory::default() }));
+        }
+        self.unbelieve(id);
+        self.plan_wanted = true;
+    }
+
+    /// A record says that a sensor fell silent.
+    pub(super) fn follow_silent(&mut self, memory: &Memory) {
+        if let Some(id) = self.speaks(&memory.sensor).filter(|_| memory.of == SILENT) {
+            self.unbelieve(id);
+        }
+    }
+
+    fn unbelieve(&mut self, id: SensorId) {
         self.world.sensors[usize::from(id.0)].doubt();
         self.derivation.touch(id);
-        self.plan_wanted = true;
     }
 
     /// A value that the sensor can have reached since it was last believed. What is stale is no

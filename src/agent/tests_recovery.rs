@@ -264,6 +264,28 @@ fn what_is_believed_anew_is_followed_by_a_replay() {
     assert!(!same.is_empty() && same.iter().all(|same| *same), "{same:?}");
 }
 
+/// A sensor of which its sender said that it is gone is unknown to a replay from then on too.
+#[test]
+fn a_sensor_that_fell_silent_is_followed_by_a_replay() {
+    let mut place = Place::new("raises", 15.0);
+    place.run(30);
+    let mut follower = Follower::new(config("raises", "off"));
+    let mut follow = |place: &mut Place| {
+        for (now, entry) in std::mem::take(&mut place.records) {
+            follower.take(&entry, 7 << 32, now);
+        }
+        follower.agent_mut().expect("it has begun").value_of(SensorId(0))
+    };
+    assert!(follow(&mut place).is_some());
+    place.apply(Event::Silent { sensor: SensorId(0) });
+    assert_eq!((place.agent.value_of(SensorId(0)), follow(&mut place)), (None, None));
+    // Once is enough.
+    place.apply(Event::Silent { sensor: SensorId(0) });
+    assert!(place.records.is_empty(), "{:?}", place.records);
+    place.run(1);
+    assert!(follow(&mut place).is_some());
+}
+
 /// One that does nothing indeed, and is switched off each time, is tried seldom.
 #[test]
 fn what_does_nothing_is_tried_again_each_half_hour_at_most() {

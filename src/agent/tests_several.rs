@@ -269,6 +269,68 @@ fn who_is_not_answered_in_time_does_as_the_planner_would() {
     bench.pass(3);
     let effects = bench.on(Event::Wake);
     assert_eq!(decisions(&effects).len(), 2);
+    assert!(questions(&effects).is_empty(), "what is late already is not asked");
     assert!(bench.agent.asked.is_empty());
     assert!(decisions(&effects).iter().all(|one| one.by == crate::domain::Decider::Planner));
+}
+
+/// A fourth device for fresh air.
+const VENT: &str = r#"
+    [[actuator]]
+    name = "vent"
+    topic = "h/vent/set"
+    state_topic = "h/vent"
+    safe = "off"
+    effects = { co2 = "lowers" }
+"#;
+
+/// Devices for fresh air that run once two agents had something to do about it.
+fn airing(second: &str, mind: bool) -> (usize, Vec<Effect>) {
+    let agents = format!(
+        r#"
+        {VENT}
+        [[agent]]
+        name = "first"
+        goals = ["fresh"]
+        tools = ["flap", "hatch"]
+        [[agent]]
+        name = "second"
+        goals = ["warmth"]
+        tools = {second}
+        "#
+    );
+    let mut bench = Bench::new(hall(&agents)).up();
+    steady(&mut bench, 22.0, 900.0, 60);
+    if mind {
+        bench.on(ready());
+    }
+    for _ in 0..3 {
+        bench.pass(10);
+        bench.agent.planned = Some(bench.now.tick);
+        bench.on(reading(0, 22.0));
+        bench.on(reading(1, 1020.0));
+    }
+    (bench.agent.planned, bench.agent.plan_wanted) = (None, true);
+    let mut all = bench.on(Event::Wake);
+    let mut answered = 0;
+    while let Some(question) = questions(&all).get(answered) {
+        let best = question.candidates[0].clone();
+        all.extend(bench.on(scores(question, &best)));
+        answered += 1;
+    }
+    assert_eq!(answered > 0, mind);
+    assert!(bench.agent.asked.is_empty(), "nobody waits for ever");
+    let counters = bench.agent.counters();
+    assert_eq!(counters.asked, counters.answered + counters.dropped);
+    ((0..6).filter(|index| is_on(&bench, *index)).count(), all)
+}
+
+/// Both have a tool for the same goal, and each would start one: who is second has seen the first.
+#[test]
+fn what_two_agents_want_is_done_once_with_the_mind_as_without() {
+    for second in [r#"["fan", "vent"]"#, r#"["vent"]"#] {
+        assert_eq!(airing(second, false).0, 1, "{second} without the mind");
+        let (on, effects) = airing(second, true);
+        assert_eq!(on, 1, "{second}: {:#?}", decisions(&effects));
+    }
 }
