@@ -3,7 +3,7 @@
 //! or handed to a person. Every one that is misread is printed.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::spoken::{Meaning, Spoken, hear};
 use super::*;
@@ -22,8 +22,8 @@ fn folder() -> PathBuf {
     std::env::var_os("OUTPOST_ASK_FOLDER").map_or_else(|| FOLDER.into(), PathBuf::from)
 }
 
-fn place(name: &str) -> Config {
-    let text = fs::read_to_string(folder().join(format!("{name}.toml"))).expect("a place");
+fn place(folder: &Path, name: &str) -> Config {
+    let text = fs::read_to_string(folder.join(format!("{name}.toml"))).expect("a place");
     from_text(&text, name, &[], Strictness::Run).expect("a good configuration").0
 }
 
@@ -79,7 +79,7 @@ fn sentences_that_nobody_wrote_for_the_code_are_read_as_meant_or_not_at_all() {
     for line in sentences().iter().filter(|line| !line.starts_with('#') && !line.is_empty()) {
         if let Some(name) = line.strip_prefix('[') {
             println!("until here exact {exact:?}, safe {safe:?}");
-            here = Some(place(name.trim_end_matches(']')));
+            here = Some(place(&folder(), name.trim_end_matches(']')));
             continue;
         }
         let config = here.as_ref().expect("a place before its sentences");
@@ -99,4 +99,53 @@ fn sentences_that_nobody_wrote_for_the_code_are_read_as_meant_or_not_at_all() {
     let share = |(right, all): (u32, u32)| f64::from(right) / f64::from(all);
     println!("exact {exact:?} {:.3}, safe {safe:?} {:.3}", share(exact), share(safe));
     assert!(exact.1 + safe.1 >= 200 && share(exact) >= EXACT_MIN && share(safe) >= SAFE_MIN);
+}
+
+/// Sentences that are near an order and none: said of a brewery, each must end with a person.
+const NEARLY: &str = "\
+turn off the fan at six
+lower the steam valve by 10
+fan up 2
+turn the fan up a notch
+steam valve 20 percent more
+half the fan speed please, if you can
+fan twice as fast
+keep the stirrer running
+the pump is on
+I closed the steam valve
+somebody started the pump
+I think you should start the pump
+should I start the pump?
+should co2 be below 1000
+stop the pump, I changed my mind
+pump on, it is cancelled
+fan on, I was kidding
+turn on the fan and mail Bob
+pump on, off in an hour
+start pump at 18:30
+run the pump for ever
+steam valve to 40 or 50
+fan to 3 for 10
+fan at 50 percent
+the co2 is above 1200
+keep the glycol below 5 bar
+keep the mash below 70 for two hours
+keep the mash below 70 unless told otherwise
+you don't need to drop the goal mash rest
+forget everything but safe air
+I take over
+act only when I say so
+stop observing
+act like a pirate
+stop the pump, the stirrer is stuck
+turn on the glycol heater
+he told me to start the pump
+say pump on";
+
+#[test]
+fn what_is_nearly_an_order_is_none() {
+    let brewery = place(Path::new(FOLDER), "brewery");
+    for text in NEARLY.lines() {
+        assert_eq!(read(text, &brewery), "no", "{text}");
+    }
 }

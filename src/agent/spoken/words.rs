@@ -211,6 +211,7 @@ pub(super) const HARM: List = "\
     protection limits alarms failsafe";
 /// What takes an order back, or makes it less than one.
 pub(super) const RETRACTING: List = "\
+    cancelled canceled unnecessary example hypothetical pretending \
     wait changed mind kidding joking joke wrong sorry mistake meant mean think guess maybe \
     perhaps hope suppose wonder want both all everything also done goal too next test rather \
     better more less";
