@@ -89,6 +89,20 @@ pub(super) struct Hawk {
     introduced: bool,
     /// What was told last of the action.
     told: String,
+    /// What was told last of its being taken: each further attempt is not told.
+    begun: String,
+    /// An attempt came to nothing: the next one is the next question's.
+    rests: bool,
+}
+
+/// What a look has come to.
+struct Seen {
+    /// When to ask again.
+    sleep: Option<Duration>,
+    /// What people should know.
+    news: Option<String>,
+    /// What the server did not accept, beside what was done.
+    trouble: Option<String>,
 }
 
 impl Hawk {
@@ -97,26 +111,48 @@ impl Hawk {
         let server = Server::new(server, &board.name);
         let kept = std::fs::read(launched.slots.join(FILE)).unwrap_or_default();
         let open = serde_json::from_slice(&kept).ok();
-        let (work, told) = (None, String::new());
-        Hawk { launched, update, board, server, open, work, introduced: false, told }
+        Hawk {
+            launched,
+            update,
+            board,
+            server,
+            open,
+            work: None,
+            introduced: false,
+            told: String::new(),
+            begun: String::new(),
+            rests: false,
+        }
     }
 
-    /// Asks once and does what there is. When to ask again, and what people should know.
-    fn look(&mut self) -> Result<(Option<Duration>, Option<String>), String> {
-        self.settle().map_err(|error| chain(&error))?;
+    /// Asks once and does what there is: because it is time to, or because something has ended.
+    fn look(&mut self, is_due: bool) -> Result<Seen, String> {
+        self.rests &= !is_due;
+        let mut trouble = None;
+        match self.settle() {
+            // An answer that says no: a cancellation or another action may be there all the same.
+            Err(HawkError::Ddi(error @ DdiError::Status(_))) => {
+                self.rests = true;
+                trouble = Some(format!("how a release stands is not told: {}", chain(&error)));
+            }
+            other => other.map_err(|error| chain(&error))?,
+        }
         let base = self.server.ask().map_err(|error| chain(&error))?;
         if base.wants_attributes || !self.introduced {
             let told = self.server.introduce(&self.attributes());
-            told.map_err(|error| format!("its attributes are not told: {}", chain(&error)))?;
-            self.introduced = true;
+            self.introduced = told.is_ok();
+            if let Err(error) = told {
+                trouble = Some(format!("its attributes are not told: {}", chain(&error)));
+            }
         }
-        let text = match (&base.cancel, &base.deployment) {
+        let news = match (&base.cancel, &base.deployment) {
             (Some(cancel), _) => self.cancel(cancel),
             (None, Some(action)) => self.deploy(action),
             // It was closed on the server.
             (None, None) => self.abandon().map(|()| None),
         };
-        Ok((base.sleep, text.map_err(|error| chain(&error))?))
+        let news = news.map_err(|error| chain(&error))?;
+        Ok(Seen { sleep: base.sleep, news, trouble })
     }
 
     fn attributes(&self) -> BTreeMap<String, String> {
@@ -141,13 +177,19 @@ impl Hawk {
             let end = self.work.take().and_then(|work| work.end);
             match end {
                 Some(Ok(Done::Fetched)) => {
-                    self.keep(Some(Open { fetched: true, ..open.clone() }))?;
+                    // Where that is not heard, they are looked for and told once more.
                     self.tell(&open, Execution::Downloaded, "its files are on the board")?;
+                    if self.open.is_some() {
+                        self.keep(Some(Open { fetched: true, ..open.clone() }))?;
+                    }
                 }
-                Some(Err(refused)) if !stopped => match refused.may_pass {
-                    true => self.tell(&open, Execution::Proceeding, &refused.reason)?,
-                    false => return self.end(&open, Execution::Failed, &refused.reason),
-                },
+                Some(Err(refused)) if !stopped => {
+                    self.rests = true;
+                    if !refused.may_pass {
+                        return self.end(&open, Execution::Failed, &refused.reason);
+                    }
+                    self.tell(&open, Execution::Proceeding, &refused.reason)?;
+                }
                 Some(Ok(Done::Staged) | Err(_)) | None => {}
             }
         }
@@ -180,7 +222,8 @@ impl Hawk {
             // Another action has taken the place of what is being fetched.
             return if is_open { Ok(None) } else { self.abandon().map(|()| None) };
         }
-        if state.trial.is_some() || state.intent.is_some() {
+        let rests = is_open && self.rests;
+        if rests || state.trial.is_some() || state.intent.is_some() {
             return Ok(None);
         }
         let wanted = self.server.deployment(action)?;
@@ -207,12 +250,16 @@ impl Hawk {
             return Ok(None);
         }
         let what = if wanted.update == Handling::Skip { "fetched" } else { "taken" };
-        self.tell(&open, Execution::Proceeding, &format!("release {} is {what}", open.release))?;
+        let begun = format!("release {} is {what}", open.release);
+        if self.begun != begun {
+            self.tell(&open, Execution::Proceeding, &begun)?;
+            self.begun.clone_from(&begun);
+        }
         if self.open.is_none() {
             return Ok(None);
         }
         self.begin(&open.release, &wanted)?;
-        Ok((!is_open).then(|| format!("hawkBit: release {} is {what}", open.release)))
+        Ok((!is_open).then(|| format!("hawkBit: {begun}")))
     }
 
     fn may_begin(&self, wanted: &Deployment, fetched: bool) -> bool {
@@ -252,9 +299,14 @@ impl Hawk {
                 // Answered when it has ended, which the next look sees.
                 return self.abandon().map(|()| None);
             }
-            if on_trial(&self.state()?, &open.release) {
-                let why = "it is on trial already: it confirms or undoes itself";
-                self.server.answer(cancel, Execution::Rejected, why)?;
+            let state = self.state()?;
+            let too_late = match on_trial(&state, &open.release) {
+                true => Some("it is on trial already: it confirms or undoes itself".to_owned()),
+                // Its end is not told yet.
+                false => outcome(&state, &open.release).map(|(_, why)| why),
+            };
+            if let Some(why) = too_late {
+                self.server.answer(cancel, Execution::Rejected, &why)?;
                 return Ok(None);
             }
         }
@@ -312,6 +364,8 @@ impl Hawk {
         let of = |open: &Option<Open>| open.as_ref().map(|open| open.action.clone());
         if of(&self.open) != of(&open) {
             self.told.clear();
+            self.begun.clear();
+            self.rests = false;
         }
         self.open = open;
         Ok(())
@@ -396,31 +450,29 @@ pub(super) fn watch(mut hawk: Hawk, nudges: &Receiver<()>, tell: &Sender<News>) 
                 return;
             }
         }
+        let is_due = Instant::now() >= due;
         // Where the line is down, an end is told when it is due like everything else.
-        if Instant::now() < due && (failed || !hawk.has_news()) {
+        if !is_due && (failed || !hawk.has_news()) {
             continue;
         }
-        let (news, severity) = match hawk.look() {
-            Ok((sleep, news)) => {
-                every = sleep.unwrap_or(every);
-                failed = false;
-                (news, Severity::Info)
+        let (news, trouble) = match hawk.look(is_due) {
+            Ok(seen) => {
+                every = seen.sleep.unwrap_or(every);
+                (seen.news, seen.trouble)
             }
-            Err(text) => {
-                failed = true;
-                (Some(text), Severity::Warning)
-            }
+            Err(text) => (None, Some(text)),
         };
+        failed = trouble.is_some();
         due = Instant::now() + every.mul_f64(rand::rng().random_range(0.75..=1.0));
         // A line that is down is told once.
-        let is_news = news.is_some() && news != said;
-        if is_news || !failed {
-            said.clone_from(&news);
-        }
-        if let Some(text) = news.filter(|_| is_news)
-            && tell.blocking_send(News::Event { text, severity }).is_err()
-        {
-            return;
+        let fresh = trouble.clone().filter(|_| trouble != said);
+        said = trouble;
+        for (text, severity) in [(news, Severity::Info), (fresh, Severity::Warning)] {
+            if let Some(text) = text
+                && tell.blocking_send(News::Event { text, severity }).is_err()
+            {
+                return;
+            }
         }
     }
 }

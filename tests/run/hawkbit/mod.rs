@@ -102,6 +102,58 @@ fn hawkbit_stops_a_rollout_of_its_own_at_its_threshold() {
     good.until(|status, is_open| status == "running" && is_open);
 }
 
+#[test]
+fn hawkbit_tries_what_does_not_work_at_each_question_and_tells_it_once() {
+    let broker = Broker::start();
+    let mut server = Server::start("cold-hawkbit-away");
+    if server.is_real() {
+        println!("what is said to the server is counted by the one of the tests");
+        return;
+    }
+    let site = site(&broker, &server, "cold-hawkbit-away", UPDATE, "from = \"stick\"\n");
+    stick(&site, &["1.0.0"]);
+    // Somebody has drawn it.
+    let (here, away) = (site.folder().join("stick"), site.folder().join("away"));
+    fs::rename(&here, &away).unwrap();
+    let _place = Place::open(&broker, 12.0);
+    let _supervisor = Supervisor::start(&site);
+    server.until_attribute("site", "north");
+    let (asked, _) = server.asked();
+    let action = server.assign("1.0.0", "forced");
+    eventually("ten questions", PATIENCE, || (server.asked().0 >= asked + 10).then_some(()));
+    let told = server.told(&action);
+    assert_eq!(told.states, ["running", "running"], "{told:?}");
+    // One question begins an attempt, the next one is with its end: that one does not begin.
+    let (asked, attempts) = (server.asked().0 - asked, server.asked().1);
+    assert!(2 * attempts <= asked + 2, "{attempts} attempts in {asked} questions");
+
+    fs::rename(&away, &here).unwrap();
+    let told = server.until(&action, "finished", "release 1.0.0 is confirmed");
+    assert_eq!(told.text.matches("release 1.0.0 is taken").count(), 1, "{told:?}");
+}
+
+#[test]
+fn hawkbit_may_refuse_what_it_is_told_and_is_obeyed_all_the_same() {
+    let broker = Broker::start();
+    let mut server = Server::start("cold-hawkbit-deaf");
+    if server.is_real() {
+        println!("a real server refuses nothing at a test's word");
+        return;
+    }
+    server.refuse(Some("it is on trial"));
+    let site = site(&broker, &server, "cold-hawkbit-deaf", LONG, "from = \"stick\"\n");
+    stick(&site, &["1.0.0"]);
+    let _place = Place::open(&broker, 12.0);
+    let _supervisor = Supervisor::start(&site);
+    let action = server.assign("1.0.0", "forced");
+    server.until_refused();
+    server.cancel(&action);
+    server.until(&action, "cancel_rejected", "it is on trial already");
+    server.until(&action, "finished", "release 1.0.0 is confirmed");
+    server.refuse(None);
+    server.until_attribute("release", "1.0.0");
+}
+
 /// A repository on a slow line.
 struct Slow {
     address: String,

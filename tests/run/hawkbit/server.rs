@@ -192,6 +192,24 @@ impl Server {
         panic!("action {action} was never {state} with {words:?}: {last:?}");
     }
 
+    /// How often the board has asked at all, and how often what an action is.
+    pub fn asked(&self) -> (usize, usize) {
+        let own = self.own.as_ref().unwrap().lock().unwrap();
+        (own.asked, own.asked_what)
+    }
+
+    /// Says no to the board's attributes, and to a status with such words; or to nothing.
+    pub fn refuse(&self, words: Option<&'static str>) {
+        self.own.as_ref().unwrap().lock().unwrap().refuses = words;
+    }
+
+    /// Waits until it has said no to a status.
+    pub fn until_refused(&self) {
+        eventually("a refused status", PATIENCE, || {
+            (self.own.as_ref().unwrap().lock().unwrap().refused > 0).then_some(())
+        });
+    }
+
     /// Waits until it knows an attribute of the board.
     pub fn until_attribute(&self, key: &str, value: &str) {
         eventually(key, PATIENCE, || {
@@ -232,6 +250,10 @@ struct Own {
     board: String,
     attributes: Json,
     actions: Vec<Action>,
+    asked: usize,
+    asked_what: usize,
+    refuses: Option<&'static str>,
+    refused: usize,
 }
 
 struct Action {
@@ -268,20 +290,34 @@ impl Own {
         }
         let parts: Vec<_> = rest.split('/').skip(1).collect();
         match (method, &parts[..]) {
-            ("GET", []) => (200, self.base(&base)),
+            ("GET", []) => {
+                self.asked += 1;
+                (200, self.base(&base))
+            }
+            ("PUT", ["configData"]) if self.refuses.is_some() => (403, Json::Null),
             ("PUT", ["configData"]) => {
                 self.attributes = body["data"].clone();
                 (200, Json::Null)
             }
             ("GET", ["deploymentBase", id]) => {
+                self.asked_what += 1;
                 (200, json!({"id": id, "deployment": self.action(id).deployment}))
             }
             ("GET", ["cancelAction", id]) => {
                 (200, json!({"id": id, "cancelAction": {"stopId": id}}))
             }
+            ("POST", ["deploymentBase", _, "feedback"]) if self.is_refused(body) => {
+                self.refused += 1;
+                (403, Json::Null)
+            }
             ("POST", [what, id, "feedback"]) => (self.hear(what, id, &body["status"]), Json::Null),
             _ => (404, Json::Null),
         }
+    }
+
+    fn is_refused(&self, body: &Json) -> bool {
+        let said = body["status"]["details"][0].as_str().unwrap();
+        self.refuses.is_some_and(|words| said.contains(words))
     }
 
     fn base(&self, base: &str) -> Json {
