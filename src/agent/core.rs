@@ -272,6 +272,7 @@ impl Agent {
             Event::LinkUp => self.link_up(),
             Event::LinkDown { reason } => self.link_down(&reason),
             Event::Silent { sensor } => self.silent(sensor),
+            Event::Mute { actuator, is_there } => self.mute(actuator, is_there),
             Event::LineUp { line } => self.line_up(line),
             Event::LineDown { line, reason } => self.line_down(line, &reason),
             Event::Acked { token } => self.acked(token),

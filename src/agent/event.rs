@@ -26,6 +26,13 @@ pub enum Event {
         /// Which.
         sensor: SensorId,
     },
+    /// Nobody can say what an actuator is set to: it is unknown at once.
+    Mute {
+        /// Which.
+        actuator: ActuatorId,
+        /// Its device is there all the same, and can be commanded.
+        is_there: bool,
+    },
     /// A device said what it is set to.
     Echo {
         /// Which.

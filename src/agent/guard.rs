@@ -74,6 +74,9 @@ impl Agent {
         if self.reach(id).is_none() {
             return Err(match actuator.port.line() {
                 None => Refusal::NoLink,
+                Some(_) if self.world.actuator(id).is_gone => {
+                    Refusal::NoLine(format!("the device of {} does not live", actuator.name))
+                }
                 Some(line) => Refusal::NoLine(self.line_away(line)),
             });
         }

@@ -79,11 +79,11 @@ impl Inbox {
             .map_or(Vec::new(), |names| names.keys().cloned().collect())
     }
 
-    /// The sensors of a name on a line.
+    /// The sensors and the actuators of a name on a line.
     #[must_use]
-    pub fn sensors(&self, line: u16, name: usize) -> &[SensorId] {
-        let names = self.lines.get(usize::from(line));
-        names.and_then(|names| names.values().nth(name)).map_or(&[], |ends| &ends.sensors)
+    pub fn behind(&self, line: u16, name: usize) -> (&[SensorId], &[ActuatorId]) {
+        let names = self.lines.get(usize::from(line)).and_then(|names| names.values().nth(name));
+        names.map_or((&[][..], &[][..]), |ends| (&ends.sensors, &ends.actuators))
     }
 
     /// The events of a word on a serial line. `name` is its place in [`Inbox::names`]; a reading is

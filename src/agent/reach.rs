@@ -12,7 +12,8 @@ use crate::limits;
 impl Agent {
     /// Since when something can be sent to an actuator; `None`: nothing can.
     pub(super) fn reach(&self, id: ActuatorId) -> Option<Tick> {
-        self.since(&self.config.actuators[usize::from(id.0)].port)
+        let since = self.since(&self.config.actuators[usize::from(id.0)].port);
+        since.filter(|_| !self.world.actuator(id).is_gone)
     }
 
     /// Since when a sensor can be heard, of a derived one all that it is made of; `None`: it
@@ -68,6 +69,17 @@ impl Agent {
         let within = self.config.actuators[usize::from(id.0)].confirm_within;
         let spoken = |since: Tick| self.now.tick.since(since) >= within;
         !self.world.actuator(id).unheard || self.reach(id).is_some_and(spoken)
+    }
+
+    /// What a device is set to is unknown at its death as at that of its line.
+    pub(super) fn mute(&mut self, id: ActuatorId, is_there: bool) {
+        if !is_there {
+            self.give_up(id, "its device died before it was confirmed");
+        }
+        let state = self.world.actuator_mut(id);
+        state.unheard |= state.confirmed.take().is_some();
+        state.is_gone = !is_there;
+        self.plan_wanted = true;
     }
 
     /// The bus is there.
@@ -157,7 +169,7 @@ mod tests {
     use super::*;
     use crate::agent::Event;
     use crate::config::{Dialect, SerialLine};
-    use crate::domain::CommandState;
+    use crate::domain::{CommandState, Setting};
 
     #[test]
     fn a_line_and_the_bus_come_and_go_by_themselves() {
@@ -192,5 +204,44 @@ mod tests {
         let effects = bench.on(Event::LineUp { line: 0 });
         assert_eq!(sends(&effects), [(2, "OFF".to_string())]);
         bench.on(Event::LineUp { line: 9 });
+    }
+
+    #[test]
+    fn a_device_that_is_gone_is_unknown_and_gets_its_start_when_it_is_born() {
+        let mut config = room();
+        let (name, device) = ("shed".into(), "/dev/x".into());
+        let line = SerialLine { name, device, baud: 9600, dialect: Dialect::Frames };
+        config.lines = vec![Line::Serial(line)];
+        config.actuators[2].port = Port::Line { line: 0, name: "heater".into() };
+        config.actuators[2].state_topic = None;
+        let mut bench = Bench::new(config);
+        let heater = ActuatorId(2);
+        let mute = |is_there| Event::Mute { actuator: heater, is_there };
+        // Its line is there before it is: nothing is sent to nobody.
+        bench.on(mute(false));
+        assert_eq!(sends(&bench.on(Event::LineUp { line: 0 })), []);
+        let effects = bench.on(set("a", 2, true));
+        assert_eq!(states(&effects, "a"), [CommandState::Rejected]);
+        let off = || Event::Echo { actuator: heater, setting: Ok(Setting::Off) };
+        assert_eq!(sends(&bench.on(off())), [(2, "OFF".to_string())], "its start");
+        assert_eq!(bench.agent.world().actuator(heater).confirmed, Some(Setting::Off));
+        // It dies, with a command on its way.
+        bench.on(Event::LinkUp);
+        bench.echo = false;
+        let effects = bench.on(set("b", 2, true));
+        assert_eq!(states(&effects, "b").last(), Some(&CommandState::Executing));
+        let effects = bench.on(mute(false));
+        assert_eq!(states(&effects, "b"), [CommandState::Failed]);
+        bench.on(off());
+        assert_eq!(bench.agent.world().actuator(heater).confirmed, Some(Setting::Off));
+        bench.on(mute(false));
+        assert_eq!(bench.agent.world().actuator(heater).confirmed, None);
+        // "Never with the heater": nobody knows what it is set to.
+        let effects = bench.on(set("d", 1, true));
+        assert_eq!(states(&effects, "d"), [CommandState::Rejected]);
+        // Without a word of its own it can be commanded where it is there.
+        bench.on(mute(true));
+        let effects = bench.on(set("c", 2, true));
+        assert_eq!(states(&effects, "c").last(), Some(&CommandState::Executing));
     }
 }

@@ -137,6 +137,7 @@ impl Agent {
 
     /// The device's echo.
     pub(super) fn echo(&mut self, id: ActuatorId, setting: Result<Setting, Fault>) {
+        self.world.actuator_mut(id).is_gone = false;
         let setting = match setting {
             Ok(setting) => setting,
             Err(fault) => {

@@ -187,6 +187,8 @@ pub struct ActuatorState {
     pub settled: Option<Setting>,
     /// It was known before its bus or line went away, for longer than an echo is believed.
     pub unheard: bool,
+    /// Its device is gone, while its line is there.
+    pub is_gone: bool,
     /// Values that may reach it still, with the time of the last message; the latest is the last.
     pub in_flight: Vec<(Setting, Tick)>,
     /// The command that waits for an answer.

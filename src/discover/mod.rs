@@ -21,7 +21,10 @@ mod words;
 
 use std::collections::BTreeMap;
 
-use crate::limits::DISCOVER_MESSAGES_MAX;
+use crate::limits::{
+    DISCOVER_BYTES_MAX, DISCOVER_MESSAGES_MAX, DISCOVER_PAYLOAD_BYTES_MAX,
+    SPARKPLUG_PAYLOAD_BYTES_MAX,
+};
 
 pub use homeassistant::DEFAULT_PREFIX;
 pub(crate) use homeassistant::ORIGIN;
@@ -157,7 +160,9 @@ pub fn is_source(topic: &str) -> bool {
 #[derive(Debug, Default)]
 pub struct Announcements {
     messages: BTreeMap<String, Vec<u8>>,
-    /// Left out because there were too many.
+    /// Of all of them, with their topics.
+    bytes: usize,
+    /// Left out because there were too many, or too long ones.
     left: u64,
 }
 
@@ -186,13 +191,25 @@ impl Offer {
 impl Announcements {
     /// Takes a message of the bus. An empty one takes the announcement back.
     pub fn take(&mut self, topic: &str, payload: &[u8]) {
-        if payload.is_empty() {
-            self.messages.remove(topic);
-        } else if self.messages.contains_key(topic) || self.messages.len() < DISCOVER_MESSAGES_MAX {
-            self.messages.insert(topic.to_owned(), payload.to_owned());
-        } else {
-            self.left += 1;
+        if let Some(before) = self.messages.remove(topic) {
+            self.bytes -= topic.len() + before.len();
         }
+        if payload.is_empty() {
+            return;
+        }
+        let most = match sparkplug::is_birth(topic) {
+            true => SPARKPLUG_PAYLOAD_BYTES_MAX,
+            false => DISCOVER_PAYLOAD_BYTES_MAX,
+        };
+        // The byte too many shows that it is too long.
+        let payload = &payload[..payload.len().min(most + 1)];
+        let bytes = self.bytes + topic.len() + payload.len();
+        if self.messages.len() >= DISCOVER_MESSAGES_MAX || bytes > DISCOVER_BYTES_MAX {
+            self.left += 1;
+            return;
+        }
+        self.bytes = bytes;
+        self.messages.insert(topic.to_owned(), payload.to_owned());
     }
 
     /// How many there are, and how many were left out.

@@ -60,15 +60,15 @@ pub async fn listen(
 ) -> anyhow::Result<Announcements> {
     let place = format!("{}:{}", endpoint.host, endpoint.port);
     let (tell, mut events) = mpsc::channel(limits::LINK_EVENTS_MAX);
-    let mut subscriptions = homie_filters();
-    subscriptions.push(format!("{prefix}/#"));
-    subscriptions.extend(sparkplug::filters(births));
+    let mut filters: BTreeSet<String> = homie_filters().into_iter().collect();
+    filters.insert(format!("{prefix}/#"));
+    filters.extend(sparkplug::filters(births));
     let config = LinkConfig {
         endpoint,
         client_id: format!("outpost-discover-{}", std::process::id()),
         is_lasting: false,
         will: None,
-        subscriptions,
+        subscriptions: filters.iter().cloned().collect(),
         receipts: Vec::new(),
         keep_alive: Duration::from_secs(limits::KEEP_ALIVE_S),
         pace: Pace::default(),
@@ -104,8 +104,12 @@ pub async fn listen(
             Some(LinkEvent::Up { .. }) if births => quiet_at = Some(end),
             Some(LinkEvent::Up { .. }) => quiet_at = Some(Instant::now() + quiet),
             Some(LinkEvent::Down { reason }) => (outage, quiet_at) = (reason, None),
+            // Said by the link. Rights to some of it are enough to find something.
             Some(LinkEvent::SubscriptionRefused { filter }) => {
-                bail!("{place}: the broker refuses the subscription {filter}");
+                filters.remove(&filter);
+                if filters.is_empty() {
+                    bail!("{place}: the broker refuses all subscriptions, the last was {filter}");
+                }
             }
             Some(_) => {}
             None if quiet_at.is_none() => bail!("{place}: {outage}"),
@@ -123,5 +127,71 @@ fn ask_for_births(link: &LinkHandle, topic: String) {
     let message = Outgoing { token: 0, topic, payload, retain: false, class };
     if let Err(error) = link.publish(message) {
         tracing::debug!(%error, "not asked for its births");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+    use rumqttc::{
+        ConnAck, ConnectReturnCode, Error, Packet, Publish, QoS, SubAck, SubscribeReasonCode,
+    };
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::super::DEFAULT_PREFIX;
+    use super::*;
+
+    /// Lets one client listen where `allows` says so, and has one announcement.
+    async fn broker(listener: TcpListener, allows: fn(&str) -> bool) {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let (mut read, mut write) = (BytesMut::new(), BytesMut::new());
+        loop {
+            match Packet::read(&mut read, usize::MAX) {
+                Ok(Packet::Connect(_)) => {
+                    let answer = ConnAck::new(ConnectReturnCode::Success, false);
+                    Packet::ConnAck(answer).write(&mut write, usize::MAX).unwrap();
+                }
+                Ok(Packet::Subscribe(asked)) => {
+                    let code = |path: &str| match allows(path) {
+                        true => SubscribeReasonCode::Success(QoS::AtLeastOnce),
+                        false => SubscribeReasonCode::Failure,
+                    };
+                    let codes = asked.filters.iter().map(|filter| code(&filter.path)).collect();
+                    let answer = Packet::SubAck(SubAck::new(asked.pkid, codes));
+                    answer.write(&mut write, usize::MAX).unwrap();
+                    let topic = "homeassistant/switch/a/config";
+                    let one = Publish::new(topic, QoS::AtMostOnce, r#"{"command_topic":"a"}"#);
+                    Packet::Publish(one).write(&mut write, usize::MAX).unwrap();
+                }
+                Ok(_) => {}
+                Err(Error::InsufficientBytes(_)) => {
+                    if socket.read_buf(&mut read).await.unwrap_or(0) == 0 {
+                        return;
+                    }
+                }
+                Err(error) => panic!("{error}"),
+            }
+            if socket.write_all_buf(&mut write).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn search(allows: fn(&str) -> bool) -> anyhow::Result<Announcements> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = Endpoint::at(listener.local_addr().unwrap());
+        let serves = tokio::spawn(broker(listener, allows));
+        let found = listen(endpoint, DEFAULT_PREFIX, 5, false).await;
+        serves.abort();
+        found
+    }
+
+    #[tokio::test]
+    async fn a_search_fails_only_where_nothing_may_be_heard() {
+        let found = search(|path| !path.starts_with("spBv1.0/")).await.unwrap();
+        assert_eq!(found.count(), (1, 0));
+        let error = search(|_| false).await.unwrap_err().to_string();
+        assert!(error.contains("refuses all subscriptions"), "{error}");
     }
 }

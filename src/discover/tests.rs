@@ -161,3 +161,27 @@ fn an_empty_announcement_takes_it_back_and_more_than_the_bound_are_counted() {
     }
     assert_eq!(seen.count(), (DISCOVER_MESSAGES_MAX, 3));
 }
+
+/// A stranger may announce ten thousand films.
+#[test]
+fn what_is_kept_is_bounded_in_bytes() {
+    let mut seen = Announcements::default();
+    let long = vec![b'x'; 4 * DISCOVER_PAYLOAD_BYTES_MAX];
+    for n in 0..400 {
+        seen.take(&format!("homeassistant/switch/n{n}/config"), &long);
+    }
+    let (kept, left) = seen.count();
+    assert!(kept as u64 + left == 400 && left > 0, "{kept} kept, {left} left out");
+    assert!(seen.messages.values().all(|it| it.len() == DISCOVER_PAYLOAD_BYTES_MAX + 1));
+    let sum = |seen: &Announcements| -> usize {
+        seen.messages.iter().map(|(topic, payload)| topic.len() + payload.len()).sum()
+    };
+    assert!(sum(&seen) <= DISCOVER_BYTES_MAX && sum(&seen) == seen.bytes);
+    assert!(seen.proposals(DEFAULT_PREFIX).iter().all(|it| matches!(it.offer, Offer::Nothing(_))));
+    // What is replaced or taken back makes room.
+    seen.take("homeassistant/switch/n0/config", b"{}");
+    seen.take("homeassistant/switch/n1/config", b"");
+    seen.take("homeassistant/switch/new/config", &long);
+    assert_eq!(seen.count(), (kept, left));
+    assert_eq!(sum(&seen), seen.bytes);
+}

@@ -4,6 +4,9 @@
 pub const DISCOVER_PAYLOAD_BYTES_MAX: usize = 64 * 1024;
 /// Announcements that are kept: a large house has some hundreds. Beyond, they are counted and left.
 pub const DISCOVER_MESSAGES_MAX: usize = 4096;
+/// Bytes of all announcements that are kept, with their topics: those of a large house have some
+/// hundred thousand.
+pub const DISCOVER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Parts of one announced device; more is no device.
 pub const DISCOVER_PARTS_MAX: usize = 256;
 /// Characters of a name or another word that is shown.

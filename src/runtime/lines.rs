@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use super::Runtime;
 use crate::agent::{Event, Inbox};
 use crate::config::{Actuator, ActuatorKind, Config, Line};
-use crate::domain::Severity;
+use crate::domain::{ActuatorId, Severity};
 use crate::limits;
 use crate::link::asked::{files, http, modbus};
 use crate::link::serial::{self, LineConfig, LineEvent, LineHandle, Set, Setting, WordKind};
@@ -31,14 +31,18 @@ pub(super) fn start(
                 files::spawn(index, folder, &names, serial::pace(), tell.clone())
             }
             Line::Sparkplug(node) => {
-                let client_id = format!("{}-{}", device.client_id(), node.name);
-                let way = (endpoint.clone(), client_id);
+                let way = (endpoint.clone(), client_id(device, &node.name));
                 sparkplug::spawn(index, node, &names, way, tell.clone())
             }
             Line::Http(page) => http::spawn(index, page, serial::pace(), tell.clone()),
         }
     });
     (lines.collect(), events)
+}
+
+/// Of a connection beside the agent's own: no board has a `_` in its name, so it is no other's.
+fn client_id(device: &DeviceName, node: &str) -> String {
+    format!("{}_sparkplug_{node}", device.client_id())
 }
 
 /// The `set` of a payload that the agent has made for an actuator with this name on its line.
@@ -68,9 +72,13 @@ impl Runtime<'_> {
                     self.apply(event);
                 }
             }
-            LineEvent::Silent { line, name } => {
-                for sensor in self.inbox.sensors(line, name).to_vec() {
-                    self.apply(Event::Silent { sensor });
+            LineEvent::Silent { line, name, is_there } => {
+                let (sensors, actuators) = self.inbox.behind(line, name);
+                let silent = sensors.iter().map(|sensor| Event::Silent { sensor: *sensor });
+                let mute = |id: &ActuatorId| Event::Mute { actuator: *id, is_there };
+                let events: Vec<_> = silent.chain(actuators.iter().map(mute)).collect();
+                for event in events {
+                    self.apply(event);
                 }
             }
             LineEvent::Lost { token } => self.apply(Event::Lost { token }),
@@ -93,5 +101,20 @@ impl Runtime<'_> {
             tracing::warn!(name, "not sent: too much waits for its line");
             self.apply(Event::Lost { token });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_board_has_the_client_id_of_another_boards_node() {
+        let name = |word: &str| word.parse::<DeviceName>().unwrap();
+        assert_eq!(client_id(&name("barn"), "north"), "outpost-barn_sparkplug_north");
+        for other in ["barn-north", "barn-sparkplug-north"] {
+            assert_ne!(client_id(&name("barn"), "north"), name(other).client_id());
+        }
+        assert!("barn_sparkplug_north".parse::<DeviceName>().is_err());
     }
 }

@@ -1,7 +1,8 @@
 """An edge node of Sparkplug B with one device that is not ours: the messages of pysparkplug, the broker's real last will.
 
 `sparkplug.py PORT GROUP NODE`. It is born, says `ready`, and takes lines on standard input: `data METRIC VALUE` (by its number,
-as most nodes do), `skip` (a message is lost), `deaf` (no rebirth any more), `device-death`, `device-birth`, `die` (no farewell:
+as most nodes do), `skip` (a message is lost), `deaf` (no rebirth any more), `device-death`, `device-birth`, `device-lost` (its death is
+lost, the node is born again without it), `die` (no farewell:
 the broker says its last will), each answered by `done`. It says `rebirth` and `set METRIC VALUE` when it is asked to. What is set is
 said again as data, as devices do."""
 
@@ -45,13 +46,14 @@ def device_birth():
     send(MessageType.DBIRTH, DBirth(timestamp=get_current_timestamp(), seq=next_seq(), metrics=all_of_it), DEVICE)
 
 
-def birth():
+def birth(with_device=True):
     global seq
     seq = 0
     own = (metric("bdSeq", DataType.INT64, life), metric("Node Control/Rebirth", DataType.BOOLEAN, False),
            metric("Properties/Heat", DataType.DOUBLE, 21.5))
     send(MessageType.NBIRTH, NBirth(timestamp=get_current_timestamp(), seq=0, metrics=own))
-    device_birth()
+    if with_device:
+        device_birth()
 
 
 def data(name, value):
@@ -102,6 +104,8 @@ for line in sys.stdin:
             hears = False
         elif word == "device-death":
             send(MessageType.DDEATH, DDeath(timestamp=get_current_timestamp(), seq=next_seq()), DEVICE)
+        elif word == "device-lost":
+            birth(with_device=False)
         elif word == "device-birth":
             device_birth()
         elif word == "die":

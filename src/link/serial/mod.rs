@@ -106,6 +106,8 @@ pub enum LineEvent {
         line: u16,
         /// Place of the name in [`LineConfig::names`].
         name: usize,
+        /// Whoever has this name is there and can be set all the same.
+        is_there: bool,
     },
     /// A `set` was not written, or only in part.
     Lost {

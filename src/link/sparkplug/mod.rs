@@ -243,7 +243,10 @@ impl Listener {
                 self.count(|counters| counters.words += 1);
                 self.send(LineEvent::Word { line, name, kind: WordKind::Any, value }).await
             }
-            News::Silent(name) => self.send(LineEvent::Silent { line, name }).await,
+            News::Silent(name) => {
+                let is_there = self.node.is_there(name);
+                self.send(LineEvent::Silent { line, name, is_there }).await
+            }
             News::Lost => {
                 self.count(|counters| counters.missing += 1);
                 self.rebirth.want(Instant::now());

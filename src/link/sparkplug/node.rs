@@ -240,8 +240,10 @@ impl Node {
             one.alias = found.and_then(|found| found.alias);
             one.kind = found.and_then(|found| Type::of(found.datatype?));
             one.value = None;
+            let value = found.zip(one.kind).and_then(|(found, kind)| one.read(place, kind, found));
+            news.push(value.unwrap_or(News::Silent(place)));
             match (found, one.kind) {
-                (Some(found), Some(kind)) => news.extend(one.read(place, kind, found)),
+                (Some(_), Some(_)) => {}
                 (Some(_), None) => {
                     missing.push(format!("metric {} is no single value", one.said()))
                 }
@@ -293,6 +295,11 @@ impl Node {
     pub(super) fn is_whole(&self) -> bool {
         let has = |one: &Wanted| one.device.is_empty() || self.devices.contains(&one.device);
         self.is_born && self.wanted.iter().all(has)
+    }
+
+    /// A metric is born and can be set, whether it has a value or not.
+    pub(super) fn is_there(&self, place: usize) -> bool {
+        self.wanted.get(place).is_some_and(|one| one.kind.is_some())
     }
 
     /// What is known now, by place: a node that lives says only what changes. What may have changed

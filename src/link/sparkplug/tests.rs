@@ -103,7 +103,7 @@ fn a_device_that_is_not_born_again_after_its_node_has_gone() {
     node.take(Kind::DeviceBirth, "pump", &pump(1));
     assert!(!node.has_unborn());
     assert_eq!(node.bury_unborn(), []);
-    assert_eq!(node.values().len(), 2);
+    assert_eq!(node.values().len(), 2, "Speed/Now is not among what it was born with");
     // Not born again it is gone, and takes no commands.
     node.take(Kind::NodeBirth, "", &birth());
     let news = node.bury_unborn();
@@ -143,11 +143,14 @@ fn what_is_null_of_the_past_or_of_another_type_is_no_value() {
     assert_eq!(node.take(Kind::NodeData, "", &said(2, vec![old])), []);
     let null = Metric { is_null: Some(true), value: None, ..metric("Heat", 0, 9, Raw::Int(0)) };
     assert_eq!(node.take(Kind::NodeData, "", &said(3, vec![null])), [News::Silent(0)]);
+    assert!(node.is_there(0), "it has no value and can be set all the same");
     let text = metric("Heat", 0, 9, Raw::Text("hot".into()));
     assert_eq!(node.take(Kind::NodeData, "", &said(4, vec![text])), []);
     // A birth without what is asked for.
     let news =
         node.take(Kind::DeviceBirth, "pump", &said(5, vec![metric("Run", 0, 16, Raw::Int(1))]));
+    assert_eq!(news[..2], [News::Silent(1), News::Silent(2)]);
+    assert!(!node.is_there(1) && !node.is_there(2) && node.is_there(0));
     let texts: Vec<_> = news.iter().map(|one| format!("{one:?}")).collect();
     assert!(
         texts.iter().any(|it| it.contains("Run of device pump is no single value")),
