@@ -96,6 +96,6 @@ pub use escalate::Escalations;
 pub use event::{Body, CloudAnswer, CloudFailure, DeviceCommand, Event, MindNews, MindWord};
 pub use follow::{Follower, Proposal};
 pub use inbox::{Inbox, Topic};
-pub use notes::Proposed;
+pub use notes::{Proposed, Reading};
 pub use spoken::goal_of_words;
 pub use steps::{level, payload};

@@ -7,7 +7,10 @@ mod condition;
 mod kept;
 mod meaning;
 mod said;
+mod states;
+mod times;
 mod trial;
+mod wish;
 
 use std::time::Duration;
 
@@ -18,7 +21,8 @@ use crate::config::Preference;
 use crate::domain::{CommandState, Severity};
 use crate::limits;
 pub use kept::KeptProposal;
-use meaning::{Meaning, Reading};
+use meaning::Meaning;
+pub use meaning::Reading;
 use trial::Trial;
 
 /// What is under way.

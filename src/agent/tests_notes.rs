@@ -117,7 +117,8 @@ fn all_kept(effects: &[Effect]) -> Vec<Kept> {
     kept.collect()
 }
 
-const NIGHT: &str = "At night prefer the chiller to the fan, it is quiet.";
+/// What its words alone do not say: neither when, nor which.
+const NIGHT: &str = "While the lodgers sleep the chiller hums instead, and the fan gives way.";
 const READ: Reads<'static> = Reads { yes: &["it is night"], wants: ["chiller", "fan"], sure: 0.9 };
 
 #[test]
@@ -294,7 +295,7 @@ fn conditions_are_those_of_the_configuration_by_facts_or_by_the_words_themselves
             "By day use the fan, not to wake the infants... the chiller is loud.",
             &["it is morning", "it is afternoon", "it is evening"],
             fan,
-            "avoid chiller, when hour >= 6 && hour < 22",
+            "prefer fan to chiller, when hour >= 6 && hour < 22",
         ),
         (
             "While power is dear, take the fan and spare the chiller.",
@@ -333,6 +334,7 @@ fn conditions_are_those_of_the_configuration_by_facts_or_by_the_words_themselves
             chiller,
             "avoid fan, when hour >= 21.5 || hour < 5",
         ),
+        ("Never the chiller", &[], fan, "avoid chiller, always"),
         ("Do not run the heater after 10pm", &[], fan, "avoid heater, when hour >= 22"),
     ] {
         assert_eq!(becomes(text, Reads { yes, wants, sure: 0.9 }), wanted, "{text}");
@@ -346,15 +348,16 @@ fn what_cannot_be_typed_stays_a_note_and_says_why() {
         ("Keep the doors shut.", &[][..], chiller, 0.9, "names no device of mine: there are fan"),
         ("Prefer the heater.", &[], chiller, 0.9, "nothing else does what heater does"),
         (NIGHT, &["it is night"], chiller, 0.55, "sure of it by 0.55 only, and 0.6 is needed"),
-        (NIGHT, &[], chiller, 0.9, "`night`: its condition is none of my"),
+        (NIGHT, &[], chiller, 0.9, "`while`: its condition is none of my"),
         (NIGHT, &["it is night", "door yes"], chiller, 0.9, "two conditions"),
         (NIGHT, &["it is night", "it is afternoon"], chiller, 0.9, "no one span of the day"),
         (NIGHT, &["door yes", "door no"], chiller, 0.9, "always holds"),
-        ("The chiller hums, the fan does less so", &[], chiller, 0.9, "what is not clear"),
+        ("The chiller hums instead, the fan less so", &[], chiller, 0.9, "what is not clear"),
         ("Chiller before fan on Sundays after 8", &[], chiller, 0.9, "two conditions"),
         ("Fan unless smoke is above 0.3, then chiller", &[], chiller, 0.9, "`unless` with"),
-        ("Chiller at 7, fan on Sundays", &[], chiller, 0.9, "nothing was made of `7`"),
-        ("Never the chiller", &[], ["chiller"; 2], 0.9, "takes it for a wish"),
+        ("Use the chiller at 7, the fan on Sundays", &[], chiller, 0.9, "nothing was made of `7`"),
+        ("The chiller was oiled in May.", &[], chiller, 0.9, "nothing in it says"),
+        ("Use the fan at night, at night never the fan", &[], chiller, 0.9, "wants and forbids"),
     ] {
         let found = becomes(text, Reads { yes, wants, sure });
         assert!(found.contains(why), "{text}: {found}");
@@ -400,13 +403,13 @@ fn what_nobody_confirms_or_a_person_denies_changes_nothing() {
 }
 
 #[test]
-fn a_note_that_is_written_is_put_before_the_mind_at_once() {
+fn a_note_that_is_written_is_understood_at_once() {
     let mut bench = bench(NIGHT);
     let written = "Prefer the chiller.";
-    let effects = bench.on(command("note", "w", &format!(r#"{{"put":"{written}"}}"#)));
+    // Its words say all of it: nobody is asked.
+    let put = format!(r#"{{"put":"{written}"}}"#);
+    let effects = settled(&mut bench, command("note", "w", &put));
     assert_eq!(states(&effects, "w").last(), Some(&CommandState::Succeeded));
-    let reads = Reads { yes: &[], wants: ["chiller"; 2], sure: 0.9 };
-    let effects = settled(&mut bench, reads.answer(&question(&effects)));
     assert!(waits(&effects).is_some());
     assert_eq!(bench.agent.proposals()[0].words, "prefer chiller to fan, always");
     bench.on(command("note", "r", &format!(r#"{{"remove":"{written}"}}"#)));

@@ -15,7 +15,7 @@ use crate::domain::{Decider, Entry, StepState};
 use crate::plant::{Command, Message};
 
 /// A language model that answers at once: the probabilities of a question's candidates, in its
-/// order; nothing where it failed.
+/// order, of several questions one after the other; nothing where it failed.
 pub type Voice<'a> = dyn FnMut(&Question) -> Option<Vec<f64>> + 'a;
 
 /// The agent with its inbox.

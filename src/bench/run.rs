@@ -12,8 +12,10 @@ use super::limit::limit;
 use super::thermostat::{Thermostats, Tunings};
 use super::track::Track;
 use super::{COST_FLOOR, penalty};
-use crate::agent::Counters;
-use crate::config::{self, Config, Faults as ConfigFaults, Strictness};
+use crate::agent::{Counters, Question, Reading};
+use crate::clock::Tick;
+use crate::config::{self, Config, Faults as ConfigFaults, Preference, Strictness};
+use crate::mind::notes;
 use crate::plant::{Command, Kind, Place, Score, stream};
 
 /// Hours of each seed on which thermostats are tuned: two days have every hour twice.
@@ -137,7 +139,8 @@ pub fn run(
         if let (Some((model, adapter)), Some(mind)) = (&options.mind, mind) {
             let (model, adapter) = (model.clone(), adapter.clone());
             let mind = Some(config::Mind { model, adapter, ..mind });
-            let config = Arc::new(Config { mind, ..(*config).clone() });
+            let config = Config { mind, ..(*config).clone() };
+            let config = Arc::new(typed(config, voice));
             let (row, counters) = minded(*kind, &config, options, voice);
             (result.minded, _) = (counters, result.rows.push(row));
         }
@@ -206,6 +209,35 @@ fn add(all: &mut Counters, this: Counters) {
     all.escalations.wanted += this.escalations.wanted;
     all.sent += this.sent;
     all.refused += this.refused;
+}
+
+/// The place with those of its notes as preferences that words and mind make some of, confirmed by
+/// somebody who says yes to whatever is proposed. The mind reads the others.
+fn typed(mut config: Config, voice: &mut Voice<'_>) -> Config {
+    let trust = config.mind.as_ref().map_or(1.0, |mind| mind.trust);
+    for note in config.notes.clone() {
+        let Ok(reading) = Reading::new(&note, &config) else { continue };
+        let questions = reading.questions(&config);
+        let mut answers = Vec::new();
+        if !questions.is_empty() {
+            let question = Question {
+                id: 0,
+                prefix: reading.prefix(),
+                state: String::new(),
+                candidates: Vec::new(),
+                by_notes: None,
+                questions: questions.clone(),
+                deadline: Tick(0),
+            };
+            let mut all = voice(&question).unwrap_or_default().into_iter();
+            let of = |one: &notes::Question| all.by_ref().take(one.candidates.len()).collect();
+            answers = questions.iter().map(of).collect();
+        }
+        let Ok(meaning) = reading.meaning(&answers, trust, &config) else { continue };
+        let of_note = |one: Preference| Preference { of_note: Some(note.clone()), ..one };
+        config.preferences.extend(meaning.preferences.into_iter().map(of_note));
+    }
+    config
 }
 
 /// The agent with a mind, one seed after the other: there is one model.

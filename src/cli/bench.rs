@@ -33,6 +33,8 @@ enum What {
     Uplink(super::bench_uplink::BenchUplinkArgs),
     /// What the language model costs on this machine
     Mind(super::bench_mind::BenchMindArgs),
+    /// How well notes become preferences, on notes whose meaning is known
+    Notes(super::bench_notes::BenchNotesArgs),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -100,6 +102,7 @@ pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
         What::Journal(args) => return super::bench_journal::run(args, json),
         What::Uplink(args) => return super::bench_uplink::run(args, json),
         What::Mind(args) => return super::bench_mind::run(args, json),
+        What::Notes(args) => return super::bench_notes::run(args, json),
     };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let options = Options {
@@ -150,7 +153,7 @@ pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
 }
 
 /// A model with its adapter, as the places' configurations have theirs.
-fn voice(model: &str, adapter: &str) -> anyhow::Result<Voice> {
+pub(super) fn voice(model: &str, adapter: &str) -> anyhow::Result<Voice> {
     let text = Kind::Greenhouse.config();
     let mind = config::from_text(text, "greenhouse", &[], Strictness::Check)?.0.mind;
     let mind = mind.context("the greenhouse has no mind")?;

@@ -5,6 +5,7 @@ mod bench;
 mod bench_apply;
 mod bench_journal;
 mod bench_mind;
+mod bench_notes;
 mod bench_uplink;
 mod board;
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::mind::catalog::Store;
 use crate::mind::ggml::{Adapter, LoadOptions};
 use crate::mind::gguf;
 use crate::mind::merge::cache;
+use crate::mind::notes;
 use crate::mind::score::{Layout, Normalisation, Scorer, ScorerOptions};
 use crate::mind::stamp;
 
@@ -110,8 +111,23 @@ impl Voice {
         Ok(recorded.iter().map(of).collect())
     }
 
-    /// Probabilities of a question's candidates by the file that an agent would take.
+    /// What may follow a text, by the file that an agent would take.
+    pub(super) fn ask(&mut self, prefix: &str, one: &notes::Question) -> anyhow::Result<Vec<f64>> {
+        let sha256 = self.faces.first().context("no model")?.sha256.clone();
+        let scored = self.face(&sha256)?.score(prefix, &one.state, &one.candidates)?;
+        Ok(scored.p.into_iter().map(f64::from).collect())
+    }
+
+    /// Probabilities of a question's candidates by the file that an agent would take; of several
+    /// questions about a note, one after the other.
     pub(super) fn answer(&mut self, question: &Question) -> anyhow::Result<Vec<f64>> {
+        if !question.questions.is_empty() {
+            let mut all = Vec::new();
+            for one in &question.questions {
+                all.extend(self.ask(&question.prefix, one)?);
+            }
+            return Ok(all);
+        }
         let sha256 = self.faces.first().context("no model")?.sha256.clone();
         answer(self.face(&sha256)?, question)
     }

@@ -38,6 +38,8 @@ pub struct Condition {
 pub struct Side {
     /// The fact.
     pub fact: String,
+    /// Its last word: of a text sensor, what it says.
+    pub word: String,
     source: String,
     scene: Scene,
 }
@@ -54,9 +56,11 @@ pub struct Matter {
 }
 
 impl Matter {
-    fn day() -> Self {
+    /// The parts of the day.
+    pub(super) fn day() -> Self {
         let sides = DAY.iter().map(|(_, hour, fact)| Side {
             fact: (*fact).into(),
+            word: String::new(),
             source: String::new(),
             scene: Scene { words: (*fact).into(), hour: Some(*hour), ..Scene::default() },
         });
@@ -65,7 +69,10 @@ impl Matter {
     }
 
     fn of_sensor(name: &str, id: SensorId, sides: Vec<(String, String, Value)>) -> Self {
-        let sides = sides.into_iter().map(|(fact, source, value)| Side {
+        let sides =
+            sides.into_iter().map(|(word, source, value)| (said(name, &word), word, source, value));
+        let sides = sides.map(|(fact, word, source, value)| Side {
+            word,
             scene: Scene { words: fact.clone(), sensor: Some((id, value)), ..Scene::default() },
             fact,
             source,
@@ -74,12 +81,13 @@ impl Matter {
         Self { sides: sides.collect(), begins: Vec::new(), named }
     }
 
-    fn of_switch(name: &str, id: ActuatorId) -> Self {
+    /// A switch that is on or off.
+    pub(super) fn of_switch(name: &str, id: ActuatorId) -> Self {
         let side = |word: &str, setting: Setting| {
-            let fact = format!("{} {word}", words(name));
+            let fact = said(name, word);
             let actuator = Some((id, setting));
             let scene = Scene { words: fact.clone(), actuator, ..Scene::default() };
-            Side { fact, source: format!("{name} == '{word}'"), scene }
+            Side { word: word.into(), fact, source: format!("{name} == '{word}'"), scene }
         };
         let sides = vec![side("on", Setting::On), side("off", Setting::Off)];
         Self { sides, begins: Vec::new(), named: Vec::new() }
@@ -122,36 +130,42 @@ fn span(begins: &[u8], yes: &[bool]) -> Result<String, String> {
     Ok(format!("hour >= {from} {joined} hour < {to}"))
 }
 
+/// `rain yes`.
+fn said(name: &str, word: &str) -> String {
+    format!("{} {word}", words(name))
+}
+
+/// The matter of a yes-or-no sensor, or of one with words; `None` for any other.
+pub(super) fn matter_of(config: &Config, id: SensorId) -> Option<Matter> {
+    let sensor = &config.sensors[usize::from(id.0)];
+    let name = &sensor.name;
+    let sides = match sensor.kind {
+        SensorKind::Bool => vec![
+            ("yes".into(), name.clone(), Value::Bool(true)),
+            ("no".into(), format!("!{name}"), Value::Bool(false)),
+        ],
+        SensorKind::Text => {
+            let mut sides: Vec<(String, String, Value)> = Vec::new();
+            for value in sensor.map.values() {
+                let Value::Text(word) = value else { continue };
+                if !sides.iter().any(|(.., known)| known == value) {
+                    sides.push((word.clone(), format!("{name} == '{word}'"), value.clone()));
+                }
+            }
+            sides
+        }
+        SensorKind::Number => Vec::new(),
+    };
+    (sides.len() > 1).then(|| Matter::of_sensor(name, id, sides))
+}
+
 /// The matters that a note may make a condition of, those that it names first, the day before all
 /// others; as many as may be asked about. `named` are devices whose state
 /// it may mean.
 pub fn matters(config: &Config, note: &[String], named: &[ActuatorId]) -> Vec<Matter> {
     let mut others = Vec::new();
-    for (number, sensor) in (0u16..).zip(&config.sensors) {
-        let (id, name) = (SensorId(number), &sensor.name);
-        let fact = |word: &str| format!("{} {word}", words(name));
-        let sides = match sensor.kind {
-            SensorKind::Bool => vec![
-                (fact("yes"), name.clone(), Value::Bool(true)),
-                (fact("no"), format!("!{name}"), Value::Bool(false)),
-            ],
-            SensorKind::Text => {
-                let mut sides: Vec<(String, String, Value)> = Vec::new();
-                for value in sensor.map.values() {
-                    let Value::Text(word) = value else { continue };
-                    if !sides.iter().any(|(.., known)| known == value) {
-                        let source = format!("{name} == '{word}'");
-                        sides.push((fact(word), source, value.clone()));
-                    }
-                }
-                sides
-            }
-            SensorKind::Number => Vec::new(),
-        };
-        if sides.len() > 1 {
-            others.push(Matter::of_sensor(name, id, sides));
-        }
-    }
+    let sensors = (0u16..).zip(&config.sensors).map(|(number, _)| SensorId(number));
+    others.extend(sensors.filter_map(|id| matter_of(config, id)));
     for id in named {
         let actuator = &config.actuators[usize::from(id.0)];
         if actuator.kind == ActuatorKind::Switch {

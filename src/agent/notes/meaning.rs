@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::condition::{Condition, Matter, matters};
 use super::said::Said;
+use super::wish::Wish;
 use crate::agent::prompt::words;
 use crate::config::{Config, Preference, preference_said};
 use crate::domain::{ActuatorId, SensorId};
@@ -20,9 +21,8 @@ pub struct Reading {
     pub note: String,
     /// The devices that it decides between; one where it can only be avoided.
     among: Vec<ActuatorId>,
-    /// Those of them that it names.
-    named: Vec<ActuatorId>,
-    bans: bool,
+    /// What its words say of them; where that is not enough, the mind is asked.
+    wish: Wish,
     /// The condition that its words say by themselves.
     said: Option<Condition>,
     /// What is asked about to find its condition otherwise.
@@ -51,10 +51,22 @@ impl Reading {
     /// Why it can be no preference, in words for the one who wrote it.
     pub fn new(note: &str, config: &Config) -> Result<Self, String> {
         let mut said = Said::new(note);
-        let all = said.devices(config);
-        let Some(first) = all.first().copied() else {
+        let mut mentions = said.devices(config);
+        let named: Vec<ActuatorId> = mentions.iter().map(|one| one.device).collect();
+        if named.is_empty() {
             let names: Vec<_> = config.actuators.iter().map(|one| words(&one.name)).collect();
             return Err(format!("it names no device of mine: there are {}", names.join(", ")));
+        }
+        let condition = said.condition(config, &mut mentions)?;
+        let mut wish = Wish::new(&said, &mentions)?;
+        let mut all: Vec<ActuatorId> = Vec::new();
+        for one in &mentions {
+            if !all.contains(&one.device) {
+                all.push(one.device);
+            }
+        }
+        let Some(first) = all.first().copied() else {
+            return Err("it wishes nothing of the devices that it names".into());
         };
         let name = |id: ActuatorId| words(&config.actuators[usize::from(id.0)].name);
         let of = |id: ActuatorId| &config.actuators[usize::from(id.0)].effects;
@@ -69,8 +81,8 @@ impl Reading {
         let rivals = |id: &ActuatorId| alike(*id, first);
         let mut among = vec![first];
         among.extend(all.iter().filter(|id| rivals(id)));
-        let named = among.clone();
-        if named.len() == 1 {
+        let is_told = !wish.leaves.is_empty();
+        if among.len() == 1 && !is_told {
             let others = (0u16..).zip(&config.actuators).map(|(id, _)| ActuatorId(id));
             among.extend(others.filter(rivals).take(limits::NOTE_DEVICES_MAX - 1));
         }
@@ -78,23 +90,25 @@ impl Reading {
             of(first).iter().find(|one| of(*other).contains(one)).copied().unwrap_or(effect)
         });
         among.truncate(limits::NOTE_DEVICES_MAX);
-        let bans = said.bans();
-        if among.len() == 1 && !bans {
+        if among.len() == 1 && !is_told {
             return Err(format!("nothing else does what {} does, so it is no choice", name(first)));
         }
-        let condition = said.condition(config)?;
-        let aside: Vec<ActuatorId> = all.iter().filter(|id| !among.contains(id)).copied().collect();
-        let matters = match &condition {
-            Some(_) => Vec::new(),
-            None => matters(config, &said.words, &aside),
+        wish.only(&among, &all)?;
+        let aside: Vec<ActuatorId> =
+            named.iter().filter(|id| !among.contains(id)).copied().collect();
+        let cue = said.cue(config).map(str::to_owned);
+        // Where the words say which device, and none speaks of a condition, there is none.
+        let matters = match (&condition, &cue) {
+            (Some(_), _) => Vec::new(),
+            (None, None) if !wish.is_open() => Vec::new(),
+            (None, _) => matters(config, &said.words, &aside),
         };
-        let cue = said.cue().map(str::to_owned);
         if let (Some(_), Some(word)) = (&condition, &cue)
             && word.starts_with(|c: char| c.is_ascii_digit() || c == '-')
         {
             return Err(format!("nothing was made of `{word}`"));
         }
-        Ok(Self { note: note.into(), among, named, bans, said: condition, matters, cue, effect })
+        Ok(Self { note: note.into(), among, wish, said: condition, matters, cue, effect })
     }
 
     /// Stands before each question.
@@ -119,7 +133,7 @@ impl Reading {
             candidates: names.clone(),
         };
         let mut all: Vec<Question> = facts.collect();
-        if names.len() > 1 {
+        if self.wish.is_open() {
             all.extend([device("holds"), device("does not hold")]);
         }
         all
@@ -200,8 +214,8 @@ impl Reading {
         conditional: bool,
         sure: &mut f64,
     ) -> Result<Vec<(Option<ActuatorId>, ActuatorId)>, String> {
-        if self.among.len() == 1 {
-            return Ok(vec![(None, self.among[0])]);
+        if let Some(pairs) = self.wish.pairs(&self.among) {
+            return Ok(pairs);
         }
         let [.., holds, fails] = answers else { return Err("the mind did not answer".into()) };
         let best = |p: &[f64]| {
@@ -210,24 +224,20 @@ impl Reading {
         };
         let at = best(holds);
         *sure = sure.min(holds[at]);
-        // Of a ban nothing is wished where its condition does not hold.
-        if !conditional && !self.bans {
+        if !conditional {
             if best(fails) != at {
                 return Err("it depends on something, and on what is not clear".into());
             }
             *sure = sure.min(fails[at]);
         }
         let taken = self.among[at];
+        let named = |id: &ActuatorId| self.wish.silent.contains(id) || self.wish.takes.contains(id);
         let mut left: Vec<ActuatorId> =
-            self.named.iter().filter(|id| **id != taken).copied().collect();
-        if left.is_empty() && self.bans {
-            return Err("it forbids a device, and the mind takes it for a wish".into());
-        }
+            self.among.iter().filter(|id| **id != taken && named(id)).copied().collect();
         if left.is_empty() {
             left = self.among.iter().filter(|id| **id != taken).copied().collect();
         }
-        let prefer = (!self.bans).then_some(taken);
-        Ok(left.into_iter().map(|id| (prefer, id)).collect())
+        Ok(left.into_iter().map(|id| (Some(taken), id)).collect())
     }
 }
 

@@ -1,0 +1,219 @@
+//! Times in a note's words: hours (`after 22:00`, `between noon and half past one`), parts of the
+//! day, days of the week. No model reads them. What must never be here: sensors, devices.
+
+use super::condition::{Condition, Matter, Scene};
+use super::said::Said;
+
+const WEEK: [&str; 7] =
+    ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+/// Words of the parts of the day, in their order, as bits: morning 1, afternoon 2, evening 4,
+/// night 8.
+const PARTS: &[(&str, u8)] = &[
+    ("morning", 1),
+    ("forenoon", 1),
+    ("afternoon", 2),
+    ("evening", 4),
+    ("night", 8),
+    ("nighttime", 8),
+    ("overnight", 8),
+    ("day", 7),
+    ("daytime", 7),
+];
+/// Numbers in words, as hours and minutes are said.
+const NUMBERS: [&str; 13] = [
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve",
+];
+
+impl Said {
+    /// The parts of the day that are said.
+    ///
+    /// # Errors
+    /// They are no one span, or the whole day.
+    pub(super) fn parts_of_day(&mut self) -> Result<Option<Condition>, String> {
+        let mut bits = 0;
+        for at in 0..self.words.len() {
+            let word = self.words[at].as_str();
+            let bare = word.strip_suffix('s').unwrap_or(word);
+            let Some((name, bit)) = PARTS.iter().find(|(name, _)| *name == bare) else { continue };
+            // A day is one of many where no "by" or "during the" leads it.
+            let led = |lead: &str, back: usize| at >= back && self.words[at - back] == lead;
+            let is_day = led("by", 1) || led("during", 1) || led("during", 2) || word == "daytime";
+            // One of one day only.
+            let of_one =
+                ["tomorrow", "last", "this", "every", "one"].iter().any(|lead| led(lead, 1));
+            if self.done[at] || of_one || (name.starts_with("day") && !is_day) {
+                continue;
+            }
+            self.done[at] = true;
+            bits |= bit;
+        }
+        let yes: Vec<bool> = (0..4).map(|part| bits >> part & 1 == 1).collect();
+        Matter::day().condition(&yes)
+    }
+
+    /// `after 22:00`, `before 6`, `between noon and half past one`.
+    pub(super) fn hours(&mut self) -> Option<Condition> {
+        let led = |said: &Self, words: &[&str]| {
+            (1..said.words.len()).find_map(|at| {
+                let is_led = words.contains(&said.words[at - 1].as_str());
+                let found = said.time(at).filter(|_| is_led)?;
+                Some((at, found))
+            })
+        };
+        let start = led(self, &["after", "from", "between", "since"]);
+        let end = led(self, &["before", "until", "till", "to", "and", "-"]);
+        let start = start.or_else(|| {
+            // `7 to 9`, after a word such as `at`.
+            let (at, _) = end?;
+            (0..at).find_map(|from| {
+                let time = self.time(from)?;
+                (time.1 + 1 == at).then_some((from, time))
+            })
+        });
+        let (from, mut to) = (start.map(|one| one.1.0), end.map(|one| one.1.0));
+        // "From noon to half past one": said without its half of the day, it is the next one.
+        if let (Some(from), Some(to)) = (from, to.as_mut())
+            && *to <= from
+            && *to > 0.0
+            && *to + 12.0 > from
+            && from < 18.0
+        {
+            *to += 12.0;
+        }
+        let source = match (from, to) {
+            (Some(from), Some(24.0)) => format!("hour >= {from}"),
+            (Some(from), Some(to)) if from < to => format!("hour >= {from} && hour < {to}"),
+            (Some(from), Some(to)) => format!("hour >= {from} || hour < {to}"),
+            (Some(from), None) => format!("hour >= {from}"),
+            (None, Some(to)) => format!("hour < {to}"),
+            (None, None) => return None,
+        };
+        for (at, (_, behind)) in start.into_iter().chain(end) {
+            self.done[at.saturating_sub(1)..behind].fill(true);
+        }
+        let (from, to) = (from.unwrap_or(0.0), to.unwrap_or(24.0));
+        let length = if from < to { to - from } else { to + 24.0 - from };
+        let scene = |hour: f64| {
+            let hour = hour.rem_euclid(24.0);
+            let (whole, minute) = (hour.floor(), (hour.fract() * 60.0).round());
+            let words = format!("it is {whole:02}:{minute:02}");
+            Scene { words, hour: Some(hour), ..Scene::default() }
+        };
+        let (holds, fails) = (scene(from + length / 2.0), scene(to + (24.0 - length) / 2.0));
+        (length < 24.0).then_some(Condition { source, holds, fails })
+    }
+
+    /// A time of day that begins with this word: its hour, and the word behind it.
+    fn time(&self, at: usize) -> Option<(f64, usize)> {
+        let word = |at: usize| self.words.get(at).map_or("", String::as_str);
+        if self.done.get(at).copied().unwrap_or(true) {
+            return None;
+        }
+        let bare = if ["about", "around", "the"].contains(&word(at)) { at + 1 } else { at };
+        let (hour, end) = match (word(bare), word(bare + 1)) {
+            ("noon" | "midday", _) => return Some((12.0, bare + 1)),
+            ("midnight", _) => return Some((24.0, bare + 1)),
+            ("half", "past") => (whole(word(bare + 2))? + 0.5, bare + 3),
+            ("quarter", "past") => (whole(word(bare + 2))? + 0.25, bare + 3),
+            ("quarter", "to") => (whole(word(bare + 2))? - 0.25, bare + 3),
+            (one, _) => (clock(one).or_else(|| whole(one))?, bare + 1),
+        };
+        let unit = self.words.get(end).map(String::as_str);
+        if unit.is_some_and(|unit| ["degrees", "percent", "days", "weeks", "hours"].contains(&unit))
+        {
+            return None;
+        }
+        let mut end =
+            end + usize::from(matches!(word(end), "h" | "o'clock" | "hours" | "am" | "pm"));
+        let mut later = word(end - 1) == "pm" && hour < 12.0;
+        if word(end) == "in" && word(end + 1) == "the" {
+            let part = word(end + 2);
+            later |= ["afternoon", "evening"].contains(&part) && hour < 12.0;
+            later |= part == "night" && (6.0..12.0).contains(&hour);
+            let known = ["morning", "afternoon", "evening", "night"].contains(&part);
+            end += if known { 3 } else { 0 };
+        } else if word(end) == "at" && word(end + 1) == "night" {
+            later |= (6.0..12.0).contains(&hour);
+            end += 2;
+        }
+        let hour = if later { hour + 12.0 } else { hour };
+        (0.0..=24.0).contains(&hour).then_some((hour, end))
+    }
+
+    /// `on Sundays`, `at the weekend`, `Monday to Friday`.
+    pub(super) fn days(&mut self) -> Option<Condition> {
+        let whole = |word: &str| {
+            let bare = word.strip_suffix('s').unwrap_or(word);
+            WEEK.iter().position(|day| *day == bare)
+        };
+        let short = |word: &str| {
+            WEEK.iter().position(|day| (3..=5).contains(&word.len()) && day.starts_with(word))
+        };
+        // "Sun" alone is the one that shines.
+        let days_said = self.words.iter().filter(|word| whole(word).or(short(word)).is_some());
+        let many = days_said.count() > 1;
+        let of = |word: &str| {
+            let sky = ["sun", "sat"].contains(&word) && !many;
+            whole(word).or(short(word).filter(|_| !sky))
+        };
+        let mut days = [false; 7];
+        for at in 0..self.words.len() {
+            let word = self.words[at].as_str();
+            let part = match word.strip_suffix('s').unwrap_or(word) {
+                "weekend" => 5..7,
+                "weekday" | "workday" => 0..5,
+                _ => match of(word) {
+                    Some(day) => day..day + 1,
+                    None => continue,
+                },
+            };
+            days[part.clone()].fill(true);
+            self.done[at] = true;
+            let to =
+                self.words.get(at + 1).filter(|word| ["to", "till", "through"].contains(&&***word));
+            let last = to.and(self.words.get(at + 2)).and_then(|word| of(word));
+            if let Some(last) = last.filter(|last| *last > part.start) {
+                days[part.start..=last].fill(true);
+                self.done[at + 1] = true;
+            }
+        }
+        let first = days.iter().position(|one| *one)?;
+        let other = days.iter().position(|one| !*one)?;
+        let source = match days {
+            [false, false, false, false, false, true, true] => "weekday >= 6".to_owned(),
+            [true, true, true, true, true, false, false] => "weekday <= 5".to_owned(),
+            _ => {
+                let all = (1..).zip(days).filter(|(_, one)| *one);
+                let parts: Vec<String> = all.map(|(n, _)| format!("weekday == {n}")).collect();
+                parts.join(" || ")
+            }
+        };
+        let scene = |day: usize| Scene {
+            words: format!("it is {}{}", WEEK[day][..1].to_uppercase(), &WEEK[day][1..]),
+            weekday: u8::try_from(day + 1).ok(),
+            ..Scene::default()
+        };
+        Some(Condition { source, holds: scene(first), fails: scene(other) })
+    }
+}
+
+/// An hour in words.
+fn whole(word: &str) -> Option<f64> {
+    let said = NUMBERS.iter().position(|one| *one == word).map(|one| one as f64);
+    said.or_else(|| clock(word).filter(|hour| hour.fract() == 0.0))
+}
+
+/// `22`, `22:30`, `10pm`, `22h`.
+fn clock(word: &str) -> Option<f64> {
+    let (bare, more) = match (word.strip_suffix("pm"), word.strip_suffix("am")) {
+        (Some(bare), _) => (bare, 12.0),
+        (_, Some(bare)) => (bare, 0.0),
+        _ => (word.strip_suffix('h').unwrap_or(word), 0.0),
+    };
+    let (whole, minutes) = bare.split_once([':', '.']).unwrap_or((bare, "0"));
+    let (whole, minutes): (u8, u8) = (whole.parse().ok()?, minutes.parse().ok()?);
+    let twelve = (word.ends_with("pm") || word.ends_with("am")) && whole == 12;
+    let hour = f64::from(if twelve { 0 } else { whole }) + f64::from(minutes) / 60.0 + more;
+    (minutes < 60 && (0.0..=24.0).contains(&hour)).then_some(hour)
+}
