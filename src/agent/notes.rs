@@ -109,7 +109,7 @@ impl Agent {
             Ok(reading) => reading,
             Err(reason) => return self.stays_note(command, note, &reason),
         };
-        let questions = reading.questions(&self.config);
+        let questions = reading.questions();
         if questions.is_empty() {
             return self.understood_as(command, &reading, &[]);
         }

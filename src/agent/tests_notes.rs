@@ -44,12 +44,10 @@ fn noted(text: &str) -> Config {
     Config { notes: vec![text.into()], ..place() }
 }
 
-/// A mind that reads: which facts say that the condition holds, which device is wanted where it
-/// does and where it does not, and how sure it is.
+/// A mind that reads: which facts say that the condition holds, and how sure it is.
 #[derive(Clone, Copy)]
 struct Reads<'a> {
     yes: &'a [&'a str],
-    wants: [&'a str; 2],
     sure: f64,
 }
 
@@ -60,9 +58,7 @@ impl Reads<'_> {
                 Some(fact) if self.yes.iter().any(|yes| fact.starts_with(&format!("{yes}."))) => {
                     "yes"
                 }
-                Some(_) => "other",
-                None if asked.state.contains("does not hold") => self.wants[1],
-                None => self.wants[0],
+                _ => "other",
             };
             let others = (asked.candidates.len() - 1) as f64;
             let p = |word: &String| match word == wanted {
@@ -117,9 +113,9 @@ fn all_kept(effects: &[Effect]) -> Vec<Kept> {
     kept.collect()
 }
 
-/// What its words alone do not say: neither when, nor which.
-const NIGHT: &str = "While the lodgers sleep the chiller hums instead, and the fan gives way.";
-const READ: Reads<'static> = Reads { yes: &["it is night"], wants: ["chiller", "fan"], sure: 0.9 };
+/// Which is wanted is in its words, and when is not.
+const NIGHT: &str = "While the lodgers sleep prefer the chiller to the fan.";
+const READ: Reads<'static> = Reads { yes: &["it is night"], sure: 0.9 };
 
 #[test]
 fn a_note_is_shown_in_three_situations_and_honoured_once_a_person_has_said_yes() {
@@ -132,8 +128,7 @@ fn a_note_is_shown_in_three_situations_and_honoured_once_a_person_has_said_yes()
     assert_eq!(states[0], "Now: it is morning.\nThe condition holds:");
     assert!(states.contains(&"Now: tariff high.\nThe condition holds:"), "{states:?}");
     assert!(states.contains(&"Now: door yes.\nThe condition holds:"), "{states:?}");
-    assert_eq!(states[states.len() - 2], "If the condition holds, use the");
-    assert_eq!(asked.questions[states.len() - 1].candidates, ["chiller", "fan"]);
+    assert!(asked.questions.iter().all(|one| one.candidates == ["yes", "no", "other"]));
 
     let effects = settled(&mut bench, READ.answer(&asked));
     let (state, reason) = ended(&effects, "a");
@@ -287,79 +282,69 @@ fn becomes(text: &str, reads: Reads<'_>) -> String {
 
 #[test]
 fn conditions_are_those_of_the_configuration_by_facts_or_by_the_words_themselves() {
-    let fan = ["fan", "chiller"];
-    let chiller = ["chiller", "fan"];
-    for (text, yes, wants, wanted) in [
-        ("Prefer the chiller.", &[][..], ["chiller"; 2], "prefer chiller to fan, always"),
+    for (text, yes, wanted) in [
+        ("Prefer the chiller.", &[][..], "prefer chiller to fan, always"),
         (
             "By day use the fan, not to wake the infants... the chiller is loud.",
             &["it is morning", "it is afternoon", "it is evening"],
-            fan,
             "prefer fan to chiller, when hour >= 6 && hour < 22",
         ),
         (
             "While power is dear, take the fan and spare the chiller.",
             &["tariff high"],
-            fan,
             "prefer fan to chiller, when tariff == 'high'",
         ),
         (
             "Fan before chiller as long as the door is shut",
             &["door no"],
-            fan,
             "prefer fan to chiller, when !door",
         ),
         (
             "While the heater runs, the chiller, else the fan",
             &["heater on"],
-            chiller,
             "prefer chiller to fan, when heater == 'on'",
         ),
-        ("Never the fan when smoke is above 0.3", &[], chiller, "avoid fan, when smoke > 0.3"),
+        ("Never the fan when smoke is above 0.3", &[], "avoid fan, when smoke > 0.3"),
         (
             "On Sundays rather the chiller than the fan",
             &[],
-            chiller,
             "prefer chiller to fan, when weekday == 7",
         ),
         (
             "At the weekend rather the chiller than the fan",
             &[],
-            chiller,
             "prefer chiller to fan, when weekday >= 6",
         ),
         (
             "Between 21:30 and 5 the fan must not run",
             &[],
-            chiller,
             "avoid fan, when hour >= 21.5 || hour < 5",
         ),
-        ("Never the chiller", &[], fan, "avoid chiller, always"),
-        ("Do not run the heater after 10pm", &[], fan, "avoid heater, when hour >= 22"),
+        ("Never the chiller", &[], "avoid chiller, always"),
+        ("Do not run the heater after 10pm", &[], "avoid heater, when hour >= 22"),
     ] {
-        assert_eq!(becomes(text, Reads { yes, wants, sure: 0.9 }), wanted, "{text}");
+        assert_eq!(becomes(text, Reads { yes, sure: 0.9 }), wanted, "{text}");
     }
 }
 
 #[test]
 fn what_cannot_be_typed_stays_a_note_and_says_why() {
-    let chiller = ["chiller", "fan"];
-    for (text, yes, wants, sure, why) in [
-        ("Keep the doors shut.", &[][..], chiller, 0.9, "names no device of mine: there are fan"),
-        ("Prefer the heater.", &[], chiller, 0.9, "nothing else does what heater does"),
-        (NIGHT, &["it is night"], chiller, 0.55, "sure of it by 0.55 only, and 0.6 is needed"),
-        (NIGHT, &[], chiller, 0.9, "`while`: its condition is none of my"),
-        (NIGHT, &["it is night", "door yes"], chiller, 0.9, "two conditions"),
-        (NIGHT, &["it is night", "it is afternoon"], chiller, 0.9, "no one span of the day"),
-        (NIGHT, &["door yes", "door no"], chiller, 0.9, "always holds"),
-        ("The chiller hums instead, the fan less so", &[], chiller, 0.9, "what is not clear"),
-        ("Chiller before fan on Sundays after 8", &[], chiller, 0.9, "two conditions"),
-        ("Fan unless smoke is above 0.3, then chiller", &[], chiller, 0.9, "`unless` with"),
-        ("Use the chiller at 7, the fan on Sundays", &[], chiller, 0.9, "nothing was made of `7`"),
-        ("The chiller was oiled in May.", &[], chiller, 0.9, "nothing in it says"),
-        ("Use the fan at night, at night never the fan", &[], chiller, 0.9, "wants and forbids"),
+    for (text, yes, sure, why) in [
+        ("Keep the doors shut.", &[][..], 0.9, "names no device of mine: there are fan"),
+        ("Prefer the heater.", &[], 0.9, "nothing else does what heater does"),
+        (NIGHT, &["it is night"], 0.55, "sure of it by 0.55 only, and 0.6 is needed"),
+        (NIGHT, &[], 0.9, "`while`: its condition is none of my"),
+        (NIGHT, &["it is night", "door yes"], 0.9, "two conditions"),
+        (NIGHT, &["it is night", "it is afternoon"], 0.9, "no one span of the day"),
+        (NIGHT, &["door yes", "door no"], 0.9, "always holds"),
+        ("The chiller hums instead, the fan less so", &[], 0.9, "do not say which"),
+        ("Chiller before fan on Sundays after 8", &[], 0.9, "two conditions"),
+        ("Fan unless smoke is above 0.3, then chiller", &[], 0.9, "`unless` with"),
+        ("Use the chiller at 7, the fan on Sundays", &[], 0.9, "nothing was made of `7`"),
+        ("The chiller was oiled in May.", &[], 0.9, "nothing in it says"),
+        ("Use the fan at night, at night never the fan", &[], 0.9, "wants and forbids"),
     ] {
-        let found = becomes(text, Reads { yes, wants, sure });
+        let found = becomes(text, Reads { yes, sure });
         assert!(found.contains(why), "{text}: {found}");
     }
 }

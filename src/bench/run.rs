@@ -217,7 +217,7 @@ fn typed(mut config: Config, voice: &mut Voice<'_>) -> Config {
     let trust = config.mind.as_ref().map_or(1.0, |mind| mind.trust);
     for note in config.notes.clone() {
         let Ok(reading) = Reading::new(&note, &config) else { continue };
-        let questions = reading.questions(&config);
+        let questions = reading.questions();
         let mut answers = Vec::new();
         if !questions.is_empty() {
             let question = Question {

@@ -134,7 +134,7 @@ fn read(
         Ok(reading) => reading,
         Err(reason) => return Ok(Err(reason)),
     };
-    let (prefix, questions) = (reading.prefix(), reading.questions(config));
+    let (prefix, questions) = (reading.prefix(), reading.questions());
     let answers = questions.iter().map(|one| voice.ask(&prefix, one));
     let answers = answers.collect::<anyhow::Result<Vec<_>>>()?;
     Ok(typed(&reading, &answers, trust, config))
@@ -247,7 +247,7 @@ mod tests {
             let (note, wanted) = line.split_once(" => ").expect("a note and what it means");
             let config = here.as_ref().expect("a place before its notes");
             let found = Reading::new(note, config).and_then(|reading| {
-                let questions = reading.questions(config).len();
+                let questions = reading.questions().len();
                 asked += u32::from(questions > 0);
                 if questions > 0 {
                     return Err(format!("{questions} questions to the mind"));

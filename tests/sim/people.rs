@@ -163,7 +163,12 @@ impl Sim {
             true => name,
             false => self.rng.pick(&moves),
         };
-        let texts = [format!("Never the {name}."), format!("Prefer the {name}.")];
+        // The mind is asked when the last one holds.
+        let texts = [
+            format!("Never the {name}."),
+            format!("Prefer the {name}."),
+            format!("While the guests sleep, no {name}."),
+        ];
         let text = self.rng.pick(&texts).clone();
         match self.rng.int(0, 9) {
             0 => format!("{{\"remove\":\"{text}\"}}"),

@@ -19,10 +19,8 @@ use crate::mind::notes::{Question, SAYS};
 pub struct Reading {
     /// The note.
     pub note: String,
-    /// The devices that it decides between; one where it can only be avoided.
-    among: Vec<ActuatorId>,
-    /// What its words say of them; where that is not enough, the mind is asked.
-    wish: Wish,
+    /// What is to be taken and what to be left; `None` with the second is to be avoided.
+    pairs: Vec<(Option<ActuatorId>, ActuatorId)>,
     /// The condition that its words say by themselves.
     said: Option<Condition>,
     /// What is asked about to find its condition otherwise.
@@ -94,21 +92,23 @@ impl Reading {
             return Err(format!("nothing else does what {} does, so it is no choice", name(first)));
         }
         wish.only(&among, &all)?;
+        let pairs = wish.pairs(&among);
+        let pairs = pairs.ok_or("its words do not say which device is wanted, and which is not")?;
         let aside: Vec<ActuatorId> =
             named.iter().filter(|id| !among.contains(id)).copied().collect();
         let cue = said.cue(config).map(str::to_owned);
         // Where the words say which device, and none speaks of a condition, there is none.
         let matters = match (&condition, &cue) {
             (Some(_), _) => Vec::new(),
-            (None, None) if !wish.is_open() => Vec::new(),
-            (None, _) => matters(config, &said.words, &aside),
+            (None, None) => Vec::new(),
+            (None, Some(_)) => matters(config, &said.words, &aside),
         };
         if let (Some(_), Some(word)) = (&condition, &cue)
             && word.starts_with(|c: char| c.is_ascii_digit() || c == '-')
         {
             return Err(format!("nothing was made of `{word}`"));
         }
-        Ok(Self { note: note.into(), among, wish, said: condition, matters, cue, effect })
+        Ok(Self { note: note.into(), pairs, said: condition, matters, cue, effect })
     }
 
     /// Stands before each question.
@@ -118,25 +118,15 @@ impl Reading {
         format!("Note: {}\n", self.note.replace(char::is_control, " "))
     }
 
-    /// What the mind is asked: one question for each fact, then which device is wanted where the
-    /// condition holds and where it does not. Nothing where words say all of it.
+    /// What the mind is asked: of each fact whether it says that the condition holds. Nothing where
+    /// its words say when, or always.
     #[must_use]
-    pub fn questions(&self, config: &Config) -> Vec<Question> {
+    pub fn questions(&self) -> Vec<Question> {
         let facts = self.matters.iter().flat_map(|matter| &matter.sides).map(|side| Question {
             state: format!("Now: {}.\nThe condition holds:", side.fact),
             candidates: SAYS.map(str::to_owned).to_vec(),
         });
-        let names = self.among.iter().map(|id| words(&config.actuators[usize::from(id.0)].name));
-        let names: Vec<String> = names.collect();
-        let device = |holds: &str| Question {
-            state: format!("If the condition {holds}, use the"),
-            candidates: names.clone(),
-        };
-        let mut all: Vec<Question> = facts.collect();
-        if self.wish.is_open() {
-            all.extend([device("holds"), device("does not hold")]);
-        }
-        all
+        facts.collect()
     }
 
     /// What the answers make of it; `trust` is the least probability of each of them.
@@ -149,7 +139,7 @@ impl Reading {
         trust: f64,
         config: &Config,
     ) -> Result<Meaning, String> {
-        let asked = self.questions(config);
+        let asked = self.questions();
         let fits = |(answer, asked): (&Vec<f64>, &Question)| {
             answer.len() == asked.candidates.len() && answer.iter().all(|p| p.is_finite())
         };
@@ -161,15 +151,14 @@ impl Reading {
             Some(said) => Some(said.clone()),
             None => self.found(answers, &mut sure)?,
         };
-        let pairs = self.pairs(answers, condition.is_some(), &mut sure)?;
         if sure < trust {
             return Err(format!("the mind is sure of it by {sure:.2} only, and {trust} is needed"));
         }
         let name = |id: ActuatorId| config.actuators[usize::from(id.0)].name.as_str();
-        let typed = pairs.into_iter().map(|(prefer, over)| {
+        let typed = self.pairs.iter().map(|(prefer, over)| {
             let mut said = match prefer {
-                Some(better) => json!({"prefer": name(better), "over": name(over)}),
-                None => json!({"avoid": name(over)}),
+                Some(better) => json!({"prefer": name(*better), "over": name(*over)}),
+                None => json!({"avoid": name(*over)}),
             };
             if let Some(condition) = &condition {
                 said["when"] = json!(condition.source);
@@ -205,39 +194,6 @@ impl Reading {
             }
             _ => Ok(found),
         }
-    }
-
-    /// What is to be taken and what to be left: `None` with the second is to be avoided.
-    fn pairs(
-        &self,
-        answers: &[Vec<f64>],
-        conditional: bool,
-        sure: &mut f64,
-    ) -> Result<Vec<(Option<ActuatorId>, ActuatorId)>, String> {
-        if let Some(pairs) = self.wish.pairs(&self.among) {
-            return Ok(pairs);
-        }
-        let [.., holds, fails] = answers else { return Err("the mind did not answer".into()) };
-        let best = |p: &[f64]| {
-            let most = (0..p.len()).max_by(|a, b| p[*a].total_cmp(&p[*b]));
-            most.unwrap_or_default()
-        };
-        let at = best(holds);
-        *sure = sure.min(holds[at]);
-        if !conditional {
-            if best(fails) != at {
-                return Err("it depends on something, and on what is not clear".into());
-            }
-            *sure = sure.min(fails[at]);
-        }
-        let taken = self.among[at];
-        let named = |id: &ActuatorId| self.wish.silent.contains(id) || self.wish.takes.contains(id);
-        let mut left: Vec<ActuatorId> =
-            self.among.iter().filter(|id| **id != taken && named(id)).copied().collect();
-        if left.is_empty() {
-            left = self.among.iter().filter(|id| **id != taken).copied().collect();
-        }
-        Ok(left.into_iter().map(|id| (Some(taken), id)).collect())
     }
 }
 

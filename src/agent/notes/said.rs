@@ -192,10 +192,19 @@ impl Said {
             let of = |part: &str| part.len() > 2 && word.strip_suffix('s').unwrap_or(word) == part;
             names.iter().any(|name| name.split(' ').any(of))
         };
-        let free = self.words.iter().zip(&self.done).filter(|(_, done)| !**done);
-        let mut free = free.map(|(word, _)| word.as_str());
-        let found =
-            free.find(|word| CUES.contains(word) || number(word).is_some() || is_named(word));
+        // A number in a sentence of which nothing else was understood is a reason.
+        let is_near = |at: usize| {
+            let all = 0..self.words.len();
+            let same = |other: &usize| self.same_sentence(at.min(*other), at.max(*other));
+            all.filter(same).any(|other| self.done[other])
+        };
+        let mut free = (0..self.words.len()).filter(|at| !self.done[*at]);
+        let found = free.find(|at| {
+            let word = self.words[*at].as_str();
+            let bound = number(word).is_some() && is_near(*at);
+            CUES.contains(&word) || bound || is_named(word)
+        });
+        let found = found.map(|at| self.words[at].as_str());
         found.or_else(|| self.led_by_what())
     }
 

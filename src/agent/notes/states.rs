@@ -41,6 +41,9 @@ const OPPOSITES: &[(&str, &[&str])] = &[
 const OFF: &[&str] = &[
     "closed", "shut", "off", "over", "gone", "empty", "stopped", "absent", "away", "out", "ashore",
 ];
+/// How a device is said to be on.
+const RUNS: &[&str] =
+    &["on", "running", "runs", "works", "working", "turning", "operation", "burning", "lit"];
 /// How far from its bound a quantity is shown, as a share of the bound, and at least.
 const SHOWN_SHARE: f64 = 0.1;
 const SHOWN_LEAST: f64 = 1.0;
@@ -312,7 +315,8 @@ impl Said {
                         .contains(&&*self.words[lead])
                 })
             };
-            let by_itself = others(&sides[side]) == 1 && (1..=2).any(led) && sides[side].len() > 3;
+            let led = (1..=2).any(led) || self.is_led(at);
+            let by_itself = others(&sides[side]) == 1 && led && sides[side].len() > 3;
             if self.done[at] || !(by_name || by_itself) {
                 continue;
             }
@@ -342,7 +346,7 @@ impl Said {
         mentions.retain(|one| {
             let led = |back: usize| {
                 one.at.checked_sub(back).is_some_and(|at| {
-                    let lead = ["while", "when", "whenever", "if", "as", "whilst", "once"];
+                    let lead = ["while", "when", "whenever", "if", "as", "whilst", "once", "with"];
                     let asks = ["is", "are"].contains(&&*self.words[at])
                         && (at == 0 || self.breaks_after(at - 1) > 1);
                     (asks || lead.contains(&&*self.words[at])) && self.breaks_after(at) == 0
@@ -353,16 +357,13 @@ impl Said {
             let rest = self.words[one.end..].iter().zip(one.end..);
             let mut rest = rest.skip_while(|(word, _)| fillers.contains(&word.as_str()));
             let state = rest.next().filter(|(_, at)| self.breaks_after(at - 1) == 0);
-            let on = match state.map(|(word, at)| (word.as_str(), at)) {
-                Some((
-                    "on" | "running" | "runs" | "works" | "working" | "turning" | "operation",
-                    at,
-                )) => Some((true, at)),
-                Some(("off" | "stopped" | "idle", at)) => Some((false, at)),
+            let on = state.and_then(|(word, at)| match word.as_str() {
+                word if RUNS.contains(&word) => Some((true, at)),
+                "off" | "stopped" | "idle" => Some((false, at)),
                 _ => None,
-            };
+            });
             let begins = one.at == 0 || self.breaks_after(one.at - 1) >= 2;
-            let asked = |at: usize| begins && self.breaks_after(at) >= 2;
+            let asked = |at: usize| begins && self.breaks_after(at) >= 1;
             let Some((on, _)) = on.filter(|(_, at)| (1..=4).any(led) || asked(*at)) else {
                 return true;
             };

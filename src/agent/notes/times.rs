@@ -15,9 +15,11 @@ const PARTS: &[(&str, u8)] = &[
     ("evening", 4),
     ("night", 8),
     ("nighttime", 8),
+    ("night-time", 8),
     ("overnight", 8),
     ("day", 7),
     ("daytime", 7),
+    ("day-time", 7),
 ];
 /// Numbers in words, as hours and minutes are said.
 const NUMBERS: [&str; 13] = [
@@ -38,7 +40,10 @@ impl Said {
             let Some((name, bit)) = PARTS.iter().find(|(name, _)| *name == bare) else { continue };
             // A day is one of many where no "by" or "during the" leads it.
             let led = |lead: &str, back: usize| at >= back && self.words[at - back] == lead;
-            let is_day = led("by", 1) || led("during", 1) || led("during", 2) || word == "daytime";
+            let is_day = led("by", 1)
+                || led("during", 1)
+                || led("during", 2)
+                || word.starts_with("day") && word.ends_with("time");
             // One of one day only.
             let of_one =
                 ["tomorrow", "last", "this", "every", "one"].iter().any(|lead| led(lead, 1));
@@ -71,7 +76,9 @@ impl Said {
                 (time.1 + 1 == at).then_some((from, time))
             })
         });
-        let (from, mut to) = (start.map(|one| one.1.0), end.map(|one| one.1.0));
+        // Midnight is the day's end, and where it begins something, the day's beginning.
+        let from = start.map(|one| one.1.0 % 24.0);
+        let mut to = end.map(|one| one.1.0);
         // "From noon to half past one": said without its half of the day, it is the next one.
         if let (Some(from), Some(to)) = (from, to.as_mut())
             && *to <= from
@@ -82,6 +89,7 @@ impl Said {
             *to += 12.0;
         }
         let source = match (from, to) {
+            (Some(0.0), Some(to)) => format!("hour < {to}"),
             (Some(from), Some(24.0)) => format!("hour >= {from}"),
             (Some(from), Some(to)) if from < to => format!("hour >= {from} && hour < {to}"),
             (Some(from), Some(to)) => format!("hour >= {from} || hour < {to}"),
@@ -160,6 +168,12 @@ impl Said {
         let mut days = [false; 7];
         for at in 0..self.words.len() {
             let word = self.words[at].as_str();
+            let both = word.split_once('-').and_then(|(one, two)| Some((of(one)?, of(two)?)));
+            if let Some((one, two)) = both.filter(|(one, two)| one < two) {
+                days[one..=two].fill(true);
+                self.done[at] = true;
+                continue;
+            }
             let part = match word.strip_suffix('s').unwrap_or(word) {
                 "weekend" => 5..7,
                 "weekday" | "workday" => 0..5,

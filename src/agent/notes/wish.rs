@@ -228,11 +228,6 @@ impl Wish {
             _ => None,
         }
     }
-
-    /// Whether the words do not say which device is wanted.
-    pub fn is_open(&self) -> bool {
-        self.pairs(&[]).is_none()
-    }
 }
 
 /// What is said of the words from `at` to `end`, by those before and behind them.
@@ -264,7 +259,9 @@ fn before(said: &Said, mentions: &[Mention], at: usize) -> Option<Tone> {
     let mut clean = true;
     for back in 1..=REACH_WORDS {
         let here = at.checked_sub(back)?;
-        if said.breaks_after(here) > 0
+        // What a condition was made of ends it: "while it is not raining".
+        if said.done[here]
+            || said.breaks_after(here) > 0
             || mentions.iter().any(|one| (one.at..one.end).contains(&here))
         {
             return None;
@@ -365,11 +362,17 @@ fn behind(said: &Said, mentions: &[Mention], at: usize, end: usize) -> Option<To
                 (false, false) => None,
             };
         }
+        // "Only after it", "is too loud".
+        let next = said.words.get(here + 1).map(String::as_str);
+        if (word == "only" && matches!(next, Some("after" | "behind"))) || word == "too" {
+            return Some(Tone::Leave);
+        }
         if RESTS.contains(&word) {
             let leads = |back: usize| {
                 at.checked_sub(back).is_some_and(|at| LEAVES.contains(&said.words[at].as_str()))
             };
-            let bound = here > end || (1..=2).any(leads);
+            let off = word == "off";
+            let bound = off || here > end || (1..=2).any(leads);
             return bound.then_some(Tone::Leave);
         }
         if SERVES.contains(&word) {
