@@ -226,6 +226,7 @@ fn typed(mut config: Config, voice: &mut Voice<'_>) -> Config {
                 state: String::new(),
                 candidates: Vec::new(),
                 by_notes: None,
+                adapter: None,
                 questions: questions.clone(),
                 deadline: Tick(0),
             };
