@@ -104,8 +104,8 @@ impl Tally {
         let total = self.meant + self.others;
         if json {
             let line = json!({
-                "notes": total, "exact": exact, "of": self.meant, "left": left, "of_others": self.others,
-                "wrong": share(self.wrong, total),
+                "notes": total, "exact": exact, "of": self.meant,
+                "left": left, "of_others": self.others, "wrong": share(self.wrong, total),
             });
             return println!("{line}");
         }
