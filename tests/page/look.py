@@ -84,7 +84,10 @@ def shown(driver, selector):
 def unfold(driver, selector, within=None):
     """Opens what is folded. The browser says so to the page a moment later, which then puts a form in it."""
     node = within or driver.find_element(By.CSS_SELECTOR, selector)
-    node.find_element(By.TAG_NAME, "summary").click()
+    summary = node.find_element(By.TAG_NAME, "summary")
+    # The driver scrolls to nothing that is in view, also where the header that stays lies over it.
+    driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", summary)
+    summary.click()
     wait(driver, "what was folded", lambda d: node.find_elements(By.TAG_NAME, "form"))
     return node
 
