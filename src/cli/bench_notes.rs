@@ -25,7 +25,7 @@ pub struct BenchNotesArgs {
     /// Its adapter
     #[arg(long, value_name = "ADAPTER", default_value = "edge-operator")]
     adapter: String,
-    /// Least probability of each answer of the mind, as `[mind] trust`
+    /// Least probability of each answer of the mind, as `[mind] trust`; 0.9 counts at least
     #[arg(long, value_name = "SHARE", default_value_t = 0.6)]
     trust: f64,
 }

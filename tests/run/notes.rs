@@ -12,7 +12,7 @@ use crate::place::Place;
 const DOOR: &str = "Keep the door shut.";
 const ALWAYS: &str = "Always prefer the blower to the compressor, it is quiet.";
 /// When it holds is in none of its words.
-const NIGHT: &str = "While it is dark prefer the blower to the compressor.";
+const NIGHT: &str = "When the sun is down prefer the blower to the compressor.";
 
 /// Has a note understood from a shell: the last state, and the reason.
 fn understand(site: &Site, words: &str) -> (String, String) {

@@ -129,7 +129,8 @@ impl Reading {
         facts.collect()
     }
 
-    /// What the answers make of it; `trust` is the least probability of each of them.
+    /// What the answers make of it; `trust`, and at least [`limits::NOTE_SURE_MIN`], is
+    /// the least probability of each of them.
     ///
     /// # Errors
     /// Why it stays a note, in words for the one who wrote it.
@@ -139,6 +140,7 @@ impl Reading {
         trust: f64,
         config: &Config,
     ) -> Result<Meaning, String> {
+        let least = trust.max(limits::NOTE_SURE_MIN);
         let asked = self.questions();
         let fits = |(answer, asked): (&Vec<f64>, &Question)| {
             answer.len() == asked.candidates.len() && answer.iter().all(|p| p.is_finite())
@@ -151,8 +153,8 @@ impl Reading {
             Some(said) => Some(said.clone()),
             None => self.found(answers, &mut sure)?,
         };
-        if sure < trust {
-            return Err(format!("the mind is sure of it by {sure:.2} only, and {trust} is needed"));
+        if sure < least {
+            return Err(format!("the mind is sure of it by {sure:.2} only, and {least} is needed"));
         }
         let name = |id: ActuatorId| config.actuators[usize::from(id.0)].name.as_str();
         let typed = self.pairs.iter().map(|(prefer, over)| {
