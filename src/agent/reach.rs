@@ -168,18 +168,23 @@ mod tests {
     use super::super::tests::{Bench, room, sends, set, states};
     use super::*;
     use crate::agent::Event;
-    use crate::config::{Dialect, SerialLine};
+    use crate::config::{Config, Dialect, SerialLine};
     use crate::domain::{CommandState, Setting};
 
-    #[test]
-    fn a_line_and_the_bus_come_and_go_by_themselves() {
+    /// The room, its heater on a serial line.
+    fn heater_on_a_line() -> Config {
         let mut config = room();
         let (name, device) = ("shed".into(), "/dev/x".into());
         let line = SerialLine { name, device, baud: 9600, dialect: Dialect::Frames };
         config.lines = vec![Line::Serial(line)];
         config.actuators[2].port = Port::Line { line: 0, name: "heater".into() };
         config.actuators[2].state_topic = None;
-        let mut bench = Bench::new(config);
+        config
+    }
+
+    #[test]
+    fn a_line_and_the_bus_come_and_go_by_themselves() {
+        let mut bench = Bench::new(heater_on_a_line());
         let effects = bench.on(Event::LineUp { line: 0 });
         assert_eq!(sends(&effects), [(2, "OFF".to_string())], "its start, without the bus");
         let effects = bench.on(Event::LinkUp);
@@ -208,13 +213,7 @@ mod tests {
 
     #[test]
     fn a_device_that_is_gone_is_unknown_and_gets_its_start_when_it_is_born() {
-        let mut config = room();
-        let (name, device) = ("shed".into(), "/dev/x".into());
-        let line = SerialLine { name, device, baud: 9600, dialect: Dialect::Frames };
-        config.lines = vec![Line::Serial(line)];
-        config.actuators[2].port = Port::Line { line: 0, name: "heater".into() };
-        config.actuators[2].state_topic = None;
-        let mut bench = Bench::new(config);
+        let mut bench = Bench::new(heater_on_a_line());
         let heater = ActuatorId(2);
         let mute = |is_there| Event::Mute { actuator: heater, is_there };
         // Its line is there before it is: nothing is sent to nobody.

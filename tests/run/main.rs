@@ -18,6 +18,8 @@ mod proxy;
 mod pty;
 #[path = "../common/python.rs"]
 mod python;
+#[path = "../common/ranges.rs"]
+mod ranges;
 
 mod agent;
 mod bus;

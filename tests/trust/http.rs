@@ -2,7 +2,7 @@
 //! with ranges and cuts each transfer of a large file.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use outpost::update::{Source, Taking, take};
 use outpost_launcher::manifest::sha256;
 use outpost_launcher::slots::Staged;
 
-use crate::Fleet;
+use crate::{Fleet, ranges};
 
 /// Bytes of the release's large file.
 const LARGE_BYTES: usize = 100_000_000;
@@ -60,32 +60,12 @@ fn serve(
     most: usize,
     (sent, asked): &(Arc<AtomicU64>, Arc<AtomicU64>),
 ) -> std::io::Result<()> {
-    let mut lines = BufReader::new(stream.try_clone()?).lines();
-    let first = lines.next().unwrap()?;
-    let mut start = 0;
-    for line in lines {
-        let line = line?.to_lowercase();
-        if line.is_empty() {
-            break;
-        }
-        if let Some(range) = line.strip_prefix("range: bytes=") {
-            start = range.trim_end_matches('-').parse().unwrap();
-        }
-    }
-    let path = first.split(' ').nth(1).unwrap().strip_prefix("/fleet/").unwrap();
+    let (path, start) = ranges::asked(&stream, "/fleet/")?;
     asked.fetch_add(u64::from(path.starts_with("targets/")), Ordering::Relaxed);
-    let Ok(bytes) = fs::read(folder.join(path)) else {
-        return stream.write_all(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
-    };
-    let (total, left) = (bytes.len(), bytes.len() - start);
-    let status = match start {
-        0 => "200 OK".to_owned(),
-        _ => format!("206 Part\r\nContent-Range: bytes {start}-{}/{total}", total - 1),
-    };
-    write!(stream, "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {left}\r\n\r\n")?;
-    let now = left.min(most);
+    let bytes = ranges::answer(&mut stream, folder, &path, start)?;
+    let now = bytes.len().min(most);
     sent.fetch_add(now as u64, Ordering::Relaxed);
-    stream.write_all(&bytes[start..start + now])?;
+    stream.write_all(&bytes[..now])?;
     stream.shutdown(std::net::Shutdown::Write)?;
     // What the client still says is read, so that the end is an end and not a reset.
     stream.read_to_end(&mut Vec::new()).map(drop)

@@ -6,6 +6,8 @@
 #![allow(clippy::disallowed_methods, reason = "nobody reads a test's folder after a power cut")]
 
 mod http;
+#[path = "../common/ranges.rs"]
+mod ranges;
 mod rollout;
 mod stolen;
 mod store;

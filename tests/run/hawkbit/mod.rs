@@ -5,7 +5,7 @@
 mod server;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use crate::bus::Bus;
 use crate::common::{Broker, eventually};
 use crate::launched::{PATIENCE, Supervisor, UPDATE};
 use crate::place::Place;
+use crate::ranges;
 use crate::update::{sign, stick};
 
 /// A trial that somebody may want to end.
@@ -185,29 +186,10 @@ fn trickle(
     sent: &AtomicU64,
     fast: &AtomicBool,
 ) -> std::io::Result<()> {
-    let mut lines = BufReader::new(stream.try_clone()?).lines();
-    let first = lines.next().unwrap()?;
-    let mut start = 0;
-    for line in lines {
-        let line = line?.to_lowercase();
-        if line.is_empty() {
-            break;
-        }
-        if let Some(range) = line.strip_prefix("range: bytes=") {
-            start = range.trim_end_matches('-').parse().unwrap();
-        }
-    }
-    let path = first.split(' ').nth(1).unwrap().trim_start_matches('/');
-    let Ok(bytes) = fs::read(folder.join(path)) else {
-        return stream.write_all(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
-    };
-    let (total, left) = (bytes.len(), bytes.len() - start);
-    let status = match start {
-        0 => "200 OK".to_owned(),
-        _ => format!("206 Part\r\nContent-Range: bytes {start}-{}/{total}", total - 1),
-    };
-    write!(stream, "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {left}\r\n\r\n")?;
-    for chunk in bytes[start..].chunks(8192) {
+    let (path, start) = ranges::asked(&stream, "/")?;
+    let bytes = ranges::answer(&mut stream, folder, &path, start)?;
+    let total = start + bytes.len();
+    for chunk in bytes.chunks(8192) {
         stream.write_all(chunk)?;
         if path.starts_with("targets/") && total > 1_000_000 && !fast.load(Ordering::Relaxed) {
             sent.fetch_add(chunk.len() as u64, Ordering::Relaxed);
