@@ -130,18 +130,6 @@ pub fn hear(text: &str, config: &Config) -> Result<Spoken, String> {
     said.order(&device, hold, config)
 }
 
-/// The words of a text that a person wrote, in lower case. A minus belongs to its number.
-pub(super) fn split(text: &str) -> Vec<String> {
-    let lower = text.to_lowercase().replace('’', "'");
-    let pieces = lower.split(|c: char| !(c.is_alphanumeric() || ".'-:".contains(c)));
-    let words = pieces.map(|piece| {
-        let word = piece.trim_matches(|c| ".'-:".contains(c));
-        let minus = piece.starts_with('-') && word.starts_with(|c: char| c.is_ascii_digit());
-        if minus { format!("-{word}") } else { word.to_owned() }
-    });
-    words.filter(|word| !word.is_empty()).collect()
-}
-
 /// The words of a text, and which of them are accounted for.
 #[derive(Clone)]
 struct Said {

@@ -350,6 +350,50 @@ fn what_cannot_be_typed_stays_a_note_and_says_why() {
 }
 
 #[test]
+fn a_condition_that_is_turned_round_is_not_taken_for_itself() {
+    let rather = "use the chiller instead of the fan";
+    for when in [
+        "until the door is open",
+        "before the door is open",
+        "but not at night",
+        "but not on Sundays",
+        "but not while the door is open",
+        "until the evening",
+        "after the night",
+        "outside 8 to 18",
+        "on any day but Sunday",
+        "only at night",
+        "when smoke is not above 0.3",
+        "while smoke is no more than 0.3",
+        "while the door is open and nobody is here",
+        "while the door is open and dust is high",
+        "after 10 minutes",
+        "from midnight",
+    ] {
+        let text = format!("Please {rather} {when}.");
+        let found = becomes(&text, Reads { yes: &[], sure: 0.95 });
+        assert!(!found.starts_with("prefer") && !found.starts_with("avoid"), "{text}: {found}");
+    }
+    for (when, wanted) in [
+        ("from 5 pm until 6 am", "hour >= 17 || hour < 6"),
+        ("from 17:00 to 6:00", "hour >= 17 || hour < 6"),
+        ("between 12 am and 6 am", "hour < 6"),
+        ("from nine to five", "hour >= 9 && hour < 17"),
+        ("from Friday to Monday", "weekday == 1 || weekday == 5 || weekday == 6 || weekday == 7"),
+        ("when the door is not open", "!door"),
+    ] {
+        let text = format!("Please {rather} {when}.");
+        let found = becomes(&text, Reads { yes: &[], sure: 0.95 });
+        assert_eq!(found, format!("prefer chiller to fan, when {wanted}"), "{text}");
+    }
+    for text in ["Never keep the fan off.", "The fan may not be left off.", "Do not spare the fan."]
+    {
+        let found = becomes(text, Reads { yes: &[], sure: 0.95 });
+        assert!(found.contains("it forbids to leave a device"), "{text}: {found}");
+    }
+}
+
+#[test]
 fn without_a_mind_or_its_answer_it_stays_a_note() {
     let mut bench = Bench::new(noted(NIGHT)).up();
     let effects = bench.on(understand("a", NIGHT));

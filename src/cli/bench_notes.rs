@@ -51,22 +51,8 @@ struct Tally {
 /// A file or a line that cannot be read, a model that is not there or does not answer.
 pub fn run(args: &BenchNotesArgs, json: bool) -> anyhow::Result<ExitCode> {
     let mut voice = super::bench::voice(&args.model, &args.adapter)?;
-    let text = std::fs::read_to_string(&args.file)
-        .with_context(|| format!("{} cannot be read", args.file.display()))?;
-    let (mut all, mut here) = (Tally::default(), None);
-    for (number, line) in (1..).zip(text.lines()) {
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            here = Some(place(&args.file, name)?);
-            continue;
-        }
-        let of_line = || format!("{}, line {number}: found {line}", args.file.display());
-        let (note, wanted) = line.split_once(" => ").with_context(|| {
-            format!("{}, allowed is a note, ` => ` and what it means", of_line())
-        })?;
-        let config = here.as_ref().with_context(|| format!("{}, before a [place]", of_line()))?;
+    let mut all = Tally::default();
+    each(&args.file, |note, wanted, config| {
         let found = read(note, config, args.trust, &mut voice)?;
         let is_right = all.count(wanted, &found);
         if json {
@@ -76,9 +62,36 @@ pub fn run(args: &BenchNotesArgs, json: bool) -> anyhow::Result<ExitCode> {
         } else if !is_right {
             println!("{note}\n    wanted: {wanted}\n    found:  {}", said(&found));
         }
-    }
+        Ok(())
+    })?;
     all.print(json);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Goes through a file: each note, what it means, and its place.
+fn each(
+    file: &Path,
+    mut one: impl FnMut(&str, &str, &Config) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("{} cannot be read", file.display()))?;
+    let mut here = None;
+    for (number, line) in (1..).zip(text.lines()) {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            here = Some(place(file, name)?);
+            continue;
+        }
+        let of_line = || format!("{}, line {number}: found {line}", file.display());
+        let (note, wanted) = line.split_once(" => ").with_context(|| {
+            format!("{}, allowed is a note, ` => ` and what it means", of_line())
+        })?;
+        let config = here.as_ref().with_context(|| format!("{}, before a [place]", of_line()))?;
+        one(note, wanted, config)?;
+    }
+    Ok(())
 }
 
 impl Tally {
@@ -237,15 +250,8 @@ mod tests {
     fn what_the_words_of_a_note_say_is_what_they_mean() {
         let file =
             std::env::var_os("OUTPOST_NOTES_FILE").map_or_else(|| FILE.into(), PathBuf::from);
-        let text = std::fs::read_to_string(&file).expect("notes");
-        let (mut all, mut asked, mut here) = (Tally::default(), 0, None);
-        for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-            if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-                here = Some(place(&file, name).expect("a good place"));
-                continue;
-            }
-            let (note, wanted) = line.split_once(" => ").expect("a note and what it means");
-            let config = here.as_ref().expect("a place before its notes");
+        let (mut all, mut asked) = (Tally::default(), 0);
+        let done = each(&file, |note, wanted, config| {
             let found = Reading::new(note, config).and_then(|reading| {
                 let questions = reading.questions().len();
                 asked += u32::from(questions > 0);
@@ -257,7 +263,9 @@ mod tests {
             if !all.count(wanted, &found) {
                 println!("{note}\n    wanted: {wanted}\n    found:  {}", said(&found));
             }
-        }
+            Ok(())
+        });
+        done.expect("a good file");
         println!("{asked} are left to the mind: {all:?}");
         all.print(false);
         let of = |part: u32, all: u32| f64::from(part) / f64::from(all);

@@ -1,6 +1,6 @@
 //! Bounds of what is made of an operator's notes at run time.
 
-/// Most devices that a note is asked to decide between; each pair may become a preference.
+/// Most devices that a note's wish is among; each pair may become a preference.
 pub const NOTE_DEVICES_MAX: usize = 4;
 /// Longest time that the mind may take to read a note, in milliseconds: a minute. Nobody waits for
 /// it but the one who wrote it, and decisions go first.

@@ -1,6 +1,6 @@
-//! What a note means as typed preferences: what the mind is asked about it, in the same small
-//! questions as at a decision (`mind::notes`), and what code makes of the answers. The mind says
-//! which condition and which device; it writes nothing. What must never be here: the agent's state,
+//! What a note means as typed preferences: which device it wants is in its words, or it is none. Of
+//! a condition that code cannot read the mind is asked, in the same small questions as at a decision
+//! (`mind::notes`), which fact says that it holds; it writes nothing. What must never be here: the agent's state,
 //! a preference that the configuration would refuse.
 
 use serde_json::json;
@@ -57,6 +57,7 @@ impl Reading {
         }
         let condition = said.condition(config, &mut mentions)?;
         let mut wish = Wish::new(&said, &mentions)?;
+        said.is_straight(&mentions, wish.takes.is_empty())?;
         let mut all: Vec<ActuatorId> = Vec::new();
         for one in &mentions {
             if !all.contains(&one.device) {

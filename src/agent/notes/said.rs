@@ -3,12 +3,36 @@
 
 use super::condition::Condition;
 use crate::agent::prompt::words as spoken;
-use crate::agent::spoken::split;
 use crate::config::Config;
 use crate::domain::ActuatorId;
 
 /// Words that turn a condition round, which nothing here does.
 const EXCEPTIONS: &[&str] = &["unless", "except"];
+/// How far before a condition a word may stand that turns it round.
+const TURNED_WORDS_MAX: usize = 5;
+/// Words that turn round what follows.
+pub(super) const NOT: &[&str] = &[
+    "not",
+    "no",
+    "never",
+    "don't",
+    "dont",
+    "without",
+    "avoid",
+    "nor",
+    "neither",
+    "isn't",
+    "mustn't",
+    "shouldn't",
+    "can't",
+    "cannot",
+    "won't",
+    "aren't",
+    "doesn't",
+    "forbid",
+    "ban",
+    "nobody",
+];
 /// Words that lead a condition.
 const LEADS: &[&str] = &["if", "when", "whenever", "while", "whilst", "unless", "during", "once"];
 /// Words of conditions. Where one of them stands and no condition was found, it was missed.
@@ -115,6 +139,8 @@ pub struct Said {
     /// What stands behind each word: nothing (0), a comma or the like (1), the end of a
     /// sentence (2), a question mark or a colon (3).
     breaks: Vec<u8>,
+    /// The word before a condition that turns it round.
+    turned: Option<usize>,
 }
 
 impl Said {
@@ -135,7 +161,7 @@ impl Said {
             rest = behind;
         }
         let done = vec![false; words.len()];
-        Self { words, done, breaks }
+        Self { words, done, breaks, turned: None }
     }
 
     /// What stands behind a word: 0 nothing, 1 a comma or the like, 2 the end of a sentence, 3 a
@@ -173,13 +199,11 @@ impl Said {
             let word = self.words[at - 1].as_str();
             let mut having =
                 (0u16..).zip(&names).filter(|(_, name)| name.split(' ').any(|part| part == word));
-            let is_one = self.words[at] == "one" && !self.done[at - 1];
+            let is_one = self.words[at] == "one" && !self.done[at - 1] && !self.done[at];
             if let (true, Some((index, _)), None) = (is_one, having.next(), having.next()) {
                 found.push(Mention { at: at - 1, end: at + 1, device: ActuatorId(index) });
+                self.done[at - 1..=at].fill(true);
             }
-        }
-        for one in &found {
-            self.done[one.at..one.end].fill(true);
         }
         found
     }
@@ -237,22 +261,76 @@ impl Said {
         config: &Config,
         mentions: &mut Vec<Mention>,
     ) -> Result<Option<Condition>, String> {
+        let before = self.done.clone();
         let mut found = self.devices_on(config, mentions);
         found.extend(self.quantities(config));
-        found.extend(self.hours());
+        found.extend(self.hours(config));
         found.extend(self.days());
         found.extend(self.parts_of_day()?);
         found.extend(self.sensors(config));
         if found.len() > 1 || (found.len() == 1 && self.has_another()) {
             return Err("there are two conditions in it".into());
         }
-        let turned = self.words.iter().find(|word| EXCEPTIONS.contains(&word.as_str()));
-        match turned {
-            Some(word) if !found.is_empty() => {
-                Err(format!("`{word}` with a condition is more than I can put together"))
-            }
-            _ => Ok(found.pop()),
+        let unread = self.words.iter().find(|word| EXCEPTIONS.contains(&word.as_str()));
+        if let Some(word) = unread.filter(|_| !found.is_empty()) {
+            return Err(format!("`{word}` with a condition is more than I can put together"));
         }
+        self.turned = (0..self.words.len())
+            .filter(|at| self.done[*at] && !before[*at])
+            .find_map(|at| self.turned_by(at))
+            .or_else(|| self.only_then().filter(|_| !found.is_empty()));
+        Ok(found.pop())
+    }
+
+    /// The word that may turn a condition round which begins here, or put another time in its
+    /// place: `not at night`, `until the shop is open`, `any day but Sunday`, `only at night`.
+    fn turned_by(&self, at: usize) -> Option<usize> {
+        const PASSED: &[&str] = &[
+            "the", "a", "an", "at", "in", "on", "by", "is", "are", "was", "be", "while", "when",
+            "whenever", "if", "during", "than", "more", "less", "of", "from", "as", "long", "day",
+            "every", "any", "hours", "it", "does", "do", "may", "must",
+        ];
+        const TURNS: &[&str] =
+            &["until", "till", "before", "after", "outside", "but", "only", "past", "longer"];
+        for back in 1..=TURNED_WORDS_MAX {
+            let here = at.checked_sub(back)?;
+            let word = self.words[here].as_str();
+            if self.breaks_after(here) > 1 || self.done[here] {
+                return None;
+            }
+            if TURNS.contains(&word) || NOT.contains(&word) {
+                return Some(here);
+            }
+            if !PASSED.contains(&word) {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// `Only use the fan …`: what follows is no more than where it may be used.
+    fn only_then(&self) -> Option<usize> {
+        let verbs = ["use", "run", "take", "start", "switch", "turn", "employ"];
+        let mut all = 1..self.words.len();
+        let found = all
+            .find(|at| self.words[at - 1] == "only" && verbs.contains(&self.words[*at].as_str()));
+        found.map(|at| at - 1)
+    }
+
+    /// Whether a word that turns the condition round stands in the note; not where it is the ban
+    /// itself, right behind a device's name: `the generator not at night`.
+    ///
+    /// # Errors
+    /// It does, in words for the one who wrote it.
+    pub fn is_straight(&self, mentions: &[Mention], only_bans: bool) -> Result<(), String> {
+        let Some(at) = self.turned else { return Ok(()) };
+        let bans =
+            NOT.contains(&self.words[at].as_str()) && mentions.iter().any(|one| one.end == at);
+        if bans && only_bans {
+            return Ok(());
+        }
+        let word = &self.words[at];
+        Err(format!("`{word}` before a condition is more than I can put together"))
     }
 
     /// `If somebody is in and the gate is open`: before the `and` stands something that nothing was
@@ -265,9 +343,15 @@ impl Said {
             let Some(lead) = clause.iter().find(|at| LEADS.contains(&of(**at))) else {
                 return false;
             };
-            let mut behind =
-                (and..self.words.len()).take_while(|at| self.breaks_after(at - 1) == 0);
-            !self.done[*lead..and].contains(&true) && behind.any(|at| self.done[at])
+            let behind =
+                (and + 1..self.words.len()).take_while(|at| self.breaks_after(at - 1) == 0);
+            let behind: Vec<usize> = behind.collect();
+            let before_is_read = self.done[*lead..and].contains(&true);
+            let behind_is_read = behind.iter().any(|at| self.done[*at]);
+            // "And dust is high": something is, and nothing was made of it.
+            let states = ["is", "are", "isn't", "aren't", "has", "was"];
+            let another = !behind_is_read && behind.iter().any(|at| states.contains(&of(*at)));
+            (before_is_read && another) || (!before_is_read && behind_is_read)
         })
     }
 
@@ -298,6 +382,18 @@ impl Said {
         }
         found
     }
+}
+
+/// The words of a text that a person wrote, in lower case. A minus belongs to its number.
+pub(super) fn split(text: &str) -> Vec<String> {
+    let lower = text.to_lowercase().replace('’', "'");
+    let pieces = lower.split(|c: char| !(c.is_alphanumeric() || ".'-:".contains(c)));
+    let words = pieces.map(|piece| {
+        let word = piece.trim_matches(|c| ".'-:".contains(c));
+        let minus = piece.starts_with('-') && word.starts_with(|c: char| c.is_ascii_digit());
+        if minus { format!("-{word}") } else { word.to_owned() }
+    });
+    words.filter(|word| !word.is_empty()).collect()
 }
 
 /// A number, also with its unit right behind it.

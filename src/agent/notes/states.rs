@@ -2,10 +2,9 @@
 //! number, yes-or-no and text sensors by their names and words, how another device is. No model
 //! reads them. What must never be here: what the note wants.
 
-use super::condition::{Condition, Matter, Scene, matter_of};
-use super::said::{Mention, Said, number};
+use super::condition::{Condition, Matter, Scene, Side, matter_of};
+use super::said::{Mention, NOT, Said, number, split};
 use crate::agent::prompt::words as spoken;
-use crate::agent::spoken::split;
 use crate::config::{Config, SensorKind};
 use crate::domain::{SensorId, Value};
 
@@ -22,7 +21,6 @@ const LEADS: &[&str] = &[
     "if", "when", "whenever", "while", "as", "once", "during", "in", "at", "with", "whilst", "on",
     "is", "are", "since", "because",
 ];
-const NOT: &[&str] = &["no", "not", "isn't", "without", "aren't", "never", "nobody"];
 /// Words for the other side of what a yes-or-no sensor's name says.
 const OPPOSITES: &[(&str, &[&str])] = &[
     ("open", &["closed", "shut"]),
@@ -47,17 +45,32 @@ const RUNS: &[&str] =
 /// How far from its bound a quantity is shown, as a share of the bound, and at least.
 const SHOWN_SHARE: f64 = 0.1;
 const SHOWN_LEAST: f64 = 1.0;
+/// A name behind a comparison is looked for only where none stands so near before it.
+const FAR_BEHIND: usize = 20;
 /// How many words may stand between a sensor's name and its state.
 const APART_WORDS: usize = 4;
 
 impl Said {
     /// Quantities against a number: `when the wind is above 8`, `over 6000 W`.
     pub(super) fn quantities(&mut self, config: &Config) -> Vec<Condition> {
+        let compares = |word: &String| [ABOVE, BELOW].iter().any(|list| list.contains(&&**word));
+        if !self.words.iter().any(compares) {
+            return Vec::new();
+        }
+        let numbers = (0u16..).zip(&config.sensors);
+        let numbers = numbers.filter(|(_, one)| one.kind == SensorKind::Number);
+        let all: Vec<(u16, String)> =
+            numbers.map(|(index, one)| (index, spoken(&one.name).to_lowercase())).collect();
+        // Once for all comparisons: a note may be full of them, and a place of sensors.
+        let names = || all.iter().map(|(_, name)| name.as_str());
+        let spans = all.iter().flat_map(|(index, name)| {
+            self.named(name, names()).into_iter().map(|span| (*index, span))
+        });
+        let spans: Vec<(u16, std::ops::Range<usize>)> = spans.collect();
         let mut found = Vec::new();
         for at in 0..self.words.len() {
-            let word = self.words[at].as_str();
-            let (is_above, is_below) = (ABOVE.contains(&word), BELOW.contains(&word));
-            if self.done[at] || !(is_above || is_below) {
+            let is_above = ABOVE.contains(&self.words[at].as_str());
+            if self.done[at] || !(is_above || BELOW.contains(&self.words[at].as_str())) {
                 continue;
             }
             let mut last = at + 1;
@@ -65,7 +78,7 @@ impl Said {
                 last += 1;
             }
             let Some(bound) = self.words.get(last).and_then(|word| number(word)) else { continue };
-            let Some(index) = self.compared(config, at, last) else { continue };
+            let Some(index) = self.compared(config, &spans, at, last) else { continue };
             self.done[at..=last].fill(true);
             found.push(compared(config, index, is_above, bound));
         }
@@ -74,42 +87,36 @@ impl Said {
 
     /// The number sensor that a comparison is about: the one named nearest before it or behind its
     /// number in the same sentence, or the only one with the unit that is said.
-    fn compared(&mut self, config: &Config, at: usize, last: usize) -> Option<u16> {
-        let of =
-            |index: usize| config.sensors.get(index).filter(|one| one.kind == SensorKind::Number);
-        let all: Vec<(u16, String)> = (0u16..)
-            .zip(&config.sensors)
-            .filter(|(_, one)| one.kind == SensorKind::Number)
-            .map(|(index, one)| (index, spoken(&one.name).to_lowercase()))
-            .collect();
-        let mut near: Option<(usize, u16, std::ops::Range<usize>)> = None;
-        for (index, name) in &all {
-            for span in self.named(name, all.iter().map(|(_, name)| name.as_str())) {
-                if !self.same_sentence(span.start.min(at), span.start.max(last)) {
-                    continue;
-                }
-                let far =
-                    if span.end <= at { at - span.end } else { 20 + span.start.abs_diff(last) };
-                if near.as_ref().is_none_or(|(known, ..)| far < *known) {
-                    near = Some((far, *index, span));
-                }
-            }
+    fn compared(
+        &mut self,
+        config: &Config,
+        spans: &[(u16, std::ops::Range<usize>)],
+        at: usize,
+        last: usize,
+    ) -> Option<u16> {
+        let far = |span: &std::ops::Range<usize>| match at.checked_sub(span.end) {
+            Some(far) => far,
+            None => FAR_BEHIND + span.start.abs_diff(last),
+        };
+        let near = spans
+            .iter()
+            .filter(|(_, span)| !self.done[span.clone()].contains(&true))
+            .filter(|(_, span)| self.same_sentence(span.start.min(at), span.start.max(last)))
+            .min_by_key(|(_, span)| far(span));
+        if let Some((index, span)) = near {
+            self.done[span.clone()].fill(true);
+            return Some(*index);
         }
-        if let Some((_, index, span)) = near {
-            self.done[span].fill(true);
-            return Some(index);
-        }
-        let unit = self.words.get(last + 1)?.clone();
+        let unit = self.words.get(last + 1)?;
         let has = |unit_of: &str| {
             let words = split(unit_of);
             let first = words.first().map_or("", String::as_str);
             first == unit || (unit == "degrees" && unit_of.starts_with('°'))
         };
-        let mut with = all
-            .iter()
-            .filter(|(index, _)| of(usize::from(*index)).is_some_and(|one| has(&one.unit)));
+        let numbers = (0u16..).zip(&config.sensors);
+        let mut with = numbers.filter(|(_, one)| one.kind == SensorKind::Number && has(&one.unit));
         match (with.next(), with.next()) {
-            (Some((index, _)), None) => Some(*index),
+            (Some((index, _)), None) => Some(index),
             _ => None,
         }
     }
@@ -192,10 +199,11 @@ impl Said {
         };
         let at = (0..self.words.len()).find(|at| !self.done[*at] && stem(&self.words[*at]))?;
         let (yes, marked) = self.state_near(at, adjective)?;
-        let turned = self.is_turned(at.min(marked), at.max(marked));
-        self.done[at] = true;
-        self.done[marked] = true;
-        side(yes != turned)
+        let turned = self.turning(at.min(marked), at.max(marked));
+        for word in [Some(at), Some(marked), turned].into_iter().flatten() {
+            self.done[word] = true;
+        }
+        side(yes != turned.is_some())
     }
 
     /// How the sensor is whose noun stands here, and the word that says it.
@@ -212,7 +220,18 @@ impl Said {
                 return None;
             }
             let off = of(OFF).filter(|other| *other > at);
-            return Some(off.map_or((true, at), |word| (false, word)));
+            // "The door is not open": what is behind the `not` says no more than that.
+            let word = |at: usize| self.words.get(at).map_or("", String::as_str);
+            let not = match word(at + 1) {
+                "is" | "are" | "was" | "has" => at + 2,
+                _ => at + 1,
+            };
+            let is_not = NOT.contains(&word(not)) && (not > at + 1 || word(not).ends_with("n't"));
+            return Some(match off {
+                Some(word) => (false, word),
+                None if is_not && self.joins(at, not) => (false, not),
+                None => (true, at),
+            });
         };
         match (of(&[same]), of(opposites)) {
             (Some(word), None) => Some((true, word)),
@@ -221,14 +240,14 @@ impl Said {
         }
     }
 
-    /// Whether a `not` stands right before these words, or between them.
-    fn is_turned(&self, first: usize, last: usize) -> bool {
+    /// The `not` that stands right before these words, or between them.
+    fn turning(&self, first: usize, last: usize) -> Option<usize> {
         let before = (first.saturating_sub(2)..first).rev();
         let before = before.take_while(|here| self.joins(*here, first) && !self.done[*here]);
         let mut all = before
             .take_while(|here| !LEADS.contains(&self.words[*here].as_str()))
             .chain(first + 1..last);
-        all.any(|here| NOT.contains(&self.words[here].as_str()))
+        all.find(|here| NOT.contains(&self.words[*here].as_str()))
     }
 
     /// Whether a word stands in a condition: behind a word that leads one, or before a question
@@ -288,6 +307,11 @@ impl Said {
     fn word_of(&mut self, config: &Config, id: SensorId) -> Option<Condition> {
         let matter = matter_of(config, id)?;
         let sensor = &config.sensors[usize::from(id.0)];
+        // Cheap, since there may be thousands of them.
+        let is_said = |side: &Side| self.words.iter().any(|word| *word == side.word.to_lowercase());
+        if !matter.sides.iter().any(is_said) {
+            return None;
+        }
         let name = spoken(&sensor.name).to_lowercase();
         let names: Vec<String> =
             config.sensors.iter().map(|one| spoken(&one.name).to_lowercase()).collect();

@@ -2,7 +2,8 @@
 //! day, days of the week. No model reads them. What must never be here: sensors, devices.
 
 use super::condition::{Condition, Matter, Scene};
-use super::said::Said;
+use super::said::{Said, split};
+use crate::config::Config;
 
 const WEEK: [&str; 7] =
     ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
@@ -26,6 +27,23 @@ const NUMBERS: [&str; 13] = [
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
     "eleven", "twelve",
 ];
+
+/// Behind a time: which half of the day it is in.
+const HALVES: &[&str] = &["morning", "afternoon", "evening", "night"];
+/// Behind a number: it is no time of day.
+const NO_TIMES: &[&str] = &[
+    "degrees", "percent", "second", "seconds", "minute", "minutes", "min", "hour", "hours", "day",
+    "days", "week", "weeks", "times", "people",
+];
+
+/// A time of day in a note.
+struct Time {
+    hour: f64,
+    /// The word behind it.
+    end: usize,
+    /// Its half of the day is said.
+    is_said: bool,
+}
 
 impl Said {
     /// The parts of the day that are said.
@@ -58,29 +76,52 @@ impl Said {
     }
 
     /// `after 22:00`, `before 6`, `between noon and half past one`.
-    pub(super) fn hours(&mut self) -> Option<Condition> {
+    pub(super) fn hours(&mut self, config: &Config) -> Option<Condition> {
+        let units = config.sensors.iter().filter_map(|one| split(&one.unit).into_iter().next());
+        let units: Vec<String> = units.collect();
+        let time = |said: &Self, at: usize| said.time(at, &units);
         let led = |said: &Self, words: &[&str]| {
             (1..said.words.len()).find_map(|at| {
                 let is_led = words.contains(&said.words[at - 1].as_str());
-                let found = said.time(at).filter(|_| is_led)?;
+                let found = time(said, at).filter(|_| is_led)?;
                 Some((at, found))
             })
         };
+        let joins = ["to", "and", "until", "till"];
+        let is_joined = |at: usize| self.words.get(at).is_some_and(|it| joins.contains(&&**it));
         let start = led(self, &["after", "from", "between", "since"]);
-        let end = led(self, &["before", "until", "till", "to", "and", "-"]);
-        let start = start.or_else(|| {
-            // `7 to 9`, after a word such as `at`.
-            let (at, _) = end?;
-            (0..at).find_map(|from| {
-                let time = self.time(from)?;
-                (time.1 + 1 == at).then_some((from, time))
+        // `7 to 9`, after a word such as `at`.
+        let bare = || {
+            (0..self.words.len()).find_map(|at| {
+                let found = time(self, at)?;
+                let is_span = self.words.get(found.end).is_some_and(|it| it == "to");
+                (is_span && time(self, found.end + 1).is_some()).then_some((at, found))
             })
-        });
+        };
+        let (start, marks_lead) = match start {
+            Some(start) => (Some(start), true),
+            None => (bare(), false),
+        };
+        let end = match &start {
+            Some((_, from)) if is_joined(from.end) => {
+                let end = time(self, from.end + 1);
+                // "Between 5 and 10 kW" is about something else.
+                let figure = |at: usize| self.words.get(at).is_some_and(|it| whole(it).is_some());
+                if end.is_none() && figure(from.end + 1) {
+                    return None;
+                }
+                end.map(|end| (from.end + 1, end))
+            }
+            Some((at, _)) if self.words[at.saturating_sub(1)] == "between" => return None,
+            Some(_) => None,
+            None => led(self, &["before", "until", "till"]),
+        };
         // Midnight is the day's end, and where it begins something, the day's beginning.
-        let from = start.map(|one| one.1.0 % 24.0);
-        let mut to = end.map(|one| one.1.0);
+        let from = start.as_ref().map(|one| one.1.hour % 24.0);
+        let mut to = end.as_ref().map(|one| one.1.hour);
         // "From noon to half past one": said without its half of the day, it is the next one.
         if let (Some(from), Some(to)) = (from, to.as_mut())
+            && end.as_ref().is_some_and(|end| !end.1.is_said)
             && *to <= from
             && *to > 0.0
             && *to + 12.0 > from
@@ -97,11 +138,16 @@ impl Said {
             (None, Some(to)) => format!("hour < {to}"),
             (None, None) => return None,
         };
-        for (at, (_, behind)) in start.into_iter().chain(end) {
-            self.done[at.saturating_sub(1)..behind].fill(true);
-        }
         let (from, to) = (from.unwrap_or(0.0), to.unwrap_or(24.0));
         let length = if from < to { to - from } else { to + 24.0 - from };
+        if length >= 24.0 {
+            return None;
+        }
+        let lead = |at: usize| at.saturating_sub(1);
+        let begin = start.map(|(at, time)| (if marks_lead { lead(at) } else { at }, time.end));
+        for (at, behind) in begin.into_iter().chain(end.map(|(at, time)| (lead(at), time.end))) {
+            self.done[at..behind].fill(true);
+        }
         let scene = |hour: f64| {
             let hour = hour.rem_euclid(24.0);
             let (whole, minute) = (hour.floor(), (hour.fract() * 60.0).round());
@@ -109,44 +155,49 @@ impl Said {
             Scene { words, hour: Some(hour), ..Scene::default() }
         };
         let (holds, fails) = (scene(from + length / 2.0), scene(to + (24.0 - length) / 2.0));
-        (length < 24.0).then_some(Condition { source, holds, fails })
+        Some(Condition { source, holds, fails })
     }
 
-    /// A time of day that begins with this word: its hour, and the word behind it.
-    fn time(&self, at: usize) -> Option<(f64, usize)> {
+    /// A time of day that begins with this word. `units` of sensors behind a number make it
+    /// something else.
+    fn time(&self, at: usize, units: &[String]) -> Option<Time> {
         let word = |at: usize| self.words.get(at).map_or("", String::as_str);
         if self.done.get(at).copied().unwrap_or(true) {
             return None;
         }
         let bare = if ["about", "around", "the"].contains(&word(at)) { at + 1 } else { at };
+        let said = |hour: f64| Some(Time { hour, end: bare + 1, is_said: true });
         let (hour, end) = match (word(bare), word(bare + 1)) {
-            ("noon" | "midday", _) => return Some((12.0, bare + 1)),
-            ("midnight", _) => return Some((24.0, bare + 1)),
+            ("noon" | "midday", _) => return said(12.0),
+            ("midnight", _) => return said(24.0),
             ("half", "past") => (whole(word(bare + 2))? + 0.5, bare + 3),
             ("quarter", "past") => (whole(word(bare + 2))? + 0.25, bare + 3),
             ("quarter", "to") => (whole(word(bare + 2))? - 0.25, bare + 3),
             (one, _) => (clock(one).or_else(|| whole(one))?, bare + 1),
         };
-        let unit = self.words.get(end).map(String::as_str);
-        if unit.is_some_and(|unit| ["degrees", "percent", "days", "weeks", "hours"].contains(&unit))
-        {
+        let has_half = word(end - 1).ends_with("am") || word(end - 1).ends_with("pm");
+        let mut is_said = has_half || word(end - 1).contains(':') || hour > 12.0;
+        if !is_said && (NO_TIMES.contains(&word(end)) || units.iter().any(|it| it == word(end))) {
             return None;
         }
-        let mut end =
-            end + usize::from(matches!(word(end), "h" | "o'clock" | "hours" | "am" | "pm"));
-        let mut later = word(end - 1) == "pm" && hour < 12.0;
-        if word(end) == "in" && word(end + 1) == "the" {
-            let part = word(end + 2);
-            later |= ["afternoon", "evening"].contains(&part) && hour < 12.0;
-            later |= part == "night" && (6.0..12.0).contains(&hour);
-            let known = ["morning", "afternoon", "evening", "night"].contains(&part);
-            end += if known { 3 } else { 0 };
+        let mut end = end + usize::from(matches!(word(end), "h" | "o'clock" | "am" | "pm"));
+        let mut half = word(end - 1);
+        if word(end) == "in" && word(end + 1) == "the" && HALVES.contains(&word(end + 2)) {
+            half = word(end + 2);
+            end += 3;
         } else if word(end) == "at" && word(end + 1) == "night" {
-            later |= (6.0..12.0).contains(&hour);
+            half = "night";
             end += 2;
         }
-        let hour = if later { hour + 12.0 } else { hour };
-        (0.0..=24.0).contains(&hour).then_some((hour, end))
+        is_said |= half == "am" || half == "pm" || HALVES.contains(&half);
+        let hour = match half {
+            // The end of one day, the beginning of the next.
+            "am" | "night" if hour == 12.0 => 24.0,
+            "pm" | "afternoon" | "evening" if hour < 12.0 => hour + 12.0,
+            "night" if (6.0..12.0).contains(&hour) => hour + 12.0,
+            _ => hour,
+        };
+        (0.0..=24.0).contains(&hour).then_some(Time { hour, end, is_said })
     }
 
     /// `on Sundays`, `at the weekend`, `Monday to Friday`.
@@ -187,8 +238,10 @@ impl Said {
             let to =
                 self.words.get(at + 1).filter(|word| ["to", "till", "through"].contains(&&***word));
             let last = to.and(self.words.get(at + 2)).and_then(|word| of(word));
-            if let Some(last) = last.filter(|last| *last > part.start) {
-                days[part.start..=last].fill(true);
+            if let Some(last) = last {
+                // "Friday to Monday" goes over the week's end.
+                let length = (last + 7 - part.start) % 7;
+                (0..=length).for_each(|day| days[(part.start + day) % 7] = true);
                 self.done[at + 1] = true;
             }
         }

@@ -1,8 +1,8 @@
 //! What a note wants of the devices that it names, by the words around their names: which it takes
-//! and which it leaves. No model is asked where these say it. What must never be here: conditions,
+//! and which it leaves. No model is asked: where they do not say it, a note stays one. What must never be here: conditions,
 //! a guess where the words are silent.
 
-use super::said::{Mention, Said};
+use super::said::{Mention, NOT, Said};
 use crate::domain::ActuatorId;
 
 /// What a note's words say of its devices.
@@ -22,30 +22,10 @@ enum Tone {
     Leave,
     /// Wanted where the condition does not hold.
     Else,
+    /// A ban that is turned round: `never keep it off`.
+    Unclear,
 }
 
-/// Words that turn round what follows.
-const NOT: &[&str] = &[
-    "not",
-    "no",
-    "never",
-    "don't",
-    "dont",
-    "without",
-    "avoid",
-    "nor",
-    "neither",
-    "isn't",
-    "mustn't",
-    "shouldn't",
-    "can't",
-    "cannot",
-    "won't",
-    "aren't",
-    "forbid",
-    "ban",
-    "nobody",
-];
 /// Before a name: it is wanted.
 const TAKES: &[&str] = &[
     "use",
@@ -155,6 +135,7 @@ impl Wish {
                 Some(Tone::Take) => &mut wish.takes,
                 Some(Tone::Leave) => &mut wish.leaves,
                 Some(Tone::Else) => &mut elses,
+                Some(Tone::Unclear) => return Err("it forbids to leave a device".into()),
                 None => &mut wish.silent,
             };
             if !list.contains(&mention.device) {
@@ -233,6 +214,12 @@ impl Wish {
 /// What is said of the words from `at` to `end`, by those before and behind them.
 fn tone(said: &Said, mentions: &[Mention], at: usize, end: usize) -> Option<Tone> {
     let before = before(said, mentions, at);
+    if before == Some(Tone::Unclear) {
+        return before;
+    }
+    if before == Some(Tone::Leave) && is_at_rest(said, at, end) {
+        return Some(Tone::Unclear);
+    }
     if matches!(before, Some(Tone::Leave | Tone::Else)) {
         return before;
     }
@@ -274,6 +261,9 @@ fn before(said: &Said, mentions: &[Mention], at: usize) -> Option<Tone> {
         if word == "off" && led(&["hands", "keep"]) {
             return Some(Tone::Leave);
         }
+        if SPARES.contains(&word) && clean && is_turned(said, here, 0) {
+            return Some(Tone::Unclear);
+        }
         if word == "of" && led(INSTEAD) || NOT.contains(&word) || (SPARES.contains(&word) && clean)
         {
             return Some(Tone::Leave);
@@ -298,6 +288,14 @@ fn before(said: &Said, mentions: &[Mention], at: usize) -> Option<Tone> {
         }
     }
     None
+}
+
+/// Whether a ban stands before a name and what leaves it behind: `never keep the fan off`.
+fn is_at_rest(said: &Said, at: usize, end: usize) -> bool {
+    let leads = |here: usize| LEAVES.contains(&said.words[here].as_str());
+    let is_led = (at.saturating_sub(3)..at).any(leads);
+    let rests = said.words.get(end).is_some_and(|word| RESTS.contains(&word.as_str()));
+    is_led && rests && said.breaks_after(end - 1) == 0
 }
 
 /// Whether `prefer` stands before a `to`.
@@ -356,7 +354,12 @@ fn behind(said: &Said, mentions: &[Mention], at: usize, end: usize) -> Option<To
             let of_next = next.is_some_and(is_name) && said.breaks_after(here) == 0;
             return match (NOT.contains(&word), of_next) {
                 (true, true) => None,
-                (true, false) => Some(Tone::Leave),
+                (true, false) => {
+                    // "May not be left off".
+                    let rest = &said.words[here + 1..said.words.len().min(here + 4)];
+                    let left = rest.iter().any(|word| RESTS.contains(&word.as_str()));
+                    Some(if left { Tone::Unclear } else { Tone::Leave })
+                }
                 (false, true) => Some(Tone::Take),
                 (false, false) if word == "instead" || word == "rather" => Some(Tone::Take),
                 (false, false) => None,
