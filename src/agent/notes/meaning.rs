@@ -1,7 +1,7 @@
 //! What a note means as typed preferences: which device it wants is in its words, or it is none. Of
-//! a condition that code cannot read the mind is asked, in the same small questions as at a decision
-//! (`mind::notes`), which fact says that it holds; it writes nothing. What must never be here: the agent's state,
-//! a preference that the configuration would refuse.
+//! a condition that code cannot read the mind is asked, in the same small questions as at a
+//! decision (`mind::notes`), which fact says that it holds; it writes nothing. What must never be
+//! here: the agent's state, a preference that the configuration would refuse.
 
 use serde_json::json;
 

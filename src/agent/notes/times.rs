@@ -45,6 +45,14 @@ struct Time {
     is_said: bool,
 }
 
+/// Hours in a note.
+struct Span {
+    /// The words that say them.
+    words: std::ops::Range<usize>,
+    from: Option<f64>,
+    to: Option<f64>,
+}
+
 impl Said {
     /// The parts of the day that are said.
     ///
@@ -77,6 +85,34 @@ impl Said {
 
     /// `after 22:00`, `before 6`, `between noon and half past one`.
     pub(super) fn hours(&mut self, config: &Config) -> Option<Condition> {
+        let Span { words, from, to } = self.span(config)?;
+        let source = match (from, to) {
+            (Some(0.0), Some(to)) => format!("hour < {to}"),
+            (Some(from), Some(24.0)) => format!("hour >= {from}"),
+            (Some(from), Some(to)) if from < to => format!("hour >= {from} && hour < {to}"),
+            (Some(from), Some(to)) => format!("hour >= {from} || hour < {to}"),
+            (Some(from), None) => format!("hour >= {from}"),
+            (None, Some(to)) => format!("hour < {to}"),
+            (None, None) => return None,
+        };
+        let (from, to) = (from.unwrap_or(0.0), to.unwrap_or(24.0));
+        let length = if from < to { to - from } else { to + 24.0 - from };
+        if length >= 24.0 {
+            return None;
+        }
+        self.done[words].fill(true);
+        let scene = |hour: f64| {
+            let hour = hour.rem_euclid(24.0);
+            let (whole, minute) = (hour.floor(), (hour.fract() * 60.0).round());
+            let words = format!("it is {whole:02}:{minute:02}");
+            Scene { words, hour: Some(hour), ..Scene::default() }
+        };
+        let (holds, fails) = (scene(from + length / 2.0), scene(to + (24.0 - length) / 2.0));
+        Some(Condition { source, holds, fails })
+    }
+
+    /// The hours that are said, and where.
+    fn span(&self, config: &Config) -> Option<Span> {
         let units = config.sensors.iter().filter_map(|one| split(&one.unit).into_iter().next());
         let units: Vec<String> = units.collect();
         let time = |said: &Self, at: usize| said.time(at, &units);
@@ -129,33 +165,13 @@ impl Said {
         {
             *to += 12.0;
         }
-        let source = match (from, to) {
-            (Some(0.0), Some(to)) => format!("hour < {to}"),
-            (Some(from), Some(24.0)) => format!("hour >= {from}"),
-            (Some(from), Some(to)) if from < to => format!("hour >= {from} && hour < {to}"),
-            (Some(from), Some(to)) => format!("hour >= {from} || hour < {to}"),
-            (Some(from), None) => format!("hour >= {from}"),
-            (None, Some(to)) => format!("hour < {to}"),
+        let first = match (&start, &end) {
+            (Some((at, _)), _) => at - usize::from(marks_lead),
+            (None, Some((at, _))) => at - 1,
             (None, None) => return None,
         };
-        let (from, to) = (from.unwrap_or(0.0), to.unwrap_or(24.0));
-        let length = if from < to { to - from } else { to + 24.0 - from };
-        if length >= 24.0 {
-            return None;
-        }
-        let lead = |at: usize| at.saturating_sub(1);
-        let begin = start.map(|(at, time)| (if marks_lead { lead(at) } else { at }, time.end));
-        for (at, behind) in begin.into_iter().chain(end.map(|(at, time)| (lead(at), time.end))) {
-            self.done[at..behind].fill(true);
-        }
-        let scene = |hour: f64| {
-            let hour = hour.rem_euclid(24.0);
-            let (whole, minute) = (hour.floor(), (hour.fract() * 60.0).round());
-            let words = format!("it is {whole:02}:{minute:02}");
-            Scene { words, hour: Some(hour), ..Scene::default() }
-        };
-        let (holds, fails) = (scene(from + length / 2.0), scene(to + (24.0 - length) / 2.0));
-        Some(Condition { source, holds, fails })
+        let last = end.as_ref().or(start.as_ref()).map(|(_, time)| time.end)?;
+        Some(Span { words: first..last, from, to })
     }
 
     /// A time of day that begins with this word. `units` of sensors behind a number make it

@@ -1,6 +1,6 @@
 //! What a note wants of the devices that it names, by the words around their names: which it takes
-//! and which it leaves. No model is asked: where they do not say it, a note stays one. What must never be here: conditions,
-//! a guess where the words are silent.
+//! and which it leaves. No model is asked: where they do not say it, a note stays one. What must
+//! never be here: conditions, a guess where the words are silent.
 
 use super::said::{Mention, NOT, Said};
 use crate::domain::ActuatorId;
