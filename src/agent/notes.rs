@@ -1,7 +1,7 @@
-//! Notes that become preferences: what words and mind make of one is shown to a person, and honoured
-//! by the planner once that person has said yes. `edits` keeps notes and what they mean; the mind
-//! reads those that nobody has understood. What must never be here: a preference that no person has
-//! said yes to.
+//! Notes that become preferences: what words and mind make of one is shown to a person, and
+//! honoured by the planner once that person has said yes. `edits` keeps notes and what they mean;
+//! the mind reads those that nobody has understood. What must never be here: a preference that no
+//! person has said yes to.
 
 mod condition;
 mod kept;
