@@ -146,10 +146,9 @@ specialist: setup ## Teaches the model to read notes: MINUTES=n, QUICK=1 or DATA
 		sed -n 's/.*"path": *"\([^"]*\)".*/\1/p')"
 	@$(TARGET)/specialist/venv/bin/python models/train/plot.py \
 		--out $(TARGET)/specialist/curves.svg "this run=$(TARGET)/specialist/log.jsonl"
-	@$(if $(DATA),for adapter in $(SPECIALIST) $(TARGET)/specialist/adapter.gguf; do \
-		echo "$$adapter:"; \
-		$(TARGET)/release/outpost decide --model $(MIND_MODEL) --adapter $$adapter --no-memory \
-		--cases $(TARGET)/specialist/held_out.jsonl | tail -n 1; done,true)
+	@$(if $(DATA),$(TARGET)/release/outpost bench mind --model $(MIND_MODEL) \
+		--adapters $(SPECIALIST),$(TARGET)/specialist/adapter.gguf \
+		--cases $(TARGET)/specialist/held_out.jsonl,true)
 
 package: ## Makes a Debian package of each build into dist/
 	@cross/setup.sh packages

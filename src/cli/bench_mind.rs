@@ -24,6 +24,7 @@ use crate::mind::gguf;
 use crate::mind::protocol::{Decide, FailureKind, Load, MemoryReport, Reply, Request};
 
 mod child;
+mod rivals;
 mod soak;
 use child::Child;
 
@@ -66,6 +67,12 @@ pub struct BenchMindArgs {
     /// `llama-bench` of the same source, to be run in turn with ours
     #[arg(long, value_name = "PROGRAM")]
     llama_bench: Option<PathBuf>,
+    /// Adapters to be compared on the cases instead, each with the first: names, paths or none
+    #[arg(long, value_delimiter = ',', requires = "cases")]
+    adapters: Vec<String>,
+    /// Cases with their right answers, as `outpost decide` reads them
+    #[arg(long, value_name = "FILE", requires = "adapters")]
+    cases: Option<String>,
 }
 
 /// What is measured.
@@ -90,6 +97,9 @@ enum Part {
 pub fn run(args: &BenchMindArgs, json: bool) -> anyhow::Result<ExitCode> {
     let store = Store::of_environment();
     let name = args.model.clone().unwrap_or_else(|| Catalog::embedded().default.to_string());
+    if let Some(cases) = &args.cases {
+        return rivals::run(&name, &args.adapters, cases, args.threads, json);
+    }
     let file = store.resolve(&name)?;
     let facts = gguf::check(&file.path)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

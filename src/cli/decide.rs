@@ -119,11 +119,53 @@ struct CaseQuestion {
     want: Option<serde_json::Value>,
 }
 
+impl DecideArgs {
+    /// What `bench mind` has an adapter answer: each case of the model, as the agent would ask it.
+    pub(super) fn of_rival(model: &str, adapter: &str, cases: &str, threads: Option<u16>) -> Self {
+        Self {
+            model: model.to_owned(),
+            adapter: adapter.to_owned(),
+            merged: false,
+            no_memory: false,
+            no_prefix_cache: true,
+            cases: cases.to_owned(),
+            threads,
+            layout: Layout::Plain,
+            normalisation: Normalisation::Parting,
+            temperature: None,
+            ask: "parts".to_owned(),
+            fit: false,
+        }
+    }
+}
+
+/// What came of all cases.
+pub(super) struct Outcome {
+    /// Of each case that can be judged, in their order.
+    pub(super) rights: Vec<bool>,
+    /// As `outpost decide` ends with it.
+    pub(super) summary: serde_json::Value,
+}
+
 /// Answers every case at once, then prints the summary.
 ///
 /// # Errors
 /// Where the model cannot be used, a line cannot be read, or a case does not fit.
 pub fn run(args: &DecideArgs) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stdout().lock();
+    let outcome = answer_all(args, |answer| {
+        writeln!(out, "{answer}")?;
+        out.flush()
+    })?;
+    writeln!(out, "{}", outcome.summary)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Answers every case and gives each answer away at once.
+pub(super) fn answer_all(
+    args: &DecideArgs,
+    mut each: impl FnMut(&serde_json::Value) -> std::io::Result<()>,
+) -> anyhow::Result<Outcome> {
     let mut asker = Asker::new(args)?;
     let input: Box<dyn BufRead> = if args.cases == "-" {
         Box::new(std::io::stdin().lock())
@@ -132,7 +174,6 @@ pub fn run(args: &DecideArgs) -> anyhow::Result<ExitCode> {
         let file = std::fs::File::open(&path).with_context(|| path.display().to_string())?;
         Box::new(std::io::BufReader::new(file))
     };
-    let mut out = std::io::stdout().lock();
     let mut tally = Tally::default();
     for (line, text) in input.lines().enumerate() {
         let text = text?;
@@ -153,16 +194,15 @@ pub fn run(args: &DecideArgs) -> anyhow::Result<ExitCode> {
         if remembered {
             answer["remembered"] = json!(true);
         }
-        writeln!(out, "{answer}")?;
-        out.flush()?;
+        each(&answer)?;
         asker.scorer.keep_prefix(); // nobody waits now
         tally.add(ms, tokens);
         for one in judged {
             tally.judge(case.kind.as_deref().or(one.kind), one.want, &one.p);
         }
     }
-    writeln!(out, "{}", tally.summary(args.fit.then_some(asker.temperature)))?;
-    Ok(ExitCode::SUCCESS)
+    let rights = tally.rights.clone();
+    Ok(Outcome { rights, summary: tally.summary(args.fit.then_some(asker.temperature)) })
 }
 
 /// What came of a case.
@@ -378,8 +418,7 @@ fn best(p: &[f64]) -> usize {
 struct Tally {
     cases: usize,
     by_kind: BTreeMap<String, (usize, usize)>,
-    right: usize,
-    judged: usize,
+    rights: Vec<bool>,
     bins: Bins,
     judged_scores: Vec<Judged>,
     ms: Vec<f64>,
@@ -396,8 +435,7 @@ impl Tally {
     fn judge(&mut self, kind: Option<&str>, want: usize, p: &[f64]) {
         let chosen = best(p);
         let right = chosen == want;
-        self.judged += 1;
-        self.right += usize::from(right);
+        self.rights.push(right);
         if let Some(kind) = kind {
             let (cases, rights) = self.by_kind.entry(kind.to_owned()).or_default();
             *cases += 1;
@@ -425,11 +463,14 @@ impl Tally {
                 bins.add(p, best == judged.want);
             }
         }
-        Some(json!({"temperature": fitted * in_use, "ece": bins.error(), "cases": self.judged}))
+        let cases = self.rights.len();
+        Some(json!({"temperature": fitted * in_use, "ece": bins.error(), "cases": cases}))
     }
 
     fn summary(mut self, fit: Option<f64>) -> serde_json::Value {
         let share = |right: usize, cases: usize| right as f64 / cases.max(1) as f64;
+        let right = self.rights.iter().filter(|right| **right).count();
+        let judged = self.rights.len();
         let (ece, fitted) = (self.bins.error(), fit.and_then(|in_use| self.fit(in_use)));
         self.ms.sort_by(f64::total_cmp);
         let at =
@@ -440,7 +481,7 @@ impl Tally {
             .map(|(kind, (cases, right))| (kind.clone(), json!(share(*right, *cases))));
         let mut summary = json!({
             "cases": self.cases,
-            "accuracy": (self.judged > 0).then(|| share(self.right, self.judged)),
+            "accuracy": (judged > 0).then(|| share(right, judged)),
             "accuracy_by_kind": kinds.collect::<serde_json::Map<_, _>>(),
             "ece": ece,
             "ms_median": at(5),

@@ -164,6 +164,38 @@ fn accuracy(adapter: &str) -> f64 {
     summary["accuracy"].as_f64().expect("judged")
 }
 
+/// What `outpost bench mind --adapters` says of them on our own cases.
+fn rivals(adapters: &str) -> std::process::Output {
+    Command::new(env!("CARGO_BIN_EXE_outpost"))
+        .args(["bench", "mind", "--threads", "1", "--json", "--adapters", adapters, "--model"])
+        .arg(model_path())
+        .arg("--cases")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/decisions.jsonl"))
+        .output()
+        .expect("it runs")
+}
+
+#[test]
+fn two_adapters_are_compared_case_by_case() {
+    let adapters = format!("none,{}", ours().display());
+    let output = rivals(&adapters);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("text");
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let [none, ours, last] = lines.as_slice() else { panic!("{text}") };
+    let right = |line: &serde_json::Value| 6.0 * line["accuracy"].as_f64().expect("judged");
+    let only = |side: &str| last[side].as_f64().expect("a number");
+    assert!((right(ours) - right(none) - only("only_second") + only("only_first")).abs() < 1e-9);
+    assert_eq!((&last["cases"], last["first"].as_str()), (&6.into(), Some("none")));
+    assert!(last["winner"].is_null(), "two of six are too few: {last}");
+
+    let alone = rivals("none");
+    assert!(!alone.status.success());
+    let said = String::from_utf8_lossy(&alone.stderr).into_owned();
+    assert!(said.contains("found only none, allowed are two or more"), "{said}");
+}
+
 #[test]
 fn the_adapter_that_comes_with_the_program_is_the_catalogues_and_reads_notes() {
     let checked = adapters::check(Catalog::embedded(), &ours(), &model_path()).expect("it fits");
