@@ -90,7 +90,7 @@ impl Agent {
         let Some(last) = &self.moves[usize::from(id.0)] else {
             return format!("{name} {is}; it was not set since this start");
         };
-        let LastMove { setting, by, cause, seq, unix_ms } = last;
+        let LastMove { setting, by, cause, seq, unix_ms, .. } = last;
         let at = jiff::Timestamp::from_millisecond(*unix_ms).unwrap_or_default();
         let at = at.strftime("%Y-%m-%dT%H:%M:%SZ");
         format!(

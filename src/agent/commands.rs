@@ -32,6 +32,8 @@ pub struct CommandMemory {
 pub struct LastMove {
     /// To what.
     pub setting: Setting,
+    /// That was more of it than before.
+    pub rose: bool,
     /// On whose behalf.
     pub by: Decider,
     /// Why, as its record says it.

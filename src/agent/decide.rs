@@ -67,6 +67,7 @@ impl Agent {
         self.blind();
         self.unneeded();
         self.end_avoided();
+        self.tell_conflicts();
         let (mut helpless, mut moved) = (Vec::new(), Vec::new());
         for who in self.everybody() {
             self.believe_again(who);

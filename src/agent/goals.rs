@@ -26,6 +26,8 @@ pub struct GoalState {
     pub share: Share,
     /// Wall time of the last change.
     since_unix_ms: Option<i64>,
+    /// When it was last said that it is put aside for another one.
+    pub conflict: Option<Tick>,
     /// When a person was last called because nothing mends it.
     pub helpless: Option<Tick>,
     /// Since when its sensor cannot be believed, while it is in force.
@@ -58,6 +60,33 @@ impl Band {
                 let down = min.map_or(f64::INFINITY, |min| value - min);
                 let up = max.map_or(f64::INFINITY, |max| max - value);
                 down.min(up).max(0.0)
+            }
+        }
+    }
+
+    /// Some value keeps both, as `check` judges it.
+    #[must_use]
+    pub fn meets(self, other: Band) -> bool {
+        let ends = |min: Option<f64>, max: Option<f64>| {
+            (min.unwrap_or(f64::NEG_INFINITY), max.unwrap_or(f64::INFINITY))
+        };
+        match (self, other) {
+            (Band::Inside(a, b), Band::Inside(c, d)) => {
+                let ((a, b), (c, d)) = (ends(a, b), ends(c, d));
+                a <= d && c <= b
+            }
+            (Band::Inside(a, b), Band::Outside(c, d))
+            | (Band::Outside(c, d), Band::Inside(a, b)) => {
+                let ((a, b), (c, d)) = (ends(a, b), ends(c, d));
+                a < c || d < b
+            }
+            // Together they leave nothing: one takes all below, the other all above.
+            (Band::Outside(a, b), Band::Outside(c, d)) => {
+                let ((a, b), (c, d)) = (ends(a, b), ends(c, d));
+                let all = |low: f64, high: f64, reach: f64, from: f64| {
+                    low == f64::NEG_INFINITY && high == f64::INFINITY && reach >= from
+                };
+                !all(a, d, b, c) && !all(c, b, d, a)
             }
         }
     }
@@ -116,7 +145,7 @@ pub fn band_at(aim: &Aim, minute: Option<u16>) -> Option<Band> {
 }
 
 /// The width that an aim gives its sensor: what counts as a large change.
-fn width_of(aim: &Aim) -> Option<f64> {
+pub(super) fn width_of(aim: &Aim) -> Option<f64> {
     let (min, max) = match aim {
         Aim::Keep { min, max, .. } | Aim::Reach { min, max, .. } | Aim::Avoid { min, max, .. } => {
             (*min, *max)

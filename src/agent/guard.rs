@@ -29,6 +29,8 @@ pub enum Refusal {
     TooSoon(Duration),
     /// `max_commands_per_hour` is reached.
     Limit(u32),
+    /// One is left of `max_commands_per_hour`, and this would not be the way to `safe`.
+    WayBack(u32),
     /// The process is about to end.
     Stopping,
 }
@@ -47,6 +49,9 @@ impl fmt::Display for Refusal {
                 write!(f, "least time on or off, {} s left", left.as_secs().max(1))
             }
             Refusal::Limit(most) => write!(f, "limit of {most} commands an hour"),
+            Refusal::WayBack(most) => {
+                write!(f, "the last of {most} commands an hour is kept for its way to safe")
+            }
             Refusal::Stopping => f.write_str("the agent is stopping"),
         }
     }
@@ -91,11 +96,28 @@ impl Agent {
             return Err(Refusal::TooSoon(left));
         }
         let most = actuator.commands_per_hour_max;
-        let full = state.sent_last_hour(self.now.tick) >= usize::try_from(most).unwrap_or(0);
-        if full && !(reflex && *setting == actuator.safe) {
+        if self.commands_left(id) == 0 && !(reflex && *setting == actuator.safe) {
             return Err(Refusal::Limit(most));
         }
+        if planned && self.takes_the_way_back(id, setting) {
+            return Err(Refusal::WayBack(most));
+        }
         Ok(())
+    }
+
+    /// What is left of `max_commands_per_hour`.
+    fn commands_left(&self, id: ActuatorId) -> u32 {
+        let sent = self.world.actuator(id).sent_last_hour(self.now.tick);
+        let most = self.config.actuators[usize::from(id.0)].commands_per_hour_max;
+        most.saturating_sub(u32::try_from(sent).unwrap_or(u32::MAX))
+    }
+
+    /// Nobody could end within the hour what this would begin: one message is left, and it is not
+    /// the way to `safe`. One that may be set once an hour has no way back to keep.
+    pub(super) fn takes_the_way_back(&self, id: ActuatorId, setting: &Setting) -> bool {
+        let actuator = &self.config.actuators[usize::from(id.0)];
+        let ends = super::steps::same(actuator, &actuator.safe, setting);
+        !ends && actuator.commands_per_hour_max > 1 && self.commands_left(id) <= 1
     }
 
     /// Modes: an actuator's own, else the agent's; the stricter of both.
@@ -186,18 +208,25 @@ impl Agent {
             off_after_ms: None,
         });
         if let Refusal::Limit(_) = refusal {
-            self.call_at_limit(id);
+            self.call_at_limit(id, by);
         }
     }
 
-    /// At the limit an hour the actuator stays as it is, and a person is called, once.
-    pub(super) fn call_at_limit(&mut self, id: ActuatorId) {
+    /// At the limit an hour the actuator stays as it is, and a person is called, once. For the
+    /// planner the limit is one earlier: it ends what runs, and begins nothing more.
+    pub(super) fn call_at_limit(&mut self, id: ActuatorId, by: Decider) {
         let actuator = &self.config.actuators[usize::from(id.0)];
         let (name, most) = (actuator.name.clone(), actuator.commands_per_hour_max);
-        let state = self.world.actuator_mut(id);
-        let full = state.sent_last_hour(self.now.tick) >= usize::try_from(most).unwrap_or(0);
-        if full && !std::mem::replace(&mut state.limit_said, true) {
-            let text = format!("{name}: {most} commands within an hour, it stays as it is");
+        let text = match self.commands_left(id) {
+            0 => format!("{name}: {most} commands within an hour, it stays as it is"),
+            1 if most > 1 && by.is_planned() => format!(
+                "{name}: {} of {most} commands within an hour, the last is kept for its way to \
+                 safe",
+                most - 1
+            ),
+            _ => return,
+        };
+        if !std::mem::replace(&mut self.world.actuator_mut(id).limit_said, true) {
             self.say("command-limit", text, Severity::Alarm);
         }
     }

@@ -12,6 +12,7 @@
 mod again;
 mod answers;
 mod commands;
+mod conflicts;
 mod core;
 mod decide;
 mod derived;
@@ -61,6 +62,8 @@ mod tests_effort;
 mod tests_escalate;
 #[cfg(test)]
 mod tests_faults;
+#[cfg(test)]
+mod tests_flapping;
 #[cfg(test)]
 mod tests_goals;
 #[cfg(test)]

@@ -75,7 +75,8 @@ impl Agent {
                 continue;
             }
             for setting in self.settings_of(id, &watched) {
-                if self.guard(id, &setting, Decider::Planner).is_ok() {
+                let waits = self.takes_back(&watched, id, &setting);
+                if !waits && self.guard(id, &setting, Decider::Planner).is_ok() {
                     moves.push(self.weigh(&watched, Some((id, setting))));
                 }
             }
@@ -109,14 +110,19 @@ impl Agent {
                 moves,
             });
         }
-        let cause = if pain > 0.0 {
-            self.goal_cause(worst.goal)
-        } else {
-            "goals kept: less is needed".into()
+        let (id, setting) = moves[0].change.as_ref()?;
+        let helped = self.worth(&watched, *id, setting).helps.map(|place| &watched[place]);
+        let cause = match helped {
+            // By its own goal alone nothing would have to be begun yet.
+            Some(one) if one.idle() <= 0.0 && self.rises(*id, setting) => {
+                format!("{}, begun early since it is cheap", self.goal_cause(one.goal))
+            }
+            Some(one) => self.goal_cause(one.goal),
+            None if pain > 0.0 => "less is needed".into(),
+            None => "goals kept: less is needed".into(),
         };
-        let cause = self.in_the_name_of(who, (pain > 0.0).then_some(worst.goal), cause);
-        let sensor = (pain > 0.0).then_some(worst.sensor);
-        let alternatives = self.alternatives(&moves, sensor);
+        let cause = self.in_the_name_of(who, helped.map(|one| one.goal), cause);
+        let alternatives = self.alternatives(&moves, helped.map(|one| one.sensor));
         Some(Plan { who, cause, moves, alternatives, helpless: None, heeded })
     }
 

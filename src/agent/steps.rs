@@ -35,10 +35,12 @@ impl Agent {
         command: Option<(String, String)>,
         at_once: bool,
     ) {
-        let heading_on = self.world.actuator(id).heading() == Some(&Setting::On);
-        self.replace_pending(id);
         let config = self.config.clone();
         let actuator = &config.actuators[usize::from(id.0)];
+        let heading = self.world.actuator(id).heading();
+        let heading_on = heading == Some(&Setting::On);
+        let rose = level(actuator, &setting) > heading.map_or(0.0, |at| level(actuator, at));
+        self.replace_pending(id);
         let now = self.now.tick;
         let pulse = match (&actuator.kind, &setting) {
             (ActuatorKind::Pulse { max }, Setting::On) => Some(*max),
@@ -54,6 +56,7 @@ impl Agent {
         });
         self.moves[usize::from(id.0)] = Some(LastMove {
             setting: setting.clone(),
+            rose,
             by,
             cause: cause.into(),
             seq,
@@ -78,7 +81,7 @@ impl Agent {
         let cause = cause.into();
         state.pending = Some(Pending { setting, token, due, tries: 1, after, by, cause, command });
         state.unheard = false;
-        self.call_at_limit(id);
+        self.call_at_limit(id, by);
     }
 
     /// It is set to this or on its way there, as near as a motor stops.
@@ -303,7 +306,9 @@ impl Agent {
         let config = self.config.clone();
         let actuator = &config.actuators[usize::from(id.0)];
         let Some(mut pending) = self.world.actuator(id).pending.clone() else { return };
-        let again = actuator.echoes() && pending.tries < 2;
+        // A plan's second message does not take what is kept to end what it may have begun.
+        let last = pending.by.is_planned() && self.takes_the_way_back(id, &pending.setting);
+        let again = actuator.echoes() && pending.tries < 2 && !last;
         if again && self.reach(id).is_some() && self.allowed_again(id, &pending) {
             pending.tries += 1;
             pending.due = self.now.tick.after(actuator.confirm_within);

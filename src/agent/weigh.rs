@@ -44,6 +44,8 @@ const USE_COST: f64 = 0.03;
 const MONEY_COST: f64 = 0.05;
 /// So near to a bound, as a share of the goal's width, a sensor is held there by something.
 const LEANS: f64 = 0.15;
+/// A goal is better off by a change where it is by so much, in utility: more than rounding.
+const HELPS_LEAST: f64 = 1e-6;
 /// What a switching costs.
 const SWITCH_COST: f64 = 0.01;
 /// A goal in force with what is expected of its sensor.
@@ -106,6 +108,16 @@ impl Watched {
             || (push < 0.0 && max.is_some_and(|max| self.value > max))
     }
 
+    /// The goal is broken, or will be before the next reading, on the side from which a change of
+    /// the trend by `push` leads away.
+    fn cannot_wait(&self, push: f64) -> bool {
+        let (min, max) = self.bounds;
+        let next = self.at(self.react_s / f64::from(REACT_PERIODS), 0.0, 0.0);
+        let (low, high) = (self.value.min(next), self.value.max(next));
+        (push > 0.0 && min.is_some_and(|min| low < min))
+            || (push < 0.0 && max.is_some_and(|max| high > max))
+    }
+
     /// How bad it is before anything could be felt that is begun later, on the side from which a
     /// change of the trend by `push` leads away: nobody heats what is too warm, to have it warmer
     /// when it will have cooled.
@@ -139,6 +151,8 @@ impl Watched {
 
 /// What a change is worth.
 pub(super) struct Worth {
+    /// The one among the watched that is better off by most, if any is.
+    pub helps: Option<usize>,
     /// By how much the goals are better off than without it.
     pub gain: f64,
     /// By how much it costs more than what runs now.
@@ -150,9 +164,10 @@ pub(super) struct Worth {
 impl Agent {
     /// The goals in force that an agent heeds, with what is expected of their sensors.
     pub(super) fn watched(&self, who: Who) -> Vec<Watched> {
+        let overruled = self.overruled();
         let goals = self.aims.iter().enumerate().filter_map(|(index, goal)| {
             let sensor = goal.aim.sensor()?;
-            if !self.in_force(index) {
+            if !self.in_force(index) || overruled[index].is_some() {
                 return None;
             }
             let heed = self.heeds(who, index)?;
@@ -161,13 +176,13 @@ impl Agent {
             let (min, max) = band.bounds(estimate.value);
             let every = self.config.sensors[usize::from(sensor.0)].every;
             let broken = self.goals[index].gap.is_some_and(|gap| gap > 0.0);
-            let margin = self.margin(sensor)?;
+            let scale = self.scale_heeded(sensor, &overruled);
+            let margin = self.margin(sensor, scale)?;
             let horizon_s = self.horizon_of(sensor, margin)?;
             let end = estimate.value + estimate.slope * horizon_s;
             let above = max.is_some_and(|max| estimate.value > max && end > max);
             let below = min.is_some_and(|min| estimate.value < min && end < min);
             let react = every * REACT_PERIODS;
-            let scale = self.scale_of(sensor);
             Some(Watched {
                 goal: index,
                 sensor,
@@ -187,10 +202,9 @@ impl Agent {
     }
 
     /// What is kept inside a goal's bounds against noise and what may come before one can react.
-    fn margin(&self, sensor: SensorId) -> Option<f64> {
+    fn margin(&self, sensor: SensorId, scale: f64) -> Option<f64> {
         let every = self.config.sensors[usize::from(sensor.0)].every;
         let doubt = self.world.sensor(sensor).filter()?.doubt(every * REACT_PERIODS);
-        let scale = self.scale_of(sensor);
         Some((MARGIN_STDS * doubt).clamp(MARGIN_LEAST * scale, MARGIN_MOST * scale))
     }
 
@@ -203,7 +217,9 @@ impl Agent {
         Some(slow.clamp(least, HORIZON_MOST_S.max(least)))
     }
 
-    /// The actuators of which another does the same to a sensor at a much higher price.
+    /// The actuators of which another does the same to a sensor at a much higher price. One that
+    /// runs stays among them as long as it is the cheaper one at all: what it does is learned anew
+    /// with each reading, and it would be begun and ended with each.
     fn cheap_ones(&self, sensor: SensorId, margin: f64) -> Vec<(ActuatorId, f64)> {
         let Some(filter) = self.world.sensor(sensor).filter() else { return Vec::new() };
         let price = |(id, actuator): (u16, &Actuator)| {
@@ -211,9 +227,15 @@ impl Agent {
             (effect != 0.0).then_some((ActuatorId(id), effect, actuator.cost / effect.abs()))
         };
         let all: Vec<_> = (0u16..).zip(&self.config.actuators).filter_map(price).collect();
+        let runs = |id: ActuatorId| {
+            let actuator = &self.config.actuators[usize::from(id.0)];
+            self.world.actuator(id).heading().is_some_and(|at| level(actuator, at) > 0.0)
+        };
         let cheap = |one: &&(ActuatorId, f64, f64)| {
+            let dearer = if runs(one.0) { 1.0 } else { DEARER };
             all.iter()
-                .any(|other| other.1 * one.1 > 0.0 && other.2 > 0.0 && other.2 >= DEARER * one.2)
+                .filter(|other| other.0 != one.0 && other.1 * one.1 > 0.0 && other.2 > 0.0)
+                .any(|other| other.2 >= dearer * one.2)
         };
         all.iter().filter(cheap).map(|one| (one.0, margin)).collect()
     }
@@ -244,6 +266,7 @@ impl Agent {
             })
             .collect();
         let by = Some(id);
+        let mut better: Vec<f64> = vec![0.0; watched.len()];
         let all = |look: &dyn Fn(&Watched, f64) -> f64| -> f64 {
             watched.iter().zip(&pushes).map(|(one, push)| look(one, *push)).sum()
         };
@@ -263,6 +286,9 @@ impl Agent {
                 let best = spans.into_iter().map(of).min_by(|a, b| a.1.total_cmp(&b.1));
                 let best = best.unwrap_or((longest, idle));
                 (driven, gain) = (best.0, idle - best.1);
+                for (place, (one, push)) in watched.iter().zip(&pushes).enumerate() {
+                    better[place] = one.near(by, 0.0, 0.0) - one.near(by, *push, driven);
+                }
             }
         } else {
             // Ended now, or a little later.
@@ -274,6 +300,10 @@ impl Agent {
             });
             let never = all(&|one, _| one.pain(by, one.at(rest(one), 0.0, 0.0)));
             gain = later.min(never) - now;
+            for (place, (one, push)) in watched.iter().zip(&pushes).enumerate() {
+                let (rest, waits) = (rest(one), one.pain(by, one.at(rest(one), 0.0, 0.0)));
+                better[place] = waits - one.pain(by, one.at(rest, *push, rest));
+            }
         }
         let predicted =
             watched.iter().zip(&pushes).map(|(one, push)| one.at(one.horizon_s, *push, driven));
@@ -285,7 +315,24 @@ impl Agent {
         // What does harm is not left on because to end it costs: where it was learned to do next to
         // nothing, nothing else would ever show that it does more.
         let cost = if mends && moved < 0.0 { cost.min(0.0) } else { cost };
-        Worth { gain, cost, predicted: predicted.collect() }
+        let helps = (0..watched.len()).max_by(|a, b| better[*a].total_cmp(&better[*b]));
+        let helps = helps.filter(|place| better[*place] > HELPS_LEAST);
+        Worth { helps, gain, cost, predicted: predicted.collect() }
+    }
+
+    /// It would take back what a plan did a moment ago, before that could be felt: nothing is known
+    /// that was not known then, but for noise. A goal that is or gets broken does not wait.
+    pub(super) fn takes_back(&self, watched: &[Watched], id: ActuatorId, to: &Setting) -> bool {
+        let Some(last) = &self.moves[usize::from(id.0)] else { return false };
+        let Some(changed) = self.world.actuator(id).changed else { return false };
+        if !last.by.is_planned() || last.rose == self.rises(id, to) {
+            return false;
+        }
+        let pushes = watched.iter().map(|one| (one, self.pushes(one.sensor, id, to)));
+        let touched: Vec<_> = pushes.filter(|(_, push)| *push != 0.0).collect();
+        let felt_s = touched.iter().map(|(one, _)| one.react_s).fold(0.0, f64::max);
+        let is_felt = self.now.tick.since(changed).as_secs_f64() >= felt_s;
+        !is_felt && !touched.iter().any(|(one, push)| one.cannot_wait(*push))
     }
 
     /// What it costs that a change pushes a sensor which something else holds at its bound, since

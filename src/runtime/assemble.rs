@@ -200,7 +200,7 @@ fn resume(config: &Config, restored: &Restored, now: Now) -> Resumed {
     Resumed {
         goals: goals.collect(),
         edits: edits.collect(),
-        sent: restored.sent.iter().filter_map(|one| sent(one, now)).collect(),
+        sent: sent_before(&restored.sent, now),
         learned: restored.learned.clone(),
         escalated: restored.escalated.clone(),
         memories: restored.memories.clone(),
@@ -212,15 +212,29 @@ fn resume(config: &Config, restored: &Restored, now: Now) -> Resumed {
     }
 }
 
-/// How long ago a message went out, where that is within an hour. By the wall clock where both
-/// moments are trusted; else the time without power counts as none: the cautious side.
-fn sent(one: &StoredSend, now: Now) -> Option<(String, Duration)> {
-    let trusted = one.trust == ClockTrust::Synced && now.trust == ClockTrust::Synced;
-    let ago_ms = match trusted {
-        true => u64::try_from(now.unix_ms.saturating_sub(one.unix_ms)).unwrap_or(0),
-        false => one.before_end_ms?,
-    };
-    (ago_ms < 3_600_000).then(|| (one.actuator.clone(), Duration::from_millis(ago_ms)))
+/// What counts for the limit an hour.
+const HOUR_MS: u64 = 3_600_000;
+
+/// How long ago the messages of the last hour went out, oldest first as they are given. By the wall
+/// clock where both moments are trusted, else by what passed in the last start: then the time
+/// without power counts as none, the cautious side. A clock that was set back makes none younger
+/// than what passed since, or the hour would begin anew with each start.
+#[must_use]
+pub fn sent_before(sent: &[StoredSend], now: Now) -> Vec<(String, Duration)> {
+    // None is younger than one that went out after it.
+    let mut least_ms = 0;
+    let mut ages = Vec::new();
+    for one in sent.iter().rev() {
+        let trusted = one.trust == ClockTrust::Synced && now.trust == ClockTrust::Synced;
+        let by_clock_ms = trusted.then(|| now.unix_ms.saturating_sub(one.unix_ms));
+        let by_clock_ms = by_clock_ms.map(|ms| u64::try_from(ms).unwrap_or(0));
+        let ago_ms = by_clock_ms.max(one.before_end_ms);
+        let Some(ago_ms) = ago_ms.filter(|ms| *ms < HOUR_MS) else { continue };
+        least_ms = ago_ms.max(least_ms);
+        ages.push((one.actuator.clone(), Duration::from_millis(least_ms)));
+    }
+    ages.reverse();
+    ages
 }
 
 fn mode(word: &str) -> Option<Mode> {
@@ -330,4 +344,34 @@ fn threads(mind: &config::Mind) -> (u16, u16) {
     let usual = (cores - 1).clamp(1, limits::MIND_THREADS_DEFAULT_MAX);
     let of = |wanted: Option<u16>| wanted.unwrap_or(usual).min(cores);
     (of(mind.threads_decode), of(mind.threads_prefill))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Tick;
+
+    fn ages(sent: &[(i64, ClockTrust, Option<u64>)], now: (i64, ClockTrust)) -> Vec<u64> {
+        let sent = sent.iter().map(|(minute, trust, before)| StoredSend {
+            actuator: "fan".into(),
+            unix_ms: minute * 60_000,
+            trust: *trust,
+            before_end_ms: before.map(|minutes| minutes * 60_000),
+        });
+        let now = Now { tick: Tick(0), unix_ms: now.0 * 60_000, trust: now.1 };
+        let ages = sent_before(&sent.collect::<Vec<_>>(), now).into_iter();
+        ages.map(|(_, ago)| ago.as_secs() / 60).collect()
+    }
+
+    #[test]
+    fn the_hour_of_a_limit_does_not_begin_anew_with_a_start() {
+        use ClockTrust::{Synced, Unset};
+        let sent = [(0, Synced, None), (20, Synced, Some(40)), (50, Synced, Some(10))];
+        // By the clock, ten minutes without power included.
+        assert_eq!(ages(&sent, (69, Synced)), [49, 19]);
+        // A clock that is not believed, or was set back: what passed in the last start counts.
+        assert_eq!(ages(&sent, (0, Unset)), [40, 10]);
+        assert_eq!(ages(&sent, (10, Synced)), [40, 40, 10], "none is younger than a later one");
+        assert_eq!(ages(&sent, (5000, Synced)), [0; 0]);
+    }
 }

@@ -39,7 +39,7 @@ use crate::live::Asked;
 use crate::mind::client::{DecideRequest, MindEvent, MindHandle};
 use crate::mind::score;
 use crate::uplink::{News, Uplink};
-pub use assemble::{AssembleError, Memory, mind, parts, registry, uplink};
+pub use assemble::{AssembleError, Memory, mind, parts, registry, sent_before, uplink};
 use model::Switched;
 pub use model::choose;
 use outbox::{Message, Outbox};

@@ -8,6 +8,8 @@ use outpost::agent::{Kept, Resumed, ResumedStep};
 use outpost::clock::{ClockTrust, Now};
 use outpost::config::{Config, Mode, goal_from_json};
 use outpost::domain::{CommandState, Decider, Entry, Learned, Setting, StepState};
+use outpost::journal::StoredSend;
+use outpost::runtime::sent_before;
 
 use crate::scene::{Kind, Scene};
 
@@ -21,7 +23,7 @@ pub struct Command {
 
 #[derive(Default)]
 pub struct Memory {
-    waiting: VecDeque<(u64, i64, Entry)>,
+    waiting: VecDeque<(u64, At, Entry)>,
     /// The last sequence that is stored.
     pub stored: u64,
     pub commands: BTreeMap<(String, String), Command>,
@@ -31,24 +33,34 @@ pub struct Memory {
     pulses: BTreeMap<String, ()>,
     goals: BTreeMap<String, (u64, Option<String>)>,
     learned: BTreeMap<String, Learned>,
-    /// Messages to devices, with the wall time as it was believed.
-    sent: VecDeque<(String, i64)>,
+    /// Messages to devices.
+    sent: VecDeque<(String, At)>,
+    /// The last record that is stored.
+    end: Option<At>,
+}
+
+/// When something was recorded: in which life, and by the clocks that it had.
+#[derive(Clone, Copy)]
+pub struct At {
+    pub life: u64,
+    pub now: Now,
 }
 
 impl Memory {
-    pub fn append(&mut self, seq: u64, unix_ms: i64, entry: Entry) {
-        self.waiting.push_back((seq, unix_ms, entry));
+    pub fn append(&mut self, seq: u64, at: At, entry: Entry) {
+        self.waiting.push_back((seq, at, entry));
     }
 
     /// Everything up to `upto` is on the disk.
     pub fn store(&mut self, upto: u64) -> Result<(), String> {
         while self.waiting.front().is_some_and(|(seq, ..)| *seq <= upto) {
-            let Some((seq, unix_ms, entry)) = self.waiting.pop_front() else { break };
+            let Some((seq, at, entry)) = self.waiting.pop_front() else { break };
             if seq != self.stored + 1 {
                 return Err(format!("journal: record {seq} follows {}", self.stored));
             }
             self.stored = seq;
-            self.follow(entry, unix_ms)?;
+            self.end = Some(at);
+            self.follow(entry, at)?;
         }
         Ok(())
     }
@@ -58,7 +70,8 @@ impl Memory {
         self.waiting.clear();
     }
 
-    fn follow(&mut self, entry: Entry, unix_ms: i64) -> Result<(), String> {
+    fn follow(&mut self, entry: Entry, at: At) -> Result<(), String> {
+        let unix_ms = at.now.unix_ms;
         match entry {
             Entry::Command { kind, id, state, reason } => {
                 let one = self.commands.entry((kind.clone(), id.clone())).or_default();
@@ -91,7 +104,7 @@ impl Memory {
             Entry::Step { state: StepState::Refused, .. } => {}
             Entry::Step { actuator, setting, state, off_after_ms, by, .. } => {
                 if matches!(state, StepState::Intended | StepState::Sent) {
-                    self.sent.push_back((actuator.clone(), unix_ms));
+                    self.sent.push_back((actuator.clone(), at));
                     if self.sent.len() > 2000 {
                         self.sent.pop_front();
                     }
@@ -150,22 +163,31 @@ impl Memory {
             });
             (name.clone(), goal)
         });
-        let sent = self.sent.iter().filter_map(|(name, at)| {
-            let ago = u64::try_from(now.unix_ms - at).unwrap_or(0);
-            (ago < 3_600_000).then(|| (name.clone(), Duration::from_millis(ago)))
+        let sent = self.sent.iter().map(|(name, at)| StoredSend {
+            actuator: name.clone(),
+            unix_ms: at.now.unix_ms,
+            trust: at.now.trust,
+            before_end_ms: self.before_end_ms(at),
         });
+        let sent: Vec<_> = sent.collect();
         Resumed {
             escalated: None,
             memories: Vec::new(),
             goals: goals.collect(),
             edits,
             learned: self.learned.values().cloned().collect(),
-            sent: sent.collect(),
+            sent: sent_before(&sent, now),
             next_seq: self.stored + 1,
             commands: commands.collect(),
             modes: modes.collect(),
             holds: holds.filter(|(_, left)| !left.is_zero()).collect(),
             steps: steps.collect(),
         }
+    }
+
+    /// How long before the end of the last life, where it was in that one.
+    fn before_end_ms(&self, at: &At) -> Option<u64> {
+        let end = self.end.filter(|end| end.life == at.life)?;
+        u64::try_from(end.now.tick.since(at.now.tick).as_millis()).ok()
     }
 }

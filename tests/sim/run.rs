@@ -8,7 +8,7 @@ use outpost::clock::{ClockTrust, Now, Tick};
 use outpost::config::Config;
 use outpost::domain::{Entry, Setting, StepState};
 
-use crate::memory::Memory;
+use crate::memory::{At, Memory};
 pub use crate::next::Next;
 use crate::oracle::Oracle;
 use crate::people::Notes;
@@ -541,8 +541,8 @@ impl Sim {
         {
             self.ended.insert(format!("{kind}/{id}"));
         }
-        let unix_ms = self.clock().unix_ms;
-        self.memory.append(seq, unix_ms, entry.clone());
+        let at = At { life: self.life, now: self.clock() };
+        self.memory.append(seq, at, entry.clone());
         let slow = self.now < self.slow_until;
         let delay = if slow { self.rng.int(500, 15_000) } else { self.rng.int(5, 60) };
         // Commits are one after the other.
