@@ -74,3 +74,20 @@ fn every_printed_configuration_passes_check() {
         assert!(checked.status.success(), "{kind}: {checked:?}");
     }
 }
+
+#[test]
+fn the_whole_service_takes_every_reading_on_one_core_and_its_rules_act_meanwhile() {
+    let few = ["bench", "bus", "--seconds", "2", "--rate", "500", "--sensors", "200", "--json"];
+    let output = outpost(&few);
+    assert!(output.status.success(), "{output:?}");
+    let lines = lines(&output);
+    let [line] = lines.as_slice() else { panic!("{lines:?}") };
+    assert_eq!((&line["lost"], &line["used"]), (&0.into(), &line["sent"]));
+    assert!(line["sent"].as_u64().unwrap() >= 1000, "{line}");
+    assert!(line["rule_ms"]["times"].as_u64().unwrap() > 0, "{line}");
+    assert!(line["kb_per_sensor"].is_f64() && line["share_of_the_core"].is_f64(), "{line}");
+
+    let output = outpost(&["bench", "bus", "--broker", "nowhere", "--json"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("allowed is mqtt://host"), "{said}");
+}

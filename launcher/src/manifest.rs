@@ -117,8 +117,8 @@ pub struct Manifest {
 #[derive(Debug, Error)]
 pub enum ManifestError {
     /// It is no JSON of this form.
-    #[error("release.json cannot be read")]
-    Unreadable(#[from] serde_json::Error),
+    #[error("release.json cannot be read: {0}")]
+    Unreadable(serde_json::Error),
     /// It says something that cannot be.
     #[error("release.json: {0}")]
     Wrong(String),
@@ -135,7 +135,8 @@ impl Manifest {
             let text = format!("{} bytes; at most {most}", bytes.len());
             return Err(ManifestError::Wrong(text));
         }
-        let manifest: Manifest = serde_json::from_slice(bytes)?;
+        let manifest: Manifest =
+            serde_json::from_slice(bytes).map_err(ManifestError::Unreadable)?;
         manifest.check().map_err(ManifestError::Wrong)?;
         Ok(manifest)
     }
@@ -205,10 +206,7 @@ mod tests {
     }
 
     fn fault(text: &str) -> String {
-        match Manifest::parse(text.as_bytes()).unwrap_err() {
-            ManifestError::Unreadable(error) => error.to_string(),
-            wrong @ ManifestError::Wrong(_) => wrong.to_string(),
-        }
+        Manifest::parse(text.as_bytes()).unwrap_err().to_string()
     }
 
     #[test]
@@ -227,6 +225,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_said_with_its_key() {
+        let bytes = r#"{"release":"2.0.0","program":"a","files":[{"name":"a","sha256":""}]}"#;
+        assert!(fault(bytes).contains("release.json cannot be read: missing field `length`"));
         assert!(fault(&with(&file("model", 1))).contains("program: outpost is none"));
         let twice = format!("{0},{0}", file("outpost", 1));
         assert!(fault(&with(&twice)).contains("outpost is there twice"));

@@ -27,6 +27,8 @@ enum What {
     Agent(AgentArgs),
     /// How long the agent takes for one event
     Apply(super::bench_apply::BenchApplyArgs),
+    /// How many readings a second the whole service takes over MQTT
+    Bus(super::bench_bus::BenchBusArgs),
     /// How fast records are stored, and how much is written for them
     Journal(super::bench_journal::BenchJournalArgs),
     /// What a journal's records cost on a line
@@ -99,6 +101,7 @@ pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
     let args = match &args.what {
         What::Agent(args) => args,
         What::Apply(args) => return super::bench_apply::run(args, json),
+        What::Bus(args) => return super::bench_bus::run(args, json),
         What::Journal(args) => return super::bench_journal::run(args, json),
         What::Uplink(args) => return super::bench_uplink::run(args, json),
         What::Mind(args) => return super::bench_mind::run(args, json),

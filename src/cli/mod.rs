@@ -3,6 +3,7 @@
 mod backup;
 mod bench;
 mod bench_apply;
+mod bench_bus;
 mod bench_journal;
 mod bench_mind;
 mod bench_notes;

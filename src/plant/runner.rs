@@ -69,7 +69,7 @@ pub struct Options {
 #[derive(Debug, Error)]
 pub enum RunnerError {
     /// The address cannot be read.
-    #[error("--url: found \"{found}\", allowed is mqtt://host or mqtt://host:port")]
+    #[error("broker: found \"{found}\", allowed is mqtt://host or mqtt://host:port")]
     Url {
         /// What was given.
         found: String,
