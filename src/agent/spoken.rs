@@ -14,6 +14,7 @@ mod orders;
 mod questions;
 mod text;
 mod times;
+mod units;
 mod words;
 
 use std::rc::Rc;
@@ -21,7 +22,7 @@ use std::rc::Rc;
 use super::event::Body;
 use super::prompt::words as spoken;
 use names::{Named, Names};
-use words::{ADVICE, BANS, CONDITIONS, FILLERS, HARM, OFF, has};
+use words::{ADVICE, BANS, CONDITIONS, FILLERS, HARM, NEEDLESS, NO_MORE, NO_NEED, OFF, ON, has};
 
 use crate::config::{Config, Goal};
 use crate::domain::{ActuatorId, SensorId};
@@ -87,10 +88,14 @@ pub fn hear(text: &str, config: &Config) -> Result<Spoken, String> {
     if let Some(forgetting) = said.removal(config) {
         return forgetting;
     }
-    let mark = text.trim_end().ends_with('?');
+    let mark = text.trim_end().ends_with('?') && !said.ends_with_tag();
     let asks = said.asks(mark);
     // "What do you advise?" sets no mode; "tell me what you would do" does.
-    if !mark && let Some(mode) = said.mode() {
+    let bounded = said.has_number() && said.wished(config).is_some();
+    if !mark
+        && !bounded
+        && let Some(mode) = said.mode()
+    {
         return Ok(mode);
     }
     if let Some(word) = said.harm() {
@@ -106,16 +111,13 @@ pub fn hear(text: &str, config: &Config) -> Result<Spoken, String> {
     if let Some(sensor) = said.wished(config) {
         return said.goal(&sensor, config);
     }
-    let device = said.named(said.names.actuators(), false);
+    let device = said.ordered();
     // A "night light" is no condition.
     if let Named::One(mention) = &device {
         said.mark(mention);
     }
     let hold = said.take_duration()?;
-    // "No more fan, switch it off".
-    if said.any_of(OFF).is_some() {
-        said.take_run("no more");
-    }
+    said.needless = said.take_needless();
     if let Some(word) = said.any_of(BANS) {
         let instead = "a ban or a wish is an interlock, a preference or a `note`, not an order";
         return Err(format!("`{word}`: {instead}"));
@@ -138,8 +140,14 @@ struct Said {
     parts: Vec<usize>,
     done: Vec<bool>,
     names: Rc<Names>,
+    /// How well each word fits each name.
+    fits: Rc<Vec<Vec<Option<names::Fit>>>>,
     /// Whether a name was said in whole.
     whole: bool,
+    /// Whether it says that the device is needed no more.
+    needless: bool,
+    /// Whether something is to be done with the device.
+    means: bool,
 }
 
 impl Said {
@@ -147,7 +155,17 @@ impl Said {
         let names = Names::new(config);
         let (words, parts): (Vec<_>, Vec<_>) = names.joined(text::words(text)).into_iter().unzip();
         let done = vec![false; words.len()];
-        Self { words, parts, done, names: Rc::new(names), whole: false }
+        let fits = Rc::new(words.iter().map(|word| names.fits(word)).collect());
+        Self {
+            words,
+            parts,
+            fits,
+            done,
+            names: Rc::new(names),
+            whole: false,
+            needless: false,
+            means: false,
+        }
     }
 
     /// Where the words stand that are not accounted for.
@@ -210,7 +228,85 @@ impl Said {
     fn condition(&self) -> Option<String> {
         let runs = ["as soon as", "as long as", "in case", "in time", "by the time"];
         let run = runs.iter().find(|run| self.run_at(run).is_some());
-        run.map(|run| (*run).to_owned()).or_else(|| self.any_of(CONDITIONS))
+        // "Six am", but "I am".
+        let hour = self.free().find(|at| {
+            self.words[*at] == "am" && *at > 0 && text::number(&self.words[at - 1]).is_some()
+        });
+        let hour = hour.map(|at| self.words[at].clone());
+        run.map(|run| (*run).to_owned()).or(hour).or_else(|| self.any_of(CONDITIONS))
+    }
+
+    /// "No more fan, switch it off", "we don't need the fan any more": takes what says so. "I don't
+    /// need it off" says nothing of the kind.
+    fn take_needless(&mut self) -> bool {
+        let begins = |said: &Self, runs: &str| {
+            let runs = runs.split(", ").filter_map(|run| Some((said.run_at(run)?, run.to_owned())));
+            runs.min_by_key(|(at, run)| (*at, usize::MAX - run.len()))
+        };
+        let found = begins(self, NEEDLESS).or_else(|| {
+            let need = begins(self, NO_NEED)?;
+            let more = begins(self, NO_MORE).is_some() || need.1.contains("longer");
+            (more || self.any_of(OFF).is_some()).then_some(need)
+        });
+        let Some((at, run)) = found else { return false };
+        let part = self.parts[at];
+        let next = self.word(at + run.split(' ').count());
+        let on_or_off = |at: usize| has(ON, &self.words[at]) || has(OFF, &self.words[at]);
+        let of_other = self.free().any(|at| self.parts[at] == part && on_or_off(at));
+        if of_other || has("than to", next) || self.any_of(ON).is_some() {
+            return false;
+        }
+        self.take_run(&run);
+        self.take_any_run(NO_MORE);
+        true
+    }
+
+    /// The device that an order is for. "Dry the hall": a dryer, whatever else is called so.
+    fn ordered(&mut self) -> Named {
+        let named = self.named(self.names.actuators(), false);
+        if let Named::One(mention) = &named {
+            self.take_means(mention);
+            return named;
+        }
+        let first = self.free().find(|at| !has(FILLERS, &self.words[*at]));
+        let Some(first) = first.filter(|at| has("the my our up", self.word(at + 1))) else {
+            return named;
+        };
+        let mut verb = self.clone();
+        let until = |at: &usize| !has("for with at to now please on off", self.word(*at));
+        let object: Vec<usize> = (first + 1..self.words.len()).take_while(until).take(3).collect();
+        for at in &object {
+            verb.done[*at] = true;
+        }
+        match verb.named(self.names.actuators(), false) {
+            Named::One(mention) if mention.as_verb == Some(first) => {
+                self.done = verb.done;
+                Named::One(mention)
+            }
+            _ => named,
+        }
+    }
+
+    /// "Knead the dough with the mixer": what is done with a device that runs.
+    fn take_means(&mut self, mention: &names::Mention) {
+        let with = (1..self.words.len()).find(|at| has("with using", self.word(*at)));
+        let Some(with) = with.filter(|at| {
+            let article = usize::from(has("the my our that this", self.word(at + 1)));
+            mention.at.contains(&(at + 1 + article))
+        }) else {
+            return;
+        };
+        let first = self.free().find(|at| !has(FILLERS, &self.words[*at]));
+        let Some(first) = first.filter(|at| has("the my our some", self.word(at + 1))) else {
+            return;
+        };
+        let known = |at: usize| words::is_known(&self.words[at]) && !has(FILLERS, &self.words[at]);
+        let number = |at: usize| text::number(&self.words[at]).is_some();
+        let short = (first + 3..=first + 5).contains(&with);
+        if short && !(first..with).any(|at| known(at) || number(at)) {
+            self.done[first..with].fill(true);
+            self.means = true;
+        }
     }
 
     /// Whether nothing but words that carry nothing stands before this.

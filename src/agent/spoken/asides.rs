@@ -5,14 +5,25 @@ use std::ops::Range;
 
 use super::names::Named;
 use super::words::{
-    AHEAD, ASKING, BANS, CONDITIONS, COURTESY, HARM, OFF, ON, ORDERING, REASONS, RETRACTING,
-    STATING, THINGS, TIMES, has,
+    AHEAD, ASKING, BANS, CONDITIONS, COURTESY, FILLERS, FORGETTING, HARM, LETTING_GO, OF_A_MODE,
+    OFF, ON, ORDERING, REASONS, RETRACTING, STATING, THINGS, TIMES, has, is_known,
 };
 use super::{Said, text::number};
+
+/// Who may be the device.
+const PRONOUNS: &str =
+    "it they them that this these those which one he she i we you everything all";
+/// Words of which a question at the end asks nothing.
+const TAGS: &str = "\
+    understood ok okay right yes got it clear please will would could can you alright agreed \
+    deal eh huh hear capisce roger copy thanks mate so all";
+/// Words of a level, so that "for the vent half" is more than for whom.
+const SHARES: &str = "half quarter third full fully max maximum wide open";
 
 impl Said {
     /// Counts what is polite and what only explains as accounted for.
     pub(super) fn take_asides(&mut self) {
+        self.take_plea();
         self.take_any_run(COURTESY);
         // "For ten minutes while I change a bulb": how long is said.
         let timed = (0..self.words.len()).any(|at| self.length_at(at).is_some());
@@ -22,7 +33,11 @@ impl Said {
             let ends = self.parts.get(at) != self.parts.get(at - 1);
             let word = |at: usize| self.words.get(at).map_or("", String::as_str);
             let meanwhile = word(at) == "while" && has(REASONS, word(at + 1)) && timed;
-            if ends || meanwhile || word(at) == "because" {
+            let then = word(at + 1);
+            let twice = at > 1 && word(at - 2) == "as";
+            let why = !twice && has("so as since", word(at));
+            let why = why && (has(REASONS, then) || has("that the", then));
+            if ends || meanwhile || why || has("because cos cause coz", word(at)) {
                 parts.push(begin..at);
                 begin = at;
             }
@@ -34,7 +49,66 @@ impl Said {
                 }
             }
         }
-        self.take_for_whom();
+        if !self.asks(false) {
+            self.take_for_whom();
+        }
+        self.take_tail();
+    }
+
+    /// "I'd be much obliged if you would", "might I trouble you to": what comes before an order.
+    fn take_plea(&mut self) {
+        let begins = |list: &str| self.words.first().is_some_and(|word| has(list, word));
+        let near = |run: &str| self.run_at(run).filter(|at| *at <= 8).map(|at| at + 2);
+        let end = match () {
+            () if begins("i'd i i'll it it'd that that'd we'd we would") => near("if you"),
+            () if begins("might may could can would i i'd") => near("you to"),
+            () => None,
+        };
+        let Some(mut end) = end else { return };
+        while has("would could can will please kindly were to just", self.word(end)) {
+            end += 1;
+        }
+        let own = |at: usize| self.names.has(&self.words[at]) || number(&self.words[at]).is_some();
+        let other = |at: usize| self.words[at].ends_with("n't") || has(BANS, &self.words[at]);
+        if !(0..end).any(|at| own(at) || other(at)) {
+            self.done[0..end].fill(true);
+        }
+    }
+
+    /// A few words behind the last comma of which nothing could be a part of the order: ", Bob".
+    /// Only where somebody is named in whole: "lights on, kitchen" may be about others.
+    fn take_tail(&mut self) {
+        let Some(last) = self.parts.last().copied() else { return };
+        let begin = self.parts.iter().position(|part| *part == last).unwrap_or(0);
+        let part = begin..self.words.len();
+        let short = begin > 0 && (1..=3).contains(&part.len());
+        if !short || self.matters(part.clone()) {
+            return;
+        }
+        let known = |at: usize| is_known(&self.words[at]) && !has(FILLERS, &self.words[at]);
+        let named = |at: usize| self.names.has(&self.words[at]);
+        let of_mode = |at: usize| {
+            let mut heads = OF_A_MODE.split_ascii_whitespace();
+            heads.any(|head| self.words[at].starts_with(head))
+        };
+        let plain = part.clone().all(|at| has(FILLERS, &self.words[at]));
+        if plain || part.clone().any(|at| known(at) || named(at) || of_mode(at)) {
+            return;
+        }
+        let whole = |range| match self.named(range, false) {
+            Named::One(mention) => mention.whole,
+            _ => false,
+        };
+        if whole(self.names.actuators()) || whole(self.names.sensors()) {
+            self.done[part].fill(true);
+        }
+    }
+
+    /// Whether the text ends with a question that is none: "understood?"
+    pub(super) fn ends_with_tag(&self) -> bool {
+        let Some(last) = self.parts.last().copied() else { return false };
+        let begin = self.parts.iter().position(|part| *part == last).unwrap_or(0);
+        begin > 0 && self.words[begin..].iter().all(|word| has(TAGS, word))
     }
 
     /// "For the photographer" changes nothing; "for the night" is a time.
@@ -50,6 +124,10 @@ impl Said {
                     || has("for to at in on off during", &self.words[*at])
             };
             let end = (begin + 1..=self.words.len()).find(stops).unwrap_or(begin);
+            let own = |at: usize| self.names.actuators().any(|index| self.is_of(at, index));
+            if (begin + 1..end).any(|at| own(at) || has(SHARES, &self.words[at])) {
+                continue;
+            }
             let time = self.words[begin..end].iter().any(|word| has(TIMES, word));
             if (begin + 3..=begin + 5).contains(&end) && !time && !self.matters(begin + 2..end) {
                 self.done[begin..end].fill(true);
@@ -64,8 +142,18 @@ impl Said {
             let mut words = self.words[part.clone()].iter();
             words.any(|word| has(STATING, word) || has(THINGS, word))
         };
-        let begins = has(REASONS, first) || has("because while", first);
-        let says = begins || ((part.start > 0 || has("the my our", first)) && states());
+        let second = self.words.get(part.start + 1).map_or("", String::as_str);
+        let begins = has(REASONS, first)
+            || has("because cos cause coz while", first)
+            || (has("so as since", first) && !has("soon long far", second))
+            || (first == "now" && second == "that")
+            || (first == "give" && has("them us me him her", second));
+        let last = self.words[part.clone()].last().map_or("", String::as_str);
+        let states = || states() || last == "enough";
+        // "Doors are open".
+        let noun = !is_known(first) || has(FILLERS, first);
+        let of_noun = noun && has("is are", second) && !self.names.has(first);
+        let says = begins || ((part.start > 0 || has("the my our", first)) && states()) || of_noun;
         says && part.len() > 1 && !self.matters(part.start + usize::from(begins)..part.end)
     }
 
@@ -78,17 +166,50 @@ impl Said {
             Named::One(mention) => Some(mention.index),
             _ => None,
         };
+        let word = |at: usize| self.words.get(at).map_or("", String::as_str);
+        // "I am working on the line", "I must make a call".
+        let prepositional = |at: usize| {
+            word(at) == "on"
+                && has("the a an my our his her it them us me board site duty", word(at + 1))
+                && at > 0
+                && !has("turn switch put keep leave set turned switched go come", word(at - 1))
+        };
+        // "Somebody's hat flew off", "doors are open".
+        let of_others = |at: usize| {
+            let before = if at > 0 { word(at - 1) } else { "" };
+            let is = has("is are", before) && at > part.start + 1;
+            let subject = if is { word(at - 2) } else { before };
+            let strange = !is_known(subject) || (is && has(FILLERS, subject));
+            (has(ON, word(at)) || has(OFF, word(at)))
+                && at > part.start
+                && strange
+                && !has(PRONOUNS, subject)
+                && !self.names.has(subject)
+        };
+        let goals = self.any_of(FORGETTING).is_some() || self.any_run(LETTING_GO);
+        let goals = goals || self.any_of("goal goals target objective").is_some();
+        let harmless = |at: usize| {
+            has(STATING, word(at))
+                || of_others(at)
+                || prepositional(at)
+                || (word(at) == "make" && has("a an", word(at + 1)))
+                || (word(at) == "all" && at > 0 && has("are they're we're", word(at - 1)))
+                || (has("want wants need needs", word(at)) && has("some more a", word(at + 1)))
+                || (word(at) == "more" && at > 0 && has("want wants need needs", word(at - 1)))
+                || (word(at) == "working" && has("on in at", word(at + 1)))
+        };
         let matters = |at: usize| {
             let word = &self.words[at];
-            (!has(STATING, word) && lists.iter().any(|list| has(list, word)))
+            (!harmless(at) && lists.iter().any(|list| has(list, word)))
+                || self.length_at(at).is_some()
                 || word.ends_with("n't")
                 || number(word).is_some()
-                || self.names.is_of_goal(word)
+                || (goals && self.names.is_of_goal(word))
                 || self
                     .names
                     .actuators()
                     .any(|index| Some(index) != device && self.is_of(at, index))
         };
-        part.into_iter().any(matters)
+        part.clone().any(matters)
     }
 }

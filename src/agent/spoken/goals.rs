@@ -5,15 +5,19 @@ use serde_json::json;
 
 use super::names::{Mention, Named, is_word, parts};
 use super::text::number;
+use super::units::unit_words;
 use super::words::{
     ABOVE, AROUND_A_GOAL, AROUND_FORGETTING, BELOW, FORGETTING, GOING, KEEPING, KEPT, LETTING_GO,
-    NOT, STANDING, STATING, has, unit_words,
+    NOT, STANDING, STATING, WANTING, has,
 };
 use super::{Meaning, Said, Spoken, spoken};
 use crate::agent::event::Body;
 use crate::config::{Config, goal_from_json};
 
 const BAND: &str = "a band is needed: between … and …, above … or below …";
+
+/// Verbs of orders.
+const SETS: &str = "get take bring turn set put crank dial dim turn ramp slow open close move";
 
 /// A number of a goal, and what is said of it.
 struct Bound {
@@ -39,27 +43,66 @@ impl Said {
     pub(super) fn wished(&self, config: &Config) -> Option<Mention> {
         let sensor = match self.named(self.names.sensors(), true) {
             Named::One(sensor) => sensor,
+            // "At least 200 lux in the hall".
+            Named::Several | Named::Unclear => self.of_measure(config)?,
             // "No more than 50 lux in here".
             Named::None => self.of_unit(config).filter(|of| {
                 let unit = config.sensors[of.index].unit.as_str();
                 !["%", "°C"].contains(&unit) && self.has_number()
             })?,
-            _ => return None,
         };
         let beaten = match self.named(self.names.actuators(), false) {
             Named::One(device) => {
-                device.at.len() > sensor.at.len() || device.whole && !sensor.whole
+                let more = device.at.len() > sensor.at.len() || device.whole && !sensor.whole;
+                // "The oven never hotter than 250": nothing but its temperature is.
+                // "Get the belt down to 40".
+                let led = !sensor.whole && self.any_run("down to, up to");
+                let led = led && device.at.len() == sensor.at.len() && self.any_of(SETS).is_some();
+                (more || led) && !self.compares(&sensor)
             }
             Named::None => false,
             _ => !sensor.whole,
         };
-        let bound = self.any_of(ABOVE).or(self.any_of(BELOW)).or(self.any_of("between from"));
+        let bounds = |at: &usize| {
+            let word = self.words[*at].as_str();
+            // "15 min".
+            let timed = *at > 0 && self.length_at(at - 1).is_some();
+            (is_bound(word) || has("between from", word)) && !timed
+        };
+        let bound = self.free().find(bounds);
         let kept = self.any_of("keep hold maintain keeping holding").is_some();
-        let numbers = |at: &usize| number(self.word(*at)).is_some();
+        let numbers = |at: &usize| {
+            let timed = self.length_at(*at).is_some();
+            number(self.word(*at)).is_some() && !timed
+        };
         let range = self.free().filter(numbers).count() == 2;
         let bounded =
             range || self.has_number() && (bound.is_some() || self.any_of(KEEPING).is_some());
         (!beaten && (kept || bounded)).then_some(sensor)
+    }
+
+    /// The only sensor that is named among those with the unit behind a number.
+    fn of_measure(&self, config: &Config) -> Option<Mention> {
+        let behind = |at: usize| {
+            let next = self.word(at + 1);
+            number(self.word(at)).is_some() && !next.is_empty() && next != "percent"
+        };
+        let next: Vec<&str> =
+            self.free().filter(|at| behind(*at)).map(|at| self.word(at + 1)).collect();
+        let of = |index: &usize| {
+            let units = unit_words(&config.sensors[*index].unit);
+            next.iter().any(|word| units.iter().any(|unit| unit == word))
+        };
+        let among: Vec<usize> = self.names.sensors().filter(of).collect();
+        match self.named_among(&among, true) {
+            Named::One(sensor) => Some(sensor),
+            _ => None,
+        }
+    }
+
+    /// Whether a quality of this sensor is compared with a number.
+    fn compares(&self, sensor: &Mention) -> bool {
+        sensor.at.iter().any(|at| is_bound(&self.words[*at]) && self.word(at + 1) == "than")
     }
 
     /// `keep the air temperature between 18 and 24`, `the humidity must not rise above 80`.
@@ -72,11 +115,14 @@ impl Said {
         }
         let wants = self.any_of(KEEPING).or(self.any_of(NOT)).or(self.any_of("want need see"));
         let states = self.any_of(STATING).is_some() && self.run_at("is to").is_none();
+        self.take_any_run(WANTING);
+        self.take_any_run("number of, amount of, count of, quantity of, value of, level of");
         if states && wants.is_none() {
             return Err("that says how it is: keep … between … and …".into());
         }
         self.take_units(&sensor.unit);
         self.take_any_run(STANDING);
+        self.take_companions(of);
         let (min, max) = bounds(self.take_bounds()?)?;
         let mut keep = json!({"sensor": name});
         for (key, bound) in [("min", min), ("max", max)] {
@@ -123,7 +169,9 @@ impl Said {
                     return Err("it says not twice".into());
                 }
                 turned = true;
-            } else if let Some(side) = side(word, then) {
+            } else if let Some(side) =
+                side(word, then, at.checked_sub(1).map(|at| &*self.words[at]))
+            {
                 if above.is_some_and(|above| above != side) {
                     return Err("it says both above and below".into());
                 }
@@ -140,6 +188,8 @@ impl Said {
                 only.above = above;
                 only.turned |= turned;
             }
+            // "Up to 850 at most".
+            [only] if only.above == above && !turned && !only.turned => {}
             _ if above.is_some() || turned => return Err(BAND.into()),
             _ => {}
         }
@@ -219,9 +269,14 @@ fn is_bound(word: &str) -> bool {
 }
 
 /// On which side of a number a word says; `up to` is at most.
-fn side(word: &str, then: &str) -> Option<bool> {
+fn side(word: &str, then: &str, before: Option<&str>) -> Option<bool> {
     if word == "up" && then == "to" {
         return Some(false);
+    }
+    // "20 slower" is no bound; "slower than 20" and "20 or slower" are.
+    let compares = word.ends_with("er") && !has("over under higher lower", word);
+    if compares && then != "than" && before != Some("or") {
+        return None;
     }
     if has(ABOVE, word) {
         return Some(true);
@@ -243,6 +298,10 @@ fn bounds(mut said: Vec<Bound>) -> Result<(Option<f64>, Option<f64>), String> {
             match (first.is_min(), second.is_min()) {
                 (Some(true), Some(false)) => Ok((Some(first.number), Some(second.number))),
                 (Some(false), Some(true)) => Ok((Some(second.number), Some(first.number))),
+                // "From 110 up to 135".
+                (None, Some(false)) if first.number < second.number && !first.turned => {
+                    Ok((Some(first.number), Some(second.number)))
+                }
                 _ => Err("there is a number too many in it".into()),
             }
         }

@@ -2,12 +2,16 @@
 //! a verb of it ("stir"), by a quality ("warm"). Where two could be meant, none is. What must never
 //! be here: what is to be done with it.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::text::Word;
-use super::words::{ABBREVIATIONS, GENERIC, QUALITIES, has, is_known};
+use super::words::{ABBREVIATIONS, COMPANIONS, GENERIC, QUALITIES, SAME, has, is_known};
 use super::{Said, spoken, text};
 use crate::config::Config;
+
+/// Letters of a word that may be misspelt.
+const LONG: usize = 7;
 
 /// The words of all names: those of the sensors, then those of the devices.
 pub(super) struct Names {
@@ -47,9 +51,11 @@ pub(super) struct Mention {
 
 /// How well a word that is said fits a word of a name.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
-enum Fit {
+pub(super) enum Fit {
     /// "Water" of "underwater": never alone.
     Part,
+    /// With a letter wrong, left out or too many.
+    Near,
     Root,
     Word,
 }
@@ -98,6 +104,29 @@ impl Names {
         0..self.words.len()
     }
 
+    /// How well a word that is said fits each name.
+    pub(super) fn fits(&self, said: &str) -> Vec<Option<Fit>> {
+        let best = |name: &Vec<String>| {
+            let fits = name.iter().filter_map(|own| fit(said, own));
+            fits.fold(
+                None,
+                |most, fit| if most.is_some_and(|most| most >= fit) { most } else { Some(fit) },
+            )
+        };
+        self.words.iter().map(best).collect()
+    }
+
+    /// What is said of something that a name has as other words: "CO2" of a carbon dioxide.
+    fn same(&self, said: &str) -> Option<&'static str> {
+        let mut others = SAME.iter().filter(|(short, _)| *short == said).map(|(_, long)| *long);
+        let named = |words: &&str| {
+            self.words
+                .iter()
+                .any(|own| words.split(' ').all(|word| own.iter().any(|own| own == word)))
+        };
+        others.find(named)
+    }
+
     /// Whether it is a device, and its id.
     pub(super) fn id(&self, index: usize) -> (bool, u16) {
         let device = index >= self.sensors;
@@ -117,7 +146,13 @@ impl Names {
     /// The words, with "under water" as "underwater" where a name has it so, and the other way.
     pub(super) fn joined(&self, said: Vec<Word>) -> Vec<Word> {
         let own = |word: &str| self.words.iter().flatten().any(|own| is_word(word, own));
-        let mut joined: Vec<Word> = Vec::with_capacity(said.len());
+        let said = said.into_iter().flat_map(|(word, part)| {
+            let named = self.same(&word).filter(|_| !own(&word));
+            let words = named
+                .map_or_else(|| vec![word], |words| words.split(' ').map(str::to_owned).collect());
+            words.into_iter().map(move |word| (word, part))
+        });
+        let mut joined: Vec<Word> = Vec::new();
         for (word, part) in said {
             if let Some((last, _)) = joined.last_mut().filter(|(_, other)| *other == part)
                 && !own(last)
@@ -155,6 +190,9 @@ fn fit(said: &str, own: &str) -> Option<Fit> {
     if same_root(bare, own) {
         return Some(Fit::Root);
     }
+    if is_near(bare, own) {
+        return Some(Fit::Near);
+    }
     let part = bare.len() >= 4 && own.len() >= bare.len() + 3;
     (part && (own.starts_with(bare) || own.ends_with(bare))).then_some(Fit::Part)
 }
@@ -162,6 +200,33 @@ fn fit(said: &str, own: &str) -> Option<Fit> {
 /// Whether a word of a name is said, as it stands.
 pub(super) fn is_word(said: &str, own: &str) -> bool {
     fit(said, own) == Some(Fit::Word)
+}
+
+/// Whether a long word is said with one letter wrong, left out, too many or before its turn.
+/// Its first letter must be right: a "flower" is no "blower".
+fn is_near(said: &str, own: &str) -> bool {
+    let (one, other): (Vec<char>, Vec<char>) = (said.chars().collect(), own.chars().collect());
+    let long = one.len().min(other.len()) >= LONG && one.len().abs_diff(other.len()) <= 1;
+    if !long || one[0] != other[0] {
+        return false;
+    }
+    let head = one.iter().zip(&other).take_while(|(a, b)| a == b).count();
+    let (one, other) = (&one[head..], &other[head..]);
+    let after = |word: &[char], count: usize| word.get(count..).unwrap_or_default().to_vec();
+    let swapped = || {
+        let ends = one.len() >= 2 && other.len() >= 2;
+        ends && one[0] == other[1] && one[1] == other[0] && one[2..] == other[2..]
+    };
+    match one.len().cmp(&other.len()) {
+        Ordering::Less => after(other, 1) == one,
+        Ordering::Greater => after(one, 1) == other,
+        Ordering::Equal => after(one, 1) == after(other, 1) || swapped(),
+    }
+}
+
+/// Whether it is a word of a name, if with a letter wrong.
+pub(super) fn is_like(said: &str, own: &str) -> bool {
+    fit(said, own).is_some_and(|fit| fit > Fit::Part)
 }
 
 /// Whether they share it; `humidify` is one of `humidifier`.
@@ -188,7 +253,12 @@ impl Said {
     /// Whom of a range the words name that are not accounted for. With `qualities`, "warm" speaks
     /// for a temperature.
     pub(super) fn named(&self, range: Range<usize>, qualities: bool) -> Named {
-        match self.named_by(range.clone(), qualities, "") {
+        self.named_among(&range.collect::<Vec<_>>(), qualities)
+    }
+
+    /// Whom of these the words name.
+    pub(super) fn named_among(&self, range: &[usize], qualities: bool) -> Named {
+        match self.named_by(range, qualities, "") {
             // "The CO2 level": a level of nobody in particular.
             Named::Several => match self.named_by(range, qualities, GENERIC) {
                 Named::One(mention) => Named::One(mention),
@@ -198,13 +268,16 @@ impl Said {
         }
     }
 
-    fn named_by(&self, range: Range<usize>, qualities: bool, not: &str) -> Named {
+    fn named_by(&self, range: &[usize], qualities: bool, not: &str) -> Named {
         let (mut hard, mut soft) = (vec![Vec::new(); range.len()], vec![Vec::new(); range.len()]);
         let mut partly = vec![Vec::new(); range.len()];
         let mut said = Vec::new();
         let mut roots = Vec::new();
+        // "Cooler than 4" is said of no cooler.
+        let compared = |at: &usize| self.word(at + 1) == "than";
         for at in self.free().filter(|at| !has(not, &self.words[*at])) {
-            let fits: Vec<_> = range.clone().map(|index| self.best(at, index)).collect();
+            let fit = |index: &usize| self.best(at, *index).filter(|_| !compared(&at));
+            let fits: Vec<_> = range.iter().map(fit).collect();
             let parts = |fit: &Option<Fit>| *fit == Some(Fit::Part);
             let most = fits.iter().filter(|fit| !parts(fit)).flatten().copied().fold(
                 None,
@@ -212,7 +285,7 @@ impl Said {
                     if most.is_some_and(|most| most >= fit) { most } else { Some(fit) }
                 },
             );
-            for (place, index) in range.clone().enumerate() {
+            for (place, index) in range.iter().copied().enumerate() {
                 if most.is_some() && fits[place] == most {
                     hard[place].push(at);
                 } else if qualities && self.is_quality(at, index) {
@@ -229,7 +302,7 @@ impl Said {
             all && !(hard[place].is_empty() && (soft[place].is_empty() || !said.is_empty()))
         };
         let whole = |place: usize| {
-            let name = &self.names.words[range.start + place];
+            let name = &self.names.words[range[place]];
             name.iter().all(|own| hard[place].iter().any(|at| is_word(&self.words[*at], own)))
         };
         let mut likely: Vec<usize> = (0..range.len()).filter(|place| covers(*place)).collect();
@@ -248,24 +321,39 @@ impl Said {
         let partly = if hard[*place].is_empty() { &[][..] } else { &partly[*place] };
         let at = [&hard[*place], &soft[*place], partly].concat();
         let as_verb = roots.first().copied();
-        let index = range.start + place;
+        let index = range[*place];
         Named::One(Mention { index, at, whole: whole(*place), as_verb })
     }
 
     /// How well a word fits the best word of a name.
     fn best(&self, at: usize, index: usize) -> Option<Fit> {
-        let fits = self.names.words[index].iter().filter_map(|own| fit(&self.words[at], own));
-        fits.fold(
-            None,
-            |most, fit| if most.is_some_and(|most| most >= fit) { most } else { Some(fit) },
-        )
+        self.fits[at][index]
     }
 
     fn is_quality(&self, at: usize, index: usize) -> bool {
         let said = self.words[at].trim_end_matches("'s");
         let mut nouns = QUALITIES.iter().filter(|(word, _)| *word == said);
         let own = &self.names.words[index];
-        index < self.names.sensors && nouns.any(|(_, noun)| own.iter().any(|word| word == noun))
+        let made = |word: &String| word.strip_suffix("ness") == Some(said);
+        let sensor = index < self.names.sensors;
+        sensor
+            && (nouns.any(|(_, noun)| own.iter().any(|word| word == noun)) || own.iter().any(made))
+    }
+
+    /// Counts as accounted for what a name measures of: the "water" of a hardness. A word of
+    /// another name is none.
+    pub(super) fn take_companions(&mut self, mention: &Mention) {
+        let hosts = |word: &str, hosts: &str| {
+            let own = self.names.of(mention.index);
+            let fits = own.iter().any(|own| has(hosts, own));
+            fits && !own.iter().any(|own| own == word)
+        };
+        let other =
+            |word: &str| COMPANIONS.iter().any(|(one, list)| *one == word && hosts(word, list));
+        let at: Vec<usize> = self.free().filter(|at| other(&self.words[*at])).collect();
+        for at in at {
+            self.done[at] = true;
+        }
     }
 
     /// Counts the words of a name as accounted for.

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use super::names::{Mention, Named};
+use super::names::{Mention, Named, is_like, is_word};
 use super::text::number;
 use super::words::{
-    CLOCK_HOURS_MAX, FULL, HALF, MOVES, OFF, ON, POLITE, PULSES, SCALES, STATEMENTS, THIRDS,
-    UP_OR_DOWN, WHOLLY_OFF, WISHED, WISHED_OFF, WISHED_ON, WISHING, has,
+    AHEAD, CLOCK_HOURS_MAX, DEEDS, FAR, FILLERS, FULL, HALF, HARM, LEAST, MOVES, NO_DEEDS, OFF,
+    OFF_RUNS, ON, ON_RUNS, POLITE, PULSES, RELATIVE, RETRACTING, RUNS, SCALES, STATEMENTS, THIRDS,
+    UP_OR_DOWN, WHOLLY_OFF, WISHED, WISHED_OFF, WISHED_ON, WISHING, has, is_known,
 };
 use super::{Meaning, Said, Spoken, spoken};
 use crate::agent::event::Body;
@@ -17,6 +18,18 @@ use crate::agent::inbox::wanted;
 use crate::config::{Actuator, ActuatorKind, Config};
 use crate::domain::ActuatorId;
 use crate::limits;
+
+/// Words in "ly" that say more than how.
+const PARTLY: &str = "\
+    only hypothetically supposedly partly slightly nearly barely hardly daily hourly weekly \
+    monthly early partially rarely occasionally periodically repeatedly frequently regularly \
+    eventually shortly possibly probably hopefully apparently allegedly preferably ideally \
+    conditionally presumably mostly roughly family supply reply assembly fly apply alternately \
+    randomly remotely seemingly reportedly lately recently previously formerly briefly monthly \
+    yearly";
+
+/// Words before the first that says what is wanted.
+const POLITE_FIRST: &str = "please can could would you will now ok so and then";
 
 /// What is said of how a device is to be.
 struct Wish {
@@ -51,14 +64,26 @@ impl Said {
         if !polite && (self.any_run(STATEMENTS) || self.tells_of_deed()) {
             return Err("that says how it is, not how it is to be".into());
         }
-        if self.any_of("keep leave hold maintain").is_some() {
+        if self.any_of("keep leave hold maintain stay remain").is_some() {
             // Without an end it may be a ban: "leave the valve closed".
             if hold.is_none() && !matches!(actuator.kind, ActuatorKind::Level { .. }) {
                 return Err("for how long?".into());
             }
-            self.take("keep leave hold maintain");
+            self.take("keep leave hold maintain stay remain");
+            self.take("switched turned shut");
+        }
+        // "Open the gate" is not said of its blower.
+        let head = self.names.of(mention.index).last();
+        let moves = self.any_of("open opening close closing closed shut shutting").is_some();
+        let level = matches!(actuator.kind, ActuatorKind::Level { .. });
+        let by_head = mention.at.iter().any(|at| {
+            mention.as_verb == Some(*at) || head.is_some_and(|own| is_like(&self.words[*at], own))
+        });
+        if moves && !level && !by_head {
+            return Err("which device? say its whole name".into());
         }
         self.take_place_of(mention);
+        self.take_too_much();
         let options = match &actuator.kind {
             ActuatorKind::Choice { options } => Some(options.as_slice()),
             _ => None,
@@ -70,6 +95,8 @@ impl Said {
                 value(&actuator.kind, &wish)?
             }
         };
+        self.take_verb(mention);
+        self.take_manner();
         let setting = wanted(actuator, &value)?;
         if let (ActuatorKind::Pulse { max }, Some(hold)) = (&actuator.kind, hold)
             && hold > *max
@@ -79,6 +106,48 @@ impl Said {
         let hold = hold.unwrap_or(Duration::from_secs(limits::HOLD_S_DEFAULT));
         let body = Body::Set { actuator: id, setting, hold };
         Ok(self.meaning(Meaning::Do(Box::new(body))))
+    }
+
+    /// "Chuck the fan on": a first word that is no other's, before the device and what is to become
+    /// of it.
+    fn take_verb(&mut self, mention: &Mention) {
+        let first = self.free().find(|at| !has(FILLERS, &self.words[*at]));
+        let Some(at) = first.filter(|at| *at < mention.at.iter().copied().min().unwrap_or(0))
+        else {
+            return;
+        };
+        let word = self.words[at].as_str();
+        let article = self.words.get(at + 1).is_some_and(|word| has("the my our that those", word));
+        let begins = self.words[..at].iter().all(|word| has(FILLERS, word) || has(POLITE, word));
+        let other = [NO_DEEDS, AHEAD, HARM, RETRACTING].iter().any(|list| has(list, word));
+        let form = word.ends_with("ed") || word.ends_with("ing") || word.ends_with("n't");
+        let whole = word.len() > 2 && word.chars().all(char::is_alphabetic);
+        let strange = other || form || is_known(word) || self.names.has(word);
+        self.done[at] |= article && begins && whole && !strange;
+    }
+
+    /// "The fan is too loud, off": what says why, in a part that orders nothing.
+    fn take_too_much(&mut self) {
+        for at in 1..self.words.len().saturating_sub(1) {
+            let part = self.parts[at];
+            let here = |other: &usize| self.parts[*other] == part;
+            let orders = |other: usize| {
+                let word = &self.words[other];
+                has(ON, word) || has(OFF, word) || number(word).is_some()
+            };
+            let too = self.word(at) == "too" && has("is are it's", self.word(at - 1));
+            if too && here(&(at + 1)) && !(0..self.words.len()).filter(here).any(orders) {
+                self.done[at - 1..at + 2].fill(true);
+            }
+        }
+    }
+
+    /// "Smoothly": how, and nothing of what.
+    pub(super) fn take_manner(&mut self) {
+        for at in 0..self.words.len() {
+            let word = self.words[at].as_str();
+            self.done[at] |= word.len() > 4 && word.ends_with("ly") && !has(PARTLY, word);
+        }
     }
 
     /// "Somebody closed the valve".
@@ -110,7 +179,10 @@ impl Said {
         hold: Option<Duration>,
     ) -> Result<Wish, String> {
         let level = matches!(actuator.kind, ActuatorKind::Level { .. });
-        let wholly_off = self.take_any_run(WHOLLY_OFF);
+        let wholly_off = self.take_any_run(WHOLLY_OFF) | self.take_any_run(OFF_RUNS);
+        let set_going = self.take_any_run(ON_RUNS) | (!level && self.runs(mention));
+        let off_of = self.take_off_of();
+        self.take_any_run("switch over, turn over, change over");
         let mut lit = (false, false);
         let share = match () {
             () if self.take_any_run(THIRDS[0]) => Some(1.0 / 3.0),
@@ -119,32 +191,34 @@ impl Said {
             // "Half the speed" may be half of what it is now.
             () if self.run_at("half the").is_none() && self.take(HALF) => Some(0.5),
             () if self.take("quarter") => Some(0.25),
-            () if level && self.take_any_run(FULL) => Some(1.0),
+            () if level && (self.take_as_far() | self.take_any_run(FULL)) => Some(1.0),
+            () if level && self.take(LEAST) => Some(0.0),
             () => None,
         };
         if share.is_some() {
             self.take(SCALES);
-            if self.any_of("to at").is_some() {
+            if self.any_of("to at").is_some() || self.any_of(RELATIVE).is_none() {
                 self.take(MOVES);
             }
         }
         let rests = self.take_any_run("a rest, a break, rest");
         if self.is_light(mention) {
-            lit = (self.take("burning lit shine shining"), self.take("out extinguish"));
+            let lights = self.take("burning lit shine shining illuminate") | self.lights_first();
+            lit = (lights, self.take("out extinguish"));
+            self.take("light lights lamp lamps");
         }
-        let mut run = |way: &str| {
-            let mut verbs = UP_OR_DOWN.split(' ');
-            verbs.any(|verb| self.take_run(&format!("{verb} {way}")))
-        };
-        let (up, down) = if level { (false, false) } else { (run("up"), run("down")) };
+        let (up, down) = if level { (false, false) } else { self.up_or_down(mention) };
         let goes = self.any_of("make let get have").is_some() && self.take("go");
-        let (on, off) =
-            (self.take(ON) || up || goes || lit.0, self.take(OFF) || down || wholly_off || lit.1);
+        let on = self.take(ON) || up || goes || lit.0 || set_going;
+        let off = self.take(OFF) || down || wholly_off || lit.1 || off_of || self.needless;
         let wished = self.words.iter().any(|word| has(WISHING, word));
         let (mut on, off) =
             (on || (wished && self.take(WISHED_ON)), off || (wished && self.take(WISHED_OFF)));
         if wished {
             self.take(WISHED);
+        }
+        if on || off {
+            self.take_asked_of_you();
         }
         let off = off || rests;
         if rests {
@@ -164,6 +238,91 @@ impl Said {
         }
         let (number, percent) = self.level_number(off, on)?;
         Ok(Wish { on, off, share, number, percent })
+    }
+
+    /// The word so many places before one, or none.
+    fn before(&self, at: usize, places: usize) -> &str {
+        at.checked_sub(places).map_or("", |at| self.words[at].as_str())
+    }
+
+    /// "Power up the pump", "bring the pump down".
+    fn up_or_down(&mut self, mention: &Mention) -> (bool, bool) {
+        let mut run = |way: &str| {
+            let mut verbs = UP_OR_DOWN.split(' ');
+            verbs.any(|verb| self.take_run(&format!("{verb} {way}")))
+        };
+        let (mut up, mut down) = (run("up"), run("down"));
+        let behind = mention.at.iter().max().map_or(0, |last| last + 1);
+        if self.any_of(UP_OR_DOWN).or(self.any_of("bring take")).is_some() {
+            match self.word(behind) {
+                "up" => up = true,
+                "down" => down = true,
+                _ => return (up, down),
+            }
+            self.take(UP_OR_DOWN);
+            self.take("bring take");
+        }
+        (up, down)
+    }
+
+    /// "Let the brush turn": what it does that runs, right behind its name.
+    fn runs(&mut self, mention: &Mention) -> bool {
+        let at = mention.at.iter().max().map_or(0, |last| last + 1);
+        let then = self.word(at + 1);
+        let runs = has(RUNS, self.word(at)) && !has("on off to up down at by out", then);
+        let runs = runs && number(then).is_none();
+        if runs {
+            self.done[at] = true;
+        }
+        runs
+    }
+
+    /// "I'd be glad if you turned it off": the verb behind what was only polite.
+    fn take_asked_of_you(&mut self) {
+        let turned = |at: &usize| has("turned switched put set had", self.word(*at));
+        let after = |at: &usize| *at > 0 && self.done[at - 1] && self.words[at - 1] == "you";
+        let found = self.free().find(|at| turned(at) && after(at));
+        if let Some(at) = found {
+            self.done[at] = true;
+        }
+    }
+
+    /// "Switch of the fan": off, with a letter left out.
+    fn take_off_of(&mut self) -> bool {
+        let verb = |at: &usize| has("turn switch shut", self.word(*at));
+        let at = self.free().filter(verb).find(|at| self.word(at + 1) == "of");
+        if let Some(at) = at {
+            self.done[at..at + 2].fill(true);
+        }
+        at.is_some()
+    }
+
+    /// "As far as it goes".
+    fn take_as_far(&mut self) -> bool {
+        let as_as = |at: &usize| {
+            self.word(*at) == "as" && has(FAR, self.word(at + 1)) && self.word(at + 2) == "as"
+        };
+        let Some(begin) = self.free().find(as_as) else { return false };
+        let part = self.parts[begin];
+        let known = |at: &usize| {
+            let word = self.word(*at);
+            has("possible it it'll they they'll you we can will could may go goes get gets", word)
+                || has("be open opened run", word)
+        };
+        let end = (begin + 3..self.words.len())
+            .take_while(|at| self.parts[*at] == part && known(at))
+            .last();
+        let Some(end) = end else { return false };
+        self.done[begin..=end].fill(true);
+        true
+    }
+
+    /// "Light up the path": a lamp's own name as a verb.
+    fn lights_first(&mut self) -> bool {
+        let first = (0..self.words.len()).find(|at| !has(POLITE_FIRST, &self.words[*at]));
+        let Some(at) = first.filter(|at| self.words[*at] == "light") else { return false };
+        let up = usize::from(self.words.get(at + 1).is_some_and(|word| word == "up"));
+        self.words.get(at + 1 + up).is_some_and(|word| has("the my our", word))
     }
 
     /// The number of a level, and whether it is one of a hundred.
@@ -186,7 +345,8 @@ impl Said {
         let said_at = before == "at";
         let clock = number.fract() == 0.0 && (0.0..=CLOCK_HOURS_MAX).contains(&number);
         let turns = self.words.iter().any(|word| has("turn switch", word));
-        if said_at && clock && !percent && (off || (on && turns)) {
+        let moves = has("up down", self.before(at, 2));
+        if said_at && clock && !percent && (off || moves || (on && turns)) {
             return Err("is that a time of the day? a time that is yet to come is a rule".into());
         }
         let led = has("to at on about around only", &before);
@@ -207,13 +367,17 @@ impl Said {
         if matches!(actuator.kind, ActuatorKind::Level { .. } | ActuatorKind::Choice { .. }) {
             return false;
         }
-        let begins = self.as_verb_first(mention);
+        let deed = self.take_deed(mention);
+        let begins = deed || self.as_verb_first(mention) || self.noun_as_verb(mention);
         let given = self.take("give");
-        let verb = mention.as_verb.is_some();
+        let verb = mention.as_verb.is_some() || begins;
         let pulse = matches!(actuator.kind, ActuatorKind::Pulse { .. });
         let of = self.words.iter().any(|word| word == "of");
         match hold {
-            Some(_) => pulse || of || given || verb,
+            Some(_) => {
+                let turns = self.words.iter().any(|word| has("turn use using", word));
+                pulse && self.take_bit() || of || given || verb || self.means || turns
+            }
             None => verb && (begins || given),
         }
     }
@@ -222,6 +386,38 @@ impl Said {
     fn is_light(&self, mention: &Mention) -> bool {
         let ends = ["light", "lights", "lamp", "lamps", "lighting", "spots", "led", "leds"];
         self.names.of(mention.index).iter().any(|own| ends.iter().any(|end| own.ends_with(end)))
+    }
+
+    /// "A bit of smoke": nothing more is said by it.
+    fn take_bit(&mut self) -> bool {
+        self.take("bit little use");
+        true
+    }
+
+    /// "Warm the mat": what such a device runs for, said first.
+    fn take_deed(&mut self, mention: &Mention) -> bool {
+        let first = self.free().find(|at| !has(FILLERS, &self.words[*at]));
+        let Some(at) = first else { return false };
+        let own = self.names.of(mention.index);
+        let mut deeds = DEEDS.iter().filter(|(piece, _)| own.iter().any(|own| own.contains(piece)));
+        let deed = deeds.any(|(_, verbs)| has(verbs, &self.words[at]));
+        self.done[at] |= deed;
+        deed
+    }
+
+    /// Whether the sentence begins with its name as a verb: "pump the brine".
+    fn noun_as_verb(&mut self, mention: &Mention) -> bool {
+        let first = mention.at.iter().min().filter(|at| self.unsure_before(**at));
+        let head = self.names.of(mention.index).last();
+        let Some(at) = first.filter(|at| head.is_some_and(|own| is_word(&self.words[**at], own)))
+        else {
+            return false;
+        };
+        // "Pump out the sump".
+        let out = usize::from(has("out up away down", self.word(at + 1)));
+        let verb = has("the my our some", self.word(at + 1 + out));
+        self.done[at + out] |= verb;
+        verb
     }
 
     /// Whether the sentence begins with a verb of the device's name: "stir the mash".

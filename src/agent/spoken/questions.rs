@@ -3,13 +3,20 @@
 
 use super::names::{Mention, Named};
 use super::text::number;
+use super::units::unit_words;
 use super::words::{
     ABOUT, ABOUT_A_DEVICE, ADVICE, AHEAD, ASKING, INTRINSIC, LEADS, OFF, ON, ORDERING, POLITE,
-    QUALITIES, READING, SETTING, TELLING, has, unit_words,
+    QUALITIES, READING, SETTING, TELLING, has,
 };
 use super::{Meaning, Said, Spoken};
 use crate::config::Config;
 use crate::domain::{ActuatorId, SensorId};
+
+/// What people are called who are counted.
+const PEOPLE: &str = "people persons visitors guests bathers swimmers customers folks";
+
+/// Words of a unit that are said of other things too.
+const PER: &str = "per a an each hour minute second day";
 
 impl Said {
     /// Whether it asks. "Could you start the fan?" orders; "did the fan start" asks; "when the door
@@ -19,17 +26,27 @@ impl Said {
         let word = |at: usize| self.words.get(at).map_or("", String::as_str);
         let begin = begin.unwrap_or(0);
         let (first, second) = (word(begin), word(begin + 1));
-        let tells = self.any_run(TELLING);
+        // "I don't want to see the pressure above 5".
+        let tells = self.any_run(TELLING) || (self.any_run("to see the") && !self.has_number());
         let condition = first == "when" && !has(ASKING, second);
         let asked = has(ASKING, first) && !condition;
         let done = has("do have", first) && has("we you i they", second);
         let orders = has(POLITE, first) || [ON, OFF, SETTING].iter().any(|list| has(list, first));
         let reason = self.run_at("and why").is_some();
         let of_it = has(POLITE, first) && !has("do please", first);
-        let of_it = mark && of_it && !has("you we i u someone somebody please it", second);
+        // "Can the lamp be at 40?"
+        let to_be = self.run_at("be on").or(self.run_at("be off")).or(self.run_at("be at"));
+        let of_it = mark
+            && of_it
+            && to_be.is_none()
+            && !has("you we i u someone somebody please it", second);
         // "The lights are on, why is that".
-        let why =
-            |at: usize| self.parts[at] != self.parts[at - 1] && has("why why's", &self.words[at]);
+        let why = |at: usize| {
+            let (word, then) = (word(at), word(at + 1));
+            let asks = has("why why's how's what's", word) || (word == "how" && then != "nice");
+            let asks = asks || (has("what which", word) && !has("a an", then));
+            self.parts[at] != self.parts[at - 1] && asks
+        };
         let tells = tells || (1..self.words.len()).any(why);
         tells || asked || done || reason || of_it || (mark && !orders)
     }
@@ -56,37 +73,42 @@ impl Said {
         if self.any_run(ADVICE) {
             return Err("I say how things are now; what to do is for you to say".into());
         }
-        let meaning = match self.asked_about() {
-            Ok(Some(mention)) => {
-                self.mark(&mention);
-                self.whole = mention.whole;
-                let (device, id) = self.names.id(mention.index);
-                if device {
-                    Meaning::Actuator(ActuatorId(id))
-                } else {
-                    Meaning::Sensor(SensorId(id))
-                }
-            }
-            Ok(None) if self.words.iter().any(|word| word.starts_with("goal")) => Meaning::Goals,
-            Ok(None) => match self.of_unit(config) {
-                Some(mention) => {
-                    self.mark(&mention);
-                    Meaning::Sensor(SensorId(self.names.id(mention.index).1))
-                }
-                None => return Err("I know of sensors, devices and goals by their names".into()),
-            },
-            Err(why) => return Err(why),
+        let goals = || self.words.iter().any(|word| word.starts_with("goal"));
+        let mention = match self.asked_about(config)? {
+            Some(mention) => Some(mention),
+            None if goals() => None,
+            None => self.of_unit(config),
         };
+        let (mut meaning, mut units) = (Meaning::Goals, Vec::new());
+        if let Some(mention) = &mention {
+            self.mark(mention);
+            self.whole = mention.whole;
+            self.take_companions(mention);
+            let (device, id) = self.names.id(mention.index);
+            meaning = Meaning::Actuator(ActuatorId(id));
+            if !device {
+                meaning = Meaning::Sensor(SensorId(id));
+                units = unit_words(&config.sensors[usize::from(id)].unit);
+            }
+        } else if !goals() {
+            return Err("I know of sensors, devices and goals by their names".into());
+        }
         // One word of a name may be about something else: then nothing else may be unknown.
         let mut strange = self.unsure();
+        strange.retain(|word| !units.contains(word) && !word.ends_with("ly"));
         let bare = |word: &str| word.trim_end_matches("'s").to_owned();
         let quality = |word: &String| QUALITIES.iter().any(|(known, _)| *known == bare(word));
         // "Why is the pump humming": the answer is the same.
         let device = matches!(meaning, Meaning::Actuator(_));
-        strange.retain(|word| !(device && word.ends_with("ing")));
+        strange.retain(|word| !(device && (word.ends_with("ing") || word.ends_with("ed"))));
         strange.retain(|word| !has(ABOUT, word) && number(word).is_none());
         strange.retain(|word| !quality(word) && !has(ON, word) && !has(OFF, word));
         let ahead = self.any_of(AHEAD).is_some();
+        // Why a device is as it is has one answer, whatever is said of it.
+        let why = self.words.iter().any(|word| has("why why's why're why'd reason", word));
+        if device && (why || self.run_at("how come").is_some()) {
+            strange.clear();
+        }
         if ahead || (!self.whole && !strange.is_empty() && meaning != Meaning::Goals) {
             return Err("I know how things are now, of sensors and devices by their names".into());
         }
@@ -94,8 +116,17 @@ impl Said {
     }
 
     /// Whom a question is about. What is asked decides on a word that a sensor and a device share.
-    fn asked_about(&self) -> Result<Option<Mention>, String> {
-        let quality = |at: &usize| QUALITIES.iter().any(|(known, _)| *known == self.words[*at]);
+    fn asked_about(&self, config: &Config) -> Result<Option<Mention>, String> {
+        if let Some(mention) = self.counted(config) {
+            return Ok(Some(mention));
+        }
+        if let Some(mention) = self.in_unit(config) {
+            return Ok(Some(mention));
+        }
+        let quality = |at: &usize| {
+            let word = self.words[*at].as_str();
+            !word.ends_with("er") && QUALITIES.iter().any(|(known, _)| *known == word)
+        };
         if let Some(mention) = self.intrinsic() {
             return Ok(Some(mention));
         }
@@ -123,14 +154,53 @@ impl Said {
         }
     }
 
+    /// "How many skaters are on the ice": the count, though the ice is a word of another.
+    fn counted(&self, config: &Config) -> Option<Mention> {
+        let many = self.run_at("how many").or_else(|| self.run_at("number of"))? + 2;
+        let noun = many + usize::from(has("the of our", self.word(many)));
+        let (mut sensors, said) = (self.names.sensors(), &self.words[noun..].first()?);
+        let one = |word: &str| word.trim_end_matches('s').to_owned();
+        let counts = |index: &usize| {
+            let unit = config.sensors[*index].unit.to_lowercase();
+            let people = has("people persons visitors guests", &unit) && has(PEOPLE, said);
+            one(&unit) == one(said) || people || self.is_of(noun, *index)
+        };
+        let (Some(index), None) = (sensors.find(counts), sensors.find(counts)) else { return None };
+        let others = |at: &usize| self.names.has(&self.words[*at]);
+        let at = self.free().filter(others).chain([noun]).collect();
+        Some(Mention { index, at, whole: true, as_verb: None })
+    }
+
+    /// "How many tonnes are on the belt": the one that is named of those with that unit.
+    fn in_unit(&self, config: &Config) -> Option<Mention> {
+        let many = self.run_at("how many").or_else(|| self.run_at("how much"))?;
+        let said = self.word(many + 2);
+        let of = |index: &usize| {
+            let units = unit_words(&config.sensors[*index].unit);
+            !has(PER, said) && units.iter().any(|unit| unit == said)
+        };
+        let among: Vec<usize> = self.names.sensors().filter(of).collect();
+        match self.named_among(&among, true) {
+            Named::One(mention) => {
+                let others = |at: &usize| self.names.has(&self.words[*at]);
+                let at = self.free().filter(others).chain([many + 2]).collect();
+                Some(Mention { at, ..mention })
+            }
+            _ => None,
+        }
+    }
+
     /// "Is the water cloudy": the turbidity, though "water" is a word of another.
     fn intrinsic(&self) -> Option<Mention> {
-        let (at, noun) = self.free().find_map(|at| {
-            let (_, noun) = INTRINSIC.iter().find(|(word, _)| *word == self.words[at])?;
-            Some((at, *noun))
+        let (at, index) = self.free().find_map(|at| {
+            let mut nouns = INTRINSIC.iter().filter(|(word, _)| *word == self.words[at]);
+            nouns.find_map(|(_, noun)| {
+                let called = |index: &usize| self.names.called(*index, noun);
+                let mut sensors = self.names.sensors().filter(called);
+                let only = sensors.next().filter(|_| sensors.next().is_none());
+                only.map(|index| (at, index))
+            })
         })?;
-        let mut sensors = self.names.sensors().filter(|index| self.names.called(*index, noun));
-        let (Some(index), None) = (sensors.next(), sensors.next()) else { return None };
         let others = |at: &usize| self.names.has(&self.words[*at]);
         let at = self.free().filter(others).chain([at]).collect();
         Some(Mention { index, at, whole: false, as_verb: None })
@@ -151,8 +221,8 @@ impl Said {
         let mut found = None;
         for (index, sensor) in config.sensors.iter().enumerate() {
             let units = unit_words(&sensor.unit);
-            let at: Vec<usize> =
-                self.free().filter(|at| units.contains(&self.words[*at])).collect();
+            let unit = |word: &String| units.contains(word) && !has(PER, word);
+            let at: Vec<usize> = self.free().filter(|at| unit(&self.words[*at])).collect();
             match (at.is_empty(), &found) {
                 (false, None) => found = Some(Mention { index, at, whole: false, as_verb: None }),
                 (false, Some(_)) => return None,

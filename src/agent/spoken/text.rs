@@ -33,6 +33,7 @@ fn pieces(text: &str) -> Vec<Word> {
         ("−", "-"),
         ("±", " plus "),
         ("+", " plus "),
+        ("per cent", "percent"),
     ];
     for (sign, word) in signs {
         plain = plain.replace(sign, word);

@@ -38,7 +38,7 @@ impl Said {
             (seconds, end) = (seconds + more, then);
         }
         let mut first = begin;
-        for skipped in [ABOUT, "next", "the"] {
+        for skipped in [ABOUT, "next coming following", "the"] {
             while first > 0 && has(skipped, self.word(first - 1)) {
                 first -= 1;
             }
@@ -52,6 +52,14 @@ impl Said {
         }
         if has("for during over of", before) {
             first -= 1;
+        }
+        // "For the duration of ten minutes".
+        let of = first > 1 && has("duration period total time span space", self.word(first - 1));
+        if before == "of" && of {
+            first -= 1;
+            for skipped in ["the a", "for over in"] {
+                first -= usize::from(first > 0 && has(skipped, self.word(first - 1)));
+            }
         }
         end += usize::from(self.word(end) == "long");
         if self.word(end) == "or" && self.word(end + 1) == "so" {
