@@ -87,10 +87,7 @@ impl Said {
         }
         let known = |at: usize| is_known(&self.words[at]) && !has(FILLERS, &self.words[at]);
         let named = |at: usize| self.names.has(&self.words[at]);
-        let of_mode = |at: usize| {
-            let mut heads = OF_A_MODE.split_ascii_whitespace();
-            heads.any(|head| self.words[at].starts_with(head))
-        };
+        let of_mode = |at: usize| is_of_mode(&self.words[at]);
         let plain = part.clone().all(|at| has(FILLERS, &self.words[at]));
         if plain || part.clone().any(|at| known(at) || named(at) || of_mode(at)) {
             return;
@@ -152,7 +149,12 @@ impl Said {
         let states = || states() || last == "enough";
         // "Doors are open".
         let noun = !is_known(first) || has(FILLERS, first);
-        let of_noun = noun && has("is are", second) && !self.names.has(first);
+        let verb = has("is are wants needs has", second);
+        let doing = second.ends_with("ing") && !second.ends_with("thing");
+        let doing = doing && !is_known(first) && !is_of_mode(second) && first != "only";
+        let verb = verb || doing || (first.ends_with("'s") && second.len() > 2);
+        let device = self.names.actuators().any(|index| self.is_of(part.start, index));
+        let of_noun = noun && verb && !device && !has(PRONOUNS, first);
         let says = begins || ((part.start > 0 || has("the my our", first)) && states()) || of_noun;
         says && part.len() > 1 && !self.matters(part.start + usize::from(begins)..part.end)
     }
@@ -212,4 +214,9 @@ impl Said {
         };
         part.clone().any(matters)
     }
+}
+
+/// Whether it is a word of a mode.
+fn is_of_mode(word: &str) -> bool {
+    OF_A_MODE.split_ascii_whitespace().any(|head| word.starts_with(head))
 }

@@ -67,7 +67,8 @@ impl Said {
             let word = self.words[*at].as_str();
             // "15 min".
             let timed = *at > 0 && self.length_at(at - 1).is_some();
-            (is_bound(word) || has("between from", word)) && !timed
+            let tops = word == "top" && number(self.word(at + 1)).is_some();
+            (is_bound(word) || tops || has("between from", word)) && !timed
         };
         let bound = self.free().find(bounds);
         let kept = self.any_of("keep hold maintain keeping holding").is_some();
@@ -272,6 +273,10 @@ fn is_bound(word: &str) -> bool {
 fn side(word: &str, then: &str, before: Option<&str>) -> Option<bool> {
     if word == "up" && then == "to" {
         return Some(false);
+    }
+    // "Must not top 70".
+    if word == "top" && number(then).is_some() {
+        return Some(true);
     }
     // "20 slower" is no bound; "slower than 20" and "20 or slower" are.
     let compares = word.ends_with("er") && !has("over under higher lower", word);

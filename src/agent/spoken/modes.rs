@@ -23,6 +23,7 @@ const ADVISE: Runs = "\
     approval, with my approval, with my ok, with my okay, only with my permission, advisor, \
     adviser, counsel, tell me what to do, tell us what to do, i approve, i confirm, advisory";
 const OBSERVE: Runs = "\
+    watched, observed, monitored, \
     keep an eye, keep your eyes, just look, only look, just looking, only looking, observe, \
     observing, observation, observer, watch, watching, monitor, monitoring, passive, passively, \
     look on, sit back, stay passive, just listen, only listen, look but not touch, look but \
@@ -30,6 +31,7 @@ const OBSERVE: Runs = "\
     at, only looking, on the sidelines, just see, read only, look after nothing, only look, \
     look only, onlooker";
 const ACT: Runs = "\
+    autonomy, the reins, the conn, the helm, take the wheel, the controls, off the leash, \
     on auto, on automatic, on autopilot, take control, take over, take charge, in charge, in \
     control, full control, by yourself, by itself, by its self, on your own, of your own, on \
     its own, control yourself, handle yourself, act yourself, it yourself, everything yourself, \
@@ -38,8 +40,7 @@ const ACT: Runs = "\
     automatics, auto, autopilot, autonomous, autonomously, at the wheel, you're the boss, by \
     you alone, the place alone, all alone, on its own again, your own decisions, in your hands, \
     up to you, do as you like, full authority, free rein, unattended, unaided, resume control, \
-    back control, control back, have the wheel, full auto, full automatic, self control, work \
-    alone";
+    back control, control back, have the wheel, full auto, full automatic, self control, work alone";
 /// What only says once more that nothing is done. Alone it would be a ban.
 const IDLE: Runs = "\
     stop acting by yourself, stop acting on your own, don't act by yourself, don't act on your \
@@ -81,6 +82,7 @@ const AROUND: Runs = "\
     until i say otherwise, until i say so, until i tell you otherwise, as far as, is concerned, \
     i'm back, i am back, i trust you, we trust you";
 const FILL: List = "\
+    enough restrict limit confine take have \
     mode only just yourself itself again back may your own into what you do doing things thing \
     everything anything something alone leave them it and but allowed are you're be can control \
     controlling handle handling manage managing operate run running look take place plant agent \
@@ -122,6 +124,8 @@ impl Said {
         let nothing = self.take_any_run(NOTHING);
         let advises = advises || (nothing && self.take_any_run(TELL));
         let (watches, idle) = (self.take_mode(OBSERVE), self.take_idle());
+        // "Look, don't act".
+        let watches = watches || (idle && !advises && self.take("look looking"));
         let deeds = || self.any_of("yourself itself").and(self.any_of(DEEDS)).is_some();
         let deeds = !(nothing || watches || advises || idle) && deeds();
         let speaker = self.any_run(SPEAKER);

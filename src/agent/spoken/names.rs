@@ -334,7 +334,13 @@ impl Said {
         let said = self.words[at].trim_end_matches("'s");
         let mut nouns = QUALITIES.iter().filter(|(word, _)| *word == said);
         let own = &self.names.words[index];
-        let made = |word: &String| word.strip_suffix("ness") == Some(said);
+        // "Hard" of a hardness, "foggy" of fog.
+        let noun = said.strip_suffix('y').unwrap_or_default();
+        let short = noun.get(..noun.len().saturating_sub(1)).unwrap_or_default();
+        let made = |word: &String| {
+            let of = word == noun || (word.len() > 2 && word == short);
+            word.strip_suffix("ness") == Some(said) || of
+        };
         let sensor = index < self.names.sensors;
         sensor
             && (nouns.any(|(_, noun)| own.iter().any(|word| word == noun)) || own.iter().any(made))

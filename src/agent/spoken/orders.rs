@@ -79,7 +79,11 @@ impl Said {
         let by_head = mention.at.iter().any(|at| {
             mention.as_verb == Some(*at) || head.is_some_and(|own| is_like(&self.words[*at], own))
         });
-        if moves && !level && !by_head {
+        let turns =
+            self.any_of("rotate revolve spin rolling moving move rise raise lift").is_some();
+        let plain = head.is_some_and(|own| has("motor drive machine", own));
+        let turns = turns && !plain && !self.has_number();
+        if (turns || moves && !level) && !by_head {
             return Err("which device? say its whole name".into());
         }
         self.take_place_of(mention);
@@ -376,7 +380,9 @@ impl Said {
         match hold {
             Some(_) => {
                 let turns = self.words.iter().any(|word| has("turn use using", word));
-                pulse && self.take_bit() || of || given || verb || self.means || turns
+                // "Pump, ten minutes".
+                let alone = !pulse && self.unsure().is_empty();
+                pulse && self.take_bit() || of || given || verb || self.means || turns || alone
             }
             None => verb && (begins || given),
         }

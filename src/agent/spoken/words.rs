@@ -33,6 +33,7 @@ pub(super) const READING: List = "\
     reading readings read value level status figure give state get report display current";
 /// What a question may have beside names, so that it is still about them.
 pub(super) const ABOUT: List = "\
+    board aboard onboard \
     warm hot cold high low full much many humid wet bright dark noisy loud moment currently \
     current today here on off open closed running start started stop stopped did does has was \
     were been give tell show read out reading readings value values status state explain reason \
@@ -130,6 +131,7 @@ pub(super) const QUALITIES: &[(&str, &str)] = &[
 /// Adjectives that only one kind of sensor can answer, whatever they are said of.
 pub(super) const INTRINSIC: &[(&str, &str)] = &[
     ("cloudy", "turbidity"),
+    ("cloudy", "cloud"),
     ("murky", "turbidity"),
     ("clear", "turbidity"),
     ("dusty", "dust"),
@@ -424,7 +426,7 @@ pub(super) const COURTESY: Runs = "\
 /// Words that forget a goal.
 pub(super) const FORGETTING: List = "\
     forget remove drop delete rid scrap cancel discard abandon ditch dismiss lift erase axe \
-    obsolete abolish annul revoke withdraw eliminate skip relinquish waive outdated dropped \
+    obsolete strike struck abolish annul revoke withdraw eliminate skip relinquish waive outdated dropped \
     cancelled removed deleted bin retire wipe clear undo forgotten scrapped discarded";
 /// With one of these, a goal is not forgotten.
 pub(super) const KEPT: List = "don't dont not never no needn't";
@@ -534,7 +536,7 @@ pub(super) const FILLERS: List = "\
     lad guys folks quick quickly fast hurry promptly pronto instantly yes yeah yep actually \
     really simply gently slowly carefully gradually along beside near behind everybody everyone \
     their its also too properly straight directly slap hit shove button quietly plz pls swiftly \
-    thanks ta room place area site building facility premises some them give bitte danke merci \
+    thanks ta quiet room place area site building facility premises some them give bitte danke merci \
     gracias grazie prego alstublieft tack colleague colleagues comrade everyone girls ladies \
     gents gentlemen sunshine champ doc coach hall skipper captain understood ok okay roger";
 
