@@ -77,7 +77,8 @@ fn orders_questions_and_goals_become_what_the_configuration_has() {
             r#"goal {"name":"asked: soil moisture","keep":{"sensor":"soil_moisture","min":45.0}}"#,
         ),
         ("forget the goal climate", "no goal climate"),
-        ("Turn on the fan, quickly and silently", "fan on 1800 ? quickly ? and ? silently"),
+        ("Turn on the fan, quickly", "fan on 1800"),
+        ("Turn on the fan and be merry", "fan on 1800 ? and ? merry"),
     ] {
         assert_eq!(read(text, &config), wanted, "{text}");
     }
