@@ -13,6 +13,8 @@ use super::{Said, text::number};
 /// Who may be the device.
 const PRONOUNS: &str =
     "it they them that this these those which one he she i we you everything all";
+/// Who goes home: no device.
+const LEAVING: &str = "we're i'm they're are am he's she's everybody's everyone's";
 /// Words of which a question at the end asks nothing.
 const TAGS: &str = "\
     understood ok okay right yes got it clear please will would could can you alright agreed \
@@ -149,11 +151,17 @@ impl Said {
         let states = || states() || last == "enough";
         // "Doors are open".
         let noun = !is_known(first) || has(FILLERS, first);
+        // "The water's green".
+        let skip = usize::from(has("the my our", first) && part.len() > 2);
+        let word = |at: usize| self.words.get(part.start + skip + at).map_or("", String::as_str);
+        let (first, second) = (word(0), word(1));
+        let noun = noun && (skip == 0 || !is_known(first));
         let verb = has("is are wants needs has", second);
         let doing = second.ends_with("ing") && !second.ends_with("thing");
         let doing = doing && !is_known(first) && !is_of_mode(second) && first != "only";
         let verb = verb || doing || (first.ends_with("'s") && second.len() > 2);
-        let device = self.names.actuators().any(|index| self.is_of(part.start, index));
+        let subject = part.start + skip;
+        let device = self.names.actuators().any(|index| self.is_of(subject, index));
         let of_noun = noun && verb && !device && !has(PRONOUNS, first);
         let says = begins || ((part.start > 0 || has("the my our", first)) && states()) || of_noun;
         says && part.len() > 1 && !self.matters(part.start + usize::from(begins)..part.end)
@@ -198,6 +206,8 @@ impl Said {
                 || (word(at) == "all" && at > 0 && has("are they're we're", word(at - 1)))
                 || (has("want wants need needs", word(at)) && has("some more a", word(at + 1)))
                 || (word(at) == "more" && at > 0 && has("want wants need needs", word(at - 1)))
+                || (word(at).ends_with("ing") && has("the my our us me", word(at + 1)))
+                || (word(at) == "going" && at > 0 && has(LEAVING, word(at - 1)))
                 || (word(at) == "working" && has("on in at", word(at + 1)))
         };
         let matters = |at: usize| {

@@ -23,36 +23,38 @@ const ADVISE: Runs = "\
     approval, with my approval, with my ok, with my okay, only with my permission, advisor, \
     adviser, counsel, tell me what to do, tell us what to do, i approve, i confirm, advisory";
 const OBSERVE: Runs = "\
-    watched, observed, monitored, \
-    keep an eye, keep your eyes, just look, only look, just looking, only looking, observe, \
-    observing, observation, observer, watch, watching, monitor, monitoring, passive, passively, \
-    look on, sit back, stay passive, just listen, only listen, look but not touch, look but \
-    don't touch, look don't touch, eyes only, spectator, observer, looking on, look at, looking \
-    at, only looking, on the sidelines, just see, read only, look after nothing, only look, \
-    look only, onlooker";
+    watched, observed, monitored, keep an eye, keep your eyes, just look, only look, just \
+    looking, only looking, observe, observing, observation, observer, watch, watching, monitor, \
+    monitoring, passive, passively, look on, sit back, stay passive, just listen, only listen, \
+    look but not touch, look but don't touch, look don't touch, eyes only, spectator, observer, \
+    looking on, look at, looking at, only looking, on the sidelines, just see, read only, look \
+    after nothing, only look, look only, onlooker";
 const ACT: Runs = "\
-    autonomy, the reins, the conn, the helm, take the wheel, the controls, off the leash, \
-    on auto, on automatic, on autopilot, take control, take over, take charge, in charge, in \
-    control, full control, by yourself, by itself, by its self, on your own, of your own, on \
-    its own, control yourself, handle yourself, act yourself, it yourself, everything yourself, \
-    things yourself, for yourself, free hand, as you see fit, as you think best, as you like, \
-    independently, independent, act on, start acting, act, acting, automatic, automatically, \
-    automatics, auto, autopilot, autonomous, autonomously, at the wheel, you're the boss, by \
-    you alone, the place alone, all alone, on its own again, your own decisions, in your hands, \
-    up to you, do as you like, full authority, free rein, unattended, unaided, resume control, \
-    back control, control back, have the wheel, full auto, full automatic, self control, work alone";
+    under your control, your responsibility, in your control, autonomy, the reins, the conn, \
+    the helm, take the wheel, the controls, off the leash, on auto, on automatic, on autopilot, \
+    take control, take over, take charge, in charge, in control, full control, by yourself, by \
+    itself, by its self, on your own, of your own, on its own, control yourself, handle \
+    yourself, act yourself, it yourself, everything yourself, things yourself, for yourself, \
+    free hand, as you see fit, as you think best, as you like, independently, independent, act \
+    on, start acting, act, acting, automatic, automatically, automatics, auto, autopilot, \
+    autonomous, autonomously, at the wheel, you're the boss, by you alone, the place alone, all \
+    alone, on its own again, your own decisions, in your hands, up to you, do as you like, full \
+    authority, free rein, unattended, unaided, resume control, back control, control back, have \
+    the wheel, full auto, full automatic, self control, work alone";
 /// What only says once more that nothing is done. Alone it would be a ban.
 const IDLE: Runs = "\
-    stop acting by yourself, stop acting on your own, don't act by yourself, don't act on your \
-    own, not act by yourself, not act on your own, nothing by yourself, nothing on your own, \
-    don't do anything by yourself, don't do anything on your own, don't do anything yourself, \
-    don't switch anything yourself, don't do it, do not do it, don't touch it, do not touch it, \
-    without doing anything, without touching anything, without touching it, without acting, \
-    don't act, do not act, don't interfere, do not interfere, not act, stop acting, no acting, \
-    no action, no actions, hands off, leave them alone, leave it alone, instead of acting, no \
-    switching, no touching, keep your hands off, keep hands off, nothing else, nothing more, no \
-    more acting, no interfering, no intervening, no interference, no intervention, no orders, \
-    no commands, no changes, not touch, not action, not actions, don't touch, do not touch";
+    your hands in your pockets, hands in your pockets, sit on your hands, on your hands, fold \
+    your arms, your fingers off, fingers off, your hands to yourself, stop acting by yourself, \
+    stop acting on your own, don't act by yourself, don't act on your own, not act by yourself, \
+    not act on your own, nothing by yourself, nothing on your own, don't do anything by \
+    yourself, don't do anything on your own, don't do anything yourself, don't switch anything \
+    yourself, don't do it, do not do it, don't touch it, do not touch it, without doing \
+    anything, without touching anything, without touching it, without acting, don't act, do not \
+    act, don't interfere, do not interfere, not act, stop acting, no acting, no action, no \
+    actions, hands off, leave them alone, leave it alone, instead of acting, no switching, no \
+    touching, keep your hands off, keep hands off, nothing else, nothing more, no more acting, \
+    no interfering, no intervening, no interference, no intervention, no orders, no commands, \
+    no changes, not touch, not action, not actions, don't touch, do not touch";
 /// What says that nothing is to be done at all.
 const NOTHING: Runs = "\
     don't do anything, do not do anything, don't touch anything, do not touch anything, do \
@@ -69,32 +71,33 @@ const SPEAKER: Runs = "\
     i've, myself, we take, we act, we control, we handle, we run, we will, we are, we have, we \
     manage, we do, we'll, we're, we've, let me, let us";
 const AROUND: Runs = "\
-    from this moment on, from this moment, as of now, from today on, from today, starting now, \
-    with immediate effect, effective immediately, as of today, from now on, from here on, from \
-    now, for now, for the moment, for the time being, on your own, on its own, by yourself, by \
-    itself, go on, go ahead, back on, back from, keep an eye on, an eye on, eye on, eyes on, on \
-    things, on everything, until further notice, as before, like before, i do the rest myself, \
-    i do the rest, i'll do the rest, i'll decide, i decide, i'll do it, i'll do it myself, i do \
-    it myself, i want, concerning, regarding, when it comes to, on manual, you've got, you have \
-    got, you got, stand by, step back, stand back, before you do it, before you do anything, \
-    before doing anything, before you touch, before you switch, before you change, before you \
-    move, before acting, before you act, each time, every time, everything before you do it, \
-    until i say otherwise, until i say so, until i tell you otherwise, as far as, is concerned, \
-    i'm back, i am back, i trust you, we trust you";
+    no more, in manual, by hand, from this moment on, from this moment, as of now, from today \
+    on, from today, starting now, with immediate effect, effective immediately, as of today, \
+    from now on, from here on, from now, for now, for the moment, for the time being, on your \
+    own, on its own, by yourself, by itself, go on, go ahead, back on, back from, keep an eye \
+    on, an eye on, eye on, eyes on, on things, on everything, until further notice, as before, \
+    like before, i do the rest myself, i do the rest, i'll do the rest, i'll decide, i decide, \
+    i'll do it, i'll do it myself, i do it myself, i want, concerning, regarding, when it comes \
+    to, on manual, you've got, you have got, you got, stand by, step back, stand back, before \
+    you do it, before you do anything, before doing anything, before you touch, before you \
+    switch, before you change, before you move, before acting, before you act, each time, every \
+    time, everything before you do it, until i say otherwise, until i say so, until i tell you \
+    otherwise, as far as, is concerned, i'm back, i am back, i trust you, we trust you";
 const FILL: List = "\
-    enough restrict limit confine take have \
-    mode only just yourself itself again back may your own into what you do doing things thing \
-    everything anything something alone leave them it and but allowed are you're be can control \
-    controlling handle handling manage managing operate run running look take place plant agent \
-    system let give about simply merely go return change over tell say make made full fully its \
-    stay stick keep then here that know with care of whole show decide would you'd touching \
-    changing using moving drive steer regulate adjust after resume is me first before purely \
-    strictly exclusively those these rest the as like please work working yes approval \
-    permission okay whatever should advise observe us yours my blessing merely from on for \
-    about by to in more ideas at an a nothing without setting allow status state become being \
-    anymore now got has have must may shall set put switch turn turned back one right also too \
-    free hand until present any their fit sees trust confirm i touch each touching job quiet is \
-    remain remains prefer i'd task role was were will time wish would could";
+    happens happening hear staff team crew people humans operators operator person human manual \
+    manually enough restrict limit confine take have mode only just yourself itself again back \
+    may your own into what you do doing things thing everything anything something alone leave \
+    them it and but allowed are you're be can control controlling handle handling manage \
+    managing operate run running look take place plant agent system let give about simply \
+    merely go return change over tell say make made full fully its stay stick keep then here \
+    that know with care of whole show decide would you'd touching changing using moving drive \
+    steer regulate adjust after resume is me first before purely strictly exclusively those \
+    these rest the as like please work working yes approval permission okay whatever should \
+    advise observe us yours my blessing merely from on for about by to in more ideas at an a \
+    nothing without setting allow status state become being anymore now got has have must may \
+    shall set put switch turn turned back one right also too free hand until present any their \
+    fit sees trust confirm i touch each touching job quiet is remain remains prefer i'd task \
+    role was were will time wish would could";
 
 impl Said {
     /// `advise only`, `just watch`, `ask me before you do anything`, for one device or all.

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::text::Word;
-use super::words::{ABBREVIATIONS, COMPANIONS, GENERIC, QUALITIES, SAME, has, is_known};
+use super::words::{ABBREVIATIONS, COMPANIONS, GENERIC, OF_ANY, QUALITIES, SAME, has, is_known};
 use super::{Said, spoken, text};
 use crate::config::Config;
 
@@ -80,6 +80,12 @@ impl Names {
     /// Whether one of its words is this.
     pub(super) fn called(&self, index: usize, noun: &str) -> bool {
         self.words[index].iter().any(|own| own == noun)
+    }
+
+    /// The word of its name that says what it is: of a brush motor, the brush.
+    pub(super) fn head(&self, index: usize) -> Option<&String> {
+        let own = &self.words[index];
+        own.iter().rev().find(|word| !has(OF_ANY, word)).or(own.last())
     }
 
     /// Whether it is a word of a goal's name.

@@ -72,18 +72,7 @@ impl Said {
             self.take("keep leave hold maintain stay remain");
             self.take("switched turned shut");
         }
-        // "Open the gate" is not said of its blower.
-        let head = self.names.of(mention.index).last();
-        let moves = self.any_of("open opening close closing closed shut shutting").is_some();
-        let level = matches!(actuator.kind, ActuatorKind::Level { .. });
-        let by_head = mention.at.iter().any(|at| {
-            mention.as_verb == Some(*at) || head.is_some_and(|own| is_like(&self.words[*at], own))
-        });
-        let turns =
-            self.any_of("rotate revolve spin rolling moving move rise raise lift").is_some();
-        let plain = head.is_some_and(|own| has("motor drive machine", own));
-        let turns = turns && !plain && !self.has_number();
-        if (turns || moves && !level) && !by_head {
+        if !self.means_it(mention, matches!(actuator.kind, ActuatorKind::Level { .. })) {
             return Err("which device? say its whole name".into());
         }
         self.take_place_of(mention);
@@ -110,6 +99,19 @@ impl Said {
         let hold = hold.unwrap_or(Duration::from_secs(limits::HOLD_S_DEFAULT));
         let body = Body::Set { actuator: id, setting, hold };
         Ok(self.meaning(Meaning::Do(Box::new(body))))
+    }
+
+    /// Whether the device itself is meant, not what it is called by: "open the gate" is not said of
+    /// a gate's blower, "feed the lions" not of a feeding bell.
+    fn means_it(&self, mention: &Mention, level: bool) -> bool {
+        let head = self.names.head(mention.index);
+        let is_head = |at: &usize| head.is_some_and(|own| is_like(&self.words[*at], own));
+        let by_head = mention.at.iter().any(|at| mention.as_verb == Some(*at) || is_head(at));
+        let moves = self.any_of("open opening close closing closed shut shutting").is_some();
+        let turns = "rotate revolve spin rolling moving move rise raise lift";
+        let turns = self.any_of(turns).is_some() && !self.has_number();
+        let verb_alone = mention.as_verb.is_some_and(|at| mention.at == [at] && !is_head(&at));
+        !verb_alone && (by_head || !(turns || moves && !level))
     }
 
     /// "Chuck the fan on": a first word that is no other's, before the device and what is to become
@@ -143,6 +145,15 @@ impl Said {
             if too && here(&(at + 1)) && !(0..self.words.len()).filter(here).any(orders) {
                 self.done[at - 1..at + 2].fill(true);
             }
+        }
+    }
+
+    /// "One blast of the horn": no number of anything.
+    fn take_one_of_them(&mut self) {
+        for at in 0..self.words.len() {
+            let one = self.word(at) == "1" && has(PULSES, self.word(at + 1));
+            let one = one || (self.word(at) == "1" && has(PULSES, self.word(at + 2)));
+            self.done[at] |= one;
         }
     }
 
@@ -208,7 +219,7 @@ impl Said {
         let rests = self.take_any_run("a rest, a break, rest");
         if self.is_light(mention) {
             let lights = self.take("burning lit shine shining illuminate") | self.lights_first();
-            lit = (lights, self.take("out extinguish"));
+            lit = (lights, self.take("out extinguish dark"));
             self.take("light lights lamp lamps");
         }
         let (up, down) = if level { (false, false) } else { self.up_or_down(mention) };
@@ -232,6 +243,9 @@ impl Said {
             self.take("take");
         }
         let pulse = matches!(actuator.kind, ActuatorKind::Pulse { .. });
+        if pulse {
+            self.take_one_of_them();
+        }
         on |= pulse && self.take(PULSES);
         self.take_run("go ahead and");
         if on && off && share.is_none() {
@@ -340,7 +354,7 @@ impl Said {
             self.done[at - 1] = true;
         }
         let percent = self.word(at + 1) == "percent";
-        if percent {
+        if percent || has("rpm revs notch notches points clicks", self.word(at + 1)) {
             self.done[at + 1] = true;
         }
         if has("up down", &before) && !percent {
@@ -414,7 +428,7 @@ impl Said {
     /// Whether the sentence begins with its name as a verb: "pump the brine".
     fn noun_as_verb(&mut self, mention: &Mention) -> bool {
         let first = mention.at.iter().min().filter(|at| self.unsure_before(**at));
-        let head = self.names.of(mention.index).last();
+        let head = self.names.head(mention.index);
         let Some(at) = first.filter(|at| head.is_some_and(|own| is_word(&self.words[**at], own)))
         else {
             return false;

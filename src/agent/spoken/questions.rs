@@ -6,7 +6,7 @@ use super::text::number;
 use super::units::unit_words;
 use super::words::{
     ABOUT, ABOUT_A_DEVICE, ADVICE, AHEAD, ASKING, INTRINSIC, LEADS, OFF, ON, ORDERING, POLITE,
-    QUALITIES, READING, SETTING, TELLING, has,
+    QUALITIES, READING, RUNS, SETTING, TELLING, has,
 };
 use super::{Meaning, Said, Spoken};
 use crate::config::Config;
@@ -31,6 +31,9 @@ impl Said {
         let condition = first == "when" && !has(ASKING, second);
         let asked = has(ASKING, first) && !condition;
         let done = has("do have", first) && has("we you i they", second);
+        // "Do the lamps burn", but "do the backwash".
+        let runs = self.words.last().is_some_and(|word| has(RUNS, word) || has("run runs", word));
+        let asked = asked || (first == "do" && has("the my our", second) && runs);
         let orders = has(POLITE, first) || [ON, OFF, SETTING].iter().any(|list| has(list, first));
         let reason = self.run_at("and why").is_some();
         let of_it = has(POLITE, first) && !has("do please", first);
@@ -173,17 +176,18 @@ impl Said {
 
     /// "How many tonnes are on the belt": the one that is named of those with that unit.
     fn in_unit(&self, config: &Config) -> Option<Mention> {
-        let many = self.run_at("how many").or_else(|| self.run_at("how much"))?;
-        let said = self.word(many + 2);
+        let many = self.run_at("how many").or_else(|| self.run_at("how much"));
+        let many = many.map(|at| at + 2).or_else(|| self.run_at("in").map(|at| at + 1))?;
+        let said = self.word(many);
         let of = |index: &usize| {
             let units = unit_words(&config.sensors[*index].unit);
-            !has(PER, said) && units.iter().any(|unit| unit == said)
+            said.len() > 1 && !has(PER, said) && units.iter().any(|unit| unit == said)
         };
         let among: Vec<usize> = self.names.sensors().filter(of).collect();
         match self.named_among(&among, true) {
             Named::One(mention) => {
                 let others = |at: &usize| self.names.has(&self.words[*at]);
-                let at = self.free().filter(others).chain([many + 2]).collect();
+                let at = self.free().filter(others).chain([many]).collect();
                 Some(Mention { at, ..mention })
             }
             _ => None,

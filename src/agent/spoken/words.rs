@@ -33,27 +33,29 @@ pub(super) const READING: List = "\
     reading readings read value level status figure give state get report display current";
 /// What a question may have beside names, so that it is still about them.
 pub(super) const ABOUT: List = "\
-    board aboard onboard \
-    warm hot cold high low full much many humid wet bright dark noisy loud moment currently \
-    current today here on off open closed running start started stop stopped did does has was \
-    were been give tell show read out reading readings value values status state explain reason \
-    being what what's whats how how's why why's where which who when or and come comes so far \
-    still already stand stands standing very say says set left got pulling drawing using use \
-    speed position percent know any idea these present presently showing shows where's why're \
-    sitting sit sits doing turned switched not isn't whether percentage actual exact precise \
-    caused cause ever even turn switch shut is are opened up working work works too quite \
-    really actually stage degrees degree temperature about check look looking wide quickly fast \
-    slow slowly number figure report display measure measuring measured exactly in inside \
-    sudden suddenly happened going gone that there remaining remains big strong deep by itself \
-    made see enough near some people one latest last long ok okay fine more less down from yet \
-    alright normal good bad heavy clean dirty dusty clear saying telling tells hows holding \
-    kept keeps always constantly somehow time minute second hour morning afternoon earth hell \
-    heck world for than usual normally hard half only fully empty nearly you your on-going \
-    wrong with anything matter roughly about approximately outside again since we makes making \
-    angle setting height stage way like this they them us have get make take site place moving \
-    turning spinning brings brought led cause behind reasons explanation explain see to put \
-    leave our my it's its his all both also only just then than got come coming came waiting \
-    present total altogether count number altogether amount room keep";
+    bin tank silo hopper container bucket box stock store do burn burns draw draws pull pulls \
+    weigh use uses consume consumes carry carries hold holds contain contains produce produces \
+    board aboard onboard warm hot cold high low full much many humid wet bright dark noisy loud \
+    moment currently current today here on off open closed running start started stop stopped \
+    did does has was were been give tell show read out reading readings value values status \
+    state explain reason being what what's whats how how's why why's where which who when or \
+    and come comes so far still already stand stands standing very say says set left got \
+    pulling drawing using use speed position percent know any idea these present presently \
+    showing shows where's why're sitting sit sits doing turned switched not isn't whether \
+    percentage actual exact precise caused cause ever even turn switch shut is are opened up \
+    working work works too quite really actually stage degrees degree temperature about check \
+    look looking wide quickly fast slow slowly number figure report display measure measuring \
+    measured exactly in inside sudden suddenly happened going gone that there remaining remains \
+    big strong deep by itself made see enough near some people one latest last long ok okay \
+    fine more less down from yet alright normal good bad heavy clean dirty dusty clear saying \
+    telling tells hows holding kept keeps always constantly somehow time minute second hour \
+    morning afternoon earth hell heck world for than usual normally hard half only fully empty \
+    nearly you your on-going wrong with anything matter roughly about approximately outside \
+    again since we makes making angle setting height stage way like this they them us have get \
+    make take site place moving turning spinning brings brought led cause behind reasons \
+    explanation explain see to put leave our my it's its his all both also only just then than \
+    got come coming came waiting present total altogether count number altogether amount room \
+    keep";
 /// What asks for advice, which nothing here gives.
 pub(super) const ADVICE: Runs = "\
     should i, should we, shall i, shall we, do i, can i do, how to, how can i, how can we, do \
@@ -239,7 +241,7 @@ pub(super) const OFF_RUNS: Runs = "\
     out of operation, out of service, out of action, to a stop, to a halt, to a standstill, to \
     rest, to sleep, off line";
 /// What a device does that runs, where it is said right behind its name: `let the brush turn`.
-pub(super) const RUNS: List = "go goes turn spin rotate roll work operate";
+pub(super) const RUNS: List = "burn glow shine go goes turn spin rotate roll work operate";
 /// What starts a device that gives pulses.
 pub(super) const PULSES: List = "\
     ring honk toot blow squirt spray shoot blast flash beep buzz dispense inject dose release \
@@ -250,7 +252,8 @@ pub(super) const PULSES: List = "\
 /// What a device is to have become, where it is wished: without a wish it says how it is.
 pub(super) const WISHED_ON: List = "started opened runs starts opens";
 pub(super) const WISHED_OFF: List = "stopped stops closes killed paused halted";
-pub(super) const WISHED: List = "may turned switched is are set put must shall ought been";
+pub(super) const WISHED: List =
+    "sure certain ensure may turned switched is are set put must shall ought been";
 pub(super) const WISHING: List = "\
     want need needs like i'd get must shall should ought be love make see";
 /// Verbs that start with "up" behind them, and end with "down". Of a level they say no number.
@@ -258,6 +261,8 @@ pub(super) const UP_OR_DOWN: List = "power heat warm spin fire boot wind start c
 pub(super) const OFF: List = "\
     off stop stopping close closed closing shut shutting kill cut disable end deactivate halt \
     pause cease quit disengage offline silence mute suspend";
+/// Last words of names that say nothing of what a device does.
+pub(super) const OF_ANY: List = "system machine unit device motor drive line";
 /// Verbs that set a device to what follows.
 pub(super) const SETTING: List = "\
     turn turning switch switching set setting put putting make let get give bring keep hold \
@@ -426,25 +431,27 @@ pub(super) const COURTESY: Runs = "\
 /// Words that forget a goal.
 pub(super) const FORGETTING: List = "\
     forget remove drop delete rid scrap cancel discard abandon ditch dismiss lift erase axe \
-    obsolete strike struck abolish annul revoke withdraw eliminate skip relinquish waive outdated dropped \
-    cancelled removed deleted bin retire wipe clear undo forgotten scrapped discarded";
+    obsolete strike struck abolish annul revoke withdraw eliminate skip relinquish waive \
+    outdated dropped cancelled removed deleted bin retire wipe clear undo forgotten scrapped \
+    discarded";
 /// With one of these, a goal is not forgotten.
 pub(super) const KEPT: List = "don't dont not never no needn't";
 /// What says that a goal is no longer wanted.
 pub(super) const LETTING_GO: Runs = "\
-    done with, don't care about, do not care about, don't need to, don't have to, don't need, \
-    do not need, don't want, do not want, doesn't matter, don't pursue, don't follow, don't \
-    bother, not needed, no need, needn't, isn't needed, no longer, any more, any longer, \
-    anymore, can go, let go, give up, stop pursuing, stop following, stop chasing, stop \
-    keeping, stop worrying about, take away, strike out, throw out, throw away, no more, not \
-    interested in, stop trying, stop aiming, not relevant, not necessary, isn't necessary, \
-    isn't relevant, enough of, off the list, stop caring about, can stop, may stop, not wanted, \
-    not want, don't try, off your list, off my list, no use for, gave up, given up, giving up, \
-    stop bothering, stop holding, stop enforcing, stop maintaining, is history, is over, has \
-    had its day, not a goal, isn't a goal, no goal, is finished, doesn't count, quit trying, \
-    cease trying, quit pursuing, cease pursuing, quit worrying about, may go, doesn't apply, \
-    does not apply, does not matter, not valid, not required, out of the list, won't be \
-    needing, off the table, matters no, no longer matters";
+    not chasing, not pursuing, not following, not tracking, not aiming for, not after, done \
+    with, don't care about, do not care about, don't need to, don't have to, don't need, do not \
+    need, don't want, do not want, doesn't matter, don't pursue, don't follow, don't bother, \
+    not needed, no need, needn't, isn't needed, no longer, any more, any longer, anymore, can \
+    go, let go, give up, stop pursuing, stop following, stop chasing, stop keeping, stop \
+    worrying about, take away, strike out, throw out, throw away, no more, not interested in, \
+    stop trying, stop aiming, not relevant, not necessary, isn't necessary, isn't relevant, \
+    enough of, off the list, stop caring about, can stop, may stop, not wanted, not want, don't \
+    try, off your list, off my list, no use for, gave up, given up, giving up, stop bothering, \
+    stop holding, stop enforcing, stop maintaining, is history, is over, has had its day, not a \
+    goal, isn't a goal, no goal, is finished, doesn't count, quit trying, cease trying, quit \
+    pursuing, cease pursuing, quit worrying about, may go, doesn't apply, does not apply, does \
+    not matter, not valid, not required, out of the list, won't be needing, off the table, \
+    matters no, no longer matters";
 pub(super) const AROUND_FORGETTING: List = "\
     goal goals target objective stop no any we're we are done with it about you follow more \
     anymore that is can go over one called named from list as on needed bother thing out your \
@@ -469,8 +476,8 @@ pub(super) const GOING: List = "\
     being sliding slipping leaving drifting running creeping become becomes turn turns";
 /// Words that turn a bound round: "not below" is "at least".
 pub(super) const NOT: List = "\
-    not don't dont never no cannot can't mustn't shouldn't doesn't doesnt won't shan't isn't \
-    stop prevent avoid nor without";
+    didn't wouldn't not don't dont never no cannot can't mustn't shouldn't doesn't doesnt won't \
+    shan't isn't stop prevent avoid nor without";
 /// Words of a bound from below; said with a "not" before it, one from above.
 pub(super) const ABOVE: List = "\
     above over more higher greater least rise rises rising exceed exceeds exceeding minimum min \
@@ -499,7 +506,8 @@ pub(super) const COMPANIONS: &[(&str, &str)] = &[
     (
         "water",
         "hardness turbidity chlorine ph salinity conductivity tank trough shower showers pool \
-         boiler pond basin flow cistern reservoir bath pipe well river creek level sump moat lake kettle",
+         boiler pond basin flow cistern reservoir bath pipe well river creek level sump moat lake \
+         kettle",
     ),
     ("air", "temperature humidity co2 dust ammonia oxygen smoke co quality methane"),
     ("wind", "speed gust gusts"),
@@ -517,7 +525,7 @@ pub(super) const STANDING: Runs = "\
     immediately, standing order, standing rule, in future, in the future";
 /// Words that carry nothing in a wish for a goal, beside those that never do.
 pub(super) const AROUND_A_GOAL: List = "\
-    than see that or from and between always but ever goes go gets get up times time any \
+    rather than see that or from and between always but ever goes go gets get up times time any \
     somewhere lies sits range around only also care band please its value reading on by stays \
     maintain hold keep holding kept happen moment permanently constantly is are fine ok okay \
     target reach thing down no matter what whatever happens anywhere wander hover sit lie come \
@@ -536,9 +544,10 @@ pub(super) const FILLERS: List = "\
     lad guys folks quick quickly fast hurry promptly pronto instantly yes yeah yep actually \
     really simply gently slowly carefully gradually along beside near behind everybody everyone \
     their its also too properly straight directly slap hit shove button quietly plz pls swiftly \
-    thanks ta quiet room place area site building facility premises some them give bitte danke merci \
-    gracias grazie prego alstublieft tack colleague colleagues comrade everyone girls ladies \
-    gents gentlemen sunshine champ doc coach hall skipper captain understood ok okay roger";
+    thanks ta quiet room place area site building facility premises some them give bitte danke \
+    merci gracias grazie prego alstublieft tack colleague colleagues comrade everyone girls \
+    ladies gents gentlemen sunshine champ doc coach hall skipper captain understood ok okay \
+    roger";
 
 /// Whether a word has a meaning of its own, so that it is no verb of a name.
 pub(super) fn is_known(word: &str) -> bool {
