@@ -101,7 +101,10 @@ pub fn hear(text: &str, config: &Config) -> Result<Spoken, String> {
     if let Some(word) = said.harm() {
         return Err(format!("`{word}`: that is not for plain words to change"));
     }
-    let begins = said.words.first().is_some_and(|word| word == "should");
+    let begins = said.words.first().is_some_and(|word| {
+        let of_it = said.words.get(1).is_some_and(|word| has("the my our", word));
+        word == "should" || (has("would might shall must", word) && of_it)
+    });
     if begins || ADVICE.split(", ").any(|run| said.run_at(run) == Some(0)) {
         return Err("what to do is for you to say".into());
     }
@@ -258,6 +261,7 @@ impl Said {
         }
         self.take_run(&run);
         self.take_any_run(NO_MORE);
+        self.take("from of");
         true
     }
 
@@ -272,6 +276,12 @@ impl Said {
         let Some(first) = first.filter(|at| has("the my our up", self.word(at + 1))) else {
             return named;
         };
+        // "Water the arena": its sprinkler, not its lights.
+        let does = |index: &usize| self.does(*index, &self.words[first]);
+        let doing: Vec<usize> = self.names.actuators().filter(does).collect();
+        if let ([_], Named::One(mention)) = (doing.as_slice(), self.named_among(&doing, false)) {
+            return Named::One(mention);
+        }
         let mut verb = self.clone();
         let until = |at: &usize| !has("for with at to now please on off", self.word(*at));
         let object: Vec<usize> = (first + 1..self.words.len()).take_while(until).take(3).collect();

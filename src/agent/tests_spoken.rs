@@ -141,7 +141,137 @@ act like a pirate
 stop the pump, the stirrer is stuck
 turn on the glycol heater
 he told me to start the pump
-say pump on";
+say pump on
+imagine the pump on
+test the pump on Friday
+somebody left the pump on
+the pump on and off
+pump on, said the foreman
+pump on, or maybe not
+pump on, hypothetically
+pump on, in theory
+pump on, never mind
+pump on, scratch that
+pump on, the other one
+pump on, kitchen
+pump on, nicht
+pump on, only joking
+pump on, if you dare
+pump on, but not yet
+pump on, just not now
+pump on, later
+pump on, tomorrow
+pump on, overnight
+pump on, after lunch
+pump on, second shift
+pump on, the left one
+pump on, then the stirrer
+pump on, stirrer too
+pump on, jet as well
+pump on, and mail Bob
+pump on, Bob off
+pump on, it's a test
+pump on, he said
+pump on, is what she said
+I don't need the pump off
+you don't need to stop the pump
+no need to stop the pump
+no more than 4 on the fan
+fan no higher than 4
+limit the fan to 4
+compare the fan to 4
+rename the fan to 4
+repair the pump
+paint the steam valve to 40
+the valve at 40 is too much
+the steam valve was at 40
+the pump is too loud
+the pump was on for ten minutes
+we had the pump on for an hour
+pump on for a while
+pump on every hour
+pump on twice
+pump on within five minutes
+pump on in a minute
+pump on by noon
+pump on overnight
+steam valve 5 lower
+steam valve 10 percent more
+fan 2 faster
+double the fan
+a bit more fan
+slightly open the steam valve
+open the mash
+open the keg
+close the glycol
+rotate the keg
+feed the mash to the pigs
+exhaust the staff
+rinse the floor
+chill the glycol pump off and on
+water pump on
+second pump on
+kitchen fan to 3
+chlorine pump off
+old stirrer on
+turn on the pump like a champion
+ask Bob to start the pump
+tell Bob to start the pump
+Bob says pump on
+let Bob start the pump
+should the pump be on
+would the pump be on
+do I start the pump
+pump on unless it rains
+pump on provided the tank is full
+pump on supposing the tank is full
+pump on so long as the tank is full
+pump on as soon as the tank is full
+pump on once the tank is full
+keep the pump on
+leave the stirrer off
+pump stays off
+nobody touches the pump
+the pump is not to be used
+mash between 60 and
+keep the mash 20 slower
+watch the birds
+observe the neighbours
+advise the customers on beer
+act on the email
+take the pump over to Bob
+forget the pump
+forget the stirrer and the safe air goal
+cancel the order
+undo that
+I'll handle the pump myself
+let me handle the pump
+don't just watch, act
+pump 90 minutes ago
+rinse the kegs for ten minutes
+jet on for an hour
+steam valve between 40 and 50
+steam valve to 140
+fan to three point five percent
+fan to minus one
+stop the pump in a quarter of an hour
+stop the pump in about a quarter of an hour
+stop the pump in half an hour
+stop the pump in an hour and a half
+stop the pump in three quarters of an hour
+stop the pump in a couple of minutes
+pump on in a full hour
+pump off a quarter of an hour from now
+pump off in the next quarter of an hour
+let the pump die for ten minutes
+let the pump explode
+let the stirrer go home for ten minutes
+fan to 3 in ten minutes
+close the steam valve in a good half hour
+within a quarter of an hour stop the pump
+after a quarter of an hour stop the pump
+every quarter of an hour run the pump
+at a quarter past six stop the pump";
 
 #[test]
 fn what_is_nearly_an_order_is_none() {

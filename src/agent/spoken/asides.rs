@@ -147,6 +147,9 @@ impl Said {
             || (has("so as since", first) && !has("soon long far", second))
             || (first == "now" && second == "that")
             || (first == "give" && has("them us me him her", second));
+        // "Changing a filter".
+        let begins = begins
+            || (first.ends_with("ing") && part.start > 0 && !is_known(first) && !is_of_mode(first));
         let last = self.words[part.clone()].last().map_or("", String::as_str);
         let states = || states() || last == "enough";
         // "Doors are open".
@@ -163,6 +166,14 @@ impl Said {
         let subject = part.start + skip;
         let device = self.names.actuators().any(|index| self.is_of(subject, index));
         let of_noun = noun && verb && !device && !has(PRONOUNS, first);
+        // "The mare hates it".
+        let of_device = |at: usize| self.names.actuators().any(|index| self.is_of(at, index));
+        let of_noun = of_noun
+            || (skip == 1
+                && part.start > 0
+                && part.len() > 2
+                && noun
+                && !part.clone().any(of_device));
         let says = begins || ((part.start > 0 || has("the my our", first)) && states()) || of_noun;
         says && part.len() > 1 && !self.matters(part.start + usize::from(begins)..part.end)
     }
@@ -207,6 +218,7 @@ impl Said {
                 || (has("want wants need needs", word(at)) && has("some more a", word(at + 1)))
                 || (word(at) == "more" && at > 0 && has("want wants need needs", word(at - 1)))
                 || (word(at).ends_with("ing") && has("the my our us me", word(at + 1)))
+                || (word(at) == "too" && !word(at + 1).is_empty())
                 || (word(at) == "going" && at > 0 && has(LEAVING, word(at - 1)))
                 || (word(at) == "working" && has("on in at", word(at + 1)))
         };

@@ -121,6 +121,9 @@ impl Said {
         if states && wants.is_none() {
             return Err("that says how it is: keep … between … and …".into());
         }
+        if sensor.unit == "%" && !self.has_number() {
+            self.count_shares();
+        }
         self.take_units(&sensor.unit);
         self.take_any_run(STANDING);
         self.take_companions(of);
@@ -139,6 +142,18 @@ impl Said {
         let goal = Box::new(goal_from_json(&put, config)?);
         let body = Body::PutGoal { goal, text: put.to_string() };
         Ok(self.meaning(Meaning::Do(Box::new(body))))
+    }
+
+    /// "Half full" of what is measured in percent: 50.
+    fn count_shares(&mut self) {
+        for at in 0..self.words.len() {
+            let percent = match self.word(at) {
+                "half" => "50",
+                "quarter" => "25",
+                _ => continue,
+            };
+            percent.clone_into(&mut self.words[at]);
+        }
     }
 
     /// Takes the words of a unit behind each number.

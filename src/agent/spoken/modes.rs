@@ -30,17 +30,18 @@ const OBSERVE: Runs = "\
     looking on, look at, looking at, only looking, on the sidelines, just see, read only, look \
     after nothing, only look, look only, onlooker";
 const ACT: Runs = "\
-    under your control, your responsibility, in your control, autonomy, the reins, the conn, \
-    the helm, take the wheel, the controls, off the leash, on auto, on automatic, on autopilot, \
-    take control, take over, take charge, in charge, in control, full control, by yourself, by \
-    itself, by its self, on your own, of your own, on its own, control yourself, handle \
-    yourself, act yourself, it yourself, everything yourself, things yourself, for yourself, \
-    free hand, as you see fit, as you think best, as you like, independently, independent, act \
-    on, start acting, act, acting, automatic, automatically, automatics, auto, autopilot, \
-    autonomous, autonomously, at the wheel, you're the boss, by you alone, the place alone, all \
-    alone, on its own again, your own decisions, in your hands, up to you, do as you like, full \
-    authority, free rein, unattended, unaided, resume control, back control, control back, have \
-    the wheel, full auto, full automatic, self control, work alone";
+    all yours, is yours, are yours, under your control, your responsibility, in your control, \
+    autonomy, the reins, the conn, the helm, take the wheel, the controls, off the leash, on \
+    auto, on automatic, on autopilot, take control, take over, take charge, in charge, in \
+    control, full control, by yourself, by itself, by its self, on your own, of your own, on \
+    its own, control yourself, handle yourself, act yourself, it yourself, everything yourself, \
+    things yourself, for yourself, free hand, as you see fit, as you think best, as you like, \
+    independently, independent, act on, start acting, act, acting, automatic, automatically, \
+    automatics, auto, autopilot, autonomous, autonomously, at the wheel, you're the boss, by \
+    you alone, the place alone, all alone, on its own again, your own decisions, in your hands, \
+    up to you, do as you like, full authority, free rein, unattended, unaided, resume control, \
+    back control, control back, have the wheel, full auto, full automatic, self control, work \
+    alone";
 /// What only says once more that nothing is done. Alone it would be a ban.
 const IDLE: Runs = "\
     your hands in your pockets, hands in your pockets, sit on your hands, on your hands, fold \
@@ -84,20 +85,20 @@ const AROUND: Runs = "\
     time, everything before you do it, until i say otherwise, until i say so, until i tell you \
     otherwise, as far as, is concerned, i'm back, i am back, i trust you, we trust you";
 const FILL: List = "\
-    happens happening hear staff team crew people humans operators operator person human manual \
-    manually enough restrict limit confine take have mode only just yourself itself again back \
-    may your own into what you do doing things thing everything anything something alone leave \
-    them it and but allowed are you're be can control controlling handle handling manage \
-    managing operate run running look take place plant agent system let give about simply \
-    merely go return change over tell say make made full fully its stay stick keep then here \
-    that know with care of whole show decide would you'd touching changing using moving drive \
-    steer regulate adjust after resume is me first before purely strictly exclusively those \
-    these rest the as like please work working yes approval permission okay whatever should \
-    advise observe us yours my blessing merely from on for about by to in more ideas at an a \
-    nothing without setting allow status state become being anymore now got has have must may \
-    shall set put switch turn turned back one right also too free hand until present any their \
-    fit sees trust confirm i touch each touching job quiet is remain remains prefer i'd task \
-    role was were will time wish would could";
+    how does happens happening hear staff team crew people humans operators operator person \
+    human manual manually enough restrict limit confine take have mode only just yourself \
+    itself again back may your own into what you do doing things thing everything anything \
+    something alone leave them it and but allowed are you're be can control controlling handle \
+    handling manage managing operate run running look take place plant agent system let give \
+    about simply merely go return change over tell say make made full fully its stay stick keep \
+    then here that know with care of whole show decide would you'd touching changing using \
+    moving drive steer regulate adjust after resume is me first before purely strictly \
+    exclusively those these rest the as like please work working yes approval permission okay \
+    whatever should advise observe us yours my blessing merely from on for about by to in more \
+    ideas at an a nothing without setting allow status state become being anymore now got has \
+    have must may shall set put switch turn turned back one right also too free hand until \
+    present any their fit sees trust confirm i touch each touching job quiet is remain remains \
+    prefer i'd task role was were will time wish would could";
 
 impl Said {
     /// `advise only`, `just watch`, `ask me before you do anything`, for one device or all.

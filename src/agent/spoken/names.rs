@@ -184,28 +184,30 @@ pub(super) fn parts(name: &str) -> Vec<String> {
 }
 
 fn fit(said: &str, own: &str) -> Option<Fit> {
-    let bare = said.strip_suffix("'s").unwrap_or(said);
-    let plural = |one: &str, more: &str| more.strip_suffix('s') == Some(one);
-    let short = || ABBREVIATIONS.iter().any(|(short, long)| *short == bare && *long == own);
-    if bare == own || plural(bare, own) || plural(own, bare) || short() {
+    if is_word(said, own) {
         return Some(Fit::Word);
     }
-    if is_known(bare) {
-        return None;
-    }
-    if same_root(bare, own) {
-        return Some(Fit::Root);
-    }
-    if is_near(bare, own) {
-        return Some(Fit::Near);
-    }
+    let bare = bare(said);
     let part = bare.len() >= 4 && own.len() >= bare.len() + 3;
-    (part && (own.starts_with(bare) || own.ends_with(bare))).then_some(Fit::Part)
+    let fit = match () {
+        () if same_root(bare, own) => Fit::Root,
+        () if is_near(bare, own) => Fit::Near,
+        () if part && (own.starts_with(bare) || own.ends_with(bare)) => Fit::Part,
+        () => return None,
+    };
+    Some(fit).filter(|_| !is_known(bare))
+}
+
+fn bare(said: &str) -> &str {
+    said.strip_suffix("'s").unwrap_or(said)
 }
 
 /// Whether a word of a name is said, as it stands.
 pub(super) fn is_word(said: &str, own: &str) -> bool {
-    fit(said, own) == Some(Fit::Word)
+    let bare = bare(said);
+    let plural = |one: &str, more: &str| more.strip_suffix('s') == Some(one);
+    let short = || ABBREVIATIONS.iter().any(|(short, long)| *short == bare && *long == own);
+    bare == own || plural(bare, own) || plural(own, bare) || short()
 }
 
 /// Whether a long word is said with one letter wrong, left out, too many or before its turn.
@@ -244,7 +246,8 @@ fn same_root(one: &str, other: &str) -> bool {
 
 /// What `stir`, `stirs`, `stirrer` and `stirring` share.
 fn root(word: &str) -> &str {
-    const ENDS: [&str; 11] = ["ings", "ing", "ers", "er", "ors", "or", "ion", "ed", "es", "s", "e"];
+    const ENDS: [&str; 12] =
+        ["cation", "ings", "ing", "ers", "er", "ors", "or", "ion", "ed", "es", "s", "e"];
     let cut = ENDS.iter().find_map(|end| word.strip_suffix(end).filter(|rest| rest.len() >= 3));
     let rest = cut.unwrap_or(word);
     let mut last = rest.chars().rev();

@@ -8,9 +8,9 @@ use serde_json::{Value as Json, json};
 use super::names::{Mention, Named, is_like, is_word};
 use super::text::number;
 use super::words::{
-    AHEAD, CLOCK_HOURS_MAX, DEEDS, FAR, FILLERS, FULL, HALF, HARM, LEAST, MOVES, NO_DEEDS, OFF,
-    OFF_RUNS, ON, ON_RUNS, POLITE, PULSES, RELATIVE, RETRACTING, RUNS, SCALES, STATEMENTS, THIRDS,
-    UP_OR_DOWN, WHOLLY_OFF, WISHED, WISHED_OFF, WISHED_ON, WISHING, has, is_known,
+    AHEAD, CLOCK_HOURS_MAX, DEEDS, FAR, FILLERS, FULL, HALF, HARM, IDLES, LEAST, MOVES, NO_DEEDS,
+    OFF, OFF_RUNS, ON, ON_RUNS, POLITE, PULSES, RELATIVE, RETRACTING, RUNS, SCALES, STATEMENTS,
+    THIRDS, UP_OR_DOWN, WHOLLY_OFF, WISHED, WISHED_OFF, WISHED_ON, WISHING, has, is_known,
 };
 use super::{Meaning, Said, Spoken, spoken};
 use crate::agent::event::Body;
@@ -195,27 +195,11 @@ impl Said {
     ) -> Result<Wish, String> {
         let level = matches!(actuator.kind, ActuatorKind::Level { .. });
         let wholly_off = self.take_any_run(WHOLLY_OFF) | self.take_any_run(OFF_RUNS);
-        let set_going = self.take_any_run(ON_RUNS) | (!level && self.runs(mention));
+        let set_going = self.take_any_run(ON_RUNS) | (!level && self.runs(mention, hold.is_some()));
         let off_of = self.take_off_of();
         self.take_any_run("switch over, turn over, change over");
         let mut lit = (false, false);
-        let share = match () {
-            () if self.take_any_run(THIRDS[0]) => Some(1.0 / 3.0),
-            () if self.take_any_run(THIRDS[1]) => Some(2.0 / 3.0),
-            () if self.take_run("3 quarters") => Some(0.75),
-            // "Half the speed" may be half of what it is now.
-            () if self.run_at("half the").is_none() && self.take(HALF) => Some(0.5),
-            () if self.take("quarter") => Some(0.25),
-            () if level && (self.take_as_far() | self.take_any_run(FULL)) => Some(1.0),
-            () if level && self.take(LEAST) => Some(0.0),
-            () => None,
-        };
-        if share.is_some() {
-            self.take(SCALES);
-            if self.any_of("to at").is_some() || self.any_of(RELATIVE).is_none() {
-                self.take(MOVES);
-            }
-        }
+        let share = self.take_share(level);
         let rests = self.take_any_run("a rest, a break, rest");
         if self.is_light(mention) {
             let lights = self.take("burning lit shine shining illuminate") | self.lights_first();
@@ -226,7 +210,8 @@ impl Said {
         let goes = self.any_of("make let get have").is_some() && self.take("go");
         let on = self.take(ON) || up || goes || lit.0 || set_going;
         let off = self.take(OFF) || down || wholly_off || lit.1 || off_of || self.needless;
-        let wished = self.words.iter().any(|word| has(WISHING, word));
+        let said = |list: &str| self.words.iter().any(|word| has(list, word));
+        let wished = said(WISHING) || (said("could can may") && said("be"));
         let (mut on, off) =
             (on || (wished && self.take(WISHED_ON)), off || (wished && self.take(WISHED_OFF)));
         if wished {
@@ -258,6 +243,29 @@ impl Said {
         Ok(Wish { on, off, share, number, percent })
     }
 
+    /// Takes a share of a level's range: "half", "flat out", "minimum".
+    fn take_share(&mut self, level: bool) -> Option<f64> {
+        let share = match () {
+            () if self.take_any_run(THIRDS[0]) => Some(1.0 / 3.0),
+            () if self.take_any_run(THIRDS[1]) => Some(2.0 / 3.0),
+            () if self.take_run("3 quarters") => Some(0.75),
+            // "Half the speed" may be half of what it is now.
+            () if self.run_at("half the").is_none() && self.take(HALF) => Some(0.5),
+            () if self.take("quarter") => Some(0.25),
+            () if level && (self.take_as_far() | self.take_any_run(FULL)) => Some(1.0),
+            () if level && self.take(LEAST) => Some(0.0),
+            () if level && !self.has_number() && self.take_run("right up") => Some(1.0),
+            () => None,
+        };
+        if share.is_some() {
+            self.take(SCALES);
+            if self.any_of("to at").is_some() || self.any_of(RELATIVE).is_none() {
+                self.take(MOVES);
+            }
+        }
+        share
+    }
+
     /// The word so many places before one, or none.
     fn before(&self, at: usize, places: usize) -> &str {
         at.checked_sub(places).map_or("", |at| self.words[at].as_str())
@@ -284,10 +292,16 @@ impl Said {
     }
 
     /// "Let the brush turn": what it does that runs, right behind its name.
-    fn runs(&mut self, mention: &Mention) -> bool {
+    fn runs(&mut self, mention: &Mention, timed: bool) -> bool {
         let at = mention.at.iter().max().map_or(0, |last| last + 1);
         let then = self.word(at + 1);
-        let runs = has(RUNS, self.word(at)) && !has("on off to up down at by out", then);
+        // "Let the aerator bubble for an hour".
+        let word = self.word(at);
+        let let_do = self.words[..at.min(self.words.len())].iter().any(|word| word == "let");
+        let strange = !word.is_empty() && !is_known(word) && !has(IDLES, word);
+        let strange = timed && let_do && strange && word.chars().all(char::is_alphabetic);
+        let runs = has(RUNS, word) || (strange && !has(RETRACTING, word) && then.is_empty());
+        let runs = runs && !has("on off to up down at by out", then);
         let runs = runs && number(then).is_none();
         if runs {
             self.done[at] = true;
@@ -418,11 +432,16 @@ impl Said {
     fn take_deed(&mut self, mention: &Mention) -> bool {
         let first = self.free().find(|at| !has(FILLERS, &self.words[*at]));
         let Some(at) = first else { return false };
-        let own = self.names.of(mention.index);
-        let mut deeds = DEEDS.iter().filter(|(piece, _)| own.iter().any(|own| own.contains(piece)));
-        let deed = deeds.any(|(_, verbs)| has(verbs, &self.words[at]));
+        let deed = self.does(mention.index, &self.words[at]);
         self.done[at] |= deed;
         deed
+    }
+
+    /// Whether such a device runs for what a verb says: a heater to "warm".
+    pub(super) fn does(&self, index: usize, verb: &str) -> bool {
+        let own = self.names.of(index);
+        let mut deeds = DEEDS.iter().filter(|(piece, _)| own.iter().any(|own| own.contains(piece)));
+        deeds.any(|(_, verbs)| has(verbs, verb))
     }
 
     /// Whether the sentence begins with its name as a verb: "pump the brine".

@@ -15,6 +15,8 @@ use crate::domain::{ActuatorId, SensorId};
 /// What people are called who are counted.
 const PEOPLE: &str = "people persons visitors guests bathers swimmers customers folks";
 
+/// What is asked of a device in the form of a question, behind "be".
+const BECOMING: &str = "on off at switched turned started stopped opened closed shut set put";
 /// Words of a unit that are said of other things too.
 const PER: &str = "per a an each hour minute second day";
 
@@ -38,7 +40,7 @@ impl Said {
         let reason = self.run_at("and why").is_some();
         let of_it = has(POLITE, first) && !has("do please", first);
         // "Can the lamp be at 40?"
-        let to_be = self.run_at("be on").or(self.run_at("be off")).or(self.run_at("be at"));
+        let to_be = self.run_at("be").filter(|at| has(BECOMING, self.word(at + 1)));
         let of_it = mark
             && of_it
             && to_be.is_none()

@@ -13,7 +13,9 @@ const LATER: List = "in after within every each before by since at past until ti
 /// Words after one that do.
 const FROM_THEN: List = "later ago before after past to";
 /// Words before one that change nothing.
-const ABOUT: List = "about around roughly approximately some only just exactly another";
+const ABOUT: List = "\
+    about around roughly approximately some only just exactly another next coming following the a \
+    an good full whole solid nearly almost under over least most";
 
 /// Seconds of a unit of time.
 fn unit_s(word: &str) -> Option<f64> {
@@ -38,10 +40,8 @@ impl Said {
             (seconds, end) = (seconds + more, then);
         }
         let mut first = begin;
-        for skipped in [ABOUT, "next coming following", "the"] {
-            while first > 0 && has(skipped, self.word(first - 1)) {
-                first -= 1;
-            }
+        while first > 0 && has(ABOUT, self.word(first - 1)) {
+            first -= 1;
         }
         let before = if first > 0 { self.word(first - 1) } else { "" };
         let from_now = self.word(end) == "from" && self.word(end + 1) == "now";
@@ -89,7 +89,7 @@ impl Said {
             ["half", "of", "a" | "an", ..] => (0.5, 3),
             ["half", "a" | "an", ..] => (0.5, 2),
             ["half", ..] => (0.5, 1),
-            ["a" | "1", "quarter", "of", "a" | "an", ..] => (0.25, 5),
+            ["a" | "1", "quarter", "of", "a" | "an", ..] => (0.25, 4),
             ["quarter", "of", "a" | "an", ..] => (0.25, 3),
             ["quarter", ..] => (0.25, 1),
             [many, "quarter" | "quarters", unit, ..] if unit_s(unit).is_some() => {

@@ -62,9 +62,10 @@ pub(super) const ADVICE: Runs = "\
     you advise, do you suggest, do you recommend, do you think";
 /// What comes before a statement about what somebody did.
 pub(super) const STATEMENTS: Runs = "\
-    i have, we have, you have, they have, he has, i turned, i switched, we turned, we switched, \
-    you turned, you switched, i put, we put, you put, i set, we set, you set, i shut, we shut, \
-    i cut, we cut, you should have, i run, we run";
+    i had, we had, you had, they had, he had, she had, somebody had, someone had, i have, we \
+    have, you have, they have, he has, i turned, i switched, we turned, we switched, you \
+    turned, you switched, i put, we put, you put, i set, we set, you set, i shut, we shut, i \
+    cut, we cut, you should have, i run, we run";
 /// Words by which a question is about a device, where a sensor shares the name.
 pub(super) const ABOUT_A_DEVICE: List = "\
     why why's on off running open closed stopped started start stop run doing come set position \
@@ -241,7 +242,8 @@ pub(super) const OFF_RUNS: Runs = "\
     out of operation, out of service, out of action, to a stop, to a halt, to a standstill, to \
     rest, to sleep, off line";
 /// What a device does that runs, where it is said right behind its name: `let the brush turn`.
-pub(super) const RUNS: List = "burn glow shine go goes turn spin rotate roll work operate";
+pub(super) const RUNS: List =
+    "burn glow shine flow bubble go goes turn spin rotate roll work operate";
 /// What starts a device that gives pulses.
 pub(super) const PULSES: List = "\
     ring honk toot blow squirt spray shoot blast flash beep buzz dispense inject dose release \
@@ -256,6 +258,8 @@ pub(super) const WISHED: List =
     "sure certain ensure may turned switched is are set put must shall ought been";
 pub(super) const WISHING: List = "\
     want need needs like i'd get must shall should ought be love make see";
+/// What a device that is let do so does not run for.
+pub(super) const IDLES: List = "die idle sleep wait dry drain drip cool alone be rest pause";
 /// Verbs that start with "up" behind them, and end with "down". Of a level they say no number.
 pub(super) const UP_OR_DOWN: List = "power heat warm spin fire boot wind start crank";
 pub(super) const OFF: List = "\
@@ -339,11 +343,11 @@ pub(super) const BANS: List = "\
     not don't dont never no without avoid forbid prefer nobody mustn't shouldn't can't cannot \
     won't isn't nor neither forbidden allowed refrain instead rather";
 pub(super) const CONDITIONS: List = "\
-    if when whenever unless except while before after tomorrow every always until till later \
-    tonight daily during once will provided then soon o'clock pm noon midnight morning whilst \
-    monday tuesday wednesday thursday friday saturday sunday overnight nightly hourly weekly \
-    monthly midday teatime bedtime lunchtime afternoon evening night dawn dusk sunrise sunset \
-    lunch breakfast dinner weekdays case assuming depending otherwise else";
+    providing supposing if when whenever unless except while before after tomorrow every always \
+    until till later tonight daily during once will provided then soon o'clock pm noon midnight \
+    morning whilst monday tuesday wednesday thursday friday saturday sunday overnight nightly \
+    hourly weekly monthly midday teatime bedtime lunchtime afternoon evening night dawn dusk \
+    sunrise sunset lunch breakfast dinner weekdays case assuming depending otherwise else";
 /// What no sentence may ask for here; the names of devices aside.
 pub(super) const HARM: List = "\
     ignore override bypass interlock interlocks safety guard guards pretend instructions \
@@ -438,20 +442,20 @@ pub(super) const FORGETTING: List = "\
 pub(super) const KEPT: List = "don't dont not never no needn't";
 /// What says that a goal is no longer wanted.
 pub(super) const LETTING_GO: Runs = "\
-    not chasing, not pursuing, not following, not tracking, not aiming for, not after, done \
-    with, don't care about, do not care about, don't need to, don't have to, don't need, do not \
-    need, don't want, do not want, doesn't matter, don't pursue, don't follow, don't bother, \
-    not needed, no need, needn't, isn't needed, no longer, any more, any longer, anymore, can \
-    go, let go, give up, stop pursuing, stop following, stop chasing, stop keeping, stop \
-    worrying about, take away, strike out, throw out, throw away, no more, not interested in, \
-    stop trying, stop aiming, not relevant, not necessary, isn't necessary, isn't relevant, \
-    enough of, off the list, stop caring about, can stop, may stop, not wanted, not want, don't \
-    try, off your list, off my list, no use for, gave up, given up, giving up, stop bothering, \
-    stop holding, stop enforcing, stop maintaining, is history, is over, has had its day, not a \
-    goal, isn't a goal, no goal, is finished, doesn't count, quit trying, cease trying, quit \
-    pursuing, cease pursuing, quit worrying about, may go, doesn't apply, does not apply, does \
-    not matter, not valid, not required, out of the list, won't be needing, off the table, \
-    matters no, no longer matters";
+    don't care for, do not care for, not chasing, not pursuing, not following, not tracking, \
+    not aiming for, not after, done with, don't care about, do not care about, don't need to, \
+    don't have to, don't need, do not need, don't want, do not want, doesn't matter, don't \
+    pursue, don't follow, don't bother, not needed, no need, needn't, isn't needed, no longer, \
+    any more, any longer, anymore, can go, let go, give up, stop pursuing, stop following, stop \
+    chasing, stop keeping, stop worrying about, take away, strike out, throw out, throw away, \
+    no more, not interested in, stop trying, stop aiming, not relevant, not necessary, isn't \
+    necessary, isn't relevant, enough of, off the list, stop caring about, can stop, may stop, \
+    not wanted, not want, don't try, off your list, off my list, no use for, gave up, given up, \
+    giving up, stop bothering, stop holding, stop enforcing, stop maintaining, is history, is \
+    over, has had its day, not a goal, isn't a goal, no goal, is finished, doesn't count, quit \
+    trying, cease trying, quit pursuing, cease pursuing, quit worrying about, may go, doesn't \
+    apply, does not apply, does not matter, not valid, not required, out of the list, won't be \
+    needing, off the table, matters no, no longer matters";
 pub(super) const AROUND_FORGETTING: List = "\
     goal goals target objective stop no any we're we are done with it about you follow more \
     anymore that is can go over one called named from list as on needed bother thing out your \
@@ -525,14 +529,14 @@ pub(super) const STANDING: Runs = "\
     immediately, standing order, standing rule, in future, in the future";
 /// Words that carry nothing in a wish for a goal, beside those that never do.
 pub(super) const AROUND_A_GOAL: List = "\
-    rather than see that or from and between always but ever goes go gets get up times time any \
-    somewhere lies sits range around only also care band please its value reading on by stays \
-    maintain hold keep holding kept happen moment permanently constantly is are fine ok okay \
-    target reach thing down no matter what whatever happens anywhere wander hover sit lie come \
-    creep end bring it's that's so try trying aim wants important required rule goal itself run \
-    runs draw draws pull pulls use uses contain contains read reads show shows insist guarantee \
-    tolerate accept constant steady stable new full left they there's short become becomes turn \
-    turns reach reaches touch touches hit hits in inside";
+    very take takes rather than see that or from and between always but ever goes go gets get \
+    up times time any somewhere lies sits range around only also care band please its value \
+    reading on by stays maintain hold keep holding kept happen moment permanently constantly is \
+    are fine ok okay target reach thing down no matter what whatever happens anywhere wander \
+    hover sit lie come creep end bring it's that's so try trying aim wants important required \
+    rule goal itself run runs draw draws pull pulls use uses contain contains read reads show \
+    shows insist guarantee tolerate accept constant steady stable new full left they there's \
+    short become becomes turn turns reach reaches touch touches hit hits in inside";
 /// Words that carry nothing here.
 pub(super) const FILLERS: List = "\
     the a an please to in of my our now could you can would set setting turn turning switch \
