@@ -8,9 +8,13 @@ mod kept;
 mod meaning;
 mod said;
 mod states;
+mod texts;
 mod times;
+mod tones;
 mod trial;
+mod unread;
 mod wish;
+mod wording;
 
 use std::time::Duration;
 

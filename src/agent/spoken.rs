@@ -17,12 +17,16 @@ mod times;
 mod units;
 mod words;
 
+pub(super) use text::number_of;
+pub(super) use units::unit_words;
+pub(super) use words::has;
+
 use std::rc::Rc;
 
 use super::event::Body;
 use super::prompt::words as spoken;
 use names::{Named, Names};
-use words::{ADVICE, BANS, CONDITIONS, FILLERS, HARM, NEEDLESS, NO_MORE, NO_NEED, OFF, ON, has};
+use words::{ADVICE, BANS, CONDITIONS, FILLERS, HARM, NEEDLESS, NO_MORE, NO_NEED, OFF, ON};
 
 use crate::config::{Config, Goal};
 use crate::domain::{ActuatorId, SensorId};

@@ -56,7 +56,7 @@ impl Reading {
             return Err(format!("it names no device of mine: there are {}", names.join(", ")));
         }
         let condition = said.condition(config, &mut mentions)?;
-        let mut wish = Wish::new(&said, &mentions)?;
+        let mut wish = Wish::new(&said, &mentions, condition.is_some())?;
         said.is_straight(&mentions, wish.takes.is_empty())?;
         let mut all: Vec<ActuatorId> = Vec::new();
         for one in &mentions {
@@ -97,16 +97,13 @@ impl Reading {
         let pairs = pairs.ok_or("its words do not say which device is wanted, and which is not")?;
         let aside: Vec<ActuatorId> =
             named.iter().filter(|id| !among.contains(id)).copied().collect();
-        let cue = said.cue(config).map(str::to_owned);
+        let cue = said.cue(config, &mentions).map(str::to_owned);
         // Where the words say which device, and none speaks of a condition, there is none.
         let matters = match (&condition, &cue) {
-            (Some(_), _) => Vec::new(),
-            (None, None) => Vec::new(),
+            (Some(_), _) | (None, None) => Vec::new(),
             (None, Some(_)) => matters(config, &said.words, &aside),
         };
-        if let (Some(_), Some(word)) = (&condition, &cue)
-            && word.starts_with(|c: char| c.is_ascii_digit() || c == '-')
-        {
+        if let (Some(_), Some(word)) = (&condition, said.unread(config, &mentions)) {
             return Err(format!("nothing was made of `{word}`"));
         }
         Ok(Self { note: note.into(), pairs, said: condition, matters, cue, effect })

@@ -2,103 +2,14 @@
 //! What must never be here: a guess.
 
 use super::condition::Condition;
+use super::wording::{LASTLY, List, NOT, phrase, plain};
 use crate::agent::prompt::words as spoken;
+use crate::agent::spoken::has;
 use crate::config::Config;
 use crate::domain::ActuatorId;
 
 /// Words that turn a condition round, which nothing here does.
 const EXCEPTIONS: &[&str] = &["unless", "except"];
-/// How far before a condition a word may stand that turns it round.
-const TURNED_WORDS_MAX: usize = 5;
-/// Words that turn round what follows.
-pub(super) const NOT: &[&str] = &[
-    "not",
-    "no",
-    "never",
-    "don't",
-    "dont",
-    "without",
-    "avoid",
-    "nor",
-    "neither",
-    "isn't",
-    "mustn't",
-    "shouldn't",
-    "can't",
-    "cannot",
-    "won't",
-    "aren't",
-    "doesn't",
-    "forbid",
-    "ban",
-    "nobody",
-];
-/// Words that lead a condition.
-const LEADS: &[&str] = &["if", "when", "whenever", "while", "whilst", "unless", "during", "once"];
-/// Words of conditions. Where one of them stands and no condition was found, it was missed.
-const CUES: &[&str] = &[
-    "if",
-    "when",
-    "whenever",
-    "unless",
-    "except",
-    "while",
-    "before",
-    "after",
-    "until",
-    "till",
-    "during",
-    "once",
-    "night",
-    "nights",
-    "nighttime",
-    "day",
-    "days",
-    "daytime",
-    "morning",
-    "mornings",
-    "noon",
-    "afternoon",
-    "afternoons",
-    "evening",
-    "evenings",
-    "midnight",
-    "dawn",
-    "dusk",
-    "sunrise",
-    "sunset",
-    "weekend",
-    "weekends",
-    "winter",
-    "summer",
-    "spring",
-    "autumn",
-    "hours",
-    "holiday",
-    "holidays",
-    "season",
-    "dark",
-    "daylight",
-    "between",
-    "outside",
-    "then",
-    "whilst",
-    "someone",
-    "somebody",
-    "nobody",
-    "noone",
-    "anybody",
-    "people",
-    "tonight",
-    "tomorrow",
-    "today",
-    "week",
-    "weeks",
-    "month",
-    "months",
-    "term",
-    "lunch",
-];
 /// The text up to where a clause ends, how it ends, and the rest.
 fn part(text: &str) -> (&str, u8, &str) {
     for (at, sign) in text.char_indices() {
@@ -139,29 +50,32 @@ pub struct Said {
     /// What stands behind each word: nothing (0), a comma or the like (1), the end of a
     /// sentence (2), a question mark or a colon (3).
     breaks: Vec<u8>,
+    /// Words by which another device does not suffice.
+    aside: Vec<usize>,
     /// The word before a condition that turns it round.
-    turned: Option<usize>,
+    pub(super) turned: Option<usize>,
 }
 
 impl Said {
     /// Takes a note apart.
     pub fn new(note: &str) -> Self {
         let (mut words, mut breaks) = (Vec::new(), Vec::new());
-        let mut rest = note;
+        let note = plain(note);
+        let mut rest = note.as_str();
         while !rest.is_empty() {
             let (part, kind, behind) = part(rest);
             let before = words.len();
             words.extend(split(part));
             breaks.resize(words.len(), 0);
-            if words.len() > before
-                && let Some(last) = breaks.last_mut()
-            {
-                *last = kind;
+            // "(inspection): …": the stronger of two signs.
+            let is_new = words.len() > before;
+            if let Some(last) = breaks.last_mut() {
+                *last = if is_new { kind } else { kind.max(*last) };
             }
             rest = behind;
         }
         let done = vec![false; words.len()];
-        Self { words, done, breaks, turned: None }
+        Self { words, done, breaks, aside: Vec::new(), turned: None }
     }
 
     /// What stands behind a word: 0 nothing, 1 a comma or the like, 2 the end of a sentence, 3 a
@@ -178,6 +92,7 @@ impl Said {
     /// The devices that are named in it, in the order of the note; longer names first where one is
     /// in the other.
     pub fn devices(&mut self, config: &Config) -> Vec<Mention> {
+        self.part_names(config);
         let names = config.actuators.iter().map(|one| one.name.as_str());
         let mut found: Vec<Mention> = Vec::new();
         for (at, index) in self.names(names) {
@@ -187,7 +102,110 @@ impl Said {
         }
         found.extend(self.short_devices(config));
         found.sort_by_key(|one| one.at);
+        self.fold(&mut found);
+        self.fall_back(&found);
         found
+    }
+
+    /// `The air-con`: a name with hyphens is a name.
+    fn part_names(&mut self, config: &Config) {
+        for at in (0..self.words.len()).rev() {
+            if !self.words[at].contains('-') {
+                continue;
+            }
+            let plain = self.words[at].replace('-', "_");
+            let bare = plain.strip_suffix("'s").or(plain.strip_suffix('s')).unwrap_or(&plain);
+            let mut devices = config.actuators.iter().map(|one| &one.name);
+            let mut sensors = config.sensors.iter().map(|one| &one.name);
+            let same = |name: &String| *name == plain || name == bare;
+            if !devices.any(same) && !sensors.any(same) {
+                continue;
+            }
+            let parts: Vec<String> = self.words[at].split('-').map(str::to_owned).collect();
+            let (count, kind) = (parts.len(), self.breaks_after(at));
+            self.words.splice(at..=at, parts);
+            self.done.splice(at..=at, vec![false; count]);
+            self.breaks.splice(at..=at, vec![0; count]);
+            self.breaks[at + count - 1] = kind;
+        }
+    }
+
+    /// Puts one word in the place of each phrase that says the same; names stay as they are.
+    fn fold(&mut self, mentions: &mut [Mention]) {
+        let mut at = 0;
+        while at < self.words.len() {
+            let before = at.checked_sub(1).filter(|before| self.breaks_after(*before) == 0);
+            let before = before.map(|before| self.words[before].as_str());
+            let ends = |here: &usize| self.done[*here] || self.breaks_after(*here) > 0;
+            let end = (at..self.words.len()).find(ends).unwrap_or(at);
+            let end = end + usize::from(!self.done[end]);
+            let found = phrase(&self.words[at..end], before);
+            let Some((word, length)) = found.filter(|_| !self.done[at]) else {
+                at += 1;
+                continue;
+            };
+            let new: Vec<String> = word.split_ascii_whitespace().map(str::to_owned).collect();
+            let kind = self.breaks_after(at + length - 1);
+            let count = new.len();
+            self.words.splice(at..at + length, new);
+            self.done.splice(at..at + length, vec![false; count]);
+            self.breaks.splice(at..at + length, vec![0; count]);
+            if let Some(last) = (at + count).checked_sub(1)
+                && let Some(breaks) = self.breaks.get_mut(last)
+            {
+                *breaks = kind.max(*breaks);
+            }
+            for mention in mentions.iter_mut().filter(|one| one.at > at) {
+                mention.at = mention.at + count - length;
+                mention.end = mention.end + count - length;
+            }
+            at += count;
+        }
+    }
+
+    /// `If the vent cannot cope`, `if that is not enough`: no condition, but an order of devices.
+    /// The word [`LASTLY`] stands for it.
+    fn fall_back(&mut self, mentions: &[Mention]) {
+        const THAT: List = "that it this they these those";
+        const COPES: List = "\
+            enough cope copes suffice suffices manage manages keep handle help helps make had \
+            available sufficient do alone";
+        for lead in 0..self.words.len() {
+            if self.done[lead] || !has("if when where should once", &self.words[lead]) {
+                continue;
+            }
+            let ends = |at: &usize| self.breaks_after(*at) > 0;
+            let end = (lead..self.words.len()).find(ends).unwrap_or(lead);
+            let clause = lead + 1..end + 1;
+            let article = |at: &usize| self.words[*at] == "the";
+            let Some(subject) = clause.clone().find(|at| !article(at)) else { continue };
+            let device = mentions.iter().find(|one| one.at == subject);
+            let behind = device.map_or(subject + 1, |one| one.end);
+            if device.is_none() && !has(THAT, &self.words[subject]) {
+                continue;
+            }
+            // What it says of it: up to where it is said that it does not suffice.
+            let not = (behind..end + 1).take(2).any(|at| has(NOT, &self.words[at]));
+            let copes = (behind..end + 1)
+                .take(6)
+                .take_while(|at| !self.done[*at])
+                .find(|at| has(COPES, &self.words[*at]));
+            let weak = (behind..end + 1).take(3).find(|at| {
+                let too = *at > 0 && self.words[at - 1] == "too";
+                has("fails struggles", &self.words[*at])
+                    || too && has("weak slow little small", &self.words[*at])
+            });
+            let Some(last) = copes.filter(|_| not).or(weak) else { continue };
+            let up = last + 1 < self.words.len() && has("up with alone it", &self.words[last + 1]);
+            self.words[lead] = LASTLY.to_owned();
+            self.aside.extend(lead + 1..last + 1 + usize::from(up && self.joins(last, last + 1)));
+            self.aside.iter().for_each(|at| self.done[*at] = true);
+        }
+    }
+
+    /// Whether a word says that another device does not suffice.
+    pub(super) fn is_aside(&self, at: usize) -> bool {
+        self.aside.contains(&at)
     }
 
     /// `The diesel one`: by a word of its name that no other device has.
@@ -208,49 +226,6 @@ impl Said {
         found
     }
 
-    /// A word that speaks of a condition, or a number that nothing was made of.
-    pub fn cue(&self, config: &Config) -> Option<&str> {
-        let names = config.sensors.iter().map(|one| spoken(&one.name).to_lowercase());
-        let names: Vec<String> = names.collect();
-        let is_named = |word: &str| {
-            let of = |part: &str| part.len() > 2 && word.strip_suffix('s').unwrap_or(word) == part;
-            names.iter().any(|name| name.split(' ').any(of))
-        };
-        // A number in a sentence of which nothing else was understood is a reason.
-        let is_near = |at: usize| {
-            let all = 0..self.words.len();
-            let same = |other: &usize| self.same_sentence(at.min(*other), at.max(*other));
-            all.filter(same).any(|other| self.done[other])
-        };
-        let mut free = (0..self.words.len()).filter(|at| !self.done[*at]);
-        let found = free.find(|at| {
-            let word = self.words[*at].as_str();
-            let bound = number(word).is_some() && is_near(*at);
-            CUES.contains(&word) || bound || is_named(word)
-        });
-        let found = found.map(|at| self.words[at].as_str());
-        found.or_else(|| self.led_by_what())
-    }
-
-    /// `At the inspection …`, `during funerals …`: how a sentence begins, where nothing was made
-    /// of what follows up to its first comma or name.
-    fn led_by_what(&self) -> Option<&str> {
-        const BEGINS: &[&str] = &["at", "on", "in", "with", "during", "after", "before", "by"];
-        const BARE: &[&str] =
-            &["the", "a", "an", "any", "all", "general", "principle", "our", "of"];
-        (0..self.words.len()).find_map(|at| {
-            let begins = at == 0 || self.breaks_after(at - 1) > 1;
-            let word = self.words[at].as_str();
-            if !begins || self.done[at] || !BEGINS.contains(&word) {
-                return None;
-            }
-            let rest =
-                (at + 1..self.words.len()).take_while(|here| self.breaks_after(here - 1) == 0);
-            let mut rest = rest.skip_while(|here| BARE.contains(&self.words[*here].as_str()));
-            rest.next().filter(|here| !self.done[*here]).map(|_| word)
-        })
-    }
-
     /// The condition that its words say by themselves. A device whose state it is is no wish any
     /// more.
     ///
@@ -265,94 +240,58 @@ impl Said {
         let mut found = self.devices_on(config, mentions);
         found.extend(self.quantities(config));
         found.extend(self.hours(config));
-        found.extend(self.days());
+        found.extend(self.days()?);
         found.extend(self.parts_of_day()?);
         found.extend(self.sensors(config));
-        if found.len() > 1 || (found.len() == 1 && self.has_another()) {
+        found.dedup_by(|one, other| one.source == other.source);
+        if found.len() > 1 || (found.len() == 1 && self.has_another(mentions)) {
             return Err("there are two conditions in it".into());
         }
         let unread = self.words.iter().find(|word| EXCEPTIONS.contains(&word.as_str()));
         if let Some(word) = unread.filter(|_| !found.is_empty()) {
             return Err(format!("`{word}` with a condition is more than I can put together"));
         }
-        self.turned = (0..self.words.len())
-            .filter(|at| self.done[*at] && !before[*at])
+        let new = (0..self.words.len()).filter(|at| self.done[*at] && !before[*at]);
+        self.turned = new
+            .clone()
             .find_map(|at| self.turned_by(at))
+            .or_else(|| new.clone().find_map(|at| self.narrowed_by(at, mentions)))
+            .or_else(|| new.clone().find_map(|at| self.only_behind(at, mentions)))
             .or_else(|| self.only_then().filter(|_| !found.is_empty()));
+        self.surround(&before);
         Ok(found.pop())
     }
 
-    /// The word that may turn a condition round which begins here, or put another time in its
-    /// place: `not at night`, `until the shop is open`, `any day but Sunday`, `only at night`.
-    fn turned_by(&self, at: usize) -> Option<usize> {
-        const PASSED: &[&str] = &[
-            "the", "a", "an", "at", "in", "on", "by", "is", "are", "was", "be", "while", "when",
-            "whenever", "if", "during", "than", "more", "less", "of", "from", "as", "long", "day",
-            "every", "any", "hours", "it", "does", "do", "may", "must",
-        ];
-        const TURNS: &[&str] =
-            &["until", "till", "before", "after", "outside", "but", "only", "past", "longer"];
-        for back in 1..=TURNED_WORDS_MAX {
-            let here = at.checked_sub(back)?;
-            let word = self.words[here].as_str();
-            if self.breaks_after(here) > 1 || self.done[here] {
-                return None;
-            }
-            if TURNS.contains(&word) || NOT.contains(&word) {
-                return Some(here);
-            }
-            if !PASSED.contains(&word) {
-                return None;
+    /// Marks what belongs to a condition that was read: what leads it, its verb, its unit.
+    fn surround(&mut self, before: &[bool]) {
+        const AROUND: List = "\
+            is are was it's it there there's the a an our long soon says shows drops falls gets \
+            goes climbs rises reads stands than of";
+        const LEADING: List = "\
+            when whenever while whilst if once as with during in on at by throughout every";
+        let new: Vec<usize> =
+            (0..self.words.len()).filter(|at| self.done[*at] && !before[*at]).collect();
+        for at in new {
+            let mut here = at;
+            while here > 0 && self.breaks_after(here - 1) == 0 {
+                let word = self.words[here - 1].as_str();
+                let leads = has(LEADING, word);
+                if self.done[here - 1] && !before[here - 1] {
+                    // What stands between two words that were read.
+                    self.done[here..at].fill(true);
+                    break;
+                }
+                if self.done[here - 1] || !(leads || has(AROUND, word)) {
+                    break;
+                }
+                here -= 1;
+                let long = here > 0 && has("long soon", &self.words[here - 1]);
+                if leads && !(word == "as" && long) {
+                    self.done[here..at].fill(true);
+                    break;
+                }
             }
         }
-        None
-    }
-
-    /// `Only use the fan …`: what follows is no more than where it may be used.
-    fn only_then(&self) -> Option<usize> {
-        let verbs = ["use", "run", "take", "start", "switch", "turn", "employ"];
-        let mut all = 1..self.words.len();
-        let found = all
-            .find(|at| self.words[at - 1] == "only" && verbs.contains(&self.words[*at].as_str()));
-        found.map(|at| at - 1)
-    }
-
-    /// Whether a word that turns the condition round stands in the note; not where it is the ban
-    /// itself, right behind a device's name: `the generator not at night`.
-    ///
-    /// # Errors
-    /// It does, in words for the one who wrote it.
-    pub fn is_straight(&self, mentions: &[Mention], only_bans: bool) -> Result<(), String> {
-        let Some(at) = self.turned else { return Ok(()) };
-        let bans =
-            NOT.contains(&self.words[at].as_str()) && mentions.iter().any(|one| one.end == at);
-        if bans && only_bans {
-            return Ok(());
-        }
-        let word = &self.words[at];
-        Err(format!("`{word}` before a condition is more than I can put together"))
-    }
-
-    /// `If somebody is in and the gate is open`: before the `and` stands something that nothing was
-    /// made of.
-    fn has_another(&self) -> bool {
-        let of = |at: usize| self.words[at].as_str();
-        (0..self.words.len()).filter(|at| of(*at) == "and").any(|and| {
-            let clause = (0..and).rev().take_while(|at| self.breaks_after(*at) == 0);
-            let clause: Vec<usize> = clause.collect();
-            let Some(lead) = clause.iter().find(|at| LEADS.contains(&of(**at))) else {
-                return false;
-            };
-            let behind =
-                (and + 1..self.words.len()).take_while(|at| self.breaks_after(at - 1) == 0);
-            let behind: Vec<usize> = behind.collect();
-            let before_is_read = self.done[*lead..and].contains(&true);
-            let behind_is_read = behind.iter().any(|at| self.done[*at]);
-            // "And dust is high": something is, and nothing was made of it.
-            let states = ["is", "are", "isn't", "aren't", "has", "was"];
-            let another = !behind_is_read && behind.iter().any(|at| states.contains(&of(*at)));
-            (before_is_read && another) || (!before_is_read && behind_is_read)
-        })
     }
 
     /// Names that are said in whole, also with an `s` behind, and where; marks their words.

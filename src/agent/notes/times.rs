@@ -21,6 +21,7 @@ const PARTS: &[(&str, u8)] = &[
     ("day", 7),
     ("daytime", 7),
     ("day-time", 7),
+    ("daylight", 7),
 ];
 /// Numbers in words, as hours and minutes are said.
 const NUMBERS: [&str; 13] = [
@@ -49,8 +50,17 @@ struct Time {
 struct Span {
     /// The words that say them.
     words: std::ops::Range<usize>,
+    /// And those that say its end, where they stand apart.
+    apart: Option<std::ops::Range<usize>>,
     from: Option<f64>,
     to: Option<f64>,
+}
+
+/// Whether a word is a part of the day or a day of the week.
+pub(super) fn is_time(word: &str) -> bool {
+    let bare = word.strip_suffix('s').unwrap_or(word);
+    let of_day = PARTS.iter().any(|(name, _)| *name == bare);
+    of_day || WEEK.contains(&bare) || ["weekend", "weekday", "workday"].contains(&bare)
 }
 
 impl Said {
@@ -69,7 +79,8 @@ impl Said {
             let is_day = led("by", 1)
                 || led("during", 1)
                 || led("during", 2)
-                || word.starts_with("day") && word.ends_with("time");
+                || word.starts_with("day") && word.ends_with("time")
+                || led("in", 1) && word == "daylight";
             // One of one day only.
             let of_one =
                 ["tomorrow", "last", "this", "every", "one"].iter().any(|lead| led(lead, 1));
@@ -85,7 +96,7 @@ impl Said {
 
     /// `after 22:00`, `before 6`, `between noon and half past one`.
     pub(super) fn hours(&mut self, config: &Config) -> Option<Condition> {
-        let Span { words, from, to } = self.span(config)?;
+        let Span { words, apart, from, to } = self.span(config)?;
         let source = match (from, to) {
             (Some(0.0), Some(to)) => format!("hour < {to}"),
             (Some(from), Some(24.0)) => format!("hour >= {from}"),
@@ -101,6 +112,7 @@ impl Said {
             return None;
         }
         self.done[words].fill(true);
+        apart.into_iter().for_each(|words| self.done[words].fill(true));
         let scene = |hour: f64| {
             let hour = hour.rem_euclid(24.0);
             let (whole, minute) = (hour.floor(), (hour.fract() * 60.0).round());
@@ -152,26 +164,25 @@ impl Said {
             Some(_) => None,
             None => led(self, &["before", "until", "till"]),
         };
-        // Midnight is the day's end, and where it begins something, the day's beginning.
-        let from = start.as_ref().map(|one| one.1.hour % 24.0);
-        let mut to = end.as_ref().map(|one| one.1.hour);
-        // "From noon to half past one": said without its half of the day, it is the next one.
-        if let (Some(from), Some(to)) = (from, to.as_mut())
-            && end.as_ref().is_some_and(|end| !end.1.is_said)
-            && *to <= from
-            && *to > 0.0
-            && *to + 12.0 > from
-            && from < 18.0
-        {
-            *to += 12.0;
-        }
+        // "After nine no fan until six": the end stands apart.
+        let later = || {
+            let ends = led(self, &["until", "till"])?;
+            let (_, from) = start.as_ref().filter(|(_, from)| from.end < ends.0)?;
+            self.same_sentence(from.end - 1, ends.0).then_some(ends)
+        };
+        let apart = if end.is_none() { later() } else { None };
+        let is_apart = apart.is_some();
+        let end = end.or(apart);
+        let (from, to) = halves(start.as_ref().map(|one| &one.1), end.as_ref().map(|one| &one.1));
         let first = match (&start, &end) {
             (Some((at, _)), _) => at - usize::from(marks_lead),
             (None, Some((at, _))) => at - 1,
             (None, None) => return None,
         };
         let last = end.as_ref().or(start.as_ref()).map(|(_, time)| time.end)?;
-        Some(Span { words: first..last, from, to })
+        let apart = end.as_ref().filter(|_| is_apart).map(|(at, time)| at - 1..time.end);
+        let last = start.as_ref().filter(|_| is_apart).map_or(last, |(_, time)| time.end);
+        Some(Span { words: first..last, apart, from, to })
     }
 
     /// A time of day that begins with this word. `units` of sensors behind a number make it
@@ -217,7 +228,10 @@ impl Said {
     }
 
     /// `on Sundays`, `at the weekend`, `Monday to Friday`.
-    pub(super) fn days(&mut self) -> Option<Condition> {
+    ///
+    /// # Errors
+    /// It is every day.
+    pub(super) fn days(&mut self) -> Result<Option<Condition>, String> {
         let whole = |word: &str| {
             let bare = word.strip_suffix('s').unwrap_or(word);
             WEEK.iter().position(|day| *day == bare)
@@ -261,8 +275,10 @@ impl Said {
                 self.done[at + 1] = true;
             }
         }
-        let first = days.iter().position(|one| *one)?;
-        let other = days.iter().position(|one| !*one)?;
+        let Some(first) = days.iter().position(|one| *one) else { return Ok(None) };
+        let Some(other) = days.iter().position(|one| !*one) else {
+            return Err("its condition always holds".into());
+        };
         let source = match days {
             [false, false, false, false, false, true, true] => "weekday >= 6".to_owned(),
             [true, true, true, true, true, false, false] => "weekday <= 5".to_owned(),
@@ -277,8 +293,35 @@ impl Said {
             weekday: u8::try_from(day + 1).ok(),
             ..Scene::default()
         };
-        Some(Condition { source, holds: scene(first), fails: scene(other) })
+        Ok(Some(Condition { source, holds: scene(first), fails: scene(other) }))
     }
+}
+
+/// From when to when, where a half of the day that is not said is that of the other time.
+fn halves(start: Option<&Time>, end: Option<&Time>) -> (Option<f64>, Option<f64>) {
+    // Midnight is the day's end, and where it begins something, the day's beginning.
+    let mut from = start.map(|one| one.hour % 24.0);
+    let mut to = end.map(|one| one.hour);
+    // "Between one and three in the afternoon".
+    if let (Some(from), Some(to)) = (from.as_mut(), to)
+        && start.is_some_and(|start| !start.is_said)
+        && *from < 12.0
+        && to > 12.0
+        && *from + 12.0 < to
+    {
+        *from += 12.0;
+    }
+    // "From noon to half past one": said without its half of the day, it is the next one.
+    if let (Some(from), Some(to)) = (from, to.as_mut())
+        && end.is_some_and(|end| !end.is_said)
+        && *to <= from
+        && *to > 0.0
+        && *to + 12.0 > from
+        && from < 18.0
+    {
+        *to += 12.0;
+    }
+    (from, to)
 }
 
 /// An hour in words.

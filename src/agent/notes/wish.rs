@@ -2,7 +2,10 @@
 //! and which it leaves. No model is asked: where they do not say it, a note stays one. What must
 //! never be here: conditions, a guess where the words are silent.
 
-use super::said::{Mention, NOT, Said};
+use super::said::{Mention, Said};
+use super::tones::{REACH_WORDS, Tone, joined, opposed, pronouns, spares, tone};
+use super::wording::{FILLERS, LEAVES, NOT, RESTS, SPARES, TAKES};
+use crate::agent::spoken::has;
 use crate::domain::ActuatorId;
 
 /// What a note's words say of its devices.
@@ -16,116 +19,20 @@ pub struct Wish {
     pub silent: Vec<ActuatorId>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Tone {
-    Take,
-    Leave,
-    /// Wanted where the condition does not hold.
-    Else,
-    /// A ban that is turned round: `never keep it off`.
-    Unclear,
-}
-
-/// Before a name: it is wanted.
-const TAKES: &[&str] = &[
-    "use",
-    "uses",
-    "using",
-    "take",
-    "takes",
-    "taking",
-    "employ",
-    "employing",
-    "prefer",
-    "preferably",
-    "rather",
-    "favour",
-    "favor",
-    "choose",
-    "choosing",
-    "pick",
-    "want",
-    "run",
-    "running",
-    "only",
-    "with",
-    "by",
-];
-/// Before a name, behind another one: the other one is wanted more.
-const BEHIND: &[&str] = &["than", "over", "before", "to"];
-/// Before `of` and a name: it is not wanted.
-const INSTEAD: &[&str] = &["instead", "place", "lieu", "ahead"];
-/// Before a name that one of [`RESTS`] follows.
-const LEAVES: &[&str] = &["leave", "keep", "let", "spare", "leaving", "keeping", "have"];
-/// Before a name: it is not wanted, whatever follows.
-const SPARES: &[&str] =
-    &["spare", "skip", "stop", "forbidden", "sparing", "refrain", "refrained", "refraining"];
-/// Behind a name: it is not wanted.
-const RESTS: &[&str] = &[
-    "off",
-    "shut",
-    "closed",
-    "alone",
-    "rest",
-    "rests",
-    "forbidden",
-    "banned",
-    "taboo",
-    "idle",
-    "still",
-    "out",
-    "sleep",
-    "sleeps",
-    "itself",
-    "spared",
-];
-/// Behind a name: it is wanted.
-const SERVES: &[&str] = &[
-    "first",
-    "enough",
-    "does",
-    "do",
-    "suffices",
-    "better",
-    "preferred",
-    "used",
-    "taken",
-    "instead",
-    "rather",
-    "wanted",
-    "allowed",
-    "runs",
-    "run",
-    "use",
-    "works",
-    "serve",
-    "serves",
-    "best",
-];
-/// Between words that matter.
-const FILLERS: &[&str] = &[
-    "the", "a", "an", "any", "our", "its", "this", "that", "these", "please", "is", "are", "be",
-    "to", "must", "should", "shall", "may", "has", "have", "stays", "stay", "staying", "remains",
-    "remain", "needs", "need", "can", "could", "will", "would", "it", "and", "then", "also",
-    "kept", "left", "ought", "always", "ever", "even", "just", "really", "i'd", "like", "i", "we",
-    "on", "switched", "turned", "touched", "both", "either", "comes", "come", "goes", "go", "for",
-    "up", "at", "all", "work", "simply", "one", "being", "in", "of",
-];
-/// How far words are looked at from a name.
-const REACH_WORDS: usize = 7;
-
 impl Wish {
-    /// What the words of a note say of its devices.
+    /// What the words of a note say of its devices; `is_bound`: under a condition.
     ///
     /// # Errors
     /// They say both of one, or of none that it is wanted or not.
-    pub fn new(said: &Said, mentions: &[Mention]) -> Result<Self, String> {
+    pub fn new(said: &Said, mentions: &[Mention], is_bound: bool) -> Result<Self, String> {
+        no_wish(said, mentions)?;
         let mut tones: Vec<Option<Tone>> = Vec::new();
         for (number, mention) in mentions.iter().enumerate() {
             let direct = tone(said, mentions, mention.at, mention.end);
             let tone = direct.or_else(|| joined(said, mentions, number, tones.last().copied()?));
             tones.push(tone);
         }
+        spares(said, mentions, &mut tones);
         pronouns(said, mentions, &mut tones);
         opposed(said, mentions, &mut tones);
         let mut wish = Self::default();
@@ -142,6 +49,7 @@ impl Wish {
                 list.push(mention.device);
             }
         }
+        wish.is_whole(said, mentions, &tones, is_bound)?;
         if wish.takes.iter().any(|id| wish.leaves.contains(id)) {
             return Err("it both wants and forbids a device".into());
         }
@@ -156,16 +64,17 @@ impl Wish {
             wish.takes =
                 if elses.is_empty() { Vec::new() } else { std::mem::take(&mut wish.silent) };
         }
+        if wish.takes.is_empty() && wish.leaves.is_empty() && elses.is_empty() && is_bound {
+            wish.takes.extend(bare(said, mentions));
+            wish.silent.retain(|id| !wish.takes.contains(id));
+        }
         if !wish.takes.is_empty() {
             wish.leaves.extend(elses);
         } else {
             wish.silent.extend(elses);
         }
-        let wants = |word: &String| {
-            [NOT, TAKES, SPARES, RESTS, LEAVES, &["instead", "before", "over", "else", "otherwise"]]
-                .iter()
-                .any(|list| list.contains(&word.as_str()))
-        };
+        let lists = [NOT, TAKES, SPARES, RESTS, LEAVES, "instead before over else otherwise"];
+        let wants = |word: &String| lists.iter().any(|list| has(list, word));
         if wish.takes.is_empty() && wish.leaves.is_empty() && !said.words.iter().any(wants) {
             return Err("nothing in it says that a device is wanted or not".into());
         }
@@ -174,6 +83,38 @@ impl Wish {
 }
 
 impl Wish {
+    /// Whether the names' tones go together.
+    fn is_whole(
+        &self,
+        said: &Said,
+        mentions: &[Mention],
+        tones: &[Option<Tone>],
+        is_bound: bool,
+    ) -> Result<(), String> {
+        if compared_ban(said, mentions, tones) {
+            return Err("it forbids one before another".into());
+        }
+        let compared = |(one, tone): (&Mention, &Option<Tone>)| {
+            let mut back = (0..one.at).rev().skip_while(|at| has("the a an any", &said.words[*at]));
+            let word = back.next().map_or("", |at| said.words[at].as_str());
+            *tone == Some(Tone::Leave) && has("than over before", word)
+        };
+        if self.takes.is_empty()
+            && self.silent.is_empty()
+            && mentions.iter().zip(tones).any(compared)
+        {
+            return Err("it does not say before what".into());
+        }
+        // "The fan at night, and at night no fan".
+        let again = |(one, tone): (&Mention, &Option<Tone>)| {
+            tone.is_none() && self.leaves.contains(&one.device) && is_bare(said, one)
+        };
+        if is_bound && mentions.iter().zip(tones).any(again) {
+            return Err("it both wants and forbids a device".into());
+        }
+        Ok(())
+    }
+
     /// Holds what is said of these devices, which can stand in for each other, and of no others.
     ///
     /// # Errors
@@ -211,250 +152,88 @@ impl Wish {
     }
 }
 
-/// What is said of the words from `at` to `end`, by those before and behind them.
-fn tone(said: &Said, mentions: &[Mention], at: usize, end: usize) -> Option<Tone> {
-    let before = before(said, mentions, at);
-    if before == Some(Tone::Unclear) {
-        return before;
-    }
-    if before == Some(Tone::Leave) && is_at_rest(said, at, end) {
-        return Some(Tone::Unclear);
-    }
-    if matches!(before, Some(Tone::Leave | Tone::Else)) {
-        return before;
-    }
-    // What follows may turn a wish round: "with the fan off".
-    behind(said, mentions, at, end).or(before).or_else(|| far_behind(said, mentions, end))
-}
-
-/// `The fan has a bent blade and is not to be used`.
-fn far_behind(said: &Said, mentions: &[Mention], end: usize) -> Option<Tone> {
-    let next = mentions.iter().map(|one| one.at).find(|at| *at >= end);
-    let last = next.unwrap_or(said.words.len());
-    let of = |at: usize| said.words.get(at).map_or("", String::as_str);
-    let is_ban = |at: &usize| {
-        let verb = if of(at + 1) == "to" { at + 2 } else { at + 1 };
-        NOT.contains(&of(*at)) && of(verb) == "be" && next.is_none_or(|next| next > verb + 3)
-    };
-    let found = (end..last).find(is_ban)?;
-    (end == 0 || said.same_sentence(end - 1, found)).then_some(Tone::Leave)
-}
-
-fn before(said: &Said, mentions: &[Mention], at: usize) -> Option<Tone> {
-    let earlier =
-        |at: usize| mentions.iter().any(|one| one.end <= at && said.same_sentence(one.at, at));
-    let mut clean = true;
-    for back in 1..=REACH_WORDS {
-        let here = at.checked_sub(back)?;
-        // What a condition was made of ends it: "while it is not raining".
-        if said.done[here]
-            || said.breaks_after(here) > 0
-            || mentions.iter().any(|one| (one.at..one.end).contains(&here))
-        {
-            return None;
-        }
-        let word = said.words[here].as_str();
-        let led = |list: &[&str]| here > 0 && list.contains(&said.words[here - 1].as_str());
-        if ["else", "otherwise"].contains(&word) {
-            return Some(Tone::Else);
-        }
-        if word == "off" && led(&["hands", "keep"]) {
-            return Some(Tone::Leave);
-        }
-        if SPARES.contains(&word) && clean && is_turned(said, here, 0) {
-            return Some(Tone::Unclear);
-        }
-        if word == "of" && led(INSTEAD) || NOT.contains(&word) || (SPARES.contains(&word) && clean)
-        {
-            return Some(Tone::Leave);
-        }
-        if BEHIND.contains(&word) && earlier(here) && (word != "to" || prefers(said, here)) {
-            return Some(Tone::Leave);
-        }
-        if word == "after" && ["it", "them", "that"].contains(&said.words[here + 1].as_str()) {
-            return Some(Tone::Leave);
-        }
-        if TAKES.contains(&word) && clean && is_otherwise(said, here) {
-            return Some(Tone::Else);
-        }
-        if TAKES.contains(&word) && clean {
-            // "Do not heat with the lamp": one verb may stand between.
-            let verbs = usize::from(["with", "by", "using"].contains(&word));
-            return Some(if is_turned(said, here, verbs) { Tone::Leave } else { Tone::Take });
-        }
-        clean &= FILLERS.contains(&word);
-        if !clean && back > 3 {
-            return None;
-        }
-    }
-    None
-}
-
-/// Whether a ban stands before a name and what leaves it behind: `never keep the fan off`.
-fn is_at_rest(said: &Said, at: usize, end: usize) -> bool {
-    let leads = |here: usize| LEAVES.contains(&said.words[here].as_str());
-    let is_led = (at.saturating_sub(3)..at).any(leads);
-    let rests = said.words.get(end).is_some_and(|word| RESTS.contains(&word.as_str()));
-    is_led && rests && said.breaks_after(end - 1) == 0
-}
-
-/// Whether `prefer` stands before a `to`.
-fn prefers(said: &Said, to: usize) -> bool {
-    let verbs = ["prefer", "prefers", "preferred", "preferable", "preference"];
-    (0..to).any(|at| verbs.contains(&said.words[at].as_str()) && said.same_sentence(at, to))
-}
-
-/// Whether `else` or `otherwise` stands before a word: `else with the fan`.
-fn is_otherwise(said: &Said, at: usize) -> bool {
-    let mut back = (0..at).rev().take_while(|here| said.breaks_after(*here) == 0);
-    let found = back.find(|here| !FILLERS.contains(&said.words[*here].as_str()));
-    found.is_some_and(|here| ["else", "otherwise"].contains(&said.words[here].as_str()))
-}
-
-/// Whether a word is turned round by one before it: `do not ever use`.
-fn is_turned(said: &Said, at: usize, mut verbs: usize) -> bool {
-    for back in 1..=4 {
-        let Some(here) = at.checked_sub(back) else { return false };
-        if said.breaks_after(here) > 0 {
-            return false;
-        }
-        let word = said.words[here].as_str();
-        if NOT.contains(&word) {
-            return true;
-        }
-        if !FILLERS.contains(&word) {
-            if verbs == 0 {
-                return false;
-            }
-            verbs -= 1;
-        }
-    }
-    false
-}
-
-fn behind(said: &Said, mentions: &[Mention], at: usize, end: usize) -> Option<Tone> {
-    let is_name = |here: usize| mentions.iter().any(|one| one.at == here);
-    for here in end..said.words.len().min(end + REACH_WORDS) {
-        if said.breaks_after(here - 1) > 0 || is_name(here) {
-            return None;
-        }
-        let word = said.words[here].as_str();
-        if NOT.contains(&word) || ["rather", "instead", "before", "over", "ahead"].contains(&word) {
-            // It may be about the next name: "the vent, not the fan", "the vent before the fan".
-            let passes = |next: &usize| {
-                let word = said.words[*next].as_str();
-                !["than", "by", "with", "use"].contains(&word) && !FILLERS.contains(&word)
-            };
-            let next = (here + 1..said.words.len()).find(passes);
-            // "While it is not raining" is a condition.
-            let is_condition = |next: usize| said.done[next] && !is_name(next);
-            if said.words[at].starts_with("it") && next.is_some_and(is_condition) {
-                return None;
-            }
-            let of_next = next.is_some_and(is_name) && said.breaks_after(here) == 0;
-            return match (NOT.contains(&word), of_next) {
-                (true, true) => None,
-                (true, false) => {
-                    // "May not be left off".
-                    let rest = &said.words[here + 1..said.words.len().min(here + 4)];
-                    let left = rest.iter().any(|word| RESTS.contains(&word.as_str()));
-                    Some(if left { Tone::Unclear } else { Tone::Leave })
-                }
-                (false, true) => Some(Tone::Take),
-                (false, false) if word == "instead" || word == "rather" => Some(Tone::Take),
-                (false, false) => None,
-            };
-        }
-        // "Only after it", "is too loud".
-        let next = said.words.get(here + 1).map(String::as_str);
-        if (word == "only" && matches!(next, Some("after" | "behind"))) || word == "too" {
-            return Some(Tone::Leave);
-        }
-        if RESTS.contains(&word) {
-            let leads = |back: usize| {
-                at.checked_sub(back).is_some_and(|at| LEAVES.contains(&said.words[at].as_str()))
-            };
-            let off = word == "off";
-            let bound = off || here > end || (1..=2).any(leads);
-            return bound.then_some(Tone::Leave);
-        }
-        if SERVES.contains(&word) {
-            // "Is to be taken", not "is taken apart".
-            let passive = ["used", "taken", "wanted", "run"].contains(&word);
-            let next = said.words.get(here + 1).map_or("it", String::as_str);
-            // "Can do it", not "does less so".
-            let ends = said.breaks_after(here) > 0 || ["it", "the", "for"].contains(&next);
-            let verb = ["does", "do"].contains(&word) && !ends;
-            return (!verb && (!passive || said.words[here - 1] == "be")).then_some(Tone::Take);
-        }
-        if !FILLERS.contains(&word) {
-            return None;
-        }
-    }
-    None
-}
-
-/// A name that only `and`, `or` or a comma stands before, behind another: what is said of that one.
-fn joined(said: &Said, mentions: &[Mention], number: usize, last: Option<Tone>) -> Option<Tone> {
-    let (one, two) = (&mentions[number.checked_sub(1)?], &mentions[number]);
-    let between = &said.words[one.end..two.at];
-    let links = ["and", "or", "nor"];
-    let articles = ["the", "a", "any", "also"];
-    let is_link = |word: &String| links.contains(&word.as_str());
-    let bare = between.iter().all(|word| is_link(word) || articles.contains(&word.as_str()));
-    // A comma and an article begin something else.
-    let bare = bare && (between.is_empty() || between.iter().any(is_link));
-    last.filter(|_| bare && said.same_sentence(one.at, two.at))
-}
-
-/// `The vent, not the fan`: what stands right before one that is not wanted is.
-fn opposed(said: &Said, mentions: &[Mention], tones: &mut [Option<Tone>]) {
-    for number in 1..mentions.len() {
+/// `Never the fan before the vent`.
+fn compared_ban(said: &Said, mentions: &[Mention], tones: &[Option<Tone>]) -> bool {
+    (1..mentions.len()).any(|number| {
         let (one, two) = (&mentions[number - 1], &mentions[number]);
-        let link = |word: &String| {
-            [NOT, FILLERS].iter().any(|list| list.contains(&word.as_str())) || word == "but"
-        };
-        let bare = said.words[one.end..two.at].iter().all(link);
-        let is_left = tones[number] == Some(Tone::Leave) && tones[number - 1].is_none();
-        // "I feel safer with the lamp than with the heater".
-        let between = one.end..two.at;
-        let more = said.words[between.clone()].iter().any(|word| word == "than")
-            && between.clone().all(|at| said.breaks_after(at) == 0)
-            && !said.words[between].iter().any(|word| NOT.contains(&word.as_str()));
-        if is_left && (bare || more) && said.same_sentence(one.at, two.at) {
-            tones[number - 1] = Some(Tone::Take);
-        }
+        let both = [number - 1, number].iter().all(|at| tones[*at] == Some(Tone::Leave));
+        let compares = said.words[one.end..two.at].iter().any(|it| has("than before over", it));
+        both && compares && said.joins(one.end - 1, two.at)
+    })
+}
+
+/// Refuses what only looks like a wish.
+fn no_wish(said: &Said, mentions: &[Mention]) -> Result<(), String> {
+    let word = |at: usize| said.words.get(at).map_or("", String::as_str);
+    let all = 0..said.words.len();
+    let is_asked = (0..all.end).any(|at| said.breaks_after(at) == 3)
+        && (has("why who what where did has was does how which", word(0))
+            || has("should shall shouldn't do can may could", word(0)) && has("we i", word(1)));
+    if is_asked {
+        return Err("it is a question".into());
+    }
+    let told = |at: &usize| {
+        let verbs = "used running on off left taken switched run";
+        has("was were been", word(*at)) && has(verbs, word(at + 1)) && !said.done[at + 1]
+    };
+    // "I should be glad if the vent were used".
+    let is_wished = all.clone().any(|at| has("if would grateful", word(at)));
+    if !is_wished && all.clone().any(|at| told(&at)) {
+        return Err("it tells what was".into());
+    }
+    let least = "sparingly seldom briefly rarely occasionally sometimes alternately whichever";
+    if let Some(at) = all.clone().find(|at| has(least, word(*at)) && !said.done[*at]) {
+        return Err(format!("`{}` is more than I can put together", word(at)));
+    }
+    let fewer = |at: &usize| {
+        word(*at) == "less" && word(at + 1) == "than" && !said.done[*at]
+            || word(*at) == "feel" && word(at + 1) == "free"
+    };
+    if let Some(at) = all.clone().find(fewer) {
+        return Err(format!("`{}` is more than I can put together", word(at)));
+    }
+    // "Nobody minds the fan".
+    let allows = |at: &usize| {
+        let named = mentions.iter().any(|one| said.joins((one.at).min(*at), (one.at).max(*at)));
+        let words = "mind minds problem hurt hurts object objection matter matters care against";
+        has(words, word(*at))
+            && named
+            && (at.saturating_sub(3)..*at).any(|here| {
+                (has(NOT, word(here)) || word(here) == "nothing") && said.joins(here, *at)
+            })
+    };
+    if let Some(at) = all.clone().find(allows) {
+        return Err(format!("`{}` only allows it", word(at)));
+    }
+    // "Not both the vent and the fan".
+    let both = |at: &usize| {
+        let named = mentions.iter().filter(|one| said.joins(one.at.min(*at), one.at.max(*at)));
+        has("both together simultaneously", word(*at))
+            && (word(*at) == "both" || named.count() > 1)
+            && (at.saturating_sub(REACH_WORDS)..*at)
+                .any(|here| has(NOT, word(here)) && said.joins(here, *at))
+    };
+    match all.clone().find(both) {
+        Some(at) => Err(format!("`{}` is no wish for one of them", word(at))),
+        None => Ok(()),
     }
 }
 
-/// `The lamp is cracked, do not use it`: what is said of `it` is said of the name before, of which
-/// nothing else is said.
-fn pronouns(said: &Said, mentions: &[Mention], tones: &mut [Option<Tone>]) {
-    let verbs = ["use", "used", "run", "touch", "start", "started", "switch", "do", "in", "please"];
-    for at in 0..said.words.len() {
-        let Some(last) = mentions.iter().rposition(|one| one.end <= at) else { continue };
-        let end = (at..said.words.len()).find(|here| said.breaks_after(*here) > 0);
-        let begins = at == 0 || said.breaks_after(at - 1) > 0 || said.words[at - 1] == "do";
-        let rest = end.map(|end| &said.words[at + 1..=end]);
-        let only =
-            |word: &String| verbs.contains(&word.as_str()) || FILLERS.contains(&word.as_str());
-        let bare = rest.is_some_and(|rest| !rest.is_empty() && rest.iter().all(only));
-        if tones[last].is_none() && begins && bare && NOT.contains(&said.words[at].as_str()) {
-            tones[last] = Some(Tone::Leave);
-        }
+/// `Night: the vent`: the only device that stands in a clause of its own.
+fn bare(said: &Said, mentions: &[Mention]) -> Option<ActuatorId> {
+    if said.words.iter().zip(&said.done).any(|(word, done)| has(NOT, word) && !done) {
+        return None;
     }
-    let meant = ["it", "it's", "that", "them", "these", "this", "both"];
-    for at in 0..said.words.len() {
-        let Some(last) = mentions.iter().rposition(|one| one.end <= at) else { continue };
-        let behind_it = at > 0 && said.words[at - 1] == "after";
-        if behind_it || tones[last].is_some() || !meant.contains(&said.words[at].as_str()) {
-            continue;
-        }
-        let end = at + 1 + usize::from(said.words.get(at + 1).is_some_and(|word| word == "one"));
-        let found = before(said, mentions, at).or_else(|| {
-            let behind = behind(said, mentions, at, end);
-            behind.filter(|tone| *tone == Tone::Leave)
-        });
-        tones[last] = found;
-    }
+    let mut all = mentions.iter().filter(|one| is_bare(said, one));
+    all.next().filter(|one| all.all(|other| other.device == one.device)).map(|one| one.device)
+}
+
+/// Whether nothing but fillers and a condition stands beside a name in its clause.
+fn is_bare(said: &Said, one: &Mention) -> bool {
+    let begin = (0..one.at).rev().find(|at| said.breaks_after(*at) > 0).map_or(0, |at| at + 1);
+    let ends = (one.end - 1..said.words.len()).find(|at| said.breaks_after(*at) > 0);
+    (begin..=ends.unwrap_or(one.end - 1)).all(|at| {
+        let word = said.words[at].as_str();
+        said.done[at] || has(FILLERS, word) || has("thanks so therefore hence thus", word)
+    })
 }

@@ -97,7 +97,7 @@ pub(super) fn number(word: &str) -> Option<f64> {
 }
 
 /// A number at the beginning of these words, and how many of them it takes.
-fn number_of(words: &[&str]) -> Option<(f64, usize)> {
+pub(in crate::agent) fn number_of(words: &[&str]) -> Option<(f64, usize)> {
     match words {
         ["minus" | "negative", rest @ ..] => {
             unsigned(rest).map(|(number, taken)| (-number, taken + 1))

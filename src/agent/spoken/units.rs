@@ -3,7 +3,7 @@
 use super::words::List;
 
 /// The words of a unit as people say it: those of its parts, with "per" and "an" where it has two.
-pub(super) fn unit_words(unit: &str) -> Vec<String> {
+pub(in crate::agent) fn unit_words(unit: &str) -> Vec<String> {
     const SAID: &[(&str, List)] = &[
         ("°c", "degrees degree deg c celsius centigrade"),
         ("°dh", "degrees degree deg german dh hardness"),

@@ -7,7 +7,7 @@ pub(super) type List = &'static str;
 pub(super) type Runs = &'static str;
 
 /// Whether a word is in a list.
-pub(super) fn has(list: &str, word: &str) -> bool {
+pub(in crate::agent) fn has(list: &str, word: &str) -> bool {
     !word.is_empty() && list.split_ascii_whitespace().any(|one| one == word)
 }
 
