@@ -492,7 +492,9 @@ pub(super) fn pronouns(said: &Said, mentions: &[Mention], tones: &mut [Option<To
         let Some(last) = mentions.iter().rposition(|one| one.end <= at) else { continue };
         let behind_it = at > 0 && said.words[at - 1] == "after";
         let meant = has("it it's that them these this both", &said.words[at]);
-        if behind_it || tones[last].is_some() || !meant {
+        // "It is repaired, use it again" only allows it.
+        let again = said.words.get(at + 1).is_some_and(|word| word == "again");
+        if behind_it || again || tones[last].is_some() || !meant {
             continue;
         }
         let end = at + 1 + usize::from(said.words.get(at + 1).is_some_and(|word| word == "one"));
