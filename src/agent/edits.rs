@@ -83,9 +83,8 @@ impl Kept {
         if let Some(note) = name.strip_prefix(MEANING) {
             let means = json.get("means").and_then(Json::as_array).into_iter().flatten();
             let read = |one| preference_said(one, config);
-            let with = |one| Preference { of_note: Some(note.into()), ..one };
-            let all: Result<Vec<_>, _> = means.map(|one| read(one).map(with)).collect();
-            return Some(all.map(|all| Kept::Meaning(note.into(), all)));
+            let all: Result<Vec<_>, _> = means.map(read).collect();
+            return Some(all.map(|all| Kept::Meaning(note.into(), of_note(note, all))));
         }
         if name == PROPOSALS {
             let all = json.get("proposals").and_then(Json::as_array).into_iter().flatten();
@@ -139,13 +138,24 @@ impl Kept {
     }
 }
 
-/// What a note means, in the place of what it meant; nothing where there is no such note.
-fn mean(config: &mut Config, note: &str, means: Vec<Preference>) {
+/// Preferences that were made of a note.
+pub(super) fn of_note(note: &str, means: Vec<Preference>) -> Vec<Preference> {
+    let of = |one| Preference { of_note: Some(note.to_owned()), ..one };
+    means.into_iter().map(of).collect()
+}
+
+/// What a note means, in the place of what it meant; nothing where there is no such note. Those of
+/// the file come first, then those of the notes in their order: of two that want the opposite the
+/// later one counts, whichever was confirmed first.
+pub(super) fn mean(config: &mut Config, note: &str, means: Vec<Preference>) {
     config.preferences.retain(|one| one.of_note.as_deref() != Some(note));
     config.preferences.extend(means);
     let notes = &config.notes;
-    let stands = |note: &String| notes.contains(note);
-    config.preferences.retain(|one| one.of_note.as_ref().is_none_or(stands));
+    let place = |one: &Preference| {
+        one.of_note.as_ref().map(|note| notes.iter().position(|other| other == note))
+    };
+    config.preferences.retain(|one| place(one) != Some(None));
+    config.preferences.sort_by_key(place);
 }
 
 /// What was done to the list of rules.
@@ -278,8 +288,7 @@ impl Agent {
         let said = means.iter().map(|one| preference_to_json(one, &self.config));
         let put = Some(json!({"means": said.collect::<Vec<_>>()}).to_string());
         self.record(Entry::Goal { name: format!("{MEANING}{note}"), put });
-        let with = |one| Preference { of_note: Some(note.to_owned()), ..one };
-        self.follow_edit(Kept::Meaning(note.into(), means.into_iter().map(with).collect()));
+        self.follow_edit(Kept::Meaning(note.into(), of_note(note, means)));
     }
 
     /// A change takes hold.

@@ -6,6 +6,7 @@
 mod condition;
 mod kept;
 mod meaning;
+mod open;
 mod said;
 mod states;
 mod texts;
@@ -201,14 +202,17 @@ impl Agent {
         let trust = self.config.mind.as_ref().map_or(1.0, |mind| mind.trust);
         let note = reading.note.clone();
         let found = reading.meaning(answers, trust, &self.config).and_then(|meaning| {
-            let trial = self.begin_trial(&meaning)?;
+            let trial = self.begin_trial(&note, &meaning)?;
             Ok((meaning, trial))
         });
         match found {
             Ok((meaning, trial)) => {
                 self.notes.tried = Some(NoteTried { command, note, meaning, trial });
             }
-            Err(reason) => self.stays_note(command, &note, &reason),
+            Err(reason) => {
+                let more = self.left_open(&note);
+                self.stays_note(command, &note, &format!("{reason}{more}"));
+            }
         }
     }
 
@@ -249,7 +253,8 @@ impl Agent {
         let id = format!("{:08x}-{}", self.boot >> 32, self.next_token);
         self.next_token += 1;
         let words = meaning.words(&self.config);
-        let shown = shown.join(". ");
+        let beside = self.beside(note, &meaning.preferences);
+        let shown = format!("{}{beside}", shown.join(". "));
         let cause = format!("\"{note}\". {shown}");
         let valid_for = Duration::from_millis(limits::PROPOSAL_MS_MAX);
         let reason = format!("understood as: {words}. {shown}. It waits for approval {id}");

@@ -237,15 +237,17 @@ impl Agent {
 
     /// Moves near the best that are real alternatives to it: better than doing nothing, another
     /// actuator, one a device, and for the same end: they push the sensor of the cause the same
-    /// way, or where nothing presses they too end something.
+    /// way. Each of them raises its device: a note says which one is used, and asked what to end
+    /// the mind would name the very one that is wanted.
     fn alternatives(&self, moves: &[Move], sensor: Option<SensorId>) -> Vec<usize> {
         let Some((best, setting)) = &moves[0].change else { return vec![0] };
+        if !self.rises(*best, setting) {
+            return vec![0];
+        }
         let rest = moves.iter().find(|one| one.change.is_none()).map_or(f64::MIN, |one| one.raw);
-        let same_end = |id: ActuatorId, other: &Setting| match sensor {
-            Some(sensor) => {
-                self.pushes(sensor, id, other) * self.pushes(sensor, *best, setting) > 0.0
-            }
-            None => self.rises(id, other) == self.rises(*best, setting),
+        let same_end = |id: ActuatorId, other: &Setting| {
+            let push = |id, setting| sensor.map_or(1.0, |of| self.pushes(of, id, setting));
+            self.rises(id, other) && push(id, other) * push(*best, setting) > 0.0
         };
         let mut taken = vec![*best];
         let mut list = vec![0];

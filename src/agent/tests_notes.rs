@@ -445,3 +445,57 @@ fn a_note_that_is_written_is_understood_at_once() {
     bench.on(Event::Wake);
     assert!(bench.agent.proposals().is_empty(), "nothing waits for a note that is gone");
 }
+
+/// Which is wanted is in its words; of the smoke it says no number.
+const THICK: &str = "In thick smoke use the fan instead of the chiller.";
+
+#[test]
+fn open_notes_about_the_same_devices_are_named_with_a_proposal() {
+    let chiller = "Prefer the chiller.";
+    let others = [THICK, "The heater was oiled in May.", chiller];
+    let notes = others.map(str::to_owned).to_vec();
+    let mut bench = Bench::new(Config { notes, ..place() }).up();
+    bench.on(ready());
+    bench.steady(22.0, 60);
+    let reason = ended(&settled(&mut bench, understand("a", chiller)), "a").1;
+    let named = format!("Nobody has understood \"{THICK}\": this holds, whatever is said there");
+    assert!(reason.contains(&named) && !reason.contains("oiled"), "{reason}");
+    assert!(bench.agent.proposals()[0].cause.contains(&named), "the person who says yes sees it");
+    let id = bench.agent.proposals()[0].id.clone();
+    bench.on(command("approve", "yes", &format!(r#"{{"approval":"{id}"}}"#)));
+
+    // The other way round: what holds over the devices of a note that stays one, and what it lacks.
+    let asked = question(&bench.on(understand("b", THICK)));
+    let none = Reads { yes: &[], sure: 0.9 };
+    let reason = ended(&settled(&mut bench, none.answer(&asked)), "b").1;
+    for words in [
+        "It speaks of smoke and says no number: put it with one, such as `above N °C`",
+        "(rule fire: smoke > 0.5)",
+        "Meanwhile this holds, whatever it says: preference: chiller over fan",
+    ] {
+        assert!(reason.contains(words), "{words}: {reason}");
+    }
+    let counted = "In smoke above 0.2 use the fan instead of the chiller.";
+    let put = serde_json::json!({ "put": counted, "instead_of": THICK }).to_string();
+    settled(&mut bench, command("note", "c", &put));
+    let waiting = &bench.agent.proposals()[0];
+    assert_eq!(waiting.words, "prefer fan to chiller, when smoke > 0.2");
+    assert!(waiting.cause.contains("the later note counts (preference: chiller over fan"));
+}
+
+#[test]
+fn of_notes_that_want_the_opposite_the_later_one_counts_whichever_was_confirmed_first() {
+    let (early, late) = ("Prefer the chiller.", "Prefer the fan.");
+    for order in [[early, late], [late, early]] {
+        let notes = vec![early.to_owned(), late.to_owned()];
+        let mut bench = Bench::new(Config { notes, ..place() }).up();
+        bench.steady(22.0, 60);
+        for note in order {
+            settled(&mut bench, understand(note, note));
+            let id = bench.agent.proposals()[0].id.clone();
+            let yes = command("approve", &id, &format!(r#"{{"approval":"{id}"}}"#));
+            bench.on(yes);
+        }
+        assert_eq!(sends(&bench.steady(27.0, 60)).first(), Some(&(0, "ON".into())), "{order:?}");
+    }
+}

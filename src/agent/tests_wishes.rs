@@ -1,7 +1,7 @@
 //! Tests of what operators wish and think: preferences, which forbid candidates to everybody who
 //! plans, and ratings.
 
-use super::tests::{Bench, reading, room, sends, states};
+use super::tests::{Bench, reading, ready, room, sends, states};
 use super::*;
 use crate::config::{Config, Preference};
 use crate::domain::{ActuatorId, CommandState, Decider, Decision, Entry, Setting};
@@ -47,6 +47,32 @@ fn the_preferred_one_goes_first_and_the_other_when_it_gives_all_it_has() {
 }
 
 #[test]
+fn of_two_that_want_the_opposite_the_later_one_counts_and_three_in_a_row_wait_for_each_other() {
+    const HEATER: ActuatorId = ActuatorId(2);
+    let order = |prefer, over| Preference { prefer: Some(prefer), over, when: None, of_note: None };
+    let ban = Preference { prefer: None, over: CHILLER, when: None, of_note: None };
+    for (preferences, wanted) in [
+        (vec![order(FAN, CHILLER), order(CHILLER, FAN)], 1),
+        (vec![order(CHILLER, FAN), order(FAN, CHILLER)], 0),
+        // What is avoided may not move, whatever stands before it: then the second is free.
+        (vec![order(CHILLER, FAN), ban.clone()], 0),
+        (vec![ban, order(CHILLER, FAN)], 0),
+        (vec![order(HEATER, CHILLER), order(CHILLER, FAN)], 2),
+        (vec![order(CHILLER, FAN), order(HEATER, CHILLER)], 2),
+    ] {
+        let mut config = Config { preferences, ..room() };
+        if wanted == 2 {
+            // A third cooler.
+            config.actuators[2].effects = config.actuators[0].effects.clone();
+            config.interlocks.clear();
+        }
+        let mut bench = Bench::new(config).up();
+        let first = sends(&bench.steady(27.0, 60)).first().cloned();
+        assert_eq!(first, Some((wanted, "ON".into())), "{:?}", bench.agent.config().preferences);
+    }
+}
+
+#[test]
 fn while_the_preferred_one_is_on_its_way_the_other_waits() {
     let mut bench = Bench::new(with(Some(CHILLER), FAN, None)).up();
     bench.steady(22.0, 60);
@@ -73,6 +99,22 @@ fn what_is_avoided_is_never_raised_and_what_runs_goes_to_safe() {
     let effects = bench.steady(28.0, 1800);
     assert!(decisions(&effects).iter().all(|one| !raises(one, "fan")));
     assert!(!sends(&effects).contains(&(0, "ON".into())));
+}
+
+#[test]
+fn the_mind_is_asked_what_to_begin_and_not_what_to_end() {
+    let mut bench = Bench::new(room()).up();
+    bench.steady(22.0, 60);
+    for id in [FAN, CHILLER] {
+        bench.on(Event::Echo { actuator: id, setting: Ok(Setting::On) });
+    }
+    bench.on(ready());
+    let asks = |effects: &[Effect]| effects.iter().any(|one| matches!(one, Effect::Ask(_)));
+    let effects = bench.steady(20.0, 600);
+    let sent = sends(&effects);
+    assert!(sent.contains(&(0, "OFF".into())) && sent.contains(&(1, "OFF".into())), "{sent:?}");
+    assert!(!asks(&effects), "a note for the chiller is none for ending it");
+    assert!(asks(&bench.steady(27.0, 60)));
 }
 
 #[test]

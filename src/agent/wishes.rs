@@ -13,32 +13,42 @@ impl Agent {
     /// Takes away what preferences forbid now, and gives the words of those that did.
     ///
     /// `avoid`: the actuator is not raised. `prefer` over `over`: the second is not raised as long
-    /// as the first may be raised further or is on its way; once it gives all it has, or may not
-    /// move, the second is free.
+    /// as the first may be raised further or is on its way; once the first gives all it has, or may
+    /// not move, the second is free. Of two that want the opposite the later one counts.
     pub(super) fn honour_preferences(&self, moves: &mut Vec<Move>) -> Vec<String> {
+        let held = self.config.preferences.iter().filter(|one| self.holds(one));
+        let (orders, bans): (Vec<_>, Vec<_>) = held.partition(|one| one.prefer.is_some());
         let mut heeded = Vec::new();
-        for preference in self.config.preferences.iter().filter(|one| self.holds(one)) {
-            let raises = |one: &Move, wanted: ActuatorId| {
-                let change = one.change.as_ref().filter(|(id, _)| *id == wanted);
-                change.is_some_and(|(id, setting)| self.rises(*id, setting))
-            };
-            let binds = match preference.prefer {
-                None => true,
-                Some(better) => {
-                    let rising = self.world.actuator(better).pending.as_ref();
-                    let rising = rising.is_some_and(|one| self.rises(better, &one.setting));
-                    rising || moves.iter().any(|one| raises(one, better))
-                }
-            };
+        let mut take_away = |moves: &mut Vec<Move>, preference: &Preference| {
             let before = moves.len();
-            if binds {
-                moves.retain(|one| !raises(one, preference.over));
-            }
+            moves.retain(|one| !self.raises(one, preference.over));
             if moves.len() < before {
                 heeded.push(self.preference_words(preference));
             }
-        }
+        };
+        bans.iter().for_each(|one| take_away(moves, one));
+        let rising = |id: ActuatorId| {
+            let pending = self.world.actuator(id).pending.as_ref();
+            pending.is_some_and(|one| self.rises(id, &one.setting))
+        };
+        let counts = |(at, one): &(usize, &Preference)| {
+            let opposite = |later: &&Preference| {
+                later.prefer == Some(one.over) && one.prefer == Some(later.over)
+            };
+            let first = one.prefer.is_some_and(|better| {
+                rising(better) || moves.iter().any(|one| self.raises(one, better))
+            });
+            first && !orders[at + 1..].iter().any(opposite)
+        };
+        // Of three in a row the first keeps both others back: all look at what may be done before.
+        let binding: Vec<_> = orders.iter().copied().enumerate().filter(counts).collect();
+        binding.into_iter().for_each(|(_, one)| take_away(moves, one));
         heeded
+    }
+
+    fn raises(&self, one: &Move, wanted: ActuatorId) -> bool {
+        let change = one.change.as_ref().filter(|(id, _)| *id == wanted);
+        change.is_some_and(|(id, setting)| self.rises(*id, setting))
     }
 
     /// What the planner had raised and is to be avoided from now on goes to `safe`, as soon as its
@@ -76,7 +86,7 @@ impl Agent {
 
     /// As a note of the decision record says it: `preference: vent over fan when hour >= 22`, and
     /// the words of the note that it was made of.
-    fn preference_words(&self, preference: &Preference) -> String {
+    pub(super) fn preference_words(&self, preference: &Preference) -> String {
         let name = |id: ActuatorId| &self.config.actuators[usize::from(id.0)].name;
         let what = match preference.prefer {
             Some(better) => format!("{} over {}", name(better), name(preference.over)),

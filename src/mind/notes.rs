@@ -21,6 +21,8 @@
 //! at once, so most of them are remembered. `models/train` teaches these very texts. What must
 //! never be here: the model itself, I/O.
 
+mod only;
+
 use serde::{Deserialize, Serialize};
 
 use crate::limits;
@@ -76,17 +78,22 @@ impl ByNotes {
     /// What to ask where candidates `among` (each with its device's name) would all do; `None`
     /// where no note names one of the devices, or two candidates are of the same device and so
     /// told apart by more than its name. A quantity with its band (`low`, `ok`, `high`) is a matter
-    /// of arithmetic and not asked about, nor are facts beyond [`limits::NOTE_FACTS_MAX`].
+    /// of arithmetic: it is asked about where the note names it, and then without its number, which
+    /// no small model can judge. Nor are facts beyond [`limits::NOTE_FACTS_MAX`] asked about.
     #[must_use]
     pub fn new(notes: &[String], facts: &[String], among: &[(usize, &str)]) -> Option<Self> {
         let names: Vec<_> = among.iter().map(|(_, name)| *name).collect();
         let alike = names.iter().enumerate().any(|(n, name)| names[..n].contains(name));
         let about = |note: &&String| names.iter().any(|name| says(note, name));
         let is_banded = |fact: &&String| word_of_state(fact).is_some() && fact.contains(", ");
-        let facts = facts.iter().filter(|fact| !is_banded(fact));
-        let facts: Vec<_> = facts.take(limits::NOTE_FACTS_MAX).collect();
-        let notes: Vec<_> =
-            notes.iter().filter(about).map(|note| asked(note, &facts, &names)).collect();
+        let (banded, facts): (Vec<_>, Vec<_>) = facts.iter().partition(is_banded);
+        let asked_about = |note: &String| {
+            let named = banded.iter().filter_map(|fact| bare(fact, note));
+            let all = named.chain(facts.iter().map(|fact| (*fact).clone()));
+            let all: Vec<String> = all.take(limits::NOTE_FACTS_MAX).collect();
+            asked(note, &all, &names)
+        };
+        let notes: Vec<_> = notes.iter().filter(about).map(asked_about).collect();
         let among = among.iter().map(|(index, _)| *index).collect();
         (!alike && !notes.is_empty()).then_some(Self { among, notes })
     }
@@ -106,7 +113,11 @@ impl ByNotes {
             let mut of = |question: &Question| ask(&note.prefix, question);
             let facts = note.facts.iter().map(&mut of).collect::<Result<Vec<_>, E>>()?;
             let [holds, fails] = &note.devices;
-            by_note.push(note.answered(&facts, &[of(holds)?, of(fails)?]));
+            let devices = match note.allows {
+                Some(device) => only::wanted(device, holds.candidates.len()),
+                None => [of(holds)?, of(fails)?],
+            };
+            by_note.push(note.answered(&facts, &devices));
         }
         Ok(joined(candidates, &self.among, &by_note))
     }
@@ -122,6 +133,9 @@ pub struct NoteAsked {
     /// The device that is wanted where the condition holds, and where it does not. Candidates are
     /// the devices' names, in the order of [`ByNotes::among`].
     pub devices: [Question; 2],
+    /// The device that the note only allows, and only where its condition holds: by its words, so
+    /// that `devices` are not asked.
+    pub allows: Option<usize>,
 }
 
 /// A question, after the prefix of its note.
@@ -188,18 +202,29 @@ pub fn narrow(parts: &Parts<'_>) -> Left {
 }
 
 /// The texts that `models/train/notes.py` teaches, to the letter.
-fn asked(note: &str, facts: &[&String], names: &[&str]) -> NoteAsked {
+fn asked(note: &str, facts: &[String], names: &[&str]) -> NoteAsked {
     let question = |state: String, candidates: &[&str]| Question {
         state,
         candidates: candidates.iter().map(|text| (*text).to_owned()).collect(),
     };
-    let fact = |fact: &&String| question(format!("Now: {fact}.\nThe condition holds:"), &SAYS);
+    let fact = |fact: &String| question(format!("Now: {fact}.\nThe condition holds:"), &SAYS);
     let device = |holds: &str| question(format!("If the condition {holds}, use the"), names);
     NoteAsked {
         prefix: format!("Note: {note}\n"),
         facts: facts.iter().map(fact).collect(),
         devices: [device("holds"), device("does not hold")],
+        allows: only::allowed(note, names),
     }
+}
+
+/// `soil moisture ok` of `soil moisture 41.2 % ok, falling`, where a note names the quantity by one
+/// of its words.
+fn bare(fact: &str, note: &str) -> Option<String> {
+    let name = fact.split(' ').take_while(|word| word.parse::<f64>().is_err());
+    let name: Vec<&str> = name.collect();
+    let is_named = name.iter().any(|word| word.len() > 2 && says(note, word));
+    let state = word_of_state(fact).filter(|_| is_named)?;
+    Some(format!("{} {state}", name.join(" ")))
 }
 
 /// The probabilities of all candidates, out of each note's probabilities of those `among`:
@@ -271,7 +296,8 @@ fn begins_with(text: &str, words: &str) -> bool {
 }
 
 /// Whether a note says this name in whole words, in whatever case.
-fn says(note: &str, name: &str) -> bool {
+#[must_use]
+pub fn says(note: &str, name: &str) -> bool {
     let (note, name) = (note.to_lowercase(), name.to_lowercase());
     let apart = |before: &str, after: &str| {
         !before.ends_with(char::is_alphanumeric) && !after.starts_with(char::is_alphanumeric)
@@ -357,6 +383,7 @@ mod tests {
                 question("If the condition holds, use the", &["roof vent", "fan"]),
                 question("If the condition does not hold, use the", &["roof vent", "fan"]),
             ],
+            allows: None,
         };
         let by_notes = ByNotes { among: vec![0, 3], notes: vec![asked] };
         assert_eq!(left, Left::Notes(by_notes));
@@ -371,6 +398,15 @@ mod tests {
         let by_notes = ByNotes::new(&texts(&["The vent."]), &now, &both).expect("a vent");
         let asked = &by_notes.notes[0];
         assert_eq!(asked.facts.len(), 2, "what has a band is not asked about");
+        let note = texts(&["In hot air take the vent."]);
+        let named = ByNotes::new(&note, &now, &both).expect("a vent");
+        let states: Vec<&str> = named.notes[0].facts.iter().map(|one| one.state.as_str()).collect();
+        let first = "Now: air temperature high.\nThe condition holds:";
+        assert_eq!(
+            (states[0], states.len()),
+            (first, 3),
+            "but where the note names it, by its band"
+        );
         let devices = [vec![0.9, 0.1], vec![0.2, 0.8]];
         let p =
             |night: [f32; 3]| asked.answered(&[night.to_vec(), vec![0.0, 0.0, 1.0]], &devices)[0];

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::condition::Scene;
 use super::meaning::Meaning;
 use crate::agent::core::{Agent, Resumed};
+use crate::agent::edits::{mean, of_note};
 use crate::agent::goals::{Band, GoalState, band_at};
 use crate::agent::prompt::{rounded, words};
 use crate::agent::world::LocalTime;
@@ -57,7 +58,7 @@ impl Agent {
     ///
     /// # Errors
     /// Why that cannot be shown, in a sentence.
-    pub(super) fn begin_trial(&self, meaning: &Meaning) -> Result<Trial, String> {
+    pub(super) fn begin_trial(&self, note: &str, meaning: &Meaning) -> Result<Trial, String> {
         let (sensor, direction) = meaning.effect;
         let (outside, inside) = self.shown_values(sensor, direction)?;
         let holds = meaning.condition.as_ref().map(|one| &one.holds);
@@ -84,7 +85,7 @@ impl Agent {
             Situation { full: others, ..situation(holds, outside, true) },
         ];
         let mut config = (*self.config).clone();
-        config.preferences.extend(meaning.preferences.iter().cloned());
+        mean(&mut config, note, of_note(note, meaning.preferences.clone()));
         Ok(Trial {
             three: three.into(),
             config: Arc::new(config),
