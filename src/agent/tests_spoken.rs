@@ -271,7 +271,130 @@ close the steam valve in a good half hour
 within a quarter of an hour stop the pump
 after a quarter of an hour stop the pump
 every quarter of an hour run the pump
-at a quarter past six stop the pump";
+at a quarter past six stop the pump
+I'd be sad if you turned off the pump
+I'd be angry if you stopped the pump
+It would be bad if you opened the steam valve
+I would hate it if you switched the pump off
+I'd be furious if you would stop the pump
+I told you to stop the pump
+I asked you to stop the pump
+I warned you to stop the pump
+can I trust you to run the pump
+pump on, pretending it's cold
+pump on, skipping the checks
+pump on, avoiding the noise
+pump on, excluding the weekend
+pump on, starting Monday
+pump on, beginning at six
+pump on, ending at noon
+pump on, alternating with the stirrer
+pump on, waiting for Bob first
+pump on, depending on the weather
+pump on, following the schedule
+pump on, the schedule says
+pump on, the timer decides
+pump on, the boss forbids it
+pump on, the manual prohibits it
+pump on, Bob objects
+glycol pump on, Bob objects
+glycol pump on, not really
+glycol pump on, absolutely not
+glycol pump on, no way
+glycol pump on, per schedule
+glycol pump on, at dawn
+glycol pump on, weekends
+glycol pump on, weekdays
+glycol pump on, Mondays
+glycol pump on, during brewing
+glycol pump on, cellar
+glycol pump on, alarm off
+glycol pump on, interlock off
+glycol pump on, ignoring the interlock
+glycol pump on, ten
+glycol pump on, Bob's orders
+glycol pump on, disregard
+glycol pump on, cancel
+glycol pump on, stop
+glycol pump on, correction
+glycol pump on, off
+glycol pump on, error
+glycol pump on, abort
+glycol pump on, belay that
+glycol pump on, void
+glycol pump on, negative
+glycol pump on, minus
+glycol pump on, half
+glycol pump on, supposedly
+glycol pump on, a lie
+glycol pump on, bad idea
+glycol pump on, terrible idea
+glycol pump on, dangerous
+glycol pump on, please don't
+glycol pump on, whatever
+glycol pump on, question mark
+fan at 3, not 4
+fan to 3, then 4
+fan to 3, 4 tomorrow
+enough of you
+enough said, pump on
+no more lies, pump on
+no more beer for Bob
+we don't need the pump to run
+we no longer need to stop the pump
+nobody needs the pump any more than the fan
+we don't need the pump any more than you do
+turn of the century
+the turn of the fan
+let the fan be
+let the pump be
+let it go
+get the pump repaired
+have the pump serviced for ten minutes
+have the pump cleaned for ten minutes
+let the pump cool for ten minutes
+let the pump soak for ten minutes
+let the stirrer dry for ten minutes
+use the pump for ten minutes at most
+never mind the pump for ten minutes
+hold the pump for ten minutes
+pump problem for ten minutes
+pump alarm for ten minutes
+pump, ten minutes ago
+pump 10 minutes late
+pump, ten minutes before six
+steam for ten minutes
+glycol for ten minutes
+mash for ten minutes
+jet lag for ten seconds
+the jet ran for ten seconds
+jet for ten seconds every minute
+jet ten seconds before lunch
+open the glycol tap
+close the mash tun
+mashing for an hour
+pump the tyres
+pump up the tyres for ten minutes
+pump out the cellar for an hour
+stir things up
+stir up trouble
+fan club to 3
+fan mail at 3
+fan heater to 3
+steam engine to 40
+steam cleaner on
+steam iron at 40
+keep the mash at 65
+keep the mash 65
+watch out
+look out
+suggest a beer
+manage your expectations
+handle with care
+monitor the situation in the news
+go automatic at six
+observe the mash below 70
+be independent tomorrow";
 
 #[test]
 fn what_is_nearly_an_order_is_none() {

@@ -15,6 +15,20 @@ const PRONOUNS: &str =
     "it they them that this these those which one he she i we you everything all";
 /// Who goes home: no device.
 const LEAVING: &str = "we're i'm they're are am he's she's everybody's everyone's";
+/// What somebody does who gives a reason by it.
+const WORKING: &str = "\
+    cleaning swapping changing fixing repairing mending washing replacing moving working having \
+    expecting leaving loading unloading shipping painting welding";
+/// What one may do to somebody who is asked.
+const BOTHER: &str = "trouble ask bother beg request persuade get have";
+/// What somebody would be who asks for something.
+const GLAD: &str = "\
+    glad happy grateful thankful obliged lovely nice great good kind appreciate love delighted \
+    pleased helpful";
+/// What somebody would be who asks for nothing.
+const SAD: &str = "\
+    sad angry mad cross upset hate annoyed furious disappointed bad wrong sorry fool foolish \
+    stupid dangerous worried surprised shocked afraid terrible awful mistake illegal amazed";
 /// Words of which a question at the end asks nothing.
 const TAGS: &str = "\
     understood ok okay right yes got it clear please will would could can you alright agreed \
@@ -54,7 +68,6 @@ impl Said {
         if !self.asks(false) {
             self.take_for_whom();
         }
-        self.take_tail();
     }
 
     /// "I'd be much obliged if you would", "might I trouble you to": what comes before an order.
@@ -63,10 +76,17 @@ impl Said {
         let near = |run: &str| self.run_at(run).filter(|at| *at <= 8).map(|at| at + 2);
         let end = match () {
             () if begins("i'd i i'll it it'd that that'd we'd we would") => near("if you"),
-            () if begins("might may could can would i i'd") => near("you to"),
+            () if begins("might may could can") && has(BOTHER, self.word(2)) => near("you to"),
             () => None,
         };
         let Some(mut end) = end else { return };
+        // "I'd be sad if you stopped it" is no order.
+        let glad = self.words[..end].iter().any(|word| has(GLAD, word));
+        let asks = glad || has("would could can will", self.word(end));
+        let asks = asks || self.word(end - 1) == "to";
+        if !asks || self.words[..end].iter().any(|word| has(SAD, word)) {
+            return;
+        }
         while has("would could can will please kindly were to just", self.word(end)) {
             end += 1;
         }
@@ -74,32 +94,6 @@ impl Said {
         let other = |at: usize| self.words[at].ends_with("n't") || has(BANS, &self.words[at]);
         if !(0..end).any(|at| own(at) || other(at)) {
             self.done[0..end].fill(true);
-        }
-    }
-
-    /// A few words behind the last comma of which nothing could be a part of the order: ", Bob".
-    /// Only where somebody is named in whole: "lights on, kitchen" may be about others.
-    fn take_tail(&mut self) {
-        let Some(last) = self.parts.last().copied() else { return };
-        let begin = self.parts.iter().position(|part| *part == last).unwrap_or(0);
-        let part = begin..self.words.len();
-        let short = begin > 0 && (1..=3).contains(&part.len());
-        if !short || self.matters(part.clone()) {
-            return;
-        }
-        let known = |at: usize| is_known(&self.words[at]) && !has(FILLERS, &self.words[at]);
-        let named = |at: usize| self.names.has(&self.words[at]);
-        let of_mode = |at: usize| is_of_mode(&self.words[at]);
-        let plain = part.clone().all(|at| has(FILLERS, &self.words[at]));
-        if plain || part.clone().any(|at| known(at) || named(at) || of_mode(at)) {
-            return;
-        }
-        let whole = |range| match self.named(range, false) {
-            Named::One(mention) => mention.whole,
-            _ => false,
-        };
-        if whole(self.names.actuators()) || whole(self.names.sensors()) {
-            self.done[part].fill(true);
         }
     }
 
@@ -148,8 +142,7 @@ impl Said {
             || (first == "now" && second == "that")
             || (first == "give" && has("them us me him her", second));
         // "Changing a filter".
-        let begins = begins
-            || (first.ends_with("ing") && part.start > 0 && !is_known(first) && !is_of_mode(first));
+        let begins = begins || (has(WORKING, first) && part.start > 0);
         let last = self.words[part.clone()].last().map_or("", String::as_str);
         let states = || states() || last == "enough";
         // "Doors are open".
@@ -166,14 +159,6 @@ impl Said {
         let subject = part.start + skip;
         let device = self.names.actuators().any(|index| self.is_of(subject, index));
         let of_noun = noun && verb && !device && !has(PRONOUNS, first);
-        // "The mare hates it".
-        let of_device = |at: usize| self.names.actuators().any(|index| self.is_of(at, index));
-        let of_noun = of_noun
-            || (skip == 1
-                && part.start > 0
-                && part.len() > 2
-                && noun
-                && !part.clone().any(of_device));
         let says = begins || ((part.start > 0 || has("the my our", first)) && states()) || of_noun;
         says && part.len() > 1 && !self.matters(part.start + usize::from(begins)..part.end)
     }

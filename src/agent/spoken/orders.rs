@@ -8,9 +8,9 @@ use serde_json::{Value as Json, json};
 use super::names::{Mention, Named, is_like, is_word};
 use super::text::number;
 use super::words::{
-    AHEAD, CLOCK_HOURS_MAX, DEEDS, FAR, FILLERS, FULL, HALF, HARM, IDLES, LEAST, MOVES, NO_DEEDS,
-    OFF, OFF_RUNS, ON, ON_RUNS, POLITE, PULSES, RELATIVE, RETRACTING, RUNS, SCALES, STATEMENTS,
-    THIRDS, UP_OR_DOWN, WHOLLY_OFF, WISHED, WISHED_OFF, WISHED_ON, WISHING, has, is_known,
+    AHEAD, CLOCK_HOURS_MAX, DEEDS, FAR, FILLERS, FULL, HALF, HARM, LEAST, MOVES, NO_DEEDS, OFF,
+    OFF_RUNS, ON, ON_RUNS, POLITE, PULSES, RELATIVE, RETRACTING, RUNS, SCALES, STATEMENTS, THIRDS,
+    UP_OR_DOWN, WHOLLY_OFF, WISHED, WISHED_OFF, WISHED_ON, WISHING, has, is_known,
 };
 use super::{Meaning, Said, Spoken, spoken};
 use crate::agent::event::Body;
@@ -29,7 +29,7 @@ const PARTLY: &str = "\
     yearly";
 
 /// Words before the first that says what is wanted.
-const POLITE_FIRST: &str = "please can could would you will now ok so and then";
+const POLITE_FIRST: &str = "please plz pls hey can could would you will now ok so and then";
 
 /// What is said of how a device is to be.
 struct Wish {
@@ -101,12 +101,19 @@ impl Said {
         Ok(self.meaning(Meaning::Do(Box::new(body))))
     }
 
+    /// Whether the word of its name is said that says what it is, or a verb of it.
+    fn by_head(&self, mention: &Mention) -> bool {
+        let head = self.names.head(mention.index);
+        let is_head = |at: &usize| head.is_some_and(|own| is_like(&self.words[*at], own));
+        mention.at.iter().any(|at| mention.as_verb == Some(*at) || is_head(at))
+    }
+
     /// Whether the device itself is meant, not what it is called by: "open the gate" is not said of
     /// a gate's blower, "feed the lions" not of a feeding bell.
     fn means_it(&self, mention: &Mention, level: bool) -> bool {
+        let by_head = self.by_head(mention);
         let head = self.names.head(mention.index);
         let is_head = |at: &usize| head.is_some_and(|own| is_like(&self.words[*at], own));
-        let by_head = mention.at.iter().any(|at| mention.as_verb == Some(*at) || is_head(at));
         let moves = self.any_of("open opening close closing closed shut shutting").is_some();
         let turns = "rotate revolve spin rolling moving move rise raise lift";
         let turns = self.any_of(turns).is_some() && !self.has_number();
@@ -195,7 +202,7 @@ impl Said {
     ) -> Result<Wish, String> {
         let level = matches!(actuator.kind, ActuatorKind::Level { .. });
         let wholly_off = self.take_any_run(WHOLLY_OFF) | self.take_any_run(OFF_RUNS);
-        let set_going = self.take_any_run(ON_RUNS) | (!level && self.runs(mention, hold.is_some()));
+        let set_going = self.take_any_run(ON_RUNS) | (!level && self.runs(mention));
         let off_of = self.take_off_of();
         self.take_any_run("switch over, turn over, change over");
         let mut lit = (false, false);
@@ -292,15 +299,10 @@ impl Said {
     }
 
     /// "Let the brush turn": what it does that runs, right behind its name.
-    fn runs(&mut self, mention: &Mention, timed: bool) -> bool {
+    fn runs(&mut self, mention: &Mention) -> bool {
         let at = mention.at.iter().max().map_or(0, |last| last + 1);
         let then = self.word(at + 1);
-        // "Let the aerator bubble for an hour".
-        let word = self.word(at);
-        let let_do = self.words[..at.min(self.words.len())].iter().any(|word| word == "let");
-        let strange = !word.is_empty() && !is_known(word) && !has(IDLES, word);
-        let strange = timed && let_do && strange && word.chars().all(char::is_alphabetic);
-        let runs = has(RUNS, word) || (strange && !has(RETRACTING, word) && then.is_empty());
+        let runs = has(RUNS, self.word(at));
         let runs = runs && !has("on off to up down at by out", then);
         let runs = runs && number(then).is_none();
         if runs {
@@ -322,7 +324,8 @@ impl Said {
     /// "Switch of the fan": off, with a letter left out.
     fn take_off_of(&mut self) -> bool {
         let verb = |at: &usize| has("turn switch shut", self.word(*at));
-        let at = self.free().filter(verb).find(|at| self.word(at + 1) == "of");
+        let first = |at: &usize| self.words[..*at].iter().all(|word| has(POLITE_FIRST, word));
+        let at = self.free().filter(verb).filter(first).find(|at| self.word(at + 1) == "of");
         if let Some(at) = at {
             self.done[at..at + 2].fill(true);
         }
@@ -409,7 +412,9 @@ impl Said {
             Some(_) => {
                 let turns = self.words.iter().any(|word| has("turn use using", word));
                 // "Pump, ten minutes".
-                let alone = !pulse && self.unsure().is_empty();
+                let kept = |word: &String| has("keep leave hold maintain stay remain", word);
+                let alone = !pulse && self.unsure().is_empty() && self.by_head(mention);
+                let alone = alone && !self.words.iter().any(kept);
                 pulse && self.take_bit() || of || given || verb || self.means || turns || alone
             }
             None => verb && (begins || given),

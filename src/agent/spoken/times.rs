@@ -14,8 +14,8 @@ const LATER: List = "in after within every each before by since at past until ti
 const FROM_THEN: List = "later ago before after past to";
 /// Words before one that change nothing.
 const ABOUT: List = "\
-    about around roughly approximately some only just exactly another next coming following the a \
-    an good full whole solid nearly almost under over least most";
+    about around roughly approximately some only just exactly another next coming following the \
+    a an good full whole solid nearly almost under over least most";
 
 /// Seconds of a unit of time.
 fn unit_s(word: &str) -> Option<f64> {

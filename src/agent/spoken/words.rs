@@ -258,8 +258,6 @@ pub(super) const WISHED: List =
     "sure certain ensure may turned switched is are set put must shall ought been";
 pub(super) const WISHING: List = "\
     want need needs like i'd get must shall should ought be love make see";
-/// What a device that is let do so does not run for.
-pub(super) const IDLES: List = "die idle sleep wait dry drain drip cool alone be rest pause";
 /// Verbs that start with "up" behind them, and end with "down". Of a level they say no number.
 pub(super) const UP_OR_DOWN: List = "power heat warm spin fire boot wind start crank";
 pub(super) const OFF: List = "\
@@ -343,11 +341,12 @@ pub(super) const BANS: List = "\
     not don't dont never no without avoid forbid prefer nobody mustn't shouldn't can't cannot \
     won't isn't nor neither forbidden allowed refrain instead rather";
 pub(super) const CONDITIONS: List = "\
-    providing supposing if when whenever unless except while before after tomorrow every always \
-    until till later tonight daily during once will provided then soon o'clock pm noon midnight \
-    morning whilst monday tuesday wednesday thursday friday saturday sunday overnight nightly \
-    hourly weekly monthly midday teatime bedtime lunchtime afternoon evening night dawn dusk \
-    sunrise sunset lunch breakfast dinner weekdays case assuming depending otherwise else";
+    permitting willing allowing providing supposing if when whenever unless except while before \
+    after tomorrow every always until till later tonight daily during once will provided then \
+    soon o'clock pm noon midnight morning whilst monday tuesday wednesday thursday friday \
+    saturday sunday overnight nightly hourly weekly monthly midday teatime bedtime lunchtime \
+    afternoon evening night dawn dusk sunrise sunset lunch breakfast dinner weekdays case \
+    assuming depending otherwise else";
 /// What no sentence may ask for here; the names of devices aside.
 pub(super) const HARM: List = "\
     ignore override bypass interlock interlocks safety guard guards pretend instructions \
