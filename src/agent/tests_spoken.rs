@@ -102,6 +102,50 @@ fn sentences_that_nobody_wrote_for_the_code_are_read_as_meant_or_not_at_all() {
     assert!(exact.1 + safe.1 >= 200 && share(exact) >= EXACT_MIN && share(safe) >= SAFE_MIN);
 }
 
+/// What makes of an order one that is not for now, or none; `*` is the order.
+const MORE_TO_IT: [&str; 16] = [
+    "don't *",
+    "never *",
+    "do not *",
+    "if it rains *",
+    "tomorrow *",
+    "he says *",
+    "* tomorrow",
+    "* when it rains",
+    "* at six o'clock",
+    "* unless I say so",
+    "*, just kidding",
+    "* next week",
+    "* every day",
+    "* if the boss agrees",
+    "*, or rather not",
+    "* until noon",
+];
+
+#[test]
+fn an_order_with_a_condition_a_ban_or_another_time_acts_no_more() {
+    let (mut here, mut turn) = (None, 0);
+    for line in sentences() {
+        if let Some(name) = line.strip_prefix('[').filter(|_| !line.contains(" => ")) {
+            here = Some(place(&folder(), name.trim_end_matches(']')));
+        }
+        let Some((order, wanted)) = line.split_once(" => ") else { continue };
+        if wanted == "no" || wanted.starts_with("value") || wanted.starts_with("why") {
+            continue;
+        }
+        let order = order.trim_end_matches(['.', '!', ' ', '?']);
+        // "Never the tank below 20" is a goal of its own.
+        let bans = if wanted.starts_with("keep") { 3 } else { 0 };
+        let more = &MORE_TO_IT[bans..];
+        let text = more[turn % more.len()].replace('*', order);
+        turn += 1;
+        let found = read(&text, here.as_ref().expect("a place before its sentences"));
+        let answers = found.starts_with("value") || found == "goals";
+        assert!(found == "no" || answers, "{text}: {found}");
+    }
+    assert!(turn > 500, "{turn}");
+}
+
 /// Sentences that are near an order and none: said of a brewery, each must end with a person.
 const NEARLY: &str = "\
 turn off the fan at six
@@ -394,7 +438,13 @@ handle with care
 monitor the situation in the news
 go automatic at six
 observe the mash below 70
-be independent tomorrow";
+be independent tomorrow
+don't keep the mash below 70
+don't hold the co2 under 900
+do not please keep the mash above 60
+never keep the mash below 60
+co2 below 900, or rather not
+don't see to it that the co2 stays below 900";
 
 #[test]
 fn what_is_nearly_an_order_is_none() {

@@ -16,6 +16,10 @@ use crate::config::{Config, goal_from_json};
 
 const BAND: &str = "a band is needed: between … and …, above … or below …";
 
+/// What is said not to be done that is about a bound.
+const NOT_WHAT: &str = "\
+    let allow permit want like ever go exceed get have drop fall rise accept tolerate need be \
+    overshoot pass surpass run leave";
 /// Verbs of orders.
 const SETS: &str = "get take bring turn set put crank dial dim turn ramp slow open close move";
 
@@ -121,6 +125,9 @@ impl Said {
         if states && wants.is_none() {
             return Err("that says how it is: keep … between … and …".into());
         }
+        if self.is_banned() {
+            return Err("say what is wanted: keep … between … and …, above … or below …".into());
+        }
         if sensor.unit == "%" && !self.has_number() {
             self.count_shares();
         }
@@ -142,6 +149,21 @@ impl Said {
         let goal = Box::new(goal_from_json(&put, config)?);
         let body = Body::PutGoal { goal, text: put.to_string() };
         Ok(self.meaning(Meaning::Do(Box::new(body))))
+    }
+
+    /// "Don't keep it below 5" is no wish for more than 5; "don't let it fall below 5" is.
+    fn is_banned(&self) -> bool {
+        let mut said = self.words.iter().map(String::as_str).filter(|word| !has("please so", word));
+        let (first, second, third) = (said.next(), said.next(), said.next());
+        let then = match (first, second) {
+            (Some("don't" | "dont"), then) => then,
+            (Some("do"), Some("not")) => third,
+            (Some("never"), then) => {
+                return then.is_some_and(|word| has("keep hold maintain limit ensure", word));
+            }
+            _ => return false,
+        };
+        then.is_some_and(|word| !has(NOT_WHAT, word))
     }
 
     /// "Half full" of what is measured in percent: 50.
@@ -183,6 +205,10 @@ impl Said {
             } else if has(NOT, word) || (word == "from" && has(GOING, then)) {
                 if turned {
                     return Err("it says not twice".into());
+                }
+                // "5 at most, or rather not".
+                if above.is_some() && !found.is_empty() {
+                    return Err(BAND.into());
                 }
                 turned = true;
             } else if let Some(side) =
