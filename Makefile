@@ -136,19 +136,20 @@ bench-write: setup ## Tool calls and eight clients against llama-server; as benc
 		sed -n 's/.*"path": *"\([^"]*\)".*/\1/p'))"
 
 SPECIALIST = models/adapters/edge-operator.gguf
-specialist: setup ## Teaches the model to read notes: MINUTES=n, QUICK=1 or DATA=FILE; models/train
+SPECIALIST_OUT = $(TARGET)/specialist
+specialist: setup ## Teaches the model to read notes: MINUTES=n, QUICK=1, DATA=FILE, MIND_MODEL=FILE
 	@python3 -m venv $(TARGET)/specialist/venv
 	@$(TARGET)/specialist/venv/bin/pip install --quiet -r models/train/requirements.txt
-	@$(TARGET)/specialist/venv/bin/python models/train/train.py --out $(TARGET)/specialist \
+	@$(TARGET)/specialist/venv/bin/python models/train/train.py --out $(SPECIALIST_OUT) \
 		$(if $(QUICK),--minutes 2 --evaluate 8 --every 20,--minutes $(or $(MINUTES),60)) $(MORE) \
 		$(if $(DATA),--data $(DATA) --begin $(SPECIALIST)) \
 		--model "$$($(TARGET)/release/outpost model info --json $(MIND_MODEL) | \
 		sed -n 's/.*"path": *"\([^"]*\)".*/\1/p')"
 	@$(TARGET)/specialist/venv/bin/python models/train/plot.py \
-		--out $(TARGET)/specialist/curves.svg "this run=$(TARGET)/specialist/log.jsonl"
+		--out $(SPECIALIST_OUT)/curves.svg "this run=$(SPECIALIST_OUT)/log.jsonl"
 	@$(if $(DATA),$(TARGET)/release/outpost bench mind --model $(MIND_MODEL) \
-		--adapters $(SPECIALIST),$(TARGET)/specialist/adapter.gguf \
-		--cases $(TARGET)/specialist/held_out.jsonl,true)
+		--adapters $(SPECIALIST),$(SPECIALIST_OUT)/adapter.gguf \
+		--cases $(SPECIALIST_OUT)/held_out.jsonl,true)
 
 package: ## Makes a Debian package of each build into dist/
 	@cross/setup.sh packages

@@ -39,7 +39,7 @@ def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--model", required=True, help="the base, a GGUF of the llama architecture")
+    parser.add_argument("--model", required=True, help="the base, a GGUF of the architectures llama or gemma3")
     parser.add_argument("--out", required=True, type=pathlib.Path)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--rank", type=int, default=16)
@@ -66,7 +66,7 @@ def arguments():
 def lay_out(base, example):
     """Token ids, positions, segments; and of each question the place of its answer, the tokens that may
     stand there and which of them should. None where it does not fit."""
-    shared = base.encode(notes.head(example.note))
+    shared = base.begin + base.encode(notes.head(example.note))
     ids, positions, segments = list(shared), list(range(len(shared))), [0] * len(shared)
     places, options, wants = [], [], []
     names = [base.encode(f" {name}") for name in example.devices]
@@ -163,10 +163,12 @@ def main():
     adapters = base.adapters(args.rank, args.seed)
     optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.scale_by_adam(b2=0.98))
     state = optimiser.init(adapters)
-    facts = {"step": 0, "questions": 0, "seconds": 0.0}
+    facts = {"step": 0, "questions": 0, "seconds": 0.0, "base": base.shape}
     checkpoint = args.out / "checkpoint.npz"
     if checkpoint.exists():
         adapters, state, facts = lm.resume(checkpoint, adapters, state)
+        if facts.get("base", base.shape) != base.shape:
+            raise SystemExit(f"{checkpoint} is of {facts['base']}, not of {base.shape}: give another --out")
     elif args.begin:
         adapters = lm.load(args.begin, base)
     random.seed(args.seed)
