@@ -277,6 +277,7 @@ impl Agent {
             Event::LineDown { line, reason } => self.line_down(line, &reason),
             Event::Acked { token } => self.acked(token),
             Event::Lost { token } => self.lost(token),
+            Event::Unsent { token, reason } => self.unsent(token, &reason),
             Event::Mind(news) => self.mind_news(news),
             Event::CloudAnswered { id, result, ms } => self.cloud_answered(id, result, ms),
             Event::Effort { effort, reason } => self.set_effort(effort, &reason),

@@ -85,6 +85,13 @@ pub enum Event {
         /// The `token` of its effect.
         token: u64,
     },
+    /// The message to a device did not go out: too much waits already on its way.
+    Unsent {
+        /// The `token` of its effect.
+        token: u64,
+        /// Why, for people.
+        reason: String,
+    },
     /// The language model's side.
     Mind(MindNews),
     /// The model in the cloud has answered, or will not.

@@ -172,6 +172,17 @@ impl Agent {
         self.give_up(id, "the connection broke before it was confirmed");
     }
 
+    /// It did not go out, so that what is known stays known. Its step ends with the reason, and so
+    /// does the command that it belongs to; planner, rules and those who send to `safe` look again,
+    /// each at its pace.
+    pub(super) fn unsent(&mut self, token: u64, reason: &str) {
+        let Some(id) = self.of_token(token) else { return };
+        let known = self.world.actuator(id).confirmed.clone();
+        self.give_up(id, &format!("not sent: {reason}"));
+        self.world.actuator_mut(id).confirmed = known;
+        self.plan_wanted = true;
+    }
+
     fn of_token(&self, token: u64) -> Option<ActuatorId> {
         let waits = |state: &super::world::ActuatorState| {
             state.pending.as_ref().is_some_and(|pending| pending.token == token)

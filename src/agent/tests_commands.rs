@@ -116,3 +116,52 @@ fn a_restart_ends_the_agent_and_has_succeeded_with_the_next_start() {
     assert_eq!(states(&bench.on(restart()), "r"), [CommandState::Succeeded]);
     assert!(!bench.agent.wants_restart());
 }
+
+/// The token of the last message to a device.
+fn token(effects: &[Effect]) -> u64 {
+    let mut tokens = effects.iter().filter_map(|effect| match effect {
+        Effect::Send { token, .. } => Some(*token),
+        _ => None,
+    });
+    tokens.next_back().expect("a message")
+}
+
+#[test]
+fn what_cannot_be_sent_for_want_of_room_is_told_and_tried_again() {
+    let mut bench = Bench::new(room()).up();
+    bench.steady(22.0, 60);
+    bench.echo = false;
+    let unsent = |bench: &mut Bench, token| {
+        let reason = "too many commands wait for the broker".into();
+        bench.on(Event::Unsent { token, reason })
+    };
+    // An operator hears why.
+    let token_of_set = token(&bench.on(set("a", 1, true)));
+    let effects = unsent(&mut bench, token_of_set);
+    let why = "not sent: too many commands wait for the broker";
+    let told = effects.iter().any(|effect| match effect {
+        Effect::Report { report: Report::CommandState { state, reason, .. }, .. } => {
+            *state == Some(CommandState::Failed) && reason == why
+        }
+        _ => false,
+    });
+    assert!(told, "{effects:?}");
+    let written = effects.iter().any(|effect| match effect {
+        Effect::Record { entry: Entry::Step { actuator, state, cause, .. }, .. } => {
+            actuator == "chiller" && *state == StepState::Unconfirmed && cause.ends_with(why)
+        }
+        _ => false,
+    });
+    assert!(written, "{effects:?}");
+    let chiller = bench.agent.world().actuator(ActuatorId(1));
+    assert_eq!(chiller.confirmed, Some(Setting::Off), "nothing went, so it is known as before");
+    // A rule that holds tries again; so does the planner.
+    bench.pass(6);
+    bench.on(set("b", 2, true));
+    bench.on(Event::Echo { actuator: ActuatorId(2), setting: Ok(Setting::On) });
+    let lost = bench.on(reading(1, 0.9));
+    assert_eq!(sends(&lost), [(2, "OFF".into())]);
+    unsent(&mut bench, token(&lost));
+    bench.pass(11);
+    assert_eq!(sends(&bench.on(reading(1, 0.9))), [(2, "OFF".into())]);
+}

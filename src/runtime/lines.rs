@@ -98,8 +98,9 @@ impl Runtime<'_> {
             None => Some(set),
         };
         if let Some(Set { token, name, .. }) = refused {
-            tracing::warn!(name, "not sent: too much waits for its line");
-            self.apply(Event::Lost { token });
+            let reason = "too much waits for its line";
+            tracing::warn!(name, "not sent: {reason}");
+            self.apply(Event::Unsent { token, reason: reason.into() });
         }
     }
 }

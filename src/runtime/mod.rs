@@ -509,8 +509,9 @@ impl Runtime<'_> {
         }
         if let Err(error) = self.link.publish(message) {
             tracing::warn!(%error, "not published");
-            if command {
-                self.lost(token);
+            if command && self.sent.remove(&token) {
+                self.apply(Event::Unsent { token, reason: error.to_string() });
+                self.clock.arrive(2);
             }
         }
     }
