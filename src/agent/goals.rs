@@ -412,18 +412,14 @@ impl Agent {
             _ => self.band(index).map(|band| band.bounds(estimate.value)),
         };
         let (min, max) = wanted.unwrap_or_default();
+        // Of two bounds only the one on whose side it is can be near.
+        let is_low = min
+            .is_some_and(|min| max.is_none_or(|max| estimate.value - min < max - estimate.value));
         let words = match (min, max) {
             (Some(min), _) if estimate.value < min => format!("below {min}"),
             (_, Some(max)) if estimate.value > max => format!("above {max}"),
-            (Some(min), Some(max)) if estimate.slope < 0.0 => {
-                if estimate.value - min < max - estimate.value {
-                    format!("nears {min}")
-                } else {
-                    "inside".into()
-                }
-            }
-            (_, Some(max)) if estimate.slope > 0.0 => format!("nears {max}"),
-            (Some(min), None) if estimate.slope < 0.0 => format!("nears {min}"),
+            (Some(min), _) if is_low && estimate.slope < 0.0 => format!("nears {min}"),
+            (_, Some(max)) if !is_low && estimate.slope > 0.0 => format!("nears {max}"),
             _ => "inside".into(),
         };
         format!("goal {}: {name} {value} {words}", goal.name)

@@ -146,6 +146,7 @@ fn what_was_begun_is_not_taken_back_before_it_can_be_felt() {
         let Some((_, to)) = decision.candidates[decision.chosen].set.first() else { continue };
         let less = decision.cause.contains("less is needed");
         assert_eq!(less, *to == Setting::Off, "{to}: {}", decision.cause);
+        assert!(!decision.cause.contains("nears 18"), "nobody cools for that: {}", decision.cause);
     }
     let early = made.iter().filter(|one| one.cause.ends_with("begun early since it is cheap"));
     assert!(early.count() > 0, "{:?}", made.iter().map(|one| &one.cause).collect::<Vec<_>>());

@@ -482,6 +482,10 @@ def roles():
     holds("each role is offered what it may")
 
 
+def is_online(topic, payload):
+    return topic == "outpost/many/status" and json.loads(payload)["state"] == "online"
+
+
 def many():
     """Ten thousand decisions: the story is there at once, and so is what lies before."""
     web, bus = free_port(), free_port()
@@ -502,7 +506,10 @@ def many():
         heard = queue.Queue()
         client.on_message = lambda _client, _data, message: heard.put((message.topic, message.payload.decode()))
         client.loop_start()
-        client.subscribe([(f"m/lamp{n}", 1) for n in range(LAMPS)])
+        client.subscribe([("outpost/many/status", 1)] + [(f"m/lamp{n}", 1) for n in range(LAMPS)])
+        # What is published before the agent listens is nobody's.
+        while not is_online(*heard.get(timeout=PATIENCE_S)):
+            pass
         # One round after the other: what is decided about a reading is what the next one finds.
         for number in range(DECISIONS // LAMPS):
             word, value = ("OFF", "1") if number % 2 else ("ON", "9")
