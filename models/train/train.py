@@ -27,7 +27,6 @@ QUESTIONS = 8  # six facts and the two ways a condition may stand
 SEQUENCES = 4  # a step: what two cores do in some seconds
 WARM_STEPS = 20  # the rate rises over so many
 NOT_ASKED = -1  # what a question wants that a note does not have
-OWN = 1  # sequences of a step that are a board's own decisions, where there are any
 # A condition of which no fact speaks, as `src/mind/notes.rs` has it.
 SILENT = (0.02, 0.06)
 LANGUAGE = (
@@ -95,18 +94,19 @@ def lay_out(base, example):
 
 
 def batch(base, maker, sequences, own=()):
-    """Arrays of so many sequences, and of each the device that a board's own decision wanted."""
+    """Arrays of so many sequences, and of each the device that a board's own decision wanted: where there
+    are such decisions, one a step, its notes in the first rows; the rest is made up."""
     whole = lambda fill, *width: np.full((sequences, *width), fill, np.int32)
     ids, positions, segments = whole(0, LENGTH), whole(0, LENGTH), whole(99, LENGTH)
     places, options = whole(0, QUESTIONS), whole(-1, QUESTIONS, 3)
     wants = whole(NOT_ASKED, QUESTIONS)
     outcomes = np.full(sequences, -1, np.int32)
+    lived = [(lay_out(base, example), example) for example in random.choice(own)] if own else []
+    if any(laid is None for laid, _ in lived):
+        lived = []  # all its notes count, or none
     row = 0
     while row < sequences:
-        example = random.choice(own) if own and row < OWN else maker.example()
-        laid = lay_out(base, example)
-        if laid is None:
-            continue
+        laid, example = lived[row] if row < len(lived) else made_up(base, maker)
         for array, values in zip((ids, positions, segments), laid):
             array[row, : len(values)] = values
         last = slice(QUESTIONS - len(laid[3]), QUESTIONS)
@@ -115,6 +115,13 @@ def batch(base, maker, sequences, own=()):
         outcomes[row] = example.outcome
         row += 1
     return ids, positions, segments, places, options, wants, outcomes
+
+
+def made_up(base, maker):
+    """A note that fits, with what it is made of."""
+    while (laid := lay_out(base, example := maker.example())) is None:
+        pass
+    return laid, example
 
 
 def by_logic(among, options):
@@ -188,8 +195,10 @@ def main():
         right = jnp.argmax(among, -1) == arrays[-1]
         parts = lambda part: jnp.sum((right & counted)[:, part]) / jnp.maximum(jnp.sum(counted[:, part]), 1)
         rights = jnp.array([parts(slice(0, 6)), parts(slice(6, 8))])
-        lived = jnp.take_along_axis(by_logic(among, arrays[4]), jnp.maximum(outcomes, 0)[:, None], -1)[:, 0]
-        own_loss = -jnp.sum(lived * (outcomes >= 0)) / jnp.maximum(jnp.sum(outcomes >= 0), 1)
+        # The notes of the one decision that was lived through are multiplied, as the board does.
+        is_own = outcomes >= 0
+        joint = jax.nn.log_softmax(jnp.sum(by_logic(among, arrays[4]) * is_own[:, None], 0))
+        own_loss = -joint[jnp.maximum(outcomes[0], 0)] * is_own[0]
         return own_loss - mean(wanted) - LANGUAGE * mean(language), rights
 
     @jax.jit
