@@ -59,7 +59,6 @@ class Base:
         self.head = int(of("attention.key_length", self.width // self.heads))
         self.window = int(of("attention.sliding_window", 2**31))
         self.gemma = self.architecture == "gemma3"
-        self.shape = f"{self.architecture}, {self.layers} layers of {self.width}"
         theta = float(of("rope.freq_base", 10_000.0))
         whole = lambda layer: not self.gemma or layer % WHOLE_EVERY == WHOLE_EVERY - 1
         thetas = np.array([theta if whole(layer) else WINDOW_THETA for layer in range(self.layers)])
@@ -255,4 +254,6 @@ def resume(path, adapters, state):
     with np.load(path) as kept:
         leaves, tree = jax.tree_util.tree_flatten((adapters, state))
         found = [jnp.asarray(kept[f"leaf{i}"]) for i in range(len(leaves))]
+        if [leaf.shape for leaf in found] != [leaf.shape for leaf in leaves]:
+            raise SystemExit(f"{path} is of another base, or of another rank: give another --out")
         return *jax.tree_util.tree_unflatten(tree, found), json.loads(str(kept["facts"]))
