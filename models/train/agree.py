@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Whether this reading of a base is the program's: `agree.py --model BASE.gguf --program outpost`.
 
-Made-up questions are put to both, and their probabilities compared. The program computes with quantised
-activations, so that a little is left: what it is for a base that is known to be right is the measure.
+Made-up questions are put to both, and their probabilities compared. The two round differently,
+so that a little is left: what it is for a base that is known to be right is the measure.
 With `--adapter` both have it put on.
 """
 
