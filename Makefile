@@ -49,7 +49,7 @@ size: ## Prints the size of the stripped release binary
 		awk '{ printf "outpost: %d bytes, %.1f MB stripped\n", $$1, $$1 / 1e6 }'
 
 sim: ## Runs the simulation of the agent on 10,000 seeds; SEEDS=n runs n
-	OUTPOST_SIM_SEEDS=$(or $(SEEDS),10000) cargo test --locked --test sim -- --nocapture
+	OUTPOST_SIM_SEEDS=$(or $(SEEDS),10000) cargo test --release --locked --test sim -- --nocapture
 
 cross: ## Builds for 64-bit Arm into dist/: two builds that serve all boards; BOARD=rpi4 one
 	@cross/cross.sh $(BOARD)
