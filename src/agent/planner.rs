@@ -223,7 +223,8 @@ impl Agent {
     fn worth_it(&self, moves: &[Move]) -> bool {
         let Some((id, setting)) = &moves[0].change else { return false };
         let rest = moves.iter().find(|one| one.change.is_none()).map_or(f64::MIN, |one| one.raw);
-        moves[0].raw - rest >= least_gain(self.rises(*id, setting))
+        let least = least_gain(self.rises(*id, setting)) * self.share_ended(*id, setting);
+        moves[0].raw - rest >= least
     }
 
     /// What a move does to a sensor: above zero it raises it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::tests::{Bench, decisions, room, sends, set, states};
 use super::*;
-use crate::config::{Aim, Config, Goal, goal_from_json};
+use crate::config::{ActuatorKind, Aim, Config, Goal, goal_from_json};
 use crate::domain::{ActuatorId, CommandState, Decider, SensorId, Setting};
 
 fn put(bench: &mut Bench, id: &str, text: &str) {
@@ -165,4 +165,18 @@ fn what_is_ended_for_a_goal_names_the_goal() {
         .into_iter()
         .find(|one| one.candidates[one.chosen].set.first() == Some(&("fan".into(), Setting::Off)));
     assert!(ended.expect("the fan ends").cause.starts_with("goal warm: temperature 17"));
+}
+
+/// What the smallest step of a level saves is less than a switching costs.
+#[test]
+fn the_lowest_step_of_a_level_is_not_left_on_for_ever() {
+    let mut config = room();
+    config.actuators[0].kind = ActuatorKind::Level { min: 0.0, max: 100.0, step: 10.0 };
+    config.actuators[0].safe = Setting::Level(0.0);
+    config.actuators[0].cost = 0.15;
+    config.actuators[1].cost = 0.36;
+    let mut bench = Bench::new(config).up();
+    bench.on(Event::Echo { actuator: ActuatorId(0), setting: Ok(Setting::Level(10.0)) });
+    let effects = bench.steady(22.0, 600);
+    assert_eq!(sends(&effects).first(), Some(&(0, "0".into())));
 }

@@ -310,14 +310,23 @@ impl Agent {
         let (cost_now, _) = self.cost_after(None);
         let (cost_then, _) = self.cost_after(Some(&(id, setting.clone())));
         let undone = self.undone(watched, &pushes, id);
-        let cost =
-            cost_then - cost_now + undone + SWITCH_COST * self.disliked_more(Least::Switching);
+        let switching = SWITCH_COST * self.disliked_more(Least::Switching);
+        let cost = cost_then - cost_now + undone + switching * self.share_ended(id, setting);
         // What does harm is not left on because to end it costs: where it was learned to do next to
         // nothing, nothing else would ever show that it does more.
         let cost = if mends && moved < 0.0 { cost.min(0.0) } else { cost };
         let helps = (0..watched.len()).max_by(|a, b| better[*a].total_cmp(&better[*b]));
         let helps = helps.filter(|place| better[*place] > HELPS_LEAST);
         Worth { helps, gain, cost, predicted: predicted.collect() }
+    }
+
+    /// How much of a whole switching it is to end what runs at a low level: as much as ran, or the
+    /// lowest step of a level would cost less to leave on for ever than to end. Else 1.
+    pub(super) fn share_ended(&self, id: ActuatorId, to: &Setting) -> f64 {
+        let actuator = &self.config.actuators[usize::from(id.0)];
+        let now = self.world.actuator(id).confirmed.as_ref();
+        let ran = now.map_or(0.0, |now| level(actuator, now));
+        if level(actuator, to) <= 0.0 && ran > 0.0 { ran } else { 1.0 }
     }
 
     /// It would take back what a plan did a moment ago, before that could be felt: nothing is known
