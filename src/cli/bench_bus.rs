@@ -35,8 +35,9 @@ const TICK_MS: u64 = 5;
 const QUEUE: usize = 4096;
 /// Until the service is online, and until it has taken everything: a loaded machine's start.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The rule that is timed is told of something new this often.
-const RULE_EVERY: Duration = Duration::from_millis(500);
+/// The rule that is timed is told of something new this often: a rule whose condition flickers
+/// sends no more than four messages in ten seconds.
+const RULE_EVERY: Duration = Duration::from_secs(3);
 /// Readings a second at which no sensor is late and nothing is measured.
 const CALM_PER_S: u32 = 1000;
 
