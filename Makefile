@@ -147,9 +147,9 @@ specialist: setup ## Teaches the model to read notes: MINUTES=n, QUICK=1, DATA=F
 		sed -n 's/.*"path": *"\([^"]*\)".*/\1/p')"
 	@$(TARGET)/specialist/venv/bin/python models/train/plot.py \
 		--out $(SPECIALIST_OUT)/curves.svg "this run=$(SPECIALIST_OUT)/log.jsonl"
-	@$(if $(DATA),$(TARGET)/release/outpost bench mind --model $(MIND_MODEL) \
+	@test -z "$(DATA)" || $(TARGET)/release/outpost bench mind --model $(MIND_MODEL) \
 		--adapters $(SPECIALIST),$(SPECIALIST_OUT)/adapter.gguf \
-		--cases $(SPECIALIST_OUT)/held_out.jsonl,true)
+		--cases $(SPECIALIST_OUT)/held_out.jsonl
 
 package: ## Makes a Debian package of each build into dist/
 	@cross/setup.sh packages
