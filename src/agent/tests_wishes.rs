@@ -59,9 +59,12 @@ fn of_two_that_want_the_opposite_the_later_one_counts_and_three_in_a_row_wait_fo
         (vec![ban, order(CHILLER, FAN)], 0),
         (vec![order(HEATER, CHILLER), order(CHILLER, FAN)], 2),
         (vec![order(CHILLER, FAN), order(HEATER, CHILLER)], 2),
+        // In a ring the later ones count, and one device is left.
+        (vec![order(CHILLER, FAN), order(FAN, HEATER), order(HEATER, CHILLER)], 0),
+        (vec![order(HEATER, CHILLER), order(CHILLER, FAN), order(FAN, HEATER)], 1),
     ] {
         let mut config = Config { preferences, ..room() };
-        if wanted == 2 {
+        if config.preferences.iter().any(|one| one.prefer == Some(HEATER)) {
             // A third cooler.
             config.actuators[2].effects = config.actuators[0].effects.clone();
             config.interlocks.clear();

@@ -14,7 +14,8 @@ impl Agent {
     ///
     /// `avoid`: the actuator is not raised. `prefer` over `over`: the second is not raised as long
     /// as the first may be raised further or is on its way; once the first gives all it has, or may
-    /// not move, the second is free. Of two that want the opposite the later one counts.
+    /// not move, the second is free. Of those that want the opposite of each other, two or a ring
+    /// of several, the later ones count.
     pub(super) fn honour_preferences(&self, moves: &mut Vec<Move>) -> Vec<String> {
         let held = self.config.preferences.iter().filter(|one| self.holds(one));
         let (orders, bans): (Vec<_>, Vec<_>) = held.partition(|one| one.prefer.is_some());
@@ -31,18 +32,18 @@ impl Agent {
             let pending = self.world.actuator(id).pending.as_ref();
             pending.is_some_and(|one| self.rises(id, &one.setting))
         };
-        let counts = |(at, one): &(usize, &Preference)| {
-            let opposite = |later: &&Preference| {
-                later.prefer == Some(one.over) && one.prefer == Some(later.over)
-            };
-            let first = one.prefer.is_some_and(|better| {
-                rising(better) || moves.iter().any(|one| self.raises(one, better))
-            });
-            first && !orders[at + 1..].iter().any(opposite)
-        };
+        let first =
+            |better: ActuatorId| rising(better) || moves.iter().any(|one| self.raises(one, better));
         // Of three in a row the first keeps both others back: all look at what may be done before.
-        let binding: Vec<_> = orders.iter().copied().enumerate().filter(counts).collect();
-        binding.into_iter().for_each(|(_, one)| take_away(moves, one));
+        let mut binding: Vec<&Preference> = Vec::new();
+        for one in orders.into_iter().rev() {
+            let Some(better) = one.prefer.filter(|better| first(*better)) else { continue };
+            // In a ring each would keep the next back, and no device were left.
+            if !is_before(&binding, one.over, better) {
+                binding.push(one);
+            }
+        }
+        binding.into_iter().rev().for_each(|one| take_away(moves, one));
         heeded
     }
 
@@ -97,4 +98,19 @@ impl Agent {
         let note = note.map(|note| format!(" (\"{note}\")")).unwrap_or_default();
         format!("preference: {what}{}{note}", when.unwrap_or_default())
     }
+}
+
+/// Whether these prefer one device to another, also through those between.
+fn is_before(orders: &[&Preference], one: ActuatorId, other: ActuatorId) -> bool {
+    let mut reached = vec![one];
+    let mut next = 0;
+    while let Some(from) = reached.get(next).copied() {
+        for order in orders.iter().filter(|order| order.prefer == Some(from)) {
+            if !reached.contains(&order.over) {
+                reached.push(order.over);
+            }
+        }
+        next += 1;
+    }
+    reached.contains(&other)
 }

@@ -10,6 +10,22 @@ const LEADS: &[&str] = &[
 ];
 /// Between `only` and the device.
 const USES: &[&str] = &["use", "run", "take", "open", "start", "switch", "turn"];
+/// Behind one of [`USES`], of it: `only switch on`.
+const OF_USES: &[&str] = &["on", "up"];
+/// What is only allowed then is the end of it.
+const ENDS: &[&str] = &["off", "closed", "shut", "down"];
+/// Before one of [`LENGTHS`] or of [`SHARES`], or a number: how long or how much, and not when.
+const MEASURES: &[&str] = &["at", "for", "by", "in"];
+const LENGTHS: &[&str] =
+    &["second", "seconds", "minute", "minutes", "min", "hour", "hours", "while", "moment"];
+const SHARES: &[&str] = &["speed", "power", "level", "setting", "percent", "half", "full"];
+/// How many words stand before them.
+const BEFORE_MEASURES: usize = 3;
+/// Numbers in words, as lengths are said.
+const NUMBERS: &[&str] = &[
+    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve",
+    "fifteen", "twenty", "thirty", "forty", "fifty", "sixty", "ninety", "least", "most",
+];
 /// What is left to a device where it is not allowed.
 const NOT_ALLOWED: f32 = 0.02;
 
@@ -38,8 +54,16 @@ fn of_sentence(sentence: &str, names: &[&str]) -> Option<usize> {
         return None;
     }
     let next = words.get(only + 1)?;
+    let leads = |at: usize| LEADS.contains(&words[at]) && !is_measure(&words[at..]);
+    let ends = |mut between: std::ops::Range<usize>| between.any(|at| ENDS.contains(&words[at]));
     if LEADS.contains(next) {
+        if !leads(only + 1) {
+            return None;
+        }
         let at = (0..only).rev().find(|at| named(*at).is_some())?;
+        if ends(at + 1..only) {
+            return None;
+        }
         let last = named(at);
         let before = (0..at).rev().find(|other| named(*other).is_some_and(|one| Some(one) != last));
         // "The vent and the fan only at night" is of both.
@@ -51,10 +75,37 @@ fn of_sentence(sentence: &str, names: &[&str]) -> Option<usize> {
     if !USES.contains(next) {
         return None;
     }
-    let lead = (only + 2..words.len()).find(|at| LEADS.contains(&words[*at]))?;
-    let mut all = (only + 2..lead).filter_map(named);
+    let of_verb = words.get(only + 2).is_some_and(|word| OF_USES.contains(word));
+    let of_verb = of_verb && ["switch", "turn", "start"].contains(next);
+    let first = only + 2 + usize::from(of_verb);
+    let lead = (first..words.len()).find(|at| leads(*at))?;
+    if ends(first..lead) {
+        return None;
+    }
+    let mut all = (first..lead).filter_map(named);
     let first = all.next()?;
     all.all(|other| other == first).then_some(first)
+}
+
+/// Whether these words begin with how long or how much: `for ten minutes`, `at half speed`.
+fn is_measure(words: &[&str]) -> bool {
+    let [lead, rest @ ..] = words else { return false };
+    if !MEASURES.contains(lead) {
+        return false;
+    }
+    let near = &rest[..rest.len().min(BEFORE_MEASURES)];
+    let of = |list: &[&str]| near.iter().any(|word| list.contains(word));
+    if *lead == "for" && of(LENGTHS) || *lead == "at" && of(SHARES) {
+        return true;
+    }
+    let figure = |word: &str| word.parse::<u32>().is_ok();
+    let number = near.first().is_some_and(|word| {
+        figure(word) || NUMBERS.contains(word) || ["half", "full"].contains(word)
+    });
+    // "At 22:00", "at ten o'clock".
+    let clock =
+        |word: &str| word.len() == 2 && figure(word) || ["am", "pm", "o", "past"].contains(&word);
+    number && !(*lead == "at" && near.get(1).is_some_and(|word| clock(word)))
 }
 
 /// The device that a word belongs to and that no other has it in its name.
@@ -91,6 +142,11 @@ mod tests {
             ("Use the drip pump, the hose valve only if that is not enough", 1),
             ("Only use the hose when the soil is dry!", 1),
             ("The drip pump only by day.", 0),
+            ("Only switch on the hose when the soil is dry", 1),
+            ("Only turn the hose on when the soil is dry", 1),
+            ("Only start up the drip pump while the tank is full", 0),
+            ("The hose only at 22:00", 1),
+            ("The hose only at ten o'clock", 1),
         ] {
             assert_eq!(allowed(note, &names), Some(wanted), "{note}");
         }
@@ -104,6 +160,18 @@ mod tests {
             "Only at night.",
             "The hose is the only one.",
             "The pumps only at night.",
+            // How long and how much are no condition.
+            "Run the hose only for ten minutes",
+            "Run the hose only for a few minutes",
+            "The hose only at half speed",
+            "The hose only at low speed",
+            "The hose only at 50 %",
+            "Only run the hose for ten minutes",
+            "The hose only in 10 steps",
+            // What is only allowed then is to end it.
+            "Only switch off the hose when the soil is wet",
+            "Only turn the hose off when the soil is wet",
+            "Switch the hose off only when the soil is wet",
         ] {
             let several = ["drip pump", "hose valve", "well pump"];
             assert_eq!(allowed(note, &several), None, "{note}");
