@@ -242,7 +242,8 @@ pub const IN_FLIGHT_MAX: usize = 16;
 pub const IN_FLIGHT_FOR_COMMANDS: usize = 4;
 /// Most commands that wait for a place in flight: a start or a rule sends one to each actuator, and
 /// a newer one may come behind it before a slow broker has taken the first. More are refused with
-/// `QueueFull`: the step ends as not sent, with the reason, and who wanted it looks again.
+/// `QueueFull`: the step ends as not sent, with the reason, and its actuator is unknown, since of
+/// what waited before it nobody knows what arrives.
 pub const COMMANDS_WAITING_MAX: usize = 2 * ACTUATORS_MAX;
 /// Most batches of the journal that wait for a place in flight; more are refused with `QueueFull`.
 /// The uplink itself stops far below, at `UPLINK_IN_FLIGHT_MAX`.

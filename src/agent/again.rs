@@ -7,7 +7,6 @@
 use std::time::Duration;
 
 use super::core::Agent;
-use super::planner::least_gain;
 use super::several::Who;
 use super::weigh::Watched;
 use crate::clock::Tick;
@@ -94,7 +93,7 @@ impl Agent {
             mends.filter(|to| self.guard(id, to, Decider::Planner).is_ok()).peekable();
         let worth_it = |to| {
             let worth = self.worth(watched, id, to);
-            worth.gain - worth.cost >= least_gain(self.rises(id, to))
+            worth.gain - worth.cost >= self.least_gain(id, to)
         };
         allowed.peek().is_some() && !allowed.any(worth_it)
     }

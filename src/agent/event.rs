@@ -84,13 +84,8 @@ pub enum Event {
     Lost {
         /// The `token` of its effect.
         token: u64,
-    },
-    /// The message to a device did not go out: too much waits already on its way.
-    Unsent {
-        /// The `token` of its effect.
-        token: u64,
-        /// Why, for people.
-        reason: String,
+        /// Why, for people; `None`: the connection broke.
+        why: Option<String>,
     },
     /// The language model's side.
     Mind(MindNews),

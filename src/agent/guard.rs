@@ -212,8 +212,8 @@ impl Agent {
         }
     }
 
-    /// At the limit an hour the actuator stays as it is, and a person is called, once. For the
-    /// planner the limit is one earlier: it ends what runs, and begins nothing more.
+    /// At the limit an hour the actuator stays as it is, and a person is called, once for what is
+    /// left. For the planner the limit is one earlier: it ends what runs, and begins nothing more.
     pub(super) fn call_at_limit(&mut self, id: ActuatorId, by: Decider) {
         let actuator = &self.config.actuators[usize::from(id.0)];
         let (name, most) = (actuator.name.clone(), actuator.commands_per_hour_max);
@@ -226,7 +226,10 @@ impl Agent {
             ),
             _ => return,
         };
-        if !std::mem::replace(&mut self.world.actuator_mut(id).limit_said, true) {
+        let left = self.commands_left(id);
+        let said = &mut self.world.actuator_mut(id).limit_said;
+        if said.is_none_or(|said| left < said) {
+            *said = Some(left);
             self.say("command-limit", text, Severity::Alarm);
         }
     }

@@ -56,11 +56,6 @@ fn to_hundredth(value: f64) -> f64 {
     (value * 100.0).round() / 100.0 + 0.0
 }
 
-/// What a move must win over doing nothing.
-pub(super) fn least_gain(rises: bool) -> f64 {
-    if rises { START_GAIN } else { END_GAIN }
-}
-
 impl Agent {
     /// Looks at the goals of one agent; `None`: all is well and nothing runs without need.
     pub(super) fn plan(&self, who: Who) -> Option<Plan> {
@@ -223,8 +218,13 @@ impl Agent {
     fn worth_it(&self, moves: &[Move]) -> bool {
         let Some((id, setting)) = &moves[0].change else { return false };
         let rest = moves.iter().find(|one| one.change.is_none()).map_or(f64::MIN, |one| one.raw);
-        let least = least_gain(self.rises(*id, setting)) * self.share_ended(*id, setting);
-        moves[0].raw - rest >= least
+        moves[0].raw - rest >= self.least_gain(*id, setting)
+    }
+
+    /// What a move must win over doing nothing.
+    pub(super) fn least_gain(&self, id: ActuatorId, to: &Setting) -> f64 {
+        let whole = if self.rises(id, to) { START_GAIN } else { END_GAIN };
+        whole * self.share_ended(id, to)
     }
 
     /// What a move does to a sensor: above zero it raises it.

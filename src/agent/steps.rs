@@ -100,7 +100,7 @@ impl Agent {
         state.sent.push_back(now);
         while state.sent.front().is_some_and(|at| now.since(*at) >= Duration::from_secs(3600)) {
             state.sent.pop_front();
-            state.limit_said = false;
+            state.limit_said = None;
         }
         self.out.push(Effect::Send { token, actuator: id, payload, after });
         token
@@ -166,21 +166,11 @@ impl Agent {
         }
     }
 
-    /// Nobody knows whether it arrived. It is not sent again by itself; the actuator is unknown.
-    pub(super) fn lost(&mut self, token: u64) {
+    /// Nobody knows whether it arrived, or what that came before it did. It is not sent again by
+    /// itself; the actuator is unknown.
+    pub(super) fn lost(&mut self, token: u64, why: Option<&str>) {
         let Some(id) = self.of_token(token) else { return };
-        self.give_up(id, "the connection broke before it was confirmed");
-    }
-
-    /// It did not go out, so that what is known stays known. Its step ends with the reason, and so
-    /// does the command that it belongs to; planner, rules and those who send to `safe` look again,
-    /// each at its pace.
-    pub(super) fn unsent(&mut self, token: u64, reason: &str) {
-        let Some(id) = self.of_token(token) else { return };
-        let known = self.world.actuator(id).confirmed.clone();
-        self.give_up(id, &format!("not sent: {reason}"));
-        self.world.actuator_mut(id).confirmed = known;
-        self.plan_wanted = true;
+        self.give_up(id, why.unwrap_or("the connection broke before it was confirmed"));
     }
 
     fn of_token(&self, token: u64) -> Option<ActuatorId> {

@@ -235,7 +235,7 @@ impl Agent {
             let dearer = if runs(one.0) { 1.0 } else { DEARER };
             all.iter()
                 .filter(|other| other.0 != one.0 && other.1 * one.1 > 0.0 && other.2 > 0.0)
-                .any(|other| other.2 >= dearer * one.2)
+                .any(|other| other.2 > one.2 && other.2 >= dearer * one.2)
         };
         all.iter().filter(cheap).map(|one| (one.0, margin)).collect()
     }

@@ -208,7 +208,7 @@ pub struct ActuatorState {
     /// Since when it does not respond.
     pub silent_since: Option<Tick>,
     /// The limit an hour was reached and a person was called.
-    pub limit_said: bool,
+    pub limit_said: Option<u32>,
     /// Faults of its echo by kind.
     pub faults: [FaultCount; FAULT_KINDS],
 }

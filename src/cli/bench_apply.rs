@@ -151,34 +151,49 @@ impl Place {
     }
 }
 
-/// Sensors s0 to the last, twelve switches of which each lowers one of them, a goal, a rule and an
-/// interlock for each, and one more switch that does what the first does.
+/// The things below, a model that may be asked, and one more switch that does what the first does.
 fn text(sensors: usize) -> String {
-    let mut text = "[device]\nname = \"bench\"\n[bus]\nurl = \"mqtt://localhost\"\n\
-                    [mind]\nmodel = \"smollm2-135m-instruct-q4_0\"\n"
-        .to_string();
+    let head = "[device]\nname = \"bench\"\n[bus]\nurl = \"mqtt://localhost\"\n\
+                [mind]\nmodel = \"smollm2-135m-instruct-q4_0\"\n";
+    let rules = |n| {
+        format!("[[rule]]\nname = \"r{n}\"\nwhen = \"s{n} > 60\"\nset = {{ a{n} = \"off\" }}\n")
+    };
+    let spare = format!(
+        "[[actuator]]\nname = \"spare\"\ntopic = \"p/a{DEVICES}/set\"\nkind = \"switch\"\n\
+         state_topic = \"p/a{DEVICES}\"\nsafe = \"off\"\neffects = {{ s0 = \"lowers\" }}\n"
+    );
+    [head, &things("p", sensors, 26, rules), &spare].concat()
+}
+
+/// Sensors s0 to the last, twelve switches of which each lowers one of them, with a goal, an
+/// interlock and its rules for each.
+pub(super) fn things(
+    topic: &str,
+    sensors: usize,
+    most: u32,
+    rules: impl Fn(usize) -> String,
+) -> String {
+    let mut text = String::new();
     let mut add = |one: std::fmt::Arguments<'_>| {
         // Writing to a string cannot fail.
         let _infallible = text.write_fmt(one);
     };
     for n in 0..sensors {
         add(format_args!(
-            "[[sensor]]\nname = \"s{n}\"\ntopic = \"p/s{n}\"\nevery = \"10s\"\nrange = [-40, 85]\n"
+            "[[sensor]]\nname = \"s{n}\"\ntopic = \"{topic}/s{n}\"\nevery = \"10s\"\n\
+             range = [-40, 85]\n"
         ));
     }
     for n in 0..DEVICES {
         add(format_args!(
-            "[[actuator]]\nname = \"a{n}\"\ntopic = \"p/a{n}/set\"\nkind = \"switch\"\n\
-             state_topic = \"p/a{n}\"\nsafe = \"off\"\neffects = {{ s{n} = \"lowers\" }}\n\
-             [[goal]]\nname = \"g{n}\"\nkeep = {{ sensor = \"s{n}\", max = 26 }}\n\
-             [[rule]]\nname = \"r{n}\"\nwhen = \"s{n} > 60\"\nset = {{ a{n} = \"off\" }}\n\
-             [[interlock]]\nname = \"i{n}\"\nforbid = \"a{n} == 'on' && s{n} < 5\"\n"
+            "[[actuator]]\nname = \"a{n}\"\ntopic = \"{topic}/a{n}/set\"\nkind = \"switch\"\n\
+             state_topic = \"{topic}/a{n}\"\nsafe = \"off\"\nmax_commands_per_hour = 3600\n\
+             effects = {{ s{n} = \"lowers\" }}\n\
+             [[goal]]\nname = \"g{n}\"\nkeep = {{ sensor = \"s{n}\", max = {most} }}\n\
+             [[interlock]]\nname = \"i{n}\"\nforbid = \"a{n} == 'on' && s{n} < 5\"\n{}",
+            rules(n)
         ));
     }
-    add(format_args!(
-        "[[actuator]]\nname = \"spare\"\ntopic = \"p/a{DEVICES}/set\"\nkind = \"switch\"\n\
-         state_topic = \"p/a{DEVICES}\"\nsafe = \"off\"\neffects = {{ s0 = \"lowers\" }}\n"
-    ));
     text
 }
 

@@ -6,9 +6,8 @@
 //! sensors stand in this process, or the broker is one that is named. What must never be here: a
 //! short cut past the bus.
 
-use std::fmt::Write;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -19,13 +18,14 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde_json::json;
 use tokio::sync::watch;
 
+use super::bench_apply::things;
+use super::figures::{self, rounded};
 use crate::limits;
 use crate::link::broker;
 use crate::link::topics::{DeviceName, DeviceTopic};
+use crate::metrics::host;
 use crate::plant::host_and_port;
 
-/// Devices of the place, each with a goal, a rule and an interlock.
-const DEVICES: usize = 12;
 /// Sensors of the smaller place, beside which the memory of a sensor is counted.
 const FEW_SENSORS: u32 = 100;
 /// The readings of this many milliseconds go out together: short beside what is waited for, long
@@ -76,31 +76,26 @@ pub fn run(args: &BenchBusArgs, json: bool) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let few = runtime.block_on(measure(args, FEW_SENSORS, &broker))?;
     let many = runtime.block_on(measure(args, args.sensors, &broker))?;
+    let round = |number| rounded(number, 2);
     let more = f64::from(args.sensors - FEW_SENSORS);
-    let kb = (many.anonymous_kb as f64 - few.anonymous_kb as f64) / more;
+    let kb = (many.anonymous_kb - few.anonymous_kb) / more;
     let mut rule_ms = many.rule_ms;
     rule_ms.sort_by(f64::total_cmp);
     let at = |share: f64| {
         let place = (rule_ms.len() as f64 * share) as usize;
-        rule_ms.get(place.min(rule_ms.len().saturating_sub(1))).copied().map(round2)
+        rule_ms.get(place.min(rule_ms.len().saturating_sub(1))).copied().map(round)
     };
     let lost = many.sent - many.used.min(many.sent);
     let line = json!({
         "sensors": args.sensors, "rate": args.rate, "broker": args.broker, "cores": 1,
         "sent": many.sent, "used": many.used, "lost": lost,
-        "behind_s": round2(many.behind.as_secs_f64()),
+        "behind_s": round(many.behind.as_secs_f64()),
         "readings_per_s": (many.used as f64 / many.took.as_secs_f64()).round(),
-        "share_of_the_core": round2(many.busy.as_secs_f64() / many.took.as_secs_f64()),
+        "share_of_the_core": round(many.busy.as_secs_f64() / many.took.as_secs_f64()),
         "rule_ms": {"times": rule_ms.len(), "median": at(0.5), "p90": at(0.9), "slowest": at(1.0)},
-        "anonymous_kb": many.anonymous_kb, "kb_per_sensor": round2(kb),
+        "anonymous_kb": many.anonymous_kb, "kb_per_sensor": round(kb),
     });
-    if json {
-        println!("{line}");
-    } else if let Some(line) = line.as_object() {
-        for (name, value) in line {
-            println!("{name:<20} {value}");
-        }
-    }
+    figures::print(&line, json);
     Ok(if lost == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -114,7 +109,7 @@ struct Measured {
     behind: Duration,
     /// The service's time on its core meanwhile.
     busy: Duration,
-    anonymous_kb: u64,
+    anonymous_kb: f64,
     /// From a reading until the rule's command was on the bus.
     rule_ms: Vec<f64>,
 }
@@ -124,10 +119,10 @@ async fn measure(
     sensors: u32,
     broker: &(String, u16),
 ) -> anyhow::Result<Measured> {
-    let folder = Folder::new()?;
+    let folder = tempfile::tempdir()?;
     let web = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-    let config = folder.0.join("bench.toml");
-    crate::disk::replace(&config, place(sensors, broker, web, &folder.0).as_bytes())?;
+    let config = folder.path().join("bench.toml");
+    crate::disk::replace(&config, place(sensors, broker, web, folder.path()).as_bytes())?;
     let mut bus = Bus::connect(broker);
     let service = Service::start(&config, web)?;
     bus.until("the service is online", |heard| heard.online).await?;
@@ -195,36 +190,20 @@ const fn told(on: bool) -> f64 {
     if on { 70.0 } else { 20.0 }
 }
 
-/// The sensors s0 and on, twelve switches of which each lowers one of them, each with a goal, a
-/// rule and an interlock; the first one's rule is the one that is timed.
+/// The things of `outpost bench apply` with two rules for each device, one of which is timed.
 fn place(sensors: u32, (host, port): &(String, u16), web: u16, folder: &Path) -> String {
     let folder = folder.display();
-    let mut text = format!(
+    let head = format!(
         "[device]\nname = \"bench\"\n[bus]\nurl = \"mqtt://{host}:{port}\"\n\
          [web]\nlisten = \"127.0.0.1:{web}\"\n[journal]\npath = \"{folder}\"\n"
     );
-    let mut add = |one: std::fmt::Arguments<'_>| {
-        // Writing to a string cannot fail.
-        let _infallible = text.write_fmt(one);
+    let rules = |n| {
+        format!(
+            "[[rule]]\nname = \"on {n}\"\nwhen = \"s{n} > 60\"\nset = {{ a{n} = \"on\" }}\n\
+             [[rule]]\nname = \"off {n}\"\nwhen = \"s{n} < 40\"\nset = {{ a{n} = \"off\" }}\n"
+        )
     };
-    for n in 0..sensors {
-        add(format_args!(
-            "[[sensor]]\nname = \"s{n}\"\ntopic = \"bench/s{n}\"\nevery = \"1s\"\n\
-             range = [-40, 85]\n"
-        ));
-    }
-    for n in 0..DEVICES {
-        add(format_args!(
-            "[[actuator]]\nname = \"a{n}\"\ntopic = \"bench/a{n}/set\"\nkind = \"switch\"\n\
-             state_topic = \"bench/a{n}\"\nsafe = \"off\"\nmax_commands_per_hour = 3600\n\
-             effects = {{ s{n} = \"lowers\" }}\n\
-             [[goal]]\nname = \"g{n}\"\nkeep = {{ sensor = \"s{n}\", max = 75 }}\n\
-             [[rule]]\nname = \"on {n}\"\nwhen = \"s{n} > 60\"\nset = {{ a{n} = \"on\" }}\n\
-             [[rule]]\nname = \"off {n}\"\nwhen = \"s{n} < 40\"\nset = {{ a{n} = \"off\" }}\n\
-             [[interlock]]\nname = \"i{n}\"\nforbid = \"a{n} == 'on' && s{n} < 5\"\n"
-        ));
-    }
-    text
+    head + &things("bench", sensors as usize, 75, rules)
 }
 
 /// What was heard on the bus.
@@ -272,7 +251,7 @@ impl Bus {
                         }
                         if let Some(device) = message.topic.strip_suffix("/set") {
                             let _full =
-                                own.try_publish(device, QoS::AtMostOnce, true, message.payload);
+                                own.try_publish(device, QoS::AtMostOnce, false, message.payload);
                         }
                     }
                     Ok(_) => {}
@@ -348,22 +327,16 @@ impl Service {
         }
     }
 
-    /// Time on its core: fields 14 and 15 of `/proc/<pid>/stat` (proc(5)), in ticks.
+    /// Time on its core.
     fn busy(&self) -> anyhow::Result<Duration> {
         let text = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
-        let after = text.rsplit_once(") ").context("no /proc/<pid>/stat")?.1;
-        let fields: Vec<&str> = after.split(' ').collect();
-        let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok());
-        let (user, system) = ticks(11).zip(ticks(12)).context("no times in /proc/<pid>/stat")?;
-        let per_second = rustix::param::clock_ticks_per_second();
-        Ok(Duration::from_secs_f64((user + system) as f64 / per_second as f64))
+        let seconds = host::cpu_seconds(&text).context("no times in /proc/<pid>/stat")?;
+        Ok(Duration::from_secs_f64(seconds))
     }
 
-    fn anonymous_kb(&self) -> anyhow::Result<u64> {
+    fn anonymous_kb(&self) -> anyhow::Result<f64> {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-        let number = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.trim().parse().ok());
-        number.context("no RssAnon in /proc/<pid>/status")
+        host::after_key(&text, "RssAnon:").context("no RssAnon in /proc/<pid>/status")
     }
 }
 
@@ -376,28 +349,4 @@ impl Drop for Service {
             tracing::debug!(%error, "the service's end");
         }
     }
-}
-
-/// A folder of its own, removed at the end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> anyhow::Result<Self> {
-        let name = format!("outpost-bench-{}-{:08x}", std::process::id(), rand::random::<u32>());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).with_context(|| path.display().to_string())?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::debug!(%error, "the benchmark's folder stays");
-        }
-    }
-}
-
-fn round2(number: f64) -> f64 {
-    (number * 100.0).round() / 100.0
 }

@@ -14,6 +14,7 @@ use clap::Args;
 use rusqlite::Connection;
 use serde_json::json;
 
+use super::figures::{self, rounded};
 use crate::clock::{ClockTrust, Now, Tick};
 use crate::domain::{Entry, Value};
 use crate::journal::{
@@ -49,17 +50,8 @@ pub struct BenchJournalArgs {
 /// Where the folder cannot be written.
 pub fn run(args: &BenchJournalArgs, json: bool) -> anyhow::Result<ExitCode> {
     let base = args.folder.clone().unwrap_or_else(std::env::temp_dir);
-    let base = base.join(format!("outpost-bench-{}", std::process::id()));
-    let done = measure(args, &base);
-    drop(std::fs::remove_dir_all(&base));
-    let line = done?;
-    if json {
-        println!("{line}");
-    } else if let Some(line) = line.as_object() {
-        for (name, value) in line {
-            println!("{name:<32} {value}");
-        }
-    }
+    let base = tempfile::tempdir_in(&base).with_context(|| base.display().to_string())?;
+    figures::print(&measure(args, base.path())?, json);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -71,7 +63,7 @@ fn measure(args: &BenchJournalArgs, base: &Path) -> anyhow::Result<serde_json::V
     let plain = plain(&base.join("plain"), Duration::from_secs(args.seconds.min(5)))?;
     let paced = paced(&base.join("paced"), 1000, args.seconds)?;
     let slow = paced_commits(&base.join("slow"), args.seconds)?;
-    let round = |number: f64| (number * 100.0).round() / 100.0;
+    let round = |number| rounded(number, 2);
     Ok(json!({
         "records_per_s": fast.round(),
         "plain_inserts_per_s": plain.round(),

@@ -17,6 +17,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
+use super::figures;
 use crate::limits;
 use crate::mind::catalog::{Catalog, Store};
 use crate::mind::ggml::{self, Batch, Context, ContextOptions, LoadOptions, Model, Token};
@@ -136,13 +137,7 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     fn print(&self, line: &Value) {
-        if self.json {
-            println!("{line}");
-        } else if let Some(line) = line.as_object() {
-            for (name, value) in line {
-                println!("{name:<32} {value}");
-            }
-        }
+        figures::print(line, self.json);
     }
 
     /// Tokens a second that are read and written with nothing else around.
@@ -243,10 +238,7 @@ impl Bench<'_> {
 
     /// The first decision after a start, with and without the prefix on disk.
     fn prefix(&self) -> anyhow::Result<Value> {
-        let base = std::env::temp_dir().join(format!("outpost-bench-{}", std::process::id()));
-        let done = self.prefix_in(&base);
-        drop(std::fs::remove_dir_all(&base));
-        done
+        self.prefix_in(tempfile::tempdir()?.path())
     }
 
     fn prefix_in(&self, base: &Path) -> anyhow::Result<Value> {
@@ -409,7 +401,7 @@ fn median(mut numbers: Vec<f64>) -> f64 {
 }
 
 fn round3(number: f64) -> f64 {
-    (number * 1000.0).round() / 1000.0
+    figures::rounded(number, 3)
 }
 
 fn processor() -> String {

@@ -12,6 +12,7 @@ use anyhow::bail;
 use clap::Args;
 use serde_json::json;
 
+use super::figures::{self, rounded};
 use crate::journal::{Filter, Reader, Record, record_json};
 use crate::limits::{UPLINK_BATCH_RECORDS_DEFAULT, UPLINK_DELAY_MS_DEFAULT};
 use crate::link::topics::{DeviceName, DeviceTopic};
@@ -62,7 +63,7 @@ pub fn run(args: &BenchUplinkArgs, json: bool) -> anyhow::Result<ExitCode> {
     if records == 0 {
         bail!("the journal has no records");
     }
-    let round = |number: f64| (number * 1000.0).round() / 1000.0;
+    let round = |number| rounded(number, 3);
     let out = json!({
         "records": records,
         "delay_s": Duration::from_millis(delay_ms).as_secs_f64(),
@@ -73,13 +74,7 @@ pub fn run(args: &BenchUplinkArgs, json: bool) -> anyhow::Result<ExitCode> {
         "json_bytes_per_record": round(json_bytes as f64 / records as f64),
         "share_of_json": round(bytes as f64 / json_bytes as f64),
     });
-    if json {
-        println!("{out}");
-    } else if let Some(out) = out.as_object() {
-        for (name, value) in out {
-            println!("{name:<24} {value}");
-        }
-    }
+    figures::print(&out, json);
     Ok(ExitCode::SUCCESS)
 }
 

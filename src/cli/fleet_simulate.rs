@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::Args;
 
+use super::figures;
 use super::fleet::BrokerArgs;
 use super::fleet_rollout::{Steps, percent, steps};
 use crate::config::duration_of;
@@ -64,8 +64,8 @@ fn time(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// Where the folder or the broker cannot be used.
 pub fn simulate(args: SimulateArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let own = std::env::temp_dir().join(format!("outpost-simulate-{}", std::process::id()));
-    let folder = args.folder.clone().unwrap_or_else(|| own.clone());
+    let own = tempfile::tempdir()?;
+    let folder = args.folder.clone().unwrap_or_else(|| own.path().to_owned());
     let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let setup = Setup {
         endpoint: args.broker.endpoint("fleet simulate")?,
@@ -89,18 +89,8 @@ pub fn simulate(args: SimulateArgs, json: bool) -> anyhow::Result<ExitCode> {
     // One for what verifies, one for the lines.
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let figures = runtime.block_on(run(setup));
-    if args.folder.is_none() {
-        std::fs::remove_dir_all(&own).with_context(|| own.display().to_string())?;
-    }
-    let figures = figures?;
-    if json {
-        println!("{figures}");
-    } else if let Some(figures) = figures.as_object() {
-        for (name, value) in figures {
-            println!("{name:16}{value}");
-        }
-    }
+    let figures = runtime.block_on(run(setup))?;
+    figures::print(&figures, json);
     let is_right = figures["beyond_step"] == 0;
     Ok(if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

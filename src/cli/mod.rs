@@ -16,6 +16,7 @@ mod cmd;
 mod decide;
 mod demo;
 mod discover;
+mod figures;
 mod fleet;
 mod fleet_authority;
 mod fleet_publish;

@@ -29,7 +29,8 @@ pub const SERIAL_WAITING_MAX: usize = 256;
 pub const SERIAL_WORDS_PER_SECOND: u32 = 1000;
 /// Most events of all lines between their tasks and the loop; then the tasks wait.
 pub const SERIAL_EVENTS_MAX: usize = 64;
-/// Most `set`s of one line that wait to be written; a further one counts as lost at once.
+/// Most `set`s of one line that wait to be written; a further one ends at once as not sent, and
+/// its actuator is unknown.
 pub const SERIAL_SETS_MAX: usize = 64;
 /// Longest time that a line may take to accept what we write, in milliseconds: 256 bytes at 1,200
 /// baud. Then it is closed and opened anew.

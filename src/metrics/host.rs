@@ -55,14 +55,14 @@ impl Host {
 }
 
 /// A number behind a key of a file such as `VmRSS:  1234 kB`.
-pub(super) fn after_key(text: &str, key: &str) -> Option<f64> {
+pub(crate) fn after_key(text: &str, key: &str) -> Option<f64> {
     let line = text.lines().find_map(|line| line.strip_prefix(key))?;
     line.split_whitespace().next()?.parse().ok()
 }
 
 /// Seconds of processor time by a line of `/proc/<pid>/stat`: fields 14 and 15. The program's name
 /// before them may hold spaces and brackets.
-pub(super) fn cpu_seconds(stat: &str) -> Option<f64> {
+pub(crate) fn cpu_seconds(stat: &str) -> Option<f64> {
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_whitespace().skip(11);
     let user: f64 = fields.next()?.parse().ok()?;

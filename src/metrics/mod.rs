@@ -8,7 +8,7 @@
 //! What must never be here: a lock that the agent waits for longer than a copy takes.
 
 mod agent;
-mod host;
+pub(crate) mod host;
 #[cfg(test)]
 mod tests;
 

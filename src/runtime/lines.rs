@@ -81,7 +81,7 @@ impl Runtime<'_> {
                     self.apply(event);
                 }
             }
-            LineEvent::Lost { token } => self.apply(Event::Lost { token }),
+            LineEvent::Lost { token } => self.apply(Event::Lost { token, why: None }),
             LineEvent::Notice { line, text } => {
                 let line = self.config.lines.get(usize::from(line));
                 let kind = line.map_or("serial", Line::event_kind).into();
@@ -98,9 +98,9 @@ impl Runtime<'_> {
             None => Some(set),
         };
         if let Some(Set { token, name, .. }) = refused {
-            let reason = "too much waits for its line";
-            tracing::warn!(name, "not sent: {reason}");
-            self.apply(Event::Unsent { token, reason: reason.into() });
+            let why = "not sent: its line has ended, or too much waits for it";
+            tracing::warn!(name, "{why}");
+            self.apply(Event::Lost { token, why: Some(why.into()) });
         }
     }
 }

@@ -509,16 +509,15 @@ impl Runtime<'_> {
         }
         if let Err(error) = self.link.publish(message) {
             tracing::warn!(%error, "not published");
-            if command && self.sent.remove(&token) {
-                self.apply(Event::Unsent { token, reason: error.to_string() });
-                self.clock.arrive(2);
+            if command {
+                self.lost(token, Some(format!("not sent: {error}")));
             }
         }
     }
 
-    fn lost(&mut self, token: u64) {
+    fn lost(&mut self, token: u64, why: Option<String>) {
         if self.sent.remove(&token) {
-            self.apply(Event::Lost { token });
+            self.apply(Event::Lost { token, why });
             self.clock.arrive(2);
         }
     }

@@ -63,7 +63,7 @@ impl Runtime<'_> {
                     self.clock.arrive(1);
                 }
             }
-            LinkEvent::Lost { token } => self.lost(token),
+            LinkEvent::Lost { token } => self.lost(token, None),
             LinkEvent::Message { topic, payload, retained, receipt } => {
                 let early = receipt.is_some()
                     && self.queue.is_away()

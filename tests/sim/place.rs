@@ -235,7 +235,7 @@ impl Sim {
             }
         }
         if !self.link_up {
-            return self.event(Event::Lost { token });
+            return self.event(Event::Lost { token, why: None });
         }
         let (spec, orderly) = (&self.scene.devices[device], self.scene.orderly);
         let faulty = self.faulty();

@@ -372,7 +372,7 @@ impl Sim {
             self.event(Event::LinkDown { reason: "simulated".into() })?;
         }
         for token in lost.into_keys() {
-            self.event(Event::Lost { token })?;
+            self.event(Event::Lost { token, why: None })?;
         }
         if before {
             self.event(Event::LinkDown { reason: "simulated".into() })?;

@@ -87,15 +87,16 @@ fn answered(
     Ok(outcome)
 }
 
-/// Who wins: the one that is right more often where only one of the two is, if a sign test of one
-/// side says that this is no chance.
+/// Who wins: the one that is right more often where only one of the two is, if a sign test of both
+/// sides says that this is no chance.
 fn compared(first: (&str, &[bool]), second: (&str, &[bool])) -> Value {
     let differ =
         |yes: &[bool], no: &[bool]| yes.iter().zip(no).filter(|(y, n)| **y && !**n).count();
     let only_first = differ(first.1, second.1);
     let only_second = differ(second.1, first.1);
     let all = only_first + only_second;
-    let chance = by_chance(all, only_first.max(only_second));
+    // Which side to look at was seen first, so that both count.
+    let chance = (2.0 * by_chance(all, only_first.max(only_second))).min(1.0);
     let ahead = if only_first > only_second { first.0 } else { second.0 };
     let winner = (chance <= CHANCE_MAX).then_some(ahead);
     json!({"first": first.0, "second": second.0, "cases": first.1.len(),
@@ -131,13 +132,13 @@ mod tests {
 
     #[test]
     fn few_cases_make_no_winner() {
-        let old = [true, true, false, false, false, false, false];
-        let better = [true; 7];
+        let old = [true, true, false, false, false, false, false, false];
+        let better = [true; 8];
         let line = compared(("old", &old), ("new", &better));
-        assert_eq!((&line["only_second"], &line["winner"]), (&json!(5), &json!("new")));
+        assert_eq!((&line["only_second"], &line["winner"]), (&json!(6), &json!("new")));
         let line = compared(("old", &better), ("new", &old));
         assert_eq!(line["winner"], "old", "the one in use may win as well");
-        let line = compared(("old", &old[..5]), ("new", &better[..5]));
-        assert_eq!((&line["only_second"], &line["winner"]), (&json!(3), &Value::Null));
+        let line = compared(("old", &old[..7]), ("new", &better[..7]));
+        assert_eq!((&line["only_second"], &line["winner"]), (&json!(5), &Value::Null));
     }
 }

@@ -66,13 +66,16 @@ pub struct DemoArgs {
 /// # Errors
 /// Where the broker cannot listen, the journal's folder is in use, or the terminal refuses.
 pub fn run(args: &DemoArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let folder = Folder::new(args.journal.clone())?;
+    // A temporary one is removed at the end, when every task has ended with its runtime.
+    let own = tempfile::tempdir().context("a temporary folder for the journal")?;
+    let folder = args.journal.as_deref().unwrap_or(own.path());
+    crate::disk::folder(folder)?;
     let auto = board::recognise(&Root::of_environment()).profile;
     let text = greenhouse_config();
     let mut config = config::from_text_on(text, "the demo's own", &[], Strictness::Check, auto)
         .context("the demo's own configuration")?
         .0;
-    config.journal.path = folder.path.clone();
+    config.journal.path = folder.to_owned();
     if args.no_mind {
         config.mind = None;
     }
@@ -93,35 +96,6 @@ pub fn run(args: &DemoArgs, json: bool) -> anyhow::Result<ExitCode> {
         None => println!("{summary}"),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The journal's folder; a temporary one is removed at the end.
-struct Folder {
-    path: PathBuf,
-    temporary: bool,
-}
-
-impl Folder {
-    fn new(given: Option<PathBuf>) -> anyhow::Result<Folder> {
-        let temporary = given.is_none();
-        let path = given.unwrap_or_else(|| {
-            let name = format!("outpost-demo-{}-{:08x}", std::process::id(), rand::random::<u32>());
-            std::env::temp_dir().join(name)
-        });
-        std::fs::create_dir_all(&path)
-            .with_context(|| format!("journal folder {}", path.display()))?;
-        Ok(Folder { path, temporary })
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if self.temporary
-            && let Err(error) = std::fs::remove_dir_all(&self.path)
-        {
-            tracing::debug!(%error, "the temporary journal stays");
-        }
-    }
 }
 
 async fn play(
