@@ -362,7 +362,7 @@ pub const MODEL_FILE_BYTES_MAX: u64 = 64 << 30;
 /// some twenty tokens of reading the first time.
 pub const NOTE_FACTS_MAX: usize = 12;
 /// Least probability of each answer of which a preference is made, whatever `[mind] trust` is: it
-/// is honoured exactly, as long as its note stands. Of 460 notes of strangers 0.6 made something
+/// is honoured exactly, as long as its note stands. Of 460 held-out notes 0.6 made something
 /// else of 0.017, and 0.9 of 0.009, with as many right (`outpost bench notes`).
 pub const NOTE_SURE_MIN: f64 = 0.9;
 /// Bytes of an adapter's file. Beyond: refused. A hundred times what the largest useful one of a

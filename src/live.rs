@@ -11,12 +11,13 @@ pub use window::{Window, open_window, window_path};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
 use serde_json::{Value as Json, json};
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::agent::{Agent, Effect, Report, level};
 use crate::clock::Now;
-use crate::config::{self, Actuator, ActuatorKind, Aim, Config, SensorKind};
+use crate::config::{self, Actuator, ActuatorKind, Aim, Config, Sensor, SensorKind};
 use crate::domain::{ActuatorId, Entry, SensorId, Value};
 use crate::journal::{self, Stamp};
 use crate::limits::{LIVE_COMMANDS_MAX, LIVE_NEWS_MAX};
@@ -112,8 +113,10 @@ impl Live {
             return;
         }
         self.copied = Some(at);
-        let state = self.state(agent, now).to_string();
-        self.state.send_replace(Arc::from(state));
+        match self.state(agent, now) {
+            Ok(state) => drop(self.state.send_replace(Arc::from(state))),
+            Err(error) => tracing::error!(%error, "the state for the page cannot be written"),
+        }
     }
 
     fn line(&self, effect: &Effect, now: Now) -> Option<Json> {
@@ -135,11 +138,11 @@ impl Live {
         }
     }
 
-    fn state(&self, agent: &Agent, now: Now) -> Json {
+    /// As text at once: a tree of JSON with an entry for each sensor, every two seconds, cost a
+    /// kilobyte a sensor.
+    fn state(&self, agent: &Agent, now: Now) -> serde_json::Result<String> {
         let status = agent.status();
-        let sensors = (0u16..).zip(&self.config.sensors).map(|(id, _)| self.sensor(id, agent, now));
-        let actuators =
-            (0u16..).zip(&self.config.actuators).map(|(id, _)| self.actuator(id, agent, now));
+        let (sensors, actuators) = (&self.config.sensors, &self.config.actuators);
         let reports = agent.goal_reports().into_iter().zip(agent.goals_in_force());
         let goals = reports.map(|(report, goal)| {
             json!({"name": report.name, "satisfied": report.satisfied, "gap": report.gap,
@@ -155,38 +158,23 @@ impl Live {
             json!({"id": waits.id, "actuator": "note", "value": waits.words, "cause": waits.cause,
                 "left_s": waits.until.since(now.tick).as_secs()})
         });
-        let approvals = approvals.chain(proposals);
-        json!({
-            "device": self.config.device.name, "version": env!("CARGO_PKG_VERSION"),
-            "at": journal::rfc3339(now.unix_ms), "clock": now.trust.word(),
-            "mode": status.mode.word(), "effort": status.effort.word(),
-            "bus": agent.is_on_bus(),
-            "mind": {"word": status.mind.word(), "text": agent.mind_text()},
-            "sensors": sensors.collect::<Vec<_>>(), "actuators": actuators.collect::<Vec<_>>(),
-            "goals": goals.collect::<Vec<_>>(), "approvals": approvals.collect::<Vec<_>>(),
-            "update": self.update,
+        serde_json::to_string(&State {
+            device: self.config.device.name.as_str(),
+            version: env!("CARGO_PKG_VERSION"),
+            at: journal::rfc3339(now.unix_ms),
+            clock: now.trust.word(),
+            mode: status.mode.word(),
+            effort: status.effort.word(),
+            bus: agent.is_on_bus(),
+            mind: json!({"word": status.mind.word(), "text": agent.mind_text()}),
+            sensors: Each(|| (0u16..).zip(sensors).map(|(id, one)| seen(one, id, agent, now))),
+            actuators: Each(|| {
+                (0u16..).zip(actuators).map(|(id, _)| self.actuator(id, agent, now))
+            }),
+            goals: goals.collect(),
+            approvals: approvals.chain(proposals).collect(),
+            update: &self.update,
         })
-    }
-
-    fn sensor(&self, id: u16, agent: &Agent, now: Now) -> Json {
-        let sensor = &self.config.sensors[usize::from(id)];
-        let state = agent.world().sensor(SensorId(id));
-        let value = match state.known(sensor.every, now.tick) {
-            Some(Value::Number(number)) => json!(number),
-            Some(Value::Bool(yes)) => json!(yes),
-            Some(Value::Text(text)) => json!(text),
-            None => Json::Null,
-        };
-        let slope = state.estimate(sensor.every, now.tick).map(|estimate| estimate.slope * 3600.0);
-        let band = agent.goals_in_force().iter().find_map(|goal| match &goal.aim {
-            Aim::Keep { sensor, min, max } if sensor.0 == id => {
-                Some(json!({"goal": goal.name, "min": min, "max": max}))
-            }
-            _ => None,
-        });
-        json!({"name": sensor.name, "unit": sensor.unit, "value": value, "band": band,
-            "number": sensor.kind == SensorKind::Number,
-            "per_hour": slope, "age_s": state.heard().map(|at| now.tick.since(at).as_secs())})
     }
 
     fn actuator(&self, id: u16, agent: &Agent, now: Now) -> Json {
@@ -203,6 +191,86 @@ impl Live {
             "silent": state.silent_since.is_some(),
             "asks": actuator.ask_human,
         })
+    }
+}
+
+/// The agent's state, as the page reads it.
+#[derive(Serialize)]
+struct State<'a, S: Serialize, A: Serialize> {
+    device: &'a str,
+    version: &'static str,
+    at: String,
+    clock: &'static str,
+    mode: &'static str,
+    effort: &'static str,
+    bus: bool,
+    mind: Json,
+    sensors: S,
+    actuators: A,
+    goals: Vec<Json>,
+    approvals: Vec<Json>,
+    update: &'a Json,
+}
+
+/// A list that is made while it is written.
+struct Each<F>(F);
+
+impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for Each<F> {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.0())
+    }
+}
+
+/// A sensor, as the page reads it.
+#[derive(Serialize)]
+struct Seen<'a> {
+    name: &'a str,
+    unit: &'a str,
+    value: Option<Word<'a>>,
+    band: Option<Band<'a>>,
+    number: bool,
+    per_hour: Option<f64>,
+    age_s: Option<u64>,
+}
+
+/// What a sensor says.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Word<'a> {
+    Number(f64),
+    Bool(bool),
+    Text(&'a str),
+}
+
+/// What a goal wants of a sensor.
+#[derive(Serialize)]
+struct Band<'a> {
+    goal: &'a str,
+    min: Option<f64>,
+    max: Option<f64>,
+}
+
+fn seen<'a>(sensor: &'a Sensor, id: u16, agent: &'a Agent, now: Now) -> Seen<'a> {
+    let state = agent.world().sensor(SensorId(id));
+    let value = state.known(sensor.every, now.tick).map(|value| match value {
+        Value::Number(number) => Word::Number(*number),
+        Value::Bool(yes) => Word::Bool(*yes),
+        Value::Text(text) => Word::Text(text),
+    });
+    let band = agent.goals_in_force().iter().find_map(|goal| match &goal.aim {
+        Aim::Keep { sensor, min, max } if sensor.0 == id => {
+            Some(Band { goal: &goal.name, min: *min, max: *max })
+        }
+        _ => None,
+    });
+    Seen {
+        name: &sensor.name,
+        unit: &sensor.unit,
+        value,
+        band,
+        number: sensor.kind == SensorKind::Number,
+        per_hour: state.estimate(sensor.every, now.tick).map(|estimate| estimate.slope * 3600.0),
+        age_s: state.heard().map(|at| now.tick.since(at).as_secs()),
     }
 }
 

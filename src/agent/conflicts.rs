@@ -39,7 +39,7 @@ impl Agent {
         let mut kept = Vec::new();
         for index in rivals {
             let Some(band) = self.wanted(index) else { continue };
-            let apart = |(_, other): &&(usize, super::goals::Band)| !band.meets(*other);
+            let apart = |(_, other): &&(usize, crate::config::Band)| !band.meets(*other);
             match kept.iter().find(apart) {
                 Some((stronger, _)) => overruled[index] = Some(*stronger),
                 None => kept.push((index, band)),

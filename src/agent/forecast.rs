@@ -3,8 +3,8 @@
 
 use super::core::Agent;
 use super::dynamics::{AHEAD, INTERVAL, Model, Outlook};
-use super::goals::band_at;
 use super::steps::level;
+use crate::config::band_at;
 use crate::domain::{ActuatorId, SensorId};
 
 /// A model with what is expected of everything that no plan changes.

@@ -55,7 +55,7 @@ fn of_goals_that_contradict_each_other_the_stronger_holds_and_nothing_flaps() {
 
 #[test]
 fn bands_meet_where_some_value_keeps_both() {
-    use super::goals::Band::{Inside, Outside};
+    use crate::config::Band::{Inside, Outside};
     let cases = [
         (Inside(Some(18.0), Some(19.0)), Inside(Some(20.0), Some(30.0)), false),
         (Inside(Some(18.0), Some(20.0)), Inside(Some(20.0), None), true),

@@ -137,11 +137,11 @@ fn follow_and_avoid_want_what_they_say_at_their_time() {
     let goal = |text: &str| {
         goal_from_json(&serde_json::from_str(text).expect("JSON"), &room()).expect("a good goal")
     };
-    let band = |minute| super::goals::band_at(&goal(follow).aim, minute);
-    let inside = |low, high| Some(super::goals::Band::Inside(Some(low), Some(high)));
+    let band = |minute| crate::config::band_at(&goal(follow).aim, minute);
+    let inside = |low, high| Some(crate::config::Band::Inside(Some(low), Some(high)));
     assert_eq!((band(Some(359)), band(Some(360))), (inside(15.0, 17.0), inside(19.0, 21.0)));
     assert_eq!((band(Some(1320)), band(None)), (inside(15.0, 17.0), None));
-    let band = super::goals::band_at(&goal(avoid).aim, None).expect("always");
+    let band = crate::config::band_at(&goal(avoid).aim, None).expect("always");
     assert_eq!((band.gap(19.0), band.gap(21.0), band.gap(23.5)), (0.0, 1.0, 0.5));
     assert_eq!((band.bounds(21.0), band.bounds(25.0)), ((None, Some(20.0)), (Some(24.0), None)));
 }

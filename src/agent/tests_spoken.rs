@@ -1,4 +1,4 @@
-//! Sentences of people who never saw the code, about places that it does not know (issue 7): how
+//! Sentences written without sight of the code, about places that it does not know (issue 7): how
 //! many become exactly the command that was meant, and how many of those that must not are refused
 //! or handed to a person. Every one that is misread is printed.
 

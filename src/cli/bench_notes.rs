@@ -241,7 +241,7 @@ fn sources(when: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    /// Notes of people who never saw the code, about places that it does not know.
+    /// Notes written without sight of the code, about places that it does not know.
     /// `OUTPOST_NOTES_FILE` is another file, to be measured.
     const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/notes/notes.txt");
 
@@ -274,7 +274,7 @@ mod tests {
         assert!(of(all.wrong, all.meant + all.others) <= 0.01, "{all:?}");
     }
 
-    /// Other words for the same, and what only looks like a preference; no stranger wrote these.
+    /// Other words for the same, and what only looks like a preference; these are not held out.
     #[test]
     fn what_was_thought_of_is_read_as_it_is_meant() {
         let file = Path::new(FILE).with_file_name("own.txt");

@@ -3,6 +3,7 @@
 //! configuration's own files.
 
 mod announced;
+mod band;
 mod check;
 mod checked;
 mod cloud;
@@ -22,6 +23,7 @@ mod source;
 mod sparkplug;
 
 pub use announced::{Announced, Part};
+pub use band::{Band, DAY_MINUTES, REACH_HELD_MINUTES, band_at};
 pub(crate) use check::size;
 pub use check::{
     broker_of, duration_of, goal_from_json, goal_said, goal_to_json, note_said, preference_said,

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::config::checked::{Aim, Goal};
+use crate::config::band::band_at;
+use crate::config::checked::Goal;
 use crate::domain::{ActuatorId, SensorId, Value};
 use crate::expr::{Environment, Expression, Truth};
 
@@ -36,49 +37,10 @@ pub(super) fn conflict(one: &Goal, other: &Goal) -> Option<String> {
 
 /// The bands do not meet.
 fn apart(one: &Goal, other: &Goal, hour: f64) -> bool {
-    let bands = (band(&one.aim, hour), band(&other.aim, hour));
-    match bands {
-        (Some(Band::Inside(a, b)), Some(Band::Inside(c, d))) => b < c || d < a,
-        (Some(Band::Inside(a, b)), Some(Band::Outside(c, d)))
-        | (Some(Band::Outside(c, d)), Some(Band::Inside(a, b))) => c <= a && b <= d,
-        (Some(Band::Outside(a, b)), Some(Band::Outside(c, d))) => {
-            let all = f64::INFINITY;
-            (a == -all && d == all && b >= c) || (c == -all && b == all && d >= a)
-        }
+    let minute = Some((hour * 60.0) as u16);
+    match (band_at(&one.aim, minute), band_at(&other.aim, minute)) {
+        (Some(one), Some(other)) => !one.meets(other),
         _ => false,
-    }
-}
-
-enum Band {
-    Inside(f64, f64),
-    Outside(f64, f64),
-}
-
-fn band(aim: &Aim, hour: f64) -> Option<Band> {
-    let ends = |min: &Option<f64>, max: &Option<f64>| {
-        (min.unwrap_or(f64::NEG_INFINITY), max.unwrap_or(f64::INFINITY))
-    };
-    match aim {
-        Aim::Keep { min, max, .. } => {
-            let (low, high) = ends(min, max);
-            Some(Band::Inside(low, high))
-        }
-        Aim::Reach { min, max, by_minute, .. } => {
-            let (low, high) = ends(min, max);
-            // Only the moment itself counts.
-            ((hour * 60.0 - f64::from(*by_minute)).abs() < 15.0).then_some(Band::Inside(low, high))
-        }
-        Aim::Avoid { min, max, .. } => {
-            let (low, high) = ends(min, max);
-            Some(Band::Outside(low, high))
-        }
-        Aim::Follow { schedule, within, .. } => {
-            let minute = hour * 60.0;
-            let now = schedule.iter().rev().find(|(from, _)| f64::from(*from) <= minute);
-            let (_, value) = now.or(schedule.last())?;
-            Some(Band::Inside(value - within, value + within))
-        }
-        Aim::Minimise(_) => None,
     }
 }
 
