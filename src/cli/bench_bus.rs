@@ -35,8 +35,9 @@ const TICK_MS: u64 = 5;
 const QUEUE: usize = 4096;
 /// Until the service is online: a loaded machine's start.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// So long without another reading, and the rest is lost: a loaded disk can hold the service up
-/// for seconds.
+/// So long without another reading in the service's figures, and the rest is lost. They are copied
+/// with an event, once a second, and with nothing to do the next event is five seconds off; a
+/// loaded disk holds the service up for as long.
 const NO_NEWS: Duration = Duration::from_secs(15);
 /// The rule that is timed is told of something new this often: a rule whose condition flickers
 /// sends no more than four messages in ten seconds.
@@ -185,7 +186,7 @@ async fn flood(
     }
     let took = began.elapsed();
     let busy = service.busy()?.saturating_sub(busy_before);
-    // What has not been used by now is behind; the figures are a second old at most.
+    // What has not been used by now is behind, or not in the figures yet.
     let used = service.used_from(before + sent).await? - before;
     let behind = began.elapsed().saturating_sub(took);
     let anonymous_kb = service.anonymous_kb()?;

@@ -18,12 +18,14 @@ use ggml_sys as sys;
 mod adapter;
 mod batch;
 mod context;
+mod heap;
 mod model;
 mod quantize;
 mod threads;
 pub use adapter::Adapter;
 pub use batch::Batch;
 pub use context::{AbortFlag, Context, ContextOptions};
+pub use heap::give_back;
 pub use model::{Facts, LoadOptions, Model};
 pub use quantize::{FileType, UnknownFileType, dequantize, quantize, quantize_rows};
 
