@@ -41,12 +41,14 @@ impl Agent {
                 self.set_command(key, CommandState::Accepted, "");
                 self.set_command(key, CommandState::Executing, "");
                 self.understood(text, &format!("{name}, after a person has said yes"));
-                self.ask_person(actuator, &setting, &format!("{}/{}", key.0, key.1));
+                let cause = format!("{}/{}", key.0, key.1);
+                let id = self.ask_of_order(actuator, &setting, hold, &cause);
                 let why = match unsure.is_empty() {
                     true => "it is one that a person has to approve".to_owned(),
                     false => format!("nothing was made of `{left}`"),
                 };
-                let reason = format!("understood as {name}; waits for approval, since {why}");
+                let reason =
+                    format!("understood as {name}; waits for approval, since {why} (approve {id})");
                 self.set_command(key, CommandState::Succeeded, &reason);
             }
             _ if !unsure.is_empty() => {

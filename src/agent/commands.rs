@@ -44,21 +44,6 @@ pub struct LastMove {
     pub unix_ms: i64,
 }
 
-/// Something that waits for a person.
-#[derive(Clone, Debug)]
-pub struct Approval {
-    /// Its id.
-    pub id: String,
-    /// What would be set.
-    pub actuator: ActuatorId,
-    /// To what.
-    pub setting: Setting,
-    /// Why.
-    pub cause: String,
-    /// Settled as expired then.
-    pub until: Tick,
-}
-
 impl Agent {
     /// A command came in, perhaps not for the first time.
     pub(super) fn command(&mut self, command: DeviceCommand) {
@@ -130,15 +115,20 @@ impl Agent {
         }
         self.set_command(key, CommandState::Accepted, "");
         self.set_command(key, CommandState::Executing, "");
-        let name = self.config.actuators[usize::from(id.0)].name.clone();
-        let for_ms = u64::try_from(hold.as_millis()).unwrap_or(u64::MAX);
-        self.record(Entry::Hold { actuator: name, for_ms });
-        let until = (!hold.is_zero()).then(|| self.now.tick.after(hold));
-        self.world.actuator_mut(id).held_until = until;
+        self.hold(id, hold);
         self.drop_question();
         self.counters.by_people += 1;
         let cause = format!("{}/{}", key.0, key.1);
         self.issue(id, setting, Decider::Command, &cause, Some(key.clone()), false);
+    }
+
+    /// The planner leaves it alone for so long from now on; not at all for zero.
+    pub(super) fn hold(&mut self, id: ActuatorId, hold: Duration) {
+        let actuator = self.config.actuators[usize::from(id.0)].name.clone();
+        let for_ms = u64::try_from(hold.as_millis()).unwrap_or(u64::MAX);
+        self.record(Entry::Hold { actuator, for_ms });
+        let until = (!hold.is_zero()).then(|| self.now.tick.after(hold));
+        self.world.actuator_mut(id).held_until = until;
     }
 
     pub(super) fn set_mode(
@@ -149,6 +139,7 @@ impl Agent {
     ) {
         self.set_command(key, CommandState::Accepted, "");
         self.set_command(key, CommandState::Executing, "");
+        let file = self.file_mode(actuator.map(|id| usize::from(id.0)));
         let name = match actuator {
             Some(id) => {
                 self.modes[usize::from(id.0)] = Some(mode);
@@ -159,6 +150,7 @@ impl Agent {
                 String::new()
             }
         };
+        self.keep_file_mode(&name, file);
         self.record(Entry::Mode { actuator: name, mode: mode.word().into() });
         self.drop_question();
         self.plan_wanted = true;
@@ -310,71 +302,6 @@ impl Agent {
         format!("{:08x}", self.boot >> 32)
     }
 
-    /// Puts a choice before a person. One at a time for an actuator.
-    pub(super) fn ask_person(&mut self, id: ActuatorId, setting: &Setting, cause: &str) {
-        if self.approvals.iter().any(|waits| waits.actuator == id) {
-            return;
-        }
-        if self.approvals.len() >= limits::APPROVALS_MAX {
-            let oldest = self.approvals.remove(0);
-            self.clear_approval(&oldest.id);
-        }
-        let approval = format!("{:08x}-{}", self.boot >> 32, self.next_token);
-        self.next_token += 1;
-        let valid_for = Duration::from_millis(limits::APPROVAL_MS_MAX);
-        let until = self.now.tick.after(valid_for);
-        let name = self.config.actuators[usize::from(id.0)].name.clone();
-        let text = format!("{name} {setting} waits for a person ({cause}): approve {approval}");
-        self.say("approval", text, Severity::Warning);
-        self.report(Report::Approval {
-            id: approval.clone(),
-            waits: Some((name, setting.to_string(), cause.into())),
-            valid_for,
-        });
-        let (setting, cause) = (setting.clone(), cause.into());
-        self.approvals.push(Approval { id: approval, actuator: id, setting, cause, until });
-    }
-
-    fn settle_approval(&mut self, key: &(String, String), approval: &str, yes: bool) {
-        if self.settle_proposal(key, approval, yes) {
-            return;
-        }
-        let Some(at) = self.approvals.iter().position(|waits| waits.id == approval) else {
-            let reason = format!("nothing waits under {approval}");
-            self.set_command(key, CommandState::Rejected, &reason);
-            return;
-        };
-        let waits = self.approvals.remove(at);
-        self.clear_approval(&waits.id);
-        self.set_command(key, CommandState::Accepted, "");
-        self.set_command(key, CommandState::Executing, "");
-        if !yes {
-            // A person said no: the planner leaves it alone for the default hold.
-            let hold = Duration::from_secs(limits::HOLD_S_DEFAULT);
-            self.world.actuator_mut(waits.actuator).held_until = Some(self.now.tick.after(hold));
-            self.set_command(key, CommandState::Succeeded, "");
-            return;
-        }
-        self.counters.by_people += 1;
-        match self.guard(waits.actuator, &waits.setting, Decider::Human) {
-            Ok(()) => {
-                let cause = format!("{}, approved", waits.cause);
-                let by = Decider::Human;
-                self.issue(waits.actuator, waits.setting, by, &cause, Some(key.clone()), false);
-            }
-            Err(refusal) => {
-                let by = Decider::Human;
-                self.refuse(waits.actuator, &waits.setting, by, &waits.cause, &refusal);
-                self.set_command(key, CommandState::Failed, &refusal.to_string());
-            }
-        }
-    }
-
-    pub(super) fn clear_approval(&mut self, id: &str) {
-        let valid_for = Duration::ZERO;
-        self.report(Report::Approval { id: id.into(), waits: None, valid_for });
-    }
-
     /// A command's step has ended.
     pub(super) fn end_command(
         &mut self,
@@ -491,11 +418,7 @@ impl Agent {
     /// Clears retained states 24 h after their end, ids after 90 days, approvals after their time.
     pub(super) fn command_timers(&mut self) {
         let now = self.now.tick;
-        let due = |waits: &Approval| waits.until <= now;
-        while let Some(at) = self.approvals.iter().position(due) {
-            let waits = self.approvals.remove(at);
-            self.clear_approval(&waits.id);
-        }
+        self.expire_approvals();
         // Looking at thousands of ids at every reading would cost more than the reading.
         let pause = Duration::from_millis(limits::COMMANDS_LOOK_MS);
         if self.commands_looked.is_some_and(|at| now.since(at) < pause) {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::commands::{Approval, CommandMemory, LastMove};
+use super::approvals::Approval;
+use super::commands::{CommandMemory, LastMove};
 use super::decide::Asked;
 use super::derived::Derivation;
 use super::dynamics::Dynamics;
@@ -16,6 +17,7 @@ use super::effect::{Effect, Report, Status};
 use super::escalate::{Escalation, Escalations};
 use super::event::{Event, MindNews, MindWord};
 use super::goals::GoalState;
+use super::lives::{Resumed, ResumedStep};
 use super::notes::Notes;
 use super::partners::Partners;
 use super::rules::RuleState;
@@ -24,53 +26,8 @@ use super::thin::Thinning;
 use super::world::{FaultCount, LocalTime, View, World};
 use crate::clock::{Now, Tick};
 use crate::config::{Config, Goal, Mode};
-use crate::domain::{
-    ActuatorId, CommandState, Decider, Effort, Entry, Escalated, Fault, Learned, Memory, SensorId,
-    Setting, Severity,
-};
+use crate::domain::{ActuatorId, Effort, Entry, Fault, SensorId, Setting, Severity};
 use crate::limits;
-
-/// What the journal remembers of the time before this start.
-#[derive(Clone, Debug, Default)]
-pub struct Resumed {
-    /// First free sequence number.
-    pub next_seq: u64,
-    /// Device commands of the last 90 days: kind, id, state, reason, unix ms of the last change.
-    pub commands: Vec<(String, String, CommandState, String, i64)>,
-    /// Modes that operators set: actuator name (empty: the agent) and mode.
-    pub modes: Vec<(String, Mode)>,
-    /// Holds still running: actuator name and what is left.
-    pub holds: Vec<(String, Duration)>,
-    /// The last step of each actuator.
-    pub steps: Vec<ResumedStep>,
-    /// Goals that operators put or took away (`None`), in their order.
-    pub goals: Vec<(String, Option<Goal>)>,
-    /// Rules and notes that operators changed, in their order.
-    pub edits: Vec<Kept>,
-    /// Messages of the last hour: actuator name and how long ago.
-    pub sent: Vec<(String, Duration)>,
-    /// What was learned, by sensor.
-    pub learned: Vec<Learned>,
-    /// The last question to the model in the cloud.
-    pub escalated: Option<Escalated>,
-    /// What is kept of sensors beside what was learned.
-    pub memories: Vec<Memory>,
-}
-
-/// The last step of an actuator before this start.
-#[derive(Clone, Debug)]
-pub struct ResumedStep {
-    /// The actuator's name.
-    pub actuator: String,
-    /// What it was set to.
-    pub setting: Setting,
-    /// On whose behalf.
-    pub by: Decider,
-    /// The device had confirmed it.
-    pub confirmed: bool,
-    /// It is a pulse whose end was never confirmed.
-    pub pulse_open: bool,
-}
 
 /// What was done, counted. All since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -188,6 +145,8 @@ impl Agent {
     #[must_use]
     pub fn new(config: Arc<Config>, resumed: Resumed, boot: u64, now: Now) -> (Agent, Vec<Effect>) {
         let file_notes = config.notes.clone();
+        let files = Kept::modes_of_file(&resumed.edits);
+        let waited = Kept::approvals(&resumed.edits);
         let (config, proposals) = Kept::applied(resumed.edits, config);
         let zone = TimeZone::get(&config.device.timezone).unwrap_or(TimeZone::UTC);
         let mind = if config.mind.is_some() { MindWord::Loading } else { MindWord::Off };
@@ -244,14 +203,17 @@ impl Agent {
             other_board_said: None,
             config,
         };
-        agent.resume_modes(&resumed.modes, &resumed.holds);
+        let overtaken = agent.resume_modes(&resumed.modes, &files);
+        agent.resume_holds(&resumed.holds);
         agent.resume_sent(&resumed.sent);
         agent.resume_partners();
         agent.record(Entry::Boot {
             version: env!("CARGO_PKG_VERSION").into(),
             mode: agent.mode.word().into(),
         });
+        overtaken.into_iter().for_each(|text| agent.say("mode", text, Severity::Warning));
         agent.resume_commands(resumed.commands);
+        agent.forget_approvals(&waited);
         agent.resume_proposals(proposals);
         let effects = std::mem::take(&mut agent.out);
         (agent, effects)

@@ -325,7 +325,7 @@ impl Agent {
             None => Ok(()),
         };
         let waits = change.as_ref().is_some_and(|(actuator, _)| self.needs_person(*actuator));
-        if waits && self.approvals.iter().any(|one| Some(one.actuator) == moved(&change)) {
+        if waits && moved(&change).is_some_and(|id| self.waits_for_person(id)) {
             return Carried::Waits(id);
         }
         self.next_decision += 1;
@@ -415,14 +415,15 @@ impl Agent {
         });
     }
 
-    /// A goal whose sensor cannot be believed: what the planner runs for it goes to `safe`.
+    /// A goal whose sensor cannot be believed: what runs for it goes to `safe`, also what a person
+    /// had said yes to.
     fn blind(&mut self) {
         let config = self.config.clone();
         for (index, actuator) in config.actuators.iter().enumerate() {
             let Ok(number) = u16::try_from(index) else { break };
             let id = ActuatorId(number);
             let state = self.world.actuator(id);
-            let planned = state.owner.is_some_and(Decider::is_planned);
+            let planned = state.owner.is_some_and(Decider::is_for_a_goal);
             let held = state.held_until.is_some_and(|until| until > self.now.tick);
             // One of which nothing is known is on its way to `safe` already.
             let known = state.heading().is_some();
@@ -450,16 +451,26 @@ impl Agent {
         for (number, actuator) in (0u16..).zip(&config.actuators) {
             let id = ActuatorId(number);
             let state = self.world.actuator(id);
-            let planned = state.owner.is_some_and(Decider::is_planned);
+            let planned = state.owner.is_some_and(Decider::is_for_a_goal);
             let works = actuator.effects.iter().any(|(sensor, _)| needed.contains(sensor));
             let idle = state.pending.is_none() && state.confirmed.is_some();
             if !planned || works || !idle || self.heads_for(id, &actuator.safe) {
                 continue;
             }
-            if self.guard(id, &actuator.safe, Decider::Planner).is_ok() {
-                let cause = "no goal in force needs it";
-                self.issue(id, actuator.safe.clone(), Decider::Planner, cause, None, false);
-            }
+            self.end_for_planner(id, "no goal in force needs it");
+        }
+    }
+
+    /// To `safe` on the planner's behalf, where the guard allows it; a person is asked first where
+    /// one has to be.
+    pub(super) fn end_for_planner(&mut self, id: ActuatorId, cause: &str) {
+        let safe = self.config.actuators[usize::from(id.0)].safe.clone();
+        if self.guard(id, &safe, Decider::Planner).is_err() {
+            return;
+        }
+        match self.needs_person(id) {
+            true => self.ask_person(id, &safe, cause),
+            false => self.issue(id, safe, Decider::Planner, cause, None, false),
         }
     }
 

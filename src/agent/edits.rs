@@ -13,7 +13,7 @@ use super::core::Agent;
 use super::notes::KeptProposal;
 use super::rules::RuleState;
 use crate::config::{
-    Config, Preference, Rule, note_said, preference_said, preference_to_json, rule_said,
+    Config, Mode, Preference, Rule, note_said, preference_said, preference_to_json, rule_said,
     rule_to_json, told,
 };
 use crate::domain::{CommandState, Entry, Severity};
@@ -25,6 +25,8 @@ const RULE: &str = "[[rule]] ";
 const NOTES: &str = "[[note]]";
 const MEANING: &str = "[[preference]] ";
 const PROPOSALS: &str = "[[proposal]]";
+const MODE: &str = "[[mode]] ";
+const APPROVALS: &str = "[[approval]]";
 
 /// A change that an operator wants.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +55,10 @@ pub enum Kept {
     Meaning(String, Vec<Preference>),
     /// What was made of notes and waits for a person.
     Proposals(Vec<KeptProposal>),
+    /// The file's mode of an actuator (empty: of the agent) when an operator changed it.
+    FileMode(String, Mode),
+    /// Ids of what waits for a person to approve it: their topics are retained.
+    Approvals(Vec<String>),
     /// All notes.
     Notes {
         /// Those in force.
@@ -86,6 +92,16 @@ impl Kept {
             let all: Result<Vec<_>, _> = means.map(read).collect();
             return Some(all.map(|all| Kept::Meaning(note.into(), of_note(note, all))));
         }
+        if let Some(of) = name.strip_prefix(MODE) {
+            let word = json.get("file").and_then(Json::as_str).unwrap_or_default();
+            let mode = Mode::of_word(word).ok_or_else(|| format!("no mode: {word}"));
+            return Some(mode.map(|mode| Kept::FileMode(of.into(), mode)));
+        }
+        if name == APPROVALS {
+            let ids = json.get("open").and_then(Json::as_array).into_iter().flatten();
+            let ids = ids.filter_map(|id| Some(id.as_str()?.to_owned()));
+            return Some(Ok(Kept::Approvals(ids.take(limits::APPROVALS_MAX).collect())));
+        }
         if name == PROPOSALS {
             let all = json.get("proposals").and_then(Json::as_array).into_iter().flatten();
             let all = all.take(limits::PROPOSALS_MAX);
@@ -104,6 +120,24 @@ impl Kept {
         )
     }
 
+    /// The file's modes when operators changed them.
+    pub(super) fn modes_of_file(kept: &[Kept]) -> Vec<(String, Mode)> {
+        let modes = kept.iter().filter_map(|one| match one {
+            Kept::FileMode(of, mode) => Some((of.clone(), *mode)),
+            _ => None,
+        });
+        modes.collect()
+    }
+
+    /// Ids of what waited for a person.
+    pub(super) fn approvals(kept: &[Kept]) -> Vec<String> {
+        let ids = kept.iter().filter_map(|one| match one {
+            Kept::Approvals(ids) => Some(ids.clone()),
+            _ => None,
+        });
+        ids.flatten().collect()
+    }
+
     /// The configuration of the file with what was kept, and what waits for a person.
     pub(super) fn applied(kept: Vec<Kept>, file: Arc<Config>) -> (Arc<Config>, Vec<KeptProposal>) {
         let mut proposals = Vec::new();
@@ -116,6 +150,7 @@ impl Kept {
             match one {
                 Kept::Meaning(note, means) => meant.push((note, means)),
                 Kept::Proposals(all) => proposals = all,
+                Kept::FileMode(..) | Kept::Approvals(_) => {}
                 Kept::Rule(name, rule) => {
                     place(&mut config.rules, &name, rule);
                 }
@@ -213,6 +248,7 @@ impl Agent {
                 let others = self.config.notes.iter().filter(|note| **note != text);
                 let notes = others.cloned().collect();
                 self.say("note", format!("forgotten: {text}"), Severity::Info);
+                self.forget_meaning(&text);
                 self.keep_notes(notes);
             }
         }
@@ -266,6 +302,7 @@ impl Agent {
             None => notes.push(text),
         }
         self.say("note", said, Severity::Info);
+        instead_of.into_iter().for_each(|old| self.forget_meaning(old));
         self.keep_notes(notes);
     }
 
@@ -291,6 +328,29 @@ impl Agent {
         self.follow_edit(Kept::Meaning(note.into(), of_note(note, means)));
     }
 
+    /// A note goes, and with it what it was confirmed to mean: of the same words put again nobody
+    /// has said yes.
+    fn forget_meaning(&mut self, note: &str) {
+        if self.config.preferences.iter().any(|one| one.of_note.as_deref() == Some(note)) {
+            self.keep_meaning(note, Vec::new());
+        }
+    }
+
+    /// What the file says is kept with an operator's change of the mode: who edits the file after
+    /// that has the last word.
+    pub(super) fn keep_file_mode(&mut self, actuator: &str, file: Mode) {
+        let put = Some(json!({"file": file.word()}).to_string());
+        self.record(Entry::Goal { name: format!("{MODE}{actuator}"), put });
+    }
+
+    /// What waits for a person is written down, so that a start after a crash can take the retained
+    /// topics back.
+    pub(super) fn keep_approvals(&mut self) {
+        let ids: Vec<&str> = self.approvals.iter().map(|one| one.id.as_str()).collect();
+        let put = Some(json!({"open": ids}).to_string());
+        self.record(Entry::Goal { name: APPROVALS.into(), put });
+    }
+
     /// A change takes hold.
     pub(super) fn follow_edit(&mut self, kept: Kept) {
         let mut config = (*self.config).clone();
@@ -306,7 +366,7 @@ impl Agent {
                 mean(&mut config, "", Vec::new());
             }
             Kept::Meaning(note, means) => mean(&mut config, &note, means),
-            Kept::Proposals(_) => return,
+            Kept::Proposals(_) | Kept::FileMode(..) | Kept::Approvals(_) => return,
         }
         self.config = Arc::new(config);
         self.forget_prefix();

@@ -10,10 +10,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::core::{Agent, Resumed, ResumedStep};
+use super::core::Agent;
 use super::edits::{Kept, OTHERS};
 use super::effect::Question;
 use super::event::MindWord;
+use super::lives::{Resumed, ResumedStep};
 use super::planner::Plan;
 use crate::clock::{ClockTrust, Now};
 use crate::config::{Config, Mode, goal_from_json};
@@ -44,9 +45,10 @@ pub struct Follower {
     memories: BTreeMap<(String, String), Memory>,
     goals: BTreeMap<String, Option<String>>,
     modes: BTreeMap<String, Mode>,
-    steps: BTreeMap<String, ResumedStep>,
-    /// Wall time of each hold's end, in milliseconds since 1970, and its length.
-    holds: BTreeMap<String, (i64, Duration)>,
+    /// The last of each actuator, and when it was.
+    steps: BTreeMap<String, (ResumedStep, Now)>,
+    /// When each hold began, and its length.
+    holds: BTreeMap<String, (Now, Duration)>,
     /// Wall times of the messages to actuators within an hour, in milliseconds since 1970.
     sent: VecDeque<(String, i64)>,
 }
@@ -131,15 +133,17 @@ impl Follower {
         });
         // As a start does: without trust in the clock a hold begins anew.
         let synced = now.trust == ClockTrust::Synced;
-        let holds = self.holds.iter().map(|(name, (until, whole))| {
-            let left = u64::try_from(until - now.unix_ms).unwrap_or(0);
-            let left = if synced { Duration::from_millis(left) } else { *whole };
-            (name.clone(), left.min(*whole))
+        let holds = self.holds.iter().map(|(name, (begun, whole))| {
+            (name.clone(), whole.saturating_sub(now.passed_since(begun.unix_ms, begun.trust)))
         });
         let holds = holds.filter(|(_, left)| !left.is_zero());
         let sent = self.sent.iter().filter_map(|(name, unix_ms)| {
             let ago_ms = u64::try_from(now.unix_ms - unix_ms).ok().filter(|_| synced)?;
             Some((name.clone(), Duration::from_millis(ago_ms)))
+        });
+        let steps = self.steps.values().map(|(step, at)| {
+            let ago = now.passed_since(at.unix_ms, at.trust);
+            ResumedStep { ago, ..step.clone() }
         });
         let resumed = Resumed {
             learned: self.learned.values().cloned().collect(),
@@ -147,7 +151,7 @@ impl Follower {
             goals: goals.collect(),
             edits: edits.collect(),
             modes: self.modes.iter().map(|(name, mode)| (name.clone(), *mode)).collect(),
-            steps: self.steps.values().cloned().collect(),
+            steps: steps.collect(),
             holds: holds.collect(),
             sent: sent.collect(),
             ..Resumed::default()
@@ -179,11 +183,10 @@ impl Follower {
                 self.goals.insert(name.clone(), put.clone());
             }
             Entry::Hold { actuator, for_ms } => {
-                let until = now.unix_ms.saturating_add_unsigned(*for_ms);
-                self.holds.insert(actuator.clone(), (until, Duration::from_millis(*for_ms)));
+                self.holds.insert(actuator.clone(), (now, Duration::from_millis(*for_ms)));
             }
             Entry::Mode { actuator, mode } => {
-                if let Some(mode) = mode_of(mode) {
+                if let Some(mode) = Mode::of_word(mode) {
                     self.modes.insert(actuator.clone(), mode);
                 }
             }
@@ -194,16 +197,13 @@ impl Follower {
                     by: *by,
                     confirmed: *state == StepState::Confirmed,
                     pulse_open: false,
+                    ago: Duration::ZERO,
                 };
-                self.steps.insert(actuator.clone(), step);
+                self.steps.insert(actuator.clone(), (step, now));
             }
             _ => {}
         }
     }
-}
-
-fn mode_of(word: &str) -> Option<Mode> {
-    [Mode::Observe, Mode::Advise, Mode::Act].into_iter().find(|mode| mode.word() == word)
 }
 
 impl Agent {
@@ -235,7 +235,7 @@ impl Agent {
                 }
             }
             Entry::Mode { actuator, mode } => {
-                if let Some(mode) = mode_of(mode) {
+                if let Some(mode) = Mode::of_word(mode) {
                     match self.id_of(actuator) {
                         Some(id) => self.modes[usize::from(id.0)] = Some(mode),
                         None => self.mode = mode,

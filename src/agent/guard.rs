@@ -106,7 +106,7 @@ impl Agent {
     }
 
     /// What is left of `max_commands_per_hour`.
-    fn commands_left(&self, id: ActuatorId) -> u32 {
+    pub(super) fn commands_left(&self, id: ActuatorId) -> u32 {
         let sent = self.world.actuator(id).sent_last_hour(self.now.tick);
         let most = self.config.actuators[usize::from(id.0)].commands_per_hour_max;
         most.saturating_sub(u32::try_from(sent).unwrap_or(u32::MAX))
@@ -185,7 +185,7 @@ impl Agent {
             return None;
         }
         let least = if is_on(confirmed) { actuator.min_on } else { actuator.min_off };
-        let passed = self.now.tick.since(state.changed?);
+        let passed = self.now.tick.since(state.changed?) + state.so_before;
         least.checked_sub(passed).filter(|left| !left.is_zero())
     }
 

@@ -11,6 +11,7 @@
 
 mod again;
 mod answers;
+mod approvals;
 mod commands;
 mod conflicts;
 mod core;
@@ -27,6 +28,7 @@ mod forecast;
 mod goals;
 mod guard;
 mod inbox;
+mod lives;
 mod notes;
 mod partners;
 mod planner;
@@ -71,6 +73,8 @@ mod tests_greenhouse;
 #[cfg(test)]
 mod tests_hidden;
 #[cfg(test)]
+mod tests_lives;
+#[cfg(test)]
 mod tests_notes;
 #[cfg(test)]
 mod tests_partners;
@@ -89,8 +93,8 @@ mod tests_today;
 #[cfg(test)]
 mod tests_wishes;
 
-pub use self::core::{Agent, Counters, Resumed, ResumedStep};
-pub use commands::Approval;
+pub use self::core::{Agent, Counters};
+pub use approvals::Approval;
 pub use decide::sure;
 pub use dynamics::{Effect as LearnedEffect, INTERVAL, effects, time_constant};
 pub use edits::{Edit, Kept};
@@ -99,6 +103,7 @@ pub use escalate::Escalations;
 pub use event::{Body, CloudAnswer, CloudFailure, DeviceCommand, Event, MindNews, MindWord};
 pub use follow::{Follower, Proposal};
 pub use inbox::{Inbox, Topic};
+pub use lives::{Resumed, ResumedStep};
 pub use notes::{Proposed, Reading};
 pub use spoken::goal_of_words;
 pub use steps::{level, payload};

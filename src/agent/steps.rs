@@ -1,5 +1,5 @@
-//! A command's way to a device and back: intent, message, echo, repeat, giving up; the start
-//! and the hand-over at the end. Why something is sent is decided elsewhere.
+//! A command's way to a device and back: intent, message, echo, repeat, giving up. Why something is
+//! sent is decided elsewhere; the start and the hand-over at the end are in `lives`.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::core::{Agent, due_fault};
 use super::effect::Effect;
 use super::world::{Pending, fault_index};
 use crate::clock::Tick;
-use crate::config::{Actuator, ActuatorKind, Mode};
+use crate::config::{Actuator, ActuatorKind};
 use crate::domain::{
     ActuatorId, CommandState, Decider, Entry, Fault, Setting, Severity, StepState,
 };
@@ -16,7 +16,6 @@ use crate::limits;
 
 /// Pauses between two messages to a device of which nothing is known: a minute, then ten.
 const RETRY_SAFE_MIN: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3600);
 const RETRY_SAFE_MAX: Duration = Duration::from_secs(600);
 
 impl Agent {
@@ -41,7 +40,7 @@ impl Agent {
         let heading_on = heading == Some(&Setting::On);
         let rose = level(actuator, &setting) > heading.map_or(0.0, |at| level(actuator, at));
         self.replace_pending(id);
-        let now = self.now.tick;
+        let (now, quiet) = (self.now.tick, self.quiet(id));
         let pulse = match (&actuator.kind, &setting) {
             (ActuatorKind::Pulse { max }, Setting::On) => Some(*max),
             _ => None,
@@ -69,7 +68,11 @@ impl Agent {
         state.owner = Some(by);
         // A pulse that runs is not made longer by asking again: `max` is the longest time on.
         let runs = state.off_due.filter(|_| heading_on);
-        state.off_due = pulse.map(|max| runs.map_or(now.after(max), |due| due.min(now.after(max))));
+        state.off_due = match pulse {
+            Some(max) => Some(runs.map_or(now.after(max), |due| due.min(now.after(max)))),
+            // Not ended before it is proved: else it is tried again, in `observe` too.
+            None => state.off_due.map(|_| now.after(quiet)),
+        };
         state.in_flight.retain(|(other, _)| *other != setting);
         state.in_flight.push((setting.clone(), now));
         if state.in_flight.len() > limits::SETTINGS_IN_FLIGHT_MAX {
@@ -188,7 +191,12 @@ impl Agent {
         let state = self.world.actuator_mut(id);
         state.unheard = false;
         let before = state.confirmed.replace(setting.clone());
-        let was = state.settled.take().filter(|_| before.is_some());
+        let is_first = state.changed.is_none();
+        let settled = state.settled.take();
+        // It was unknown for a while, and nothing that was sent can have moved it.
+        let stayed = settled.as_ref().is_some_and(|was| same(actuator, was, &setting))
+            && state.in_flight.iter().all(|(sent, _)| same(actuator, sent, &setting));
+        let was = settled.filter(|_| before.is_some());
         let moved_at_all = !was.as_ref().is_some_and(|was| same(actuator, was, &setting));
         let asked = state.pending.as_ref().map(|pending| &pending.setting);
         let asked = asked.filter(|asked| same(actuator, asked, &setting));
@@ -197,7 +205,9 @@ impl Agent {
             false => was,
         };
         if moved_at_all {
-            state.changed = before.as_ref().map(|_| now).or(state.changed);
+            if before.is_some() || !stayed {
+                (state.changed, state.so_before) = (Some(now), Duration::ZERO);
+            }
             self.plan_wanted = true;
         }
         for (sensor, _) in &actuator.effects {
@@ -205,57 +215,54 @@ impl Agent {
             sensor.level(id, level(actuator, &setting), now);
         }
         if before.is_none() {
-            self.first_word(id, &setting);
+            self.first_word(id, &setting, is_first);
         }
         let state = self.world.actuator_mut(id);
         if state.silent_since.take().is_some() {
             let text = format!("{} responds again", actuator.name);
             self.say("actuator", text, Severity::Info);
         }
+        self.settle_step(id, &setting, moved_at_all && before.is_some());
+    }
+
+    /// What an echo means for the command that waits for one; without a command, for whose it is.
+    fn settle_step(&mut self, id: ActuatorId, setting: &Setting, moved: bool) {
+        let config = self.config.clone();
+        let actuator = &config.actuators[usize::from(id.0)];
+        let now = self.now.tick;
+        let within = actuator.confirm_within;
         let state = self.world.actuator_mut(id);
-        let hit = |pending: &Pending| same(actuator, &pending.setting, &setting);
-        if state.pending.as_ref().is_some_and(hit) {
-            // An echo may have been on its way before the message: what was sent before this one
-            // counts until its own answer would be overdue.
-            let within = actuator.confirm_within;
-            let other = |(sent, _): &(Setting, Tick)| !same(actuator, sent, &setting);
-            let several = state.in_flight.iter().any(other);
-            state.in_flight.retain(|(_, at)| several && now.since(*at) < within);
-            if setting == Setting::Off {
-                state.off_due = None;
-            }
-            if let Some(pending) = state.pending.take() {
-                self.counters.confirmed += 1;
-                // It was set to this before the message went: then it need not go any more.
-                self.withdraw(&pending);
-                self.step(id, &pending, StepState::Confirmed, "");
-                self.end_command(pending.command, CommandState::Succeeded, "");
-            }
-        } else if state.pending.is_none() {
-            let within = actuator.confirm_within;
-            let ours = state.in_flight.iter().any(|(sent, _)| same(actuator, sent, &setting));
+        let waits = state.pending.is_some();
+        let hit = |pending: &mut Pending| same(actuator, &pending.setting, setting);
+        let answered = state.pending.take_if(hit);
+        if waits && answered.is_none() {
+            return;
+        }
+        if *setting == Setting::Off {
+            state.off_due = None;
+        }
+        let is_this = |(sent, _): &(Setting, Tick)| same(actuator, sent, setting);
+        let ours = state.in_flight.iter().any(is_this);
+        let several = state.in_flight.iter().any(|one| !is_this(one));
+        let Some(pending) = answered else {
             state.in_flight.retain(|(_, at)| now.since(*at) < within);
-            if moved_at_all && before.is_some() && !ours {
+            if moved && !ours {
                 // Somebody else switched it; the planner takes it from there.
                 state.owner = None;
             }
+            return;
+        };
+        // An echo may have been on its way before the message: what was sent before this one counts
+        // until its own answer would be overdue.
+        state.in_flight.retain(|(_, at)| several && now.since(*at) < within);
+        self.counters.confirmed += 1;
+        // It was set to this before the message went: then it need not go any more, unless what is
+        // on its way still moves it.
+        if !several {
+            self.withdraw(&pending);
         }
-    }
-
-    /// A device that was kept at the start says what it is set to.
-    fn first_word(&mut self, id: ActuatorId, setting: &Setting) {
-        let config = self.config.clone();
-        let actuator = &config.actuators[usize::from(id.0)];
-        // What we had set in our last life is still ours to end.
-        let last = self.resumed_steps.iter().find(|step| step.actuator == actuator.name);
-        let ours = last.filter(|step| same(actuator, &step.setting, setting)).map(|step| step.by);
-        let now = self.now.tick;
-        let state = self.world.actuator_mut(id);
-        state.owner = state.owner.or(ours);
-        // A pulse never runs longer than its `max`, even where the record of its begin was lost.
-        if let (ActuatorKind::Pulse { max }, Setting::On) = (&actuator.kind, setting) {
-            state.off_due = state.off_due.or(Some(now.after(*max)));
-        }
+        self.step(id, &pending, StepState::Confirmed, "");
+        self.end_command(pending.command, CommandState::Succeeded, "");
     }
 
     /// No proof that it was done.
@@ -291,9 +298,9 @@ impl Agent {
                 self.overdue(id);
             }
             let state = self.world.actuator(id);
-            if state.off_due.is_some_and(|due| due <= now) && self.reach(id).is_some() {
+            let ends = state.pending.as_ref().is_some_and(|one| one.setting == Setting::Off);
+            if state.off_due.is_some_and(|due| due <= now) && !ends && self.reach(id).is_some() {
                 // In `observe` too: what was begun is ended.
-                self.world.actuator_mut(id).off_due = None;
                 self.issue_now(id, Setting::Off, Decider::Rule, "end of the pulse");
             }
             self.retry_safe(id);
@@ -309,6 +316,9 @@ impl Agent {
         let Some(mut pending) = self.world.actuator(id).pending.clone() else { return };
         // A plan's second message does not take what is kept to end what it may have begun.
         let last = pending.by.is_planned() && self.takes_the_way_back(id, &pending.setting);
+        // Nor is one more than the limit sent of what does not lead to `safe`.
+        let to_safe = same(actuator, &actuator.safe, &pending.setting);
+        let last = last || (!to_safe && self.commands_left(id) == 0);
         let again = actuator.echoes() && pending.tries < 2 && !last;
         if again && self.reach(id).is_some() && self.allowed_again(id, &pending) {
             pending.tries += 1;
@@ -343,13 +353,19 @@ impl Agent {
         )
     }
 
+    /// The pause between two messages to one that does not answer.
+    fn quiet(&self, id: ActuatorId) -> Duration {
+        let silent = self.world.actuator(id).silent_since;
+        let silent = silent.map_or(Duration::ZERO, |at| self.now.tick.since(at));
+        silent.clamp(RETRY_SAFE_MIN, RETRY_SAFE_MAX)
+    }
+
     /// An actuator of which nothing is known is sent to `safe` until it answers: each minute, and
     /// the longer it is silent the more seldom.
     fn retry_safe(&mut self, id: ActuatorId) {
         let state = self.world.actuator(id);
         let idle = state.confirmed.is_none() && state.pending.is_none() && state.owner.is_some();
-        let silent = state.silent_since.map_or(Duration::ZERO, |at| self.now.tick.since(at));
-        let quiet = silent.clamp(RETRY_SAFE_MIN, RETRY_SAFE_MAX);
+        let quiet = self.quiet(id);
         let last = state.sent.back().copied();
         let waited = last.is_none_or(|at| self.now.tick.since(at) >= quiet);
         if idle
@@ -363,128 +379,6 @@ impl Agent {
                 self.issue_now(id, safe, Decider::Rule, "state unknown");
             }
         }
-    }
-
-    /// The first time that something may go out to an actuator, be it the first connection or an
-    /// operator who ends `observe`, `at_start` comes before anything else.
-    fn begin(&mut self, id: ActuatorId) {
-        let index = usize::from(id.0);
-        if !self.begun[index] && self.stopping.is_none() && self.may_send_at_all(id) {
-            self.begun[index] = true;
-            self.at_start(id);
-        }
-    }
-
-    fn at_start(&mut self, id: ActuatorId) {
-        let config = self.config.clone();
-        let actuator = &config.actuators[usize::from(id.0)];
-        let last = self.resumed_steps.iter().find(|step| step.actuator == actuator.name).cloned();
-        let open_pulse = last.as_ref().is_some_and(|step| step.pulse_open);
-        if actuator.start_safe || open_pulse {
-            self.issue_now(id, actuator.safe.clone(), Decider::Rule, "start");
-            return;
-        }
-        // keep: a device with an echo will tell; of one without, the journal knows the last word.
-        if !actuator.echoes() {
-            match last {
-                Some(step) if step.confirmed => {
-                    self.world.actuator_mut(id).confirmed = Some(step.setting);
-                }
-                _ => self.issue_now(id, actuator.safe.clone(), Decider::Rule, "start"),
-            }
-        }
-    }
-
-    /// The process ends: everything that the agent set goes to `safe`.
-    pub(super) fn stop(&mut self) {
-        if self.stopping.is_some() {
-            return;
-        }
-        self.drop_question();
-        self.stopping = Some(self.now.tick.after(Duration::from_millis(limits::HAND_OVER_MS_MAX)));
-        for index in 0..self.config.actuators.len() {
-            let id = ActuatorId(u16::try_from(index).unwrap_or(u16::MAX));
-            // Where nothing is known one message is tried.
-            if self.world.actuator(id).heading().is_none() {
-                self.hand_over(id);
-            }
-        }
-    }
-
-    /// Sends an actuator of ours to `safe` unless that makes an interlock true.
-    fn hand_over(&mut self, id: ActuatorId) {
-        let safe = self.config.actuators[usize::from(id.0)].safe.clone();
-        let ours = self.world.actuator(id).owner.is_some() && !self.heads_for(id, &safe);
-        if ours && self.may_send_at_all(id) && !self.makes_worse(id, &safe) {
-            self.issue_now(id, safe, Decider::Rule, "stop");
-        }
-    }
-
-    /// Ready to end when every message is answered or the time is up.
-    pub(super) fn finish_stop(&mut self) {
-        if !self.stopped {
-            // Some may only go once others have gone: an interlock gives the order.
-            for index in 0..self.config.actuators.len() {
-                let id = ActuatorId(u16::try_from(index).unwrap_or(u16::MAX));
-                if self.world.actuator(id).heading().is_some() {
-                    self.hand_over(id);
-                }
-            }
-        }
-        let left = (0u16..).zip(&self.config.actuators).any(|(number, actuator)| {
-            let id = ActuatorId(number);
-            let state = self.world.actuator(id);
-            let ours = state.owner.is_some() && state.heading().is_some();
-            ours && self.may_send_at_all(id) && !self.heads_for(id, &actuator.safe)
-        });
-        let open = (left || self.open_steps() > 0) && self.reaches_any();
-        let late = self.stopping.is_some_and(|at| at <= self.now.tick);
-        if self.stopped || (open && !late) {
-            return;
-        }
-        self.stopped = true;
-        for index in 0..self.config.actuators.len() {
-            let id = ActuatorId(u16::try_from(index).unwrap_or(u16::MAX));
-            self.give_up(id, "the agent stopped before it was confirmed");
-        }
-        self.end_open_commands("the agent stopped");
-        for learned in self.dynamics.all() {
-            self.record(Entry::Learned(Box::new(learned)));
-        }
-        self.write_days(true);
-        self.write_partners(true);
-        self.out.push(Effect::Stopped);
-    }
-
-    /// Takes over the messages of the last hour: the limit an hour goes on over a restart.
-    pub(super) fn resume_sent(&mut self, sent: &[(String, Duration)]) {
-        for (name, ago) in sent {
-            if let Some(index) = self.actuator_named(name) {
-                self.world.actuators[index]
-                    .sent_before
-                    .push(self.now.tick.after(HOUR - (*ago).min(HOUR)));
-            }
-        }
-    }
-
-    /// Restores modes and holds that operators had set.
-    pub(super) fn resume_modes(&mut self, modes: &[(String, Mode)], holds: &[(String, Duration)]) {
-        for (name, mode) in modes {
-            if name.is_empty() {
-                self.mode = *mode;
-            } else if let Some(index) = self.actuator_named(name) {
-                self.modes[index] = Some(*mode);
-            }
-        }
-        for (name, left) in holds {
-            if let Some(index) = self.actuator_named(name) {
-                self.world.actuators[index].held_until = Some(self.now.tick.after(*left));
-            }
-        }
-    }
-
-    fn actuator_named(&self, name: &str) -> Option<usize> {
-        self.config.actuators.iter().position(|actuator| actuator.name == name)
     }
 }
 

@@ -189,6 +189,12 @@ fn what_was_confirmed_holds_over_a_restart_and_goes_when_the_note_goes() {
         assert_eq!(sends(&third.steady(27.0, 60)).first(), Some(&(0, "ON".into())));
     }
     assert!(resumed(kept(&yes), place()).agent.config().preferences.is_empty());
+    // The same words put again are not confirmed, whatever was confirmed before they went.
+    let put = again.on(command("note", "e", &format!(r#"{{"put":"{NIGHT}"}}"#)));
+    assert_eq!(states(&put, "e").last(), Some(&CommandState::Succeeded));
+    let edits = [kept(&gone), kept(&put)].concat();
+    assert!(edits.contains(&Kept::Meaning(NIGHT.into(), Vec::new())), "in the place of the yes");
+    assert!(resumed(edits, place()).agent.config().preferences.is_empty());
 }
 
 #[test]

@@ -60,16 +60,14 @@ impl Agent {
             let id = preference.over;
             let actuator = &config.actuators[usize::from(id.0)];
             let state = self.world.actuator(id);
-            let planned = state.owner.is_some_and(Decider::is_planned);
+            let planned = state.owner.is_some_and(Decider::is_for_a_goal);
             let at = state.confirmed.as_ref().map(|at| level(actuator, at));
             let raised = at.is_some_and(|at| at > level(actuator, &actuator.safe));
             if !planned || !raised || state.pending.is_some() || !self.holds(preference) {
                 continue;
             }
-            if self.guard(id, &actuator.safe, Decider::Planner).is_ok() {
-                let cause = self.preference_words(preference);
-                self.issue(id, actuator.safe.clone(), Decider::Planner, &cause, None, false);
-            }
+            let cause = self.preference_words(preference);
+            self.end_for_planner(id, &cause);
         }
     }
 

@@ -195,6 +195,8 @@ pub struct ActuatorState {
     pub pending: Option<Pending>,
     /// When its confirmed value last changed.
     pub changed: Option<Tick>,
+    /// How long it had been so by then, as far as the last life tells.
+    pub so_before: Duration,
     /// When messages went out, for the limit an hour.
     pub sent: VecDeque<Tick>,
     /// When each message of the last life is an hour old.

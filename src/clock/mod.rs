@@ -67,6 +67,17 @@ pub struct Now {
     pub trust: ClockTrust,
 }
 
+impl Now {
+    /// What passed since a moment, by the wall clock where it was believed then and is now, else
+    /// zero: the cautious side of whatever has to last.
+    #[must_use]
+    pub fn passed_since(self, unix_ms: i64, trust: ClockTrust) -> Duration {
+        let believed = trust == ClockTrust::Synced && self.trust == ClockTrust::Synced;
+        let ms = self.unix_ms.saturating_sub(unix_ms);
+        Duration::from_millis(u64::try_from(ms).ok().filter(|_| believed).unwrap_or(0))
+    }
+}
+
 /// The seam `Clock`: real time, or the virtual time that demo and tests share with their plant.
 #[derive(Clone)]
 pub enum Clock {

@@ -39,6 +39,13 @@ impl Decider {
     pub fn is_planned(self) -> bool {
         matches!(self, Decider::Planner | Decider::Mind | Decider::Cloud)
     }
+
+    /// True where it runs for a goal: planned, with or without a person's yes. What an operator
+    /// orders is a `Command`.
+    #[must_use]
+    pub fn is_for_a_goal(self) -> bool {
+        self.is_planned() || self == Decider::Human
+    }
 }
 
 /// One thing that could be done.

@@ -26,7 +26,7 @@ pub use record::{DecodeError, Kind, Record, Stamp};
 pub(crate) use record::{trust_code, trust_from_code};
 pub use store::{
     JournalError, Keep, Link, Lost, Options, Restored, Store, StoreBackend, StoredCommand,
-    StoredSend, StoredStep,
+    StoredHold, StoredSend, StoredStep,
 };
 pub use verify::{AuditReport, Report};
 pub use writer::{Cursors, Full, Journal, JournalEvent, Listener, open};

@@ -44,7 +44,7 @@ pub(super) use audit::{ANCHOR, HEAD, link};
 pub(super) use chain::{list as chain_files, path_of as chain_path};
 pub use error::JournalError;
 pub(super) use restore::record_of;
-pub use restore::{Restored, StoredCommand, StoredSend, StoredStep};
+pub use restore::{Restored, StoredCommand, StoredHold, StoredSend, StoredStep};
 pub(super) use schema::open_to_read;
 
 /// What the configuration says about the journal.

@@ -151,15 +151,14 @@ fn resume(config: &Config, restored: &Restored, now: Now) -> Resumed {
         .commands
         .iter()
         .map(|one| (one.kind.clone(), one.id.clone(), one.state, one.reason.clone(), one.unix_ms));
-    let modes = restored.modes.iter().filter_map(|(name, word)| Some((name.clone(), mode(word)?)));
-    let holds = restored.holds.iter().map(|(name, until, for_ms)| {
-        // Without trust in the clock a hold begins anew: the cautious side. A clock that jumped
-        // back makes none longer than it was.
-        let left = match now.trust {
-            ClockTrust::Synced => u64::try_from(until.saturating_sub(now.unix_ms)).unwrap_or(0),
-            ClockTrust::Restored | ClockTrust::Unset => *for_ms,
-        };
-        (name.clone(), Duration::from_millis(left.min(*for_ms)))
+    let modes = restored.modes.iter();
+    let modes = modes.filter_map(|(name, word)| Some((name.clone(), Mode::of_word(word)?)));
+    let holds = restored.holds.iter().map(|hold| {
+        // Without trust in the clock, then or now, a hold begins anew: the cautious side. A clock
+        // that jumped back makes none longer than it was.
+        let passed = now.passed_since(hold.unix_ms, hold.trust);
+        let left = Duration::from_millis(hold.for_ms).saturating_sub(passed);
+        (hold.actuator.clone(), left)
     });
     let steps = restored.last_steps.iter().map(|step| {
         let kind = config.actuators.iter().find(|one| one.name == step.actuator);
@@ -172,6 +171,7 @@ fn resume(config: &Config, restored: &Restored, now: Now) -> Resumed {
             by: step.by,
             confirmed: step.state == StepState::Confirmed,
             pulse_open: open,
+            ago: now.passed_since(step.unix_ms, step.trust),
         }
     });
     let edits = restored.goals.iter().filter_map(|(_, name, put)| {
@@ -235,10 +235,6 @@ pub fn sent_before(sent: &[StoredSend], now: Now) -> Vec<(String, Duration)> {
     }
     ages.reverse();
     ages
-}
-
-fn mode(word: &str) -> Option<Mode> {
-    [Mode::Observe, Mode::Advise, Mode::Act].into_iter().find(|mode| mode.word() == word)
 }
 
 /// Starts the configured mind in a process of its own; a model that is not there is waited for.

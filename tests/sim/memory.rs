@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use outpost::agent::{Kept, Resumed, ResumedStep};
-use outpost::clock::{ClockTrust, Now};
+use outpost::clock::Now;
 use outpost::config::{Config, Mode, goal_from_json};
 use outpost::domain::{CommandState, Decider, Entry, Learned, Setting, StepState};
 use outpost::journal::StoredSend;
@@ -28,8 +28,8 @@ pub struct Memory {
     pub stored: u64,
     pub commands: BTreeMap<(String, String), Command>,
     modes: BTreeMap<String, String>,
-    holds: BTreeMap<String, (i64, u64)>,
-    steps: BTreeMap<String, (Setting, StepState, Decider)>,
+    holds: BTreeMap<String, (Now, u64)>,
+    steps: BTreeMap<String, (Setting, StepState, Decider, Now)>,
     pulses: BTreeMap<String, ()>,
     goals: BTreeMap<String, (u64, Option<String>)>,
     learned: BTreeMap<String, Learned>,
@@ -93,7 +93,7 @@ impl Memory {
                 self.holds.remove(&actuator);
             }
             Entry::Hold { actuator, for_ms } => {
-                self.holds.insert(actuator, (unix_ms + for_ms as i64, for_ms));
+                self.holds.insert(actuator, (at.now, for_ms));
             }
             Entry::Goal { name, put } => {
                 self.goals.insert(name, (self.stored, put));
@@ -114,7 +114,7 @@ impl Memory {
                 } else if setting == Setting::Off && state == StepState::Confirmed {
                     self.pulses.remove(&actuator);
                 }
-                self.steps.insert(actuator, (setting, state, by));
+                self.steps.insert(actuator, (setting, state, by, at.now));
             }
             _ => {}
         }
@@ -130,14 +130,11 @@ impl Memory {
             let all = [Mode::Observe, Mode::Advise, Mode::Act];
             Some((name.clone(), all.into_iter().find(|mode| mode.word() == word)?))
         });
-        let holds = self.holds.iter().map(|(name, (until, for_ms))| {
-            let left = match now.trust {
-                ClockTrust::Synced => u64::try_from(until - now.unix_ms).unwrap_or(0),
-                _ => *for_ms,
-            };
-            (name.clone(), Duration::from_millis(left.min(*for_ms)))
+        let passed = |at: &Now| now.passed_since(at.unix_ms, at.trust);
+        let holds = self.holds.iter().map(|(name, (at, for_ms))| {
+            (name.clone(), Duration::from_millis(*for_ms).saturating_sub(passed(at)))
         });
-        let steps = self.steps.iter().map(|(name, (setting, state, by))| {
+        let steps = self.steps.iter().map(|(name, (setting, state, by, at))| {
             let device = scene.devices.iter().find(|one| one.name == *name);
             let pulse = device.is_some_and(|one| one.kind == Kind::Pulse);
             ResumedStep {
@@ -145,6 +142,7 @@ impl Memory {
                 setting: setting.clone(),
                 by: *by,
                 confirmed: *state == StepState::Confirmed,
+                ago: passed(at),
                 pulse_open: self.pulses.contains_key(name) || (pulse && *setting == Setting::On),
             }
         });

@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use super::condition::Scene;
 use super::meaning::Meaning;
-use crate::agent::core::{Agent, Resumed};
+use crate::agent::core::Agent;
 use crate::agent::edits::{mean, of_note};
 use crate::agent::goals::GoalState;
+use crate::agent::lives::Resumed;
 use crate::agent::prompt::{rounded, words};
 use crate::agent::world::LocalTime;
 use crate::clock::ClockTrust;

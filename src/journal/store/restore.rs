@@ -22,10 +22,8 @@ pub struct Restored {
     pub commands: Vec<StoredCommand>,
     /// Modes that an operator set: actuator, empty for the whole agent, and mode.
     pub modes: Vec<(String, String)>,
-    /// Holds that were not ended: actuator, and wall time of the end in milliseconds since 1970 as
-    /// the clock was believed when it was made, and its whole length in milliseconds. The end may
-    /// be past, or far ahead where the clock has jumped back.
-    pub holds: Vec<(String, i64, u64)>,
+    /// Holds that were not ended by a command. They may be over by now.
+    pub holds: Vec<StoredHold>,
     /// Pulses that were meant to be on and whose "off" was never confirmed.
     pub pulses_on: Vec<String>,
     /// The last step of each actuator that was not refused.
@@ -82,6 +80,19 @@ pub struct StoredSend {
     /// How long before the last record of the same start it was, in milliseconds; `None`: it was
     /// of an earlier start.
     pub before_end_ms: Option<u64>,
+}
+
+/// An actuator that the planner leaves alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredHold {
+    /// The actuator's name.
+    pub actuator: String,
+    /// For how long, in milliseconds after it was made.
+    pub for_ms: u64,
+    /// When it was made: wall time, in milliseconds since 1970, as it was believed then.
+    pub unix_ms: i64,
+    /// How far it was believed.
+    pub trust: ClockTrust,
 }
 
 /// The last step of an actuator.
@@ -246,8 +257,8 @@ impl Restored {
             }
             Ok(Entry::Mode { actuator, mode }) => self.modes.push((actuator, mode)),
             Ok(Entry::Hold { actuator, for_ms }) => {
-                let length_ms = i64::try_from(for_ms).unwrap_or(i64::MAX);
-                self.holds.push((actuator, record.unix_ms.saturating_add(length_ms), for_ms));
+                let (unix_ms, trust) = (record.unix_ms, record.trust);
+                self.holds.push(StoredHold { actuator, for_ms, unix_ms, trust });
             }
             Ok(Entry::Goal { name, put }) => self.goals.push((record.seq, name, put)),
             Ok(Entry::Learned(learned)) => self.learned.push(*learned),

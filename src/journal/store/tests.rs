@@ -222,7 +222,8 @@ fn last_states_survive() {
     drop(store);
     let restored = open(&folder).1;
     assert_eq!(restored.modes, [(String::new(), "advise".to_owned())]);
-    assert_eq!(restored.holds, [("vent".to_owned(), DAY_MS + 4 + 60_000, 60_000)]);
+    let [hold] = &restored.holds[..] else { panic!("{:?}", restored.holds) };
+    assert_eq!((&*hold.actuator, hold.for_ms, hold.unix_ms), ("vent", 60_000, DAY_MS + 4));
     assert_eq!(restored.pulses_on, ["sprayer"]);
     let [last] = &restored.last_steps[..] else { panic!("{:?}", restored.last_steps) };
     assert_eq!((last.setting.clone(), last.state), (Setting::On, StepState::Sent));

@@ -1,0 +1,257 @@
+//! The start and the end of the agent's life: what is taken over of the last one, what each device is
+//! sent first, and the hand-over to `safe`. No choices of a plan.
+
+use std::time::Duration;
+
+use super::core::Agent;
+use super::edits::Kept;
+use super::effect::Effect;
+use super::steps::same;
+use crate::config::{ActuatorKind, Goal, Mode};
+use crate::domain::{
+    ActuatorId, CommandState, Decider, Entry, Escalated, Learned, Memory, Setting,
+};
+use crate::limits;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// What the journal remembers of the time before this start.
+#[derive(Clone, Debug, Default)]
+pub struct Resumed {
+    /// First free sequence number.
+    pub next_seq: u64,
+    /// Device commands of the last 90 days: kind, id, state, reason, unix ms of the last change.
+    pub commands: Vec<(String, String, CommandState, String, i64)>,
+    /// Modes that operators set: actuator name (empty: the agent) and mode.
+    pub modes: Vec<(String, Mode)>,
+    /// Holds still running: actuator name and what is left.
+    pub holds: Vec<(String, Duration)>,
+    /// The last step of each actuator.
+    pub steps: Vec<ResumedStep>,
+    /// Goals that operators put or took away (`None`), in their order.
+    pub goals: Vec<(String, Option<Goal>)>,
+    /// Rules and notes that operators changed, in their order.
+    pub edits: Vec<Kept>,
+    /// Messages of the last hour: actuator name and how long ago.
+    pub sent: Vec<(String, Duration)>,
+    /// What was learned, by sensor.
+    pub learned: Vec<Learned>,
+    /// The last question to the model in the cloud.
+    pub escalated: Option<Escalated>,
+    /// What is kept of sensors beside what was learned.
+    pub memories: Vec<Memory>,
+}
+
+/// The last step of an actuator before this start.
+#[derive(Clone, Debug)]
+pub struct ResumedStep {
+    /// The actuator's name.
+    pub actuator: String,
+    /// What it was set to.
+    pub setting: Setting,
+    /// On whose behalf.
+    pub by: Decider,
+    /// The device had confirmed it.
+    pub confirmed: bool,
+    /// It is a pulse whose end was never confirmed.
+    pub pulse_open: bool,
+    /// How long ago it was; zero where no clock tells.
+    pub ago: Duration,
+}
+
+impl Agent {
+    /// A device of which nothing was known says what it is set to, perhaps for the first time in
+    /// this life.
+    pub(super) fn first_word(&mut self, id: ActuatorId, setting: &Setting, is_first: bool) {
+        let config = self.config.clone();
+        let actuator = &config.actuators[usize::from(id.0)];
+        // What we had set in our last life is still ours to end.
+        let last = self.resumed_steps.iter().find(|step| step.actuator == actuator.name);
+        let last = last.filter(|step| same(actuator, &step.setting, setting)).cloned();
+        let now = self.now.tick;
+        let state = self.world.actuator_mut(id);
+        state.owner = state.owner.or(last.as_ref().map(|step| step.by));
+        // Its least time may have begun in the last life.
+        if is_first {
+            state.so_before =
+                last.filter(|step| step.confirmed).map_or_else(Duration::default, |step| step.ago);
+        }
+        // A pulse never runs longer than its `max`, even where the record of its begin was lost.
+        if let (ActuatorKind::Pulse { max }, Setting::On) = (&actuator.kind, setting) {
+            state.off_due = state.off_due.or(Some(now.after(*max)));
+        }
+    }
+
+    /// The first time that something may go out to an actuator, be it the first connection or an
+    /// operator who ends `observe`, `at_start` comes before anything else.
+    pub(super) fn begin(&mut self, id: ActuatorId) {
+        let index = usize::from(id.0);
+        if !self.begun[index] && self.stopping.is_none() && self.may_send_at_all(id) {
+            self.begun[index] = true;
+            self.at_start(id);
+        }
+    }
+
+    fn at_start(&mut self, id: ActuatorId) {
+        let config = self.config.clone();
+        let actuator = &config.actuators[usize::from(id.0)];
+        let last = self.resumed_steps.iter().find(|step| step.actuator == actuator.name).cloned();
+        let open_pulse = last.as_ref().is_some_and(|step| step.pulse_open);
+        if actuator.start_safe || open_pulse {
+            self.issue_now(id, actuator.safe.clone(), Decider::Rule, "start");
+            return;
+        }
+        // keep: a device with an echo will tell; of one without, the journal knows the last word.
+        if !actuator.echoes() {
+            match last {
+                Some(step) if step.confirmed => {
+                    let now = self.now.tick;
+                    let state = self.world.actuator_mut(id);
+                    state.confirmed = Some(step.setting);
+                    (state.changed, state.so_before) = (Some(now), step.ago);
+                }
+                _ => self.issue_now(id, actuator.safe.clone(), Decider::Rule, "start"),
+            }
+        }
+    }
+
+    /// The process ends: everything that the agent set goes to `safe`.
+    pub(super) fn stop(&mut self) {
+        if self.stopping.is_some() {
+            return;
+        }
+        self.drop_question();
+        self.stopping = Some(self.now.tick.after(Duration::from_millis(limits::HAND_OVER_MS_MAX)));
+        for index in 0..self.config.actuators.len() {
+            let id = ActuatorId(u16::try_from(index).unwrap_or(u16::MAX));
+            // Where nothing is known one message is tried.
+            if self.world.actuator(id).heading().is_none() {
+                self.hand_over(id);
+            }
+        }
+    }
+
+    /// Sends an actuator of ours to `safe` unless that makes an interlock true.
+    fn hand_over(&mut self, id: ActuatorId) {
+        let safe = self.config.actuators[usize::from(id.0)].safe.clone();
+        if self.is_to_be_handed_over(id) && !self.makes_worse(id, &safe) {
+            self.issue_now(id, safe, Decider::Rule, "stop");
+        }
+    }
+
+    /// It is ours and not on its way to `safe`. In `observe` nothing goes out but the end of a pulse.
+    fn is_to_be_handed_over(&self, id: ActuatorId) -> bool {
+        let state = self.world.actuator(id);
+        let pulse = state.off_due.is_some() && self.reach(id).is_some();
+        let safe = &self.config.actuators[usize::from(id.0)].safe;
+        state.owner.is_some() && !self.heads_for(id, safe) && (pulse || self.may_send_at_all(id))
+    }
+
+    /// Ready to end when every message is answered or the time is up.
+    pub(super) fn finish_stop(&mut self) {
+        if !self.stopped {
+            // Some may only go once others have gone: an interlock gives the order.
+            for index in 0..self.config.actuators.len() {
+                let id = ActuatorId(u16::try_from(index).unwrap_or(u16::MAX));
+                if self.world.actuator(id).heading().is_some() {
+                    self.hand_over(id);
+                }
+            }
+        }
+        let mut all = (0u16..).zip(&self.world.actuators);
+        let left = all.any(|(number, state)| {
+            state.heading().is_some() && self.is_to_be_handed_over(ActuatorId(number))
+        });
+        let open = (left || self.open_steps() > 0) && self.reaches_any();
+        let late = self.stopping.is_some_and(|at| at <= self.now.tick);
+        if self.stopped || (open && !late) {
+            return;
+        }
+        self.stopped = true;
+        for index in 0..self.config.actuators.len() {
+            let id = ActuatorId(u16::try_from(index).unwrap_or(u16::MAX));
+            self.give_up(id, "the agent stopped before it was confirmed");
+        }
+        self.end_open_commands("the agent stopped");
+        self.clear_approvals();
+        for learned in self.dynamics.all() {
+            self.record(Entry::Learned(Box::new(learned)));
+        }
+        self.write_days(true);
+        self.write_partners(true);
+        self.out.push(Effect::Stopped);
+    }
+
+    /// Takes over the messages of the last hour: the limit an hour goes on over a restart.
+    pub(super) fn resume_sent(&mut self, sent: &[(String, Duration)]) {
+        for (name, ago) in sent {
+            if let Some(index) = self.actuator_named(name) {
+                self.world.actuators[index]
+                    .sent_before
+                    .push(self.now.tick.after(HOUR - (*ago).min(HOUR)));
+            }
+        }
+    }
+
+    /// Restores modes that operators had set, and says which of them the file has overtaken: who
+    /// edits the file has the last word. `files` are the file's modes when the command came; of a
+    /// command without one the stricter mode counts.
+    pub(super) fn resume_modes(
+        &mut self,
+        modes: &[(String, Mode)],
+        files: &[(String, Mode)],
+    ) -> Vec<String> {
+        let mut overtaken = Vec::new();
+        for (name, mode) in modes {
+            let index = self.actuator_named(name);
+            if !name.is_empty() && index.is_none() {
+                continue;
+            }
+            let file = self.file_mode(index);
+            let then = files.iter().find(|(of, _)| of == name).map(|(_, mode)| *mode);
+            let holds = then.map_or(mode.is_stricter_than(file), |then| then == file);
+            if *mode != file && !holds {
+                let of = if name.is_empty() { String::new() } else { format!(" of {name}") };
+                let (file, mode) = (file.word(), mode.word());
+                overtaken.push(format!(
+                    "mode{of}: {file}, as the configuration says since it was changed; the command \
+                     for {mode} before that holds no more"
+                ));
+                continue;
+            }
+            match index {
+                None => self.mode = *mode,
+                Some(index) => self.modes[index] = Some(*mode),
+            }
+        }
+        overtaken
+    }
+
+    /// The file's mode of an actuator; `None`: of the agent.
+    pub(super) fn file_mode(&self, index: Option<usize>) -> Mode {
+        match index {
+            None => self.config.mode,
+            Some(index) => self.config.actuators[index].mode.unwrap_or(Mode::Act),
+        }
+    }
+
+    /// Restores holds that operators had set, and pulses whose end was never confirmed: they end as
+    /// soon as there is a way, in `observe` too.
+    pub(super) fn resume_holds(&mut self, holds: &[(String, Duration)]) {
+        let pulses = self.resumed_steps.iter().filter(|step| step.pulse_open);
+        let pulses: Vec<_> =
+            pulses.filter_map(|step| self.actuator_named(&step.actuator)).collect();
+        for index in pulses {
+            self.world.actuators[index].off_due = Some(self.now.tick);
+        }
+        for (name, left) in holds {
+            if let Some(index) = self.actuator_named(name) {
+                self.world.actuators[index].held_until = Some(self.now.tick.after(*left));
+            }
+        }
+    }
+
+    fn actuator_named(&self, name: &str) -> Option<usize> {
+        self.config.actuators.iter().position(|actuator| actuator.name == name)
+    }
+}

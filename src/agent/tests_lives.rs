@@ -1,0 +1,284 @@
+//! What lasts over restarts, lost connections and a person's yes: least times, holds, modes, what
+//! waits for approval, the end of a pulse, the limit an hour.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::tests::{Bench, reading, room, sends, set, states};
+use super::tests_asked::ended;
+use super::*;
+use crate::config::*;
+use crate::domain::*;
+
+fn command(kind: &str, id: &str, payload: &str) -> Event {
+    let inbox = Inbox::new(Arc::new(room()));
+    inbox.command(kind, id, payload.as_bytes(), false).expect("a good id")
+}
+
+/// The fan rests for five minutes at least.
+fn resting() -> Config {
+    let mut config = room();
+    config.actuators[0].min_off = Duration::from_secs(300);
+    config
+}
+
+fn approvals(effects: &[Effect]) -> Vec<(String, Option<String>)> {
+    let approvals = effects.iter().filter_map(|effect| match effect {
+        Effect::Report { report: Report::Approval { id, waits, .. }, .. } => {
+            Some((id.clone(), waits.as_ref().map(|(name, value, _)| format!("{name} {value}"))))
+        }
+        _ => None,
+    });
+    approvals.collect()
+}
+
+fn approve(bench: &mut Bench, id: &str, of: &str) -> Vec<Effect> {
+    bench.on(command("approve", id, &format!(r#"{{"approval":"{of}"}}"#)))
+}
+
+fn last_step(setting: Setting, ago_s: u64) -> ResumedStep {
+    ResumedStep {
+        actuator: "fan".into(),
+        setting,
+        by: Decider::Planner,
+        confirmed: true,
+        pulse_open: false,
+        ago: Duration::from_secs(ago_s),
+    }
+}
+
+/// How the fan, at rest for that long, stands to an ON half a minute after the start.
+fn started_again(last: Option<ResumedStep>) -> CommandState {
+    let steps = last.into_iter().collect();
+    let mut bench = Bench::resumed(resting(), Resumed { steps, ..Resumed::default() }).up();
+    bench.steady(22.0, 30);
+    *states(&bench.on(set("a", 0, true)), "a").last().expect("a state")
+}
+
+#[test]
+fn the_least_time_at_rest_holds_over_a_restart() {
+    assert_eq!(started_again(None), CommandState::Rejected, "nobody knows when it stopped");
+    assert_eq!(started_again(Some(last_step(Setting::On, 3600))), CommandState::Rejected);
+    assert_eq!(started_again(Some(last_step(Setting::Off, 100))), CommandState::Rejected);
+    assert_eq!(started_again(Some(last_step(Setting::Off, 3600))), CommandState::Succeeded);
+    let mut bench = Bench::new(resting()).up();
+    let sent = sends(&bench.steady(27.0, 290));
+    assert!(!sent.contains(&(0, "ON".into())), "{sent:?}");
+}
+
+#[test]
+fn the_least_time_begins_anew_where_a_device_may_have_moved_unseen() {
+    let mut bench = Bench::new(resting()).up();
+    bench.steady(22.0, 600);
+    // Nothing was sent: it is as it was.
+    bench.on(Event::LinkDown { reason: "test".into() });
+    bench.on(Event::LinkUp);
+    bench.echo = false;
+    bench.on(set("a", 0, true));
+    // Perhaps it runs: nobody heard.
+    bench.on(Event::LinkDown { reason: "test".into() });
+    bench.on(Event::LinkUp);
+    bench.echo = true;
+    bench.steady(22.0, 120);
+    assert_eq!(bench.agent.world().actuators[0].confirmed, Some(Setting::Off));
+    let (state, reason) = ended(&bench.on(set("b", 0, true)), "b");
+    assert_eq!(state, CommandState::Rejected, "{reason}");
+    bench.steady(22.0, 300);
+    assert_eq!(states(&bench.on(set("c", 0, true)), "c").last(), Some(&CommandState::Succeeded));
+}
+
+#[test]
+fn what_a_person_said_yes_to_is_given_up_as_what_the_planner_began() {
+    let mut config = room();
+    config.actuators[0].ask_human = true;
+    let mut bench = Bench::new(config).up();
+    let (id, waits) = approvals(&bench.steady(27.0, 60)).remove(0);
+    assert_eq!(waits.as_deref(), Some("fan on"));
+    assert_eq!(sends(&approve(&mut bench, "y", &id)), [(0, "ON".into())]);
+    // The sensor of its goal says nothing any more.
+    let mut sent = Vec::new();
+    for _ in 0..30 {
+        bench.pass(10);
+        sent.extend(sends(&bench.on(reading(1, 0.0))));
+    }
+    assert!(sent.contains(&(0, "OFF".into())), "{sent:?}");
+}
+
+#[test]
+fn in_advise_what_no_goal_needs_any_more_waits_for_a_person_too() {
+    let mut config = room();
+    let names = crate::expr::Names::of(&config.sensors, &config.actuators);
+    config.goals[0].when = Some(crate::expr::compile("smoke < 0.3", &names).expect("good"));
+    let mut bench = Bench::new(config).up();
+    bench.steady(27.0, 60);
+    bench.on(command("mode", "m", r#"{"mode":"advise"}"#));
+    let mut effects = Vec::new();
+    for _ in 0..6 {
+        bench.pass(10);
+        effects.extend(bench.on(reading(1, 0.4)));
+        effects.extend(bench.on(reading(0, 22.0)));
+    }
+    assert_eq!(sends(&effects), []);
+    let asked: Vec<_> = approvals(&effects).into_iter().filter_map(|(_, waits)| waits).collect();
+    assert!(asked.contains(&"fan off".to_owned()), "{asked:?}");
+}
+
+#[test]
+fn who_edits_the_mode_in_the_file_has_the_last_word() {
+    let mut bench = Bench::new(room()).up();
+    let effects = bench.on(command("mode", "m", r#"{"mode":"advise"}"#));
+    let kept: Vec<Kept> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Record { entry: Entry::Goal { name, put }, .. } => {
+                Kept::read(name, put.as_deref(), &room())?.ok()
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(kept, [Kept::FileMode(String::new(), Mode::Act)]);
+    let started = |file: Mode, mode: Mode, edits: &[Kept]| {
+        let modes = vec![(String::new(), mode)];
+        let resumed = Resumed { modes, edits: edits.to_vec(), ..Resumed::default() };
+        let bench = Bench::resumed(Config { mode: file, ..room() }, resumed);
+        let said = bench.effects.iter().any(|effect| {
+            matches!(effect, Effect::Record { entry: Entry::Event { kind, .. }, .. } if kind == "mode")
+        });
+        (bench.agent.status().mode, said)
+    };
+    assert_eq!(started(Mode::Act, Mode::Advise, &kept), (Mode::Advise, false), "as it was left");
+    assert_eq!(started(Mode::Observe, Mode::Advise, &kept), (Mode::Observe, true));
+    // Of a command before the file's word was kept with it: the stricter one.
+    assert_eq!(started(Mode::Observe, Mode::Act, &[]), (Mode::Observe, true));
+    assert_eq!(started(Mode::Act, Mode::Advise, &[]), (Mode::Advise, false));
+}
+
+#[test]
+fn a_denial_holds_over_a_restart_and_makes_no_longer_hold_shorter() {
+    let mut config = room();
+    config.actuators[0].ask_human = true;
+    let mut bench = Bench::new(config).up();
+    let (id, _) = approvals(&bench.steady(27.0, 60)).remove(0);
+    // It holds the fan for ten hours.
+    let long = r#"{"actuator":"fan","value":"off","hold_s":36000}"#;
+    bench.on(command("set", "s", long));
+    let effects = bench.on(command("deny", "d", &format!(r#"{{"approval":"{id}"}}"#)));
+    let held = effects.iter().find_map(|effect| match effect {
+        Effect::Record { entry: Entry::Hold { actuator, for_ms }, .. } => {
+            Some((actuator.clone(), *for_ms))
+        }
+        _ => None,
+    });
+    assert_eq!(held, Some(("fan".to_owned(), 36_000_000)));
+    let until = bench.agent.world().actuators[0].held_until;
+    assert_eq!(until, Some(bench.now.tick.after(Duration::from_secs(36_000))));
+}
+
+#[test]
+fn an_order_takes_the_place_of_what_the_planner_proposed_and_keeps_its_length() {
+    let mut config = room();
+    config.mode = Mode::Advise;
+    let asks = Inbox::new(Arc::new(room()));
+    let ask = |id: &str, text: &str| {
+        let payload = serde_json::json!({ "text": text }).to_string();
+        asks.command("ask", id, payload.as_bytes(), false).expect("a good id")
+    };
+    let mut bench = Bench::new(config).up();
+    let (planned, _) = approvals(&bench.steady(27.0, 60)).remove(0);
+    let effects = bench.on(ask("a", "turn on the fan for 2 hours like a champion"));
+    let found = approvals(&effects);
+    assert_eq!(found[0], (planned, None));
+    assert_eq!(found[1].1.as_deref(), Some("fan on"));
+    let reason = ended(&effects, "a").1;
+    assert!(reason.ends_with(&format!("(approve {})", found[1].0)), "{reason}");
+    assert_eq!(sends(&approve(&mut bench, "y", &found[1].0)), [(0, "ON".into())]);
+    let until = bench.agent.world().actuators[0].held_until;
+    assert_eq!(until, Some(bench.now.tick.after(Duration::from_secs(7200))));
+}
+
+#[test]
+fn an_older_echo_takes_no_newer_message_back_while_another_is_on_its_way() {
+    let mut bench = Bench::new(room()).up();
+    bench.steady(22.0, 60);
+    bench.echo = false;
+    bench.on(set("a", 0, true));
+    bench.on(set("b", 0, false));
+    // The device's regular word of before; ON is still on its way to it.
+    let effects = bench.on(Event::Echo { actuator: ActuatorId(0), setting: Ok(Setting::Off) });
+    let taken_back = effects.iter().any(|effect| matches!(effect, Effect::Withdraw { .. }));
+    assert!(!taken_back, "{effects:?}");
+}
+
+#[test]
+fn what_waited_for_a_person_is_taken_back_at_a_stop_and_after_a_crash() {
+    let mut config = room();
+    config.mode = Mode::Advise;
+    let mut bench = Bench::new(config).up();
+    let (id, _) = approvals(&bench.steady(27.0, 60)).remove(0);
+    let open = bench.effects.iter().rev().find_map(|effect| match effect {
+        Effect::Record { entry: Entry::Goal { name, put }, .. } => {
+            Kept::read(name, put.as_deref(), &room())?.ok()
+        }
+        _ => None,
+    });
+    assert_eq!(open, Some(Kept::Approvals(vec![id.clone()])));
+    assert!(approvals(&bench.on(Event::Stop)).contains(&(id.clone(), None)));
+    let edits = open.into_iter().collect();
+    let again = Bench::resumed(room(), Resumed { edits, ..Resumed::default() });
+    assert_eq!(approvals(&again.effects), [(id, None)]);
+}
+
+#[test]
+fn a_pulse_is_ended_in_observe_however_often_it_takes() {
+    let mut config = room();
+    config.actuators[0].kind = ActuatorKind::Pulse { max: Duration::from_secs(60) };
+    let mut bench = Bench::new(config.clone()).up();
+    bench.steady(22.0, 60);
+    bench.on(set("a", 0, true));
+    bench.on(command("mode", "m", r#"{"mode":"observe"}"#));
+    bench.echo = false;
+    bench.pass(60);
+    assert_eq!(sends(&bench.on(Event::Wake)), [(0, "OFF".into())]);
+    bench.on(Event::LinkDown { reason: "test".into() });
+    bench.on(Event::LinkUp);
+    bench.pass(60);
+    assert_eq!(sends(&bench.on(Event::Wake)), [(0, "OFF".into())], "nobody heard the first one");
+    bench.echo = true;
+    bench.pass(60);
+    bench.on(Event::Wake);
+    bench.pass(600);
+    assert_eq!(sends(&bench.on(Event::Wake)), []);
+
+    let steps = vec![ResumedStep { pulse_open: true, ..last_step(Setting::On, 10) }];
+    config.mode = Mode::Observe;
+    let mut bench = Bench::resumed(config, Resumed { steps, ..Resumed::default() });
+    assert_eq!(sends(&bench.on(Event::LinkUp)), [(0, "OFF".into())]);
+}
+
+#[test]
+fn a_stop_in_observe_ends_a_pulse() {
+    let mut config = room();
+    config.actuators[0].kind = ActuatorKind::Pulse { max: Duration::from_secs(600) };
+    let mut bench = Bench::new(config).up();
+    bench.steady(22.0, 60);
+    bench.on(set("a", 0, true));
+    bench.on(command("mode", "m", r#"{"mode":"observe"}"#));
+    assert_eq!(sends(&bench.on(Event::Stop)), [(0, "OFF".into())]);
+}
+
+#[test]
+fn the_limit_an_hour_holds_for_the_second_message_too() {
+    let mut config = room();
+    config.actuators[0].commands_per_hour_max = 2;
+    let mut bench = Bench::new(config).up();
+    bench.steady(22.0, 60);
+    bench.echo = false;
+    // The start was the first.
+    assert_eq!(sends(&bench.on(set("a", 0, true))), [(0, "ON".into())]);
+    let mut sent = Vec::new();
+    for _ in 0..4 {
+        bench.pass(5);
+        sent.extend(sends(&bench.on(Event::Wake)));
+    }
+    assert!(!sent.contains(&(0, "ON".into())), "{sent:?}");
+}
