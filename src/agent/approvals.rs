@@ -1,5 +1,5 @@
-//! What waits for a person's yes: put before them, settled by `approve` or `deny`, and given up after
-//! its time. Proposals of notes are in `notes`. No judgement of what is worth asking.
+//! What waits for a person's yes: put before them, settled by `approve` or `deny`, and given up
+//! after its time. Proposals of notes are in `notes`. No judgement of what is worth asking.
 
 use std::time::Duration;
 

@@ -145,12 +145,10 @@ impl Agent {
     #[must_use]
     pub fn new(config: Arc<Config>, resumed: Resumed, boot: u64, now: Now) -> (Agent, Vec<Effect>) {
         let file_notes = config.notes.clone();
-        let files = Kept::modes_of_file(&resumed.edits);
-        let waited = Kept::approvals(&resumed.edits);
-        let (config, proposals) = Kept::applied(resumed.edits, config);
+        let (config, proposals) = Kept::applied(resumed.edits.clone(), config);
         let zone = TimeZone::get(&config.device.timezone).unwrap_or(TimeZone::UTC);
         let mind = if config.mind.is_some() { MindWord::Loading } else { MindWord::Off };
-        let aims = Agent::resumed_goals(&config.goals, resumed.goals);
+        let aims = Agent::resumed_goals(&config.goals, resumed.goals.clone());
         let mut agent = Agent {
             world: World::new(&config, &Agent::scales(&aims, &config.sensors), now.tick),
             local: LocalTime::at(now, &zone),
@@ -165,7 +163,7 @@ impl Agent {
             partners: Partners::new(&config, &resumed.memories),
             derivation: Derivation::new(&config, &resumed.memories),
             thinning: Thinning::new(&config, now.tick),
-            escalation: Escalation::resumed(resumed.escalated),
+            escalation: Escalation::resumed(resumed.escalated.clone()),
             file_notes,
             zone,
             now,
@@ -194,7 +192,7 @@ impl Agent {
             asked: VecDeque::new(),
             plan_wanted: false,
             planned: None,
-            resumed_steps: resumed.steps,
+            resumed_steps: resumed.steps.clone(),
             stopping: None,
             stopped: false,
             restarting: false,
@@ -203,18 +201,7 @@ impl Agent {
             other_board_said: None,
             config,
         };
-        let overtaken = agent.resume_modes(&resumed.modes, &files);
-        agent.resume_holds(&resumed.holds);
-        agent.resume_sent(&resumed.sent);
-        agent.resume_partners();
-        agent.record(Entry::Boot {
-            version: env!("CARGO_PKG_VERSION").into(),
-            mode: agent.mode.word().into(),
-        });
-        overtaken.into_iter().for_each(|text| agent.say("mode", text, Severity::Warning));
-        agent.resume_commands(resumed.commands);
-        agent.forget_approvals(&waited);
-        agent.resume_proposals(proposals);
+        agent.take_over(resumed, proposals);
         let effects = std::mem::take(&mut agent.out);
         (agent, effects)
     }

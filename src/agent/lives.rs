@@ -1,15 +1,16 @@
-//! The start and the end of the agent's life: what is taken over of the last one, what each device is
-//! sent first, and the hand-over to `safe`. No choices of a plan.
+//! The start and the end of the agent's life: what is taken over of the last one, what each device
+//! is sent first, and the hand-over to `safe`. No choices of a plan.
 
 use std::time::Duration;
 
 use super::core::Agent;
 use super::edits::Kept;
 use super::effect::Effect;
+use super::notes::KeptProposal;
 use super::steps::same;
 use crate::config::{ActuatorKind, Goal, Mode};
 use crate::domain::{
-    ActuatorId, CommandState, Decider, Entry, Escalated, Learned, Memory, Setting,
+    ActuatorId, CommandState, Decider, Entry, Escalated, Learned, Memory, Setting, Severity,
 };
 use crate::limits;
 
@@ -60,6 +61,22 @@ pub struct ResumedStep {
 }
 
 impl Agent {
+    /// The last of a start: what operators had set and what was under way, and that it begins.
+    pub(super) fn take_over(&mut self, resumed: Resumed, proposals: Vec<KeptProposal>) {
+        let overtaken = self.resume_modes(&resumed.modes, &Kept::modes_of_file(&resumed.edits));
+        self.resume_holds(&resumed.holds);
+        self.resume_sent(&resumed.sent);
+        self.resume_partners();
+        self.record(Entry::Boot {
+            version: env!("CARGO_PKG_VERSION").into(),
+            mode: self.mode.word().into(),
+        });
+        overtaken.into_iter().for_each(|text| self.say("mode", text, Severity::Warning));
+        self.resume_commands(resumed.commands);
+        self.forget_approvals(&Kept::approvals(&resumed.edits));
+        self.resume_proposals(proposals);
+    }
+
     /// A device of which nothing was known says what it is set to, perhaps for the first time in
     /// this life.
     pub(super) fn first_word(&mut self, id: ActuatorId, setting: &Setting, is_first: bool) {
@@ -139,7 +156,7 @@ impl Agent {
         }
     }
 
-    /// It is ours and not on its way to `safe`. In `observe` nothing goes out but the end of a pulse.
+    /// It is ours and not on its way to `safe`. In `observe` nothing goes out but a pulse's end.
     fn is_to_be_handed_over(&self, id: ActuatorId) -> bool {
         let state = self.world.actuator(id);
         let pulse = state.off_due.is_some() && self.reach(id).is_some();
@@ -183,7 +200,7 @@ impl Agent {
     }
 
     /// Takes over the messages of the last hour: the limit an hour goes on over a restart.
-    pub(super) fn resume_sent(&mut self, sent: &[(String, Duration)]) {
+    fn resume_sent(&mut self, sent: &[(String, Duration)]) {
         for (name, ago) in sent {
             if let Some(index) = self.actuator_named(name) {
                 self.world.actuators[index]
@@ -196,11 +213,7 @@ impl Agent {
     /// Restores modes that operators had set, and says which of them the file has overtaken: who
     /// edits the file has the last word. `files` are the file's modes when the command came; of a
     /// command without one the stricter mode counts.
-    pub(super) fn resume_modes(
-        &mut self,
-        modes: &[(String, Mode)],
-        files: &[(String, Mode)],
-    ) -> Vec<String> {
+    fn resume_modes(&mut self, modes: &[(String, Mode)], files: &[(String, Mode)]) -> Vec<String> {
         let mut overtaken = Vec::new();
         for (name, mode) in modes {
             let index = self.actuator_named(name);
@@ -237,7 +250,7 @@ impl Agent {
 
     /// Restores holds that operators had set, and pulses whose end was never confirmed: they end as
     /// soon as there is a way, in `observe` too.
-    pub(super) fn resume_holds(&mut self, holds: &[(String, Duration)]) {
+    fn resume_holds(&mut self, holds: &[(String, Duration)]) {
         let pulses = self.resumed_steps.iter().filter(|step| step.pulse_open);
         let pulses: Vec<_> =
             pulses.filter_map(|step| self.actuator_named(&step.actuator)).collect();

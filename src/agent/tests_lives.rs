@@ -141,8 +141,9 @@ fn who_edits_the_mode_in_the_file_has_the_last_word() {
         let modes = vec![(String::new(), mode)];
         let resumed = Resumed { modes, edits: edits.to_vec(), ..Resumed::default() };
         let bench = Bench::resumed(Config { mode: file, ..room() }, resumed);
-        let said = bench.effects.iter().any(|effect| {
-            matches!(effect, Effect::Record { entry: Entry::Event { kind, .. }, .. } if kind == "mode")
+        let said = bench.effects.iter().any(|effect| match effect {
+            Effect::Record { entry: Entry::Event { kind, .. }, .. } => kind == "mode",
+            _ => false,
         });
         (bench.agent.status().mode, said)
     };

@@ -139,10 +139,27 @@ fn no_jump_of_the_wall_clock_stops_repeats_or_reorders_work() {
     }
 }
 
-/// An effect without what may follow the wall clock: the hour of day in facts.
+/// An effect without what may follow the wall clock: the hour of day in facts, and what would be
+/// done at this hour where a note's meaning is shown.
 fn timeless(effect: Effect) -> Option<Effect> {
     let cut = |facts: &mut Vec<String>| facts.retain(|fact| !fact.starts_with("it is "));
+    let meaning = |text: &str| {
+        let shown = text.find("understood as: ").and_then(|at| Some(at + text[at..].find(". ")?));
+        text[..shown.unwrap_or(text.len())].to_owned()
+    };
     match effect {
+        Effect::Record { seq, entry: Entry::Event { kind, text, severity } } => {
+            Some(Effect::Record {
+                seq,
+                entry: Entry::Event { kind, text: meaning(&text), severity },
+            })
+        }
+        Effect::Record { seq, entry: Entry::Command { kind, id, state, reason } } => {
+            let reason = meaning(&reason);
+            Some(Effect::Record { seq, entry: Entry::Command { kind, id, state, reason } })
+        }
+        // As their records.
+        Effect::Report { report: Report::CommandState { .. } | Report::Event { .. }, .. } => None,
         Effect::Record { seq, entry: Entry::Decision(mut decision) } => {
             cut(&mut decision.facts);
             Some(Effect::Record { seq, entry: Entry::Decision(decision) })
