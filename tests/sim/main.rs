@@ -158,6 +158,11 @@ fn timeless(effect: Effect) -> Option<Effect> {
             let reason = meaning(&reason);
             Some(Effect::Record { seq, entry: Entry::Command { kind, id, state, reason } })
         }
+        Effect::Report { report: Report::Approval { id, waits, valid_for }, after } => {
+            let waits = waits.map(|(name, what, _)| (name, what, String::new()));
+            Some(Effect::Report { report: Report::Approval { id, waits, valid_for }, after })
+        }
+        Effect::Record { entry: Entry::Goal { name, .. }, .. } if name == "[[proposal]]" => None,
         // As their records.
         Effect::Report { report: Report::CommandState { .. } | Report::Event { .. }, .. } => None,
         Effect::Record { seq, entry: Entry::Decision(mut decision) } => {
