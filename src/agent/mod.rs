@@ -87,6 +87,8 @@ mod tests_several;
 #[cfg(test)]
 mod tests_spoken;
 #[cfg(test)]
+mod tests_spoken_told;
+#[cfg(test)]
 mod tests_thin;
 #[cfg(test)]
 mod tests_today;

@@ -14,6 +14,7 @@ mod orders;
 mod questions;
 mod text;
 mod times;
+mod told;
 mod units;
 mod words;
 
@@ -184,6 +185,11 @@ impl Said {
     fn any_of(&self, list: &str) -> Option<String> {
         let mut words = self.free().map(|at| &self.words[at]);
         words.find(|word| has(list, word)).cloned()
+    }
+
+    /// Whether one of these words is accounted for.
+    fn any_of_done(&self, list: &str) -> bool {
+        self.words.iter().zip(&self.done).any(|(word, done)| *done && has(list, word))
     }
 
     /// Whether one of these words is said; marks all of them.

@@ -22,7 +22,7 @@ fn folder() -> PathBuf {
     std::env::var_os("OUTPOST_ASK_FOLDER").map_or_else(|| FOLDER.into(), PathBuf::from)
 }
 
-fn place(folder: &Path, name: &str) -> Config {
+pub(super) fn place(folder: &Path, name: &str) -> Config {
     let text = fs::read_to_string(folder.join(format!("{name}.toml"))).expect("a place");
     from_text(&text, name, &[], Strictness::Run).expect("a good configuration").0
 }
@@ -37,7 +37,7 @@ fn sentences() -> Vec<String> {
 }
 
 /// What becomes of a sentence, in the words of the file; `no` where nobody but a person acts on it.
-fn read(text: &str, config: &Config) -> String {
+pub(super) fn read(text: &str, config: &Config) -> String {
     let Ok(Spoken { meaning, unsure }) = hear(text, config) else { return "no".into() };
     let actuator = |id: ActuatorId| config.actuators[usize::from(id.0)].name.clone();
     match meaning {

@@ -8,7 +8,7 @@ use super::text::number;
 use super::units::unit_words;
 use super::words::{
     ABOVE, AROUND_A_GOAL, AROUND_FORGETTING, BELOW, FORGETTING, GOING, KEEPING, KEPT, LETTING_GO,
-    NOT, STANDING, STATING, WANTING, has,
+    List, NOT, Runs, STANDING, STATING, WANTING, has,
 };
 use super::{Meaning, Said, Spoken, spoken};
 use crate::agent::event::Body;
@@ -20,6 +20,23 @@ const BAND: &str = "a band is needed: between … and …, above … or below �
 const NOT_WHAT: &str = "\
     let allow permit want like ever go exceed get have drop fall rise accept tolerate need be \
     overshoot pass surpass run leave";
+/// What is not wanted of a goal where a "not" stands before it: "don't keep it", "no need".
+const UNWANTED: &str = "\
+    keep keeping kept hold holding held maintain maintaining maintained ensure guarantee need \
+    needs necessary require required requires care mind matter matters insist important bother \
+    ask asking sure try trying reason point use";
+/// What says so in one word, or in some.
+const NOT_NEEDED: Runs = "\
+    needn't, need not, needs not, need never, unnecessary, no longer, don't have to, doesn't have \
+    to, do not have to, does not have to, nobody wants, nobody needs, give up, given up, gave up, \
+    quit, cease, forget, why";
+/// What lets something be, and wants nothing.
+const LETTING: List = "\
+    let allow allows allowed may can could might tolerate accept fine okay ok permitted free";
+/// What makes a bound of it all the same: "may be at most 20".
+const LIMITING: List = "\
+    most least max maximum min minimum limit between keep keeps kept stay stays remain remains \
+    must shall should always has needs sure only within up";
 /// Verbs of orders.
 const SETS: &str = "get take bring turn set put crank dial dim turn ramp slow open close move";
 
@@ -128,6 +145,12 @@ impl Said {
         if self.is_banned() {
             return Err("say what is wanted: keep … between … and …, above … or below …".into());
         }
+        if let Some(words) = self.unwanted() {
+            return Err(format!("`{words}`: that is no wish for a goal; `forget` ends one"));
+        }
+        if let Some(words) = self.told(of, true) {
+            return Err(format!("`{words}`: that says how it is: keep … between … and …"));
+        }
         if sensor.unit == "%" && !self.has_number() {
             self.count_shares();
         }
@@ -153,7 +176,8 @@ impl Said {
 
     /// "Don't keep it below 5" is no wish for more than 5; "don't let it fall below 5" is.
     fn is_banned(&self) -> bool {
-        let mut said = self.words.iter().map(String::as_str).filter(|word| !has("please so", word));
+        let said = self.free().map(|at| self.words[at].as_str());
+        let mut said = said.filter(|word| !has("please so", word));
         let (first, second, third) = (said.next(), said.next(), said.next());
         let then = match (first, second) {
             (Some("don't" | "dont"), then) => then,
@@ -164,6 +188,31 @@ impl Said {
             _ => return false,
         };
         then.is_some_and(|word| !has(NOT_WHAT, word))
+    }
+
+    /// The words by which a goal is not wanted: "no need to keep it below 8", "it needn't stay
+    /// under 5", "let it go above 20". A "not" of the bound itself ("not above 20") is another.
+    fn unwanted(&self) -> Option<String> {
+        let runs = NOT_NEEDED.split(", ").filter_map(|run| Some((self.run_at(run)?, run)));
+        let run = runs.filter(|(at, run)| {
+            // "No longer than 5" is a bound.
+            let compared = self.words.get(at + run.split(' ').count()).map(String::as_str);
+            compared != Some("than")
+        });
+        if let Some((_, run)) = run.min_by_key(|(at, _)| *at) {
+            return Some(run.into());
+        }
+        for at in self.free().filter(|at| has(NOT, &self.words[*at])) {
+            let part = self.parts[at];
+            let here =
+                |other: &usize| self.parts[*other] == part && number(&self.words[*other]).is_none();
+            let mut behind = (at + 1..self.words.len()).take_while(here);
+            if let Some(end) = behind.find(|other| has(UNWANTED, &self.words[*other])) {
+                return Some(self.words[at..=end].join(" "));
+            }
+        }
+        let limits = self.any_of(NOT).is_some() || self.any_of(LIMITING).is_some();
+        if limits || self.run_at("no more").is_some() { None } else { self.any_of(LETTING) }
     }
 
     /// "Half full" of what is measured in percent: 50.
@@ -203,7 +252,9 @@ impl Said {
                 found.push(Bound { number, above, turned, other });
                 (above, turned, other) = (None, false, false);
             } else if has(NOT, word) || (word == "from" && has(GOING, then)) {
-                if turned {
+                // "Prevent it from going above 20" says it once.
+                let prevents = word == "from" && self.any_of_done("prevent stop avoid");
+                if turned && !prevents {
                     return Err("it says not twice".into());
                 }
                 // "5 at most, or rather not".

@@ -7,10 +7,11 @@ use serde_json::{Value as Json, json};
 
 use super::names::{Mention, Named, is_like, is_word};
 use super::text::number;
+use super::told::is_past;
 use super::words::{
     AHEAD, CLOCK_HOURS_MAX, DEEDS, FAR, FILLERS, FULL, HALF, HARM, LEAST, MOVES, NO_DEEDS, OFF,
-    OFF_RUNS, ON, ON_RUNS, POLITE, PULSES, RELATIVE, RETRACTING, RUNS, SCALES, STATEMENTS, THIRDS,
-    UP_OR_DOWN, WHOLLY_OFF, WISHED, WISHED_OFF, WISHED_ON, WISHING, has, is_known,
+    OFF_RUNS, ON, ON_RUNS, POLITE, PULSES, RELATIVE, RETRACTING, RUNS, SCALES, THIRDS, UP_OR_DOWN,
+    WHOLLY_OFF, WISHED, WISHED_OFF, WISHED_ON, WISHING, has, is_known,
 };
 use super::{Meaning, Said, Spoken, spoken};
 use crate::agent::event::Body;
@@ -19,14 +20,14 @@ use crate::config::{Actuator, ActuatorKind, Config};
 use crate::domain::ActuatorId;
 use crate::limits;
 
-/// Words in "ly" that say more than how.
-const PARTLY: &str = "\
-    only hypothetically supposedly partly slightly nearly barely hardly daily hourly weekly \
-    monthly early partially rarely occasionally periodically repeatedly frequently regularly \
-    eventually shortly possibly probably hopefully apparently allegedly preferably ideally \
-    conditionally presumably mostly roughly family supply reply assembly fly apply alternately \
-    randomly remotely seemingly reportedly lately recently previously formerly briefly monthly \
-    yearly";
+/// Words in "ly" that say only how an order is given or obeyed. Any other may say how much, how
+/// often or whether at all, and is never left out.
+pub(super) const MANNERS: &str = "\
+    really kindly immediately quickly finally simply promptly instantly directly properly \
+    completely entirely totally fully wholly utterly exactly precisely swiftly rapidly speedily \
+    hurriedly urgently surely certainly definitely absolutely actually truly honestly seriously \
+    literally obviously clearly safely carefully firmly tightly securely thoroughly neatly \
+    politely cordially respectfully duly gladly warmly quietly lovely";
 
 /// Words before the first that says what is wanted.
 const POLITE_FIRST: &str = "please plz pls hey can could would you will now ok so and then";
@@ -60,9 +61,8 @@ impl Said {
         };
         let id = ActuatorId(self.names.id(mention.index).1);
         let actuator = &config.actuators[usize::from(id.0)];
-        let polite = self.words.first().is_some_and(|word| has(POLITE, word));
-        if !polite && (self.any_run(STATEMENTS) || self.tells_of_deed()) {
-            return Err("that says how it is, not how it is to be".into());
+        if let Some(words) = self.told(mention, false) {
+            return Err(format!("`{words}`: that says how it is, not how it is to be"));
         }
         if self.any_of("keep leave hold maintain stay remain").is_some() {
             // Without an end it may be a ban: "leave the valve closed".
@@ -131,9 +131,14 @@ impl Said {
         };
         let word = self.words[at].as_str();
         let article = self.words.get(at + 1).is_some_and(|word| has("the my our that those", word));
-        let begins = self.words[..at].iter().all(|word| has(FILLERS, word) || has(POLITE, word));
+        let before = |word: &String| has(FILLERS, word) || has(POLITE, word);
+        let begins = self.words[..at].iter().all(before);
         let other = [NO_DEEDS, AHEAD, HARM, RETRACTING].iter().any(|list| has(list, word));
+        // "Turns the heater" and "rang the bell" tell of it.
+        let third = word.ends_with('s') && !word.ends_with("ss");
         let form = word.ends_with("ed") || word.ends_with("ing") || word.ends_with("n't");
+        let form = form || third || is_past(word) || word.ends_with("ly");
+        let article = article && self.parts[at] == self.parts[at + 1];
         let whole = word.len() > 2 && word.chars().all(char::is_alphabetic);
         let strange = other || form || is_known(word) || self.names.has(word);
         self.done[at] |= article && begins && whole && !strange;
@@ -164,18 +169,9 @@ impl Said {
         }
     }
 
-    /// "Smoothly": how, and nothing of what.
+    /// "Promptly": how, and nothing of what.
     pub(super) fn take_manner(&mut self) {
-        for at in 0..self.words.len() {
-            let word = self.words[at].as_str();
-            self.done[at] |= word.len() > 4 && word.ends_with("ly") && !has(PARTLY, word);
-        }
-    }
-
-    /// "Somebody closed the valve".
-    fn tells_of_deed(&self) -> bool {
-        let second = self.words.get(1).is_some_and(|word| word.ends_with("ed") && word != "need");
-        second && has("i we you he she they it someone somebody", &self.words[0])
+        self.take(MANNERS);
     }
 
     /// "The fan on the dryer": that "on" starts nothing.

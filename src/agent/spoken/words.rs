@@ -60,12 +60,6 @@ pub(super) const ABOUT: List = "\
 pub(super) const ADVICE: Runs = "\
     should i, should we, shall i, shall we, do i, can i do, how to, how can i, how can we, do \
     you advise, do you suggest, do you recommend, do you think";
-/// What comes before a statement about what somebody did.
-pub(super) const STATEMENTS: Runs = "\
-    i had, we had, you had, they had, he had, she had, somebody had, someone had, i have, we \
-    have, you have, they have, he has, i turned, i switched, we turned, we switched, you \
-    turned, you switched, i put, we put, you put, i set, we set, you set, i shut, we shut, i \
-    cut, we cut, you should have, i run, we run";
 /// Words by which a question is about a device, where a sensor shares the name.
 pub(super) const ABOUT_A_DEVICE: List = "\
     why why's on off running open closed stopped started start stop run doing come set position \
@@ -416,7 +410,7 @@ pub(super) const COURTESY: Runs = "\
     to need, i am going to need, we're going to need, we are going to need, so kind as to, \
     would you be, good evening, good afternoon, good day, i was wondering if you could, i \
     wonder if you could, i beg you, as i said, like i said, for a change, for heaven's sake, \
-    for god's sake, for goodness sake, try to, no problem, by the way, as usual, that'd be \
+    for god's sake, for goodness sake, try to, by the way, as usual, that'd be \
     great, that would be great, that would be nice, that'd be nice, would be nice, would be \
     great, would be lovely, that would be lovely, i'd appreciate it if you could, i'd \
     appreciate it if you, i would appreciate it if you could, i would appreciate it if you, it \
@@ -502,8 +496,8 @@ pub(super) const WANTING: Runs = "\
     that, make sure, i can live with, i'd be happy with, i'm fine with, new rule, the rule is, \
     set a limit of, set a goal of, set a target of, set the goal of, set the target to, as a \
     goal, as a new goal, new goal, goal is, the goal is, your goal is, your job is, see if, we \
-    can't have, we cannot have, i can't have, we need, i need, we have to, you have to, has got \
-    to, have got to, got to, please note that, aim for, aim at, shoot for, i'd say";
+    need, i need, we have to, you have to, has got to, have got to, got to, please note that, aim \
+    for, aim at, shoot for, i'd say";
 /// Words beside a name that say what it is measured of.
 pub(super) const COMPANIONS: &[(&str, &str)] = &[
     (
@@ -539,18 +533,17 @@ pub(super) const AROUND_A_GOAL: List = "\
 /// Words that carry nothing here.
 pub(super) const FILLERS: List = "\
     the a an please to in of my our now could you can would set setting turn turning switch \
-    switching put putting make it at for just right away let be get go ahead i i'd like mind we \
-    want need will should have this with up down power bring dim completely entirely totally \
+    switching put putting make it at for just right away let be get go ahead i i'd we'd like mind \
+    we want need will should have this with up down power bring dim completely entirely totally \
     all way there us me do kindly immediately level degrees so well again that inside your back \
-    needs good then love stick pop flick flip whack alright someone somebody here throw slam \
-    yank knock dear darling sweetheart honey buddy pal mate sir boss chief friend man dude bro \
-    lad guys folks quick quickly fast hurry promptly pronto instantly yes yeah yep actually \
-    really simply gently slowly carefully gradually along beside near behind everybody everyone \
-    their its also too properly straight directly slap hit shove button quietly plz pls swiftly \
-    thanks ta quiet room place area site building facility premises some them give bitte danke \
-    merci gracias grazie prego alstublieft tack colleague colleagues comrade everyone girls \
-    ladies gents gentlemen sunshine champ doc coach hall skipper captain understood ok okay \
-    roger";
+    needs good then love stick pop flick flip whack alright someone somebody here throw slam yank \
+    knock dear darling sweetheart honey buddy pal mate sir boss chief friend man dude bro lad \
+    guys folks quick quickly fast hurry promptly pronto instantly yes yeah yep actually really \
+    simply carefully along beside near behind everybody everyone their its also too properly \
+    straight directly slap hit shove button quietly plz pls swiftly thanks ta quiet room place \
+    area site building facility premises some them give bitte danke merci gracias grazie prego \
+    alstublieft tack colleague colleagues comrade everyone girls ladies gents gentlemen sunshine \
+    champ doc coach hall skipper captain understood ok okay roger";
 
 /// Whether a word has a meaning of its own, so that it is no verb of a name.
 pub(super) fn is_known(word: &str) -> bool {

@@ -1,0 +1,65 @@
+//! Sentences that speak of a device, a goal or a mode and order nothing, and orders that look like
+//! them, about one place. Each must be read as its file says: what no one ordered never acts.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::spoken::hear;
+use super::tests_spoken::{place, read};
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/told");
+
+/// The sentences of a file that are read otherwise than it says, and how many it has.
+fn misread(file: &str) -> (Vec<String>, usize) {
+    let config = place(Path::new(FOLDER), "glasshouse");
+    let text = fs::read_to_string(PathBuf::from(FOLDER).join(file)).expect("sentences");
+    let lines = text.lines().filter_map(|line| line.split_once(" => "));
+    let found = lines.clone().filter_map(|(said, wanted)| {
+        let found = read(said, &config);
+        (found != wanted).then(|| format!("{said}: {found} in the place of {wanted}"))
+    });
+    (found.collect(), lines.count())
+}
+
+fn reads(file: &str, least: usize) {
+    let (misread, all) = misread(file);
+    assert!(misread.is_empty(), "{}", misread.join("\n"));
+    assert!(all >= least, "{all}");
+}
+
+#[test]
+fn a_goal_that_is_not_wanted_is_not_kept() {
+    reads("goals.txt", 200);
+}
+
+#[test]
+fn a_report_and_a_complaint_order_nothing() {
+    reads("reports.txt", 250);
+    reads("complaints.txt", 150);
+}
+
+#[test]
+fn a_wish_is_an_order_all_the_same() {
+    reads("wishes.txt", 70);
+}
+
+#[test]
+fn a_word_of_manner_that_says_more_than_how_is_never_left_out() {
+    reads("manner.txt", 150);
+}
+
+#[test]
+fn what_is_not_understood_is_named() {
+    let config = place(Path::new(FOLDER), "glasshouse");
+    for (said, word) in [
+        ("I open the vent", "`i open`"),
+        ("the fan ran at 80 again", "`fan ran`"),
+        ("you should have turned the heater off", "`should have turned`"),
+        ("no need to keep the tank below 8", "`no need`"),
+    ] {
+        let why = hear(said, &config).expect_err(said);
+        assert!(why.contains(word), "{said}: {why}");
+    }
+    let left = hear("close the valve slightly", &config).expect("an order");
+    assert_eq!(left.unsure, ["slightly"]);
+}
