@@ -36,15 +36,17 @@ pub struct Poll {
     launched: Launched,
     update: Update,
     board: Board,
-    /// What the repository offers has been settled: while it does not change, there is no more.
-    settled: bool,
+    /// The timestamp of a set whose offer has been settled: while the repository has that one,
+    /// there is no more. Another set may have been verified meanwhile for an operator, and nobody
+    /// has looked at its rollouts.
+    settled: Option<Vec<u8>>,
 }
 
 impl Poll {
     /// For this board.
     #[must_use]
     pub fn new(launched: Launched, update: Update, board: Board) -> Poll {
-        Poll { launched, update, board, settled: false }
+        Poll { launched, update, board, settled: None }
     }
 }
 
@@ -61,14 +63,14 @@ pub fn look(poll: &mut Poll) -> Result<Looked, String> {
         return Ok(Looked::Nothing);
     }
     let trust = Trust::of(&slots, &poll.update.root);
-    if poll.settled && trust.is_known(&from) {
+    if poll.settled.as_ref().is_some_and(|settled| trust.is_known(&from, settled)) {
         return Ok(Looked::Nothing);
     }
-    poll.settled = false;
+    poll.settled = None;
     let now = RealClock::new(trust.floor_unix_ms()).now();
-    let (document, _) = trust.rollouts(&from, now).map_err(|error| chain(&error))?;
+    let (document, timestamp) = trust.rollouts(&from, now).map_err(|error| chain(&error))?;
     let Some(offer) = document.offer(&poll.board, rollout::followed(&slots)) else {
-        poll.settled = true;
+        poll.settled = Some(timestamp);
         return Ok(Looked::Nothing);
     };
     let (number, release) = (offer.number, offer.release.clone());
@@ -80,7 +82,7 @@ pub fn look(poll: &mut Poll) -> Result<Looked, String> {
     };
     // What is lost here is only said again: the release is in its slot, or was undone.
     rollout::follow(&slots, number).map_err(|error| chain(&error))?;
-    poll.settled = true;
+    poll.settled = Some(timestamp);
     Ok(looked)
 }
 

@@ -175,8 +175,9 @@ impl Trust {
         })
     }
 
-    /// Verifies a repository and gives its rollouts, none where nobody has begun any; and warnings
-    /// for people. They go on from those that were believed before, and name signed releases.
+    /// Verifies a repository and gives its rollouts, none where nobody has begun any; and the
+    /// timestamp that they came with, for [`is_known`](Trust::is_known). They go on from those
+    /// that were believed before, and name signed releases.
     ///
     /// # Errors
     /// The check that failed. Nothing of the repository is kept then.
@@ -184,17 +185,19 @@ impl Trust {
         &self,
         repository: &Source,
         now: Now,
-    ) -> Result<(Document, Vec<String>), TrustError> {
+    ) -> Result<(Document, Vec<u8>), TrustError> {
         self.block(async {
             let set = self.load(repository, now).await?;
             let wrong = |what| TrustError::Rollouts { from: set.from.clone(), what };
             let delegated = set.loaded.delegated_role(rollout::ROLE);
             let signed = delegated.and_then(|role| role.targets.as_ref());
+            let timestamp = set.new.join(TIMESTAMP);
+            let timestamp = fs::read(&timestamp).map_err(fault("read", &timestamp))?;
             let name = TargetName::new(rollout::FILE).map_err(|error| set.believe(error))?;
             let listed = signed.and_then(|role| role.signed.targets.get(&name));
             let Some(length) = listed.map(|target| target.length) else {
                 self.keep(&set.new, now)?;
-                return Ok((Document::default(), set.warnings));
+                return Ok((Document::default(), timestamp));
             };
             if length > limits::ROLLOUT_BYTES_MAX {
                 return Err(wrong(format!("{length} bytes of rollouts")));
@@ -214,7 +217,7 @@ impl Trust {
             before.goes_on_to(&document).map_err(wrong)?;
             disk::replace(&set.new.join(ROLLOUTS), &bytes).map_err(from_disk)?;
             self.keep(&set.new, now)?;
-            Ok((document, set.warnings))
+            Ok((document, timestamp))
         })
     }
 
@@ -225,19 +228,18 @@ impl Trust {
         Document::parse(&kept).map_or(0, |document| document.newest())
     }
 
-    /// Whether the repository is the one that was verified last: its timestamp is that one's, byte
-    /// for byte. Nothing is believed for it; there is only nothing new. For a look that costs next
-    /// to nothing. `false` also where it cannot be read.
+    /// Whether the repository has the set with this timestamp still. Nothing is believed for it;
+    /// there is only nothing new. For a look that costs next to nothing. `false` also where it
+    /// cannot be read.
     #[must_use]
-    pub fn is_known(&self, repository: &Source) -> bool {
-        let Ok(kept) = fs::read(self.kept.join("timestamp.json")) else { return false };
+    pub fn is_known(&self, repository: &Source, timestamp: &[u8]) -> bool {
         let same = || -> Option<bool> {
-            let url = repository.part("metadata").ok()?.join("timestamp.json").ok()?;
+            let url = repository.part("metadata").ok()?.join(TIMESTAMP).ok()?;
             // By content: `tough` keeps what it has read in a form of its own.
             let read = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).ok();
             let reading = async { Ok(tokio::time::timeout(self.patience, Reader.all(url)).await) };
             let there = self.block(reading).ok()?.ok()??;
-            Some(read(&there)? == read(&kept)?)
+            Some(read(&there)? == read(timestamp)?)
         };
         same().unwrap_or(false)
     }
@@ -253,6 +255,7 @@ impl Trust {
 
     /// Verifies the metadata of a whole set.
     async fn load(&self, repository: &Source, now: Now) -> Result<Set, TrustError> {
+        let lock = self.lock()?;
         let new = self.copy()?;
         let kept_root = new.join("root.json");
         let root = if kept_root.exists() { &kept_root } else { &self.root };
@@ -263,7 +266,7 @@ impl Trust {
         let loaded = loaded.map_err(|_| self.slow(&from))?;
         let loaded = loaded.map_err(|error| believe(&from, error))?;
         let warnings = expiry(&loaded, now)?;
-        Ok(Set { new, loaded, warnings, from })
+        Ok(Set { new, loaded, warnings, from, _lock: lock })
     }
 
     /// Reads a target. 5.7.2: its content is checked against the signed length and hash.
@@ -283,6 +286,19 @@ impl Trust {
         TrustError::Slow { from: from.to_owned(), seconds: self.patience.as_secs() }
     }
 
+    /// The right to what is kept, from its copy to its replacement. Two that verify at once, an
+    /// operator's release and a look for a rollout, would put one's half copy into the place of
+    /// all that is known. Waits: a verification ends within its patience.
+    fn lock(&self) -> Result<File, TrustError> {
+        let path = self.kept.with_extension("lock");
+        let folder = self.kept.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder).map_err(fault("create the folder", folder))?;
+        let file = File::options().create(true).append(true).open(&path);
+        let file = file.map_err(fault("open", &path))?;
+        file.lock().map_err(fault("lock", &path))?;
+        Ok(file)
+    }
+
     /// A copy of what is kept, for `tough` to write into.
     fn copy(&self) -> Result<PathBuf, TrustError> {
         let new = self.kept.with_extension("new");
@@ -297,9 +313,13 @@ impl Trust {
         };
         for entry in names {
             let entry = entry.map_err(fault("list", &self.kept))?;
-            // `tough` refuses a clock that went back by half a millisecond; we judge clocks.
-            if entry.file_name() != "latest_known_time.json" {
-                let to = new.join(entry.file_name());
+            let name = entry.file_name();
+            // `tough` refuses a clock that went back by half a millisecond; we judge clocks. What
+            // is delegated it writes once for each version, and never reads.
+            let is_left = name == "latest_known_time.json"
+                || name.to_string_lossy().ends_with(&format!(".{}", rollout::FILE));
+            if !is_left {
+                let to = new.join(name);
                 fs::copy(entry.path(), &to).map_err(fault("copy", &entry.path()))?;
             }
         }
@@ -331,6 +351,8 @@ impl Trust {
 
 /// The file with the last trusted time.
 const FLOOR: &str = "floor";
+/// The file that names the newest set.
+const TIMESTAMP: &str = "timestamp.json";
 /// The file with the rollouts that were believed last.
 const ROLLOUTS: &str = "rollouts";
 
@@ -341,6 +363,8 @@ struct Set {
     loaded: Repository,
     warnings: Vec<String>,
     from: String,
+    /// Held until it is kept, or is not.
+    _lock: File,
 }
 
 impl Set {

@@ -148,12 +148,13 @@ fn a_rollout_is_signed_without_the_keys_of_the_drawer() {
 fn a_look_that_finds_nothing_new_reads_the_timestamp_alone() {
     let (fleet, board) = rolling();
     let from = Source::Folder(fleet.path("repository"));
-    assert!(board.trust.is_known(&from));
+    let (_, seen) = board.trust.rollouts(&from, board.now).unwrap();
+    assert!(board.trust.is_known(&from, &seen));
     fleet.roll(|document| advance(pick(document, None).unwrap(), 2));
-    assert!(!board.trust.is_known(&from));
-    board.rollouts(&fleet.path("repository")).unwrap();
-    assert!(board.trust.is_known(&from));
-    assert!(!board.trust.is_known(&Source::Folder(fleet.path("nowhere"))));
+    assert!(!board.trust.is_known(&from, &seen));
+    let (_, seen) = board.trust.rollouts(&from, board.now).unwrap();
+    assert!(board.trust.is_known(&from, &seen));
+    assert!(!board.trust.is_known(&Source::Folder(fleet.path("nowhere")), &seen));
 }
 
 #[test]
