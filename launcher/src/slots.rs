@@ -511,14 +511,6 @@ impl<D: Disk> Slots<D> {
         })
     }
 
-    /// What was written into a slot and never finished is given up.
-    ///
-    /// # Errors
-    /// Where the state cannot be read or written.
-    pub fn drop_intent(&self, reason: &str) -> Result<(), SlotError> {
-        self.change(|state| state.drop_intent(reason))
-    }
-
     fn change(&self, change: impl FnOnce(&mut State)) -> Result<(), SlotError> {
         let before = self.state()?;
         let mut after = before.clone();

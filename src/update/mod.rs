@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use outpost_launcher::disk::RealDisk;
 use outpost_launcher::limits::REASON_CHARS_MAX;
+use outpost_launcher::lock::Lock;
 use outpost_launcher::manifest::Name;
 use outpost_launcher::slots::{SlotError, Slots};
 use outpost_launcher::state::{Baseline, End, State};
@@ -99,6 +100,12 @@ pub fn write_baseline(slots: &Path, baseline: Baseline) -> Result<(), crate::dis
     crate::disk::replace(&slots.join(BASELINE), text.as_bytes())
 }
 
+/// Whether somebody fills a slot just now. An intent alone is none: who wrote it may have been cut
+/// off, and the next release that is taken begins the slot again.
+fn is_filling(slots: &Path, state: &State) -> bool {
+    state.intent.is_some() && !matches!(Lock::take(slots), Ok(Some(_)))
+}
+
 /// The last release that was not taken, until another is.
 const REFUSED: &str = "refused.json";
 
@@ -161,7 +168,13 @@ pub fn report(
         (Some(intent), _, _) => ("staging", Some(&intent.release), ""),
         (None, Some(trial), _) => ("trial", Some(&trial.taken.release), ""),
         (None, None, Some(last)) => {
-            let word = if last.end == End::Confirmed { "confirmed" } else { "undone" };
+            let word = match last.end {
+                End::Confirmed => "confirmed",
+                End::Undone if state.undone_reason(&last.release).is_some() => "undone",
+                // Its slot could not be filled: nothing of it has ever run here, and a rollout
+                // must not stop for it.
+                End::Undone => "refused",
+            };
             (word, Some(&last.release), last.reason.as_str())
         }
         (None, None, None) => ("idle", None, ""),
@@ -217,6 +230,11 @@ mod tests {
         let undone = report(&Ok(state.clone()), None, None, &Labels::new());
         assert_eq!(undone["state"], "undone");
         assert_eq!(undone["reason"], "the bus is not connected");
+        // Not even in its slot: refused, and what was undone before is that no longer.
+        let slot = Slot::B;
+        state.intent = Some(Taken { release: name("3"), slot, manifest: String::new() });
+        state.drop_intent("cannot write");
+        assert_eq!(told(&state), ("refused".into(), json!("3")));
         let (release, reason) = (name("2"), String::new());
         state.last = Some(Outcome { release, end: End::Confirmed, reason });
         assert_eq!(told(&state), ("confirmed".into(), json!("2")));

@@ -59,7 +59,7 @@ pub fn look(poll: &mut Poll) -> Result<Looked, String> {
     let state = poll.launched.slots().state().map_err(|error| chain(&error))?;
     let slots = poll.launched.slots.clone();
     let is_its_time = is_its_time(&slots, &poll.update, &poll.board);
-    if state.trial.is_some() || state.intent.is_some() || !is_its_time {
+    if state.trial.is_some() || super::is_filling(&slots, &state) || !is_its_time {
         return Ok(Looked::Nothing);
     }
     let trust = Trust::of(&slots, &poll.update.root);

@@ -153,14 +153,23 @@ fn verified(taking: &Taking<'_>, release: &Name) -> Result<(Staged, Vec<String>)
         Ok(Box::new(File::open(from.file(slots, part))?))
     };
     let _lock = lock(slots).map_err(passing)?;
-    let staged = Slots::new(*slots, RealDisk).stage(&genuine.manifest, &mut open, &wish);
+    let all = Slots::new(*slots, RealDisk);
+    let failed = all.state().ok().and_then(|state| state.last).map(|last| last.reason);
+    let staged = all.stage(&genuine.manifest, &mut open, &wish);
     if matches!(staged, Ok(_) | Err(SlotError::Differs { .. })) {
         // In its slot, or not what was signed: to be fetched anew then.
         source::forget(slots);
     }
     let staged = staged.map_err(|error| {
-        let passes = matches!(error, SlotError::Disk { .. } | SlotError::NoRoom { .. });
-        Refused { reason: chain(&error), may_pass: passes }
+        let reason = chain(&error);
+        let may_pass = match error {
+            SlotError::Disk { .. } | SlotError::NoRoom { .. } => true,
+            // Damaged on its way, or on the card. The same wrong bytes a second time are the
+            // repository's: it would be fetched anew for ever.
+            SlotError::Differs { .. } => failed.as_ref() != Some(&reason),
+            _ => false,
+        };
+        Refused { reason, may_pass }
     });
     Ok((staged?, genuine.warnings))
 }

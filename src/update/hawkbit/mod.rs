@@ -223,7 +223,8 @@ impl Hawk {
             return if is_open { Ok(None) } else { self.abandon().map(|()| None) };
         }
         let rests = is_open && self.rests;
-        if rests || state.trial.is_some() || state.intent.is_some() {
+        let is_filling = super::is_filling(&self.launched.slots, &state);
+        if rests || state.trial.is_some() || is_filling {
             return Ok(None);
         }
         let wanted = self.server.deployment(action)?;

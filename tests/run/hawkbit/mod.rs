@@ -12,6 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use outpost_launcher::disk::RealDisk;
+use outpost_launcher::slots::Slots;
+use outpost_launcher::state::{Slot, State, Taken};
+
 use self::server::Server;
 use crate::agent::Site;
 use crate::bus::Bus;
@@ -162,6 +166,8 @@ struct Slow {
     sent: Arc<AtomicU64>,
     /// No longer slow.
     fast: Arc<AtomicBool>,
+    /// The next file has a byte wrong.
+    wrong: Arc<AtomicBool>,
 }
 
 impl Slow {
@@ -169,14 +175,16 @@ impl Slow {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let (sent, fast) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let (counts, is_fast) = (sent.clone(), fast.clone());
+        let wrong = Arc::new(AtomicBool::new(false));
+        let is_wrong = wrong.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { return };
                 // A client that hangs up is what is tested.
-                drop(trickle(stream, &folder, &counts, &is_fast));
+                drop(trickle(stream, &folder, &counts, [&is_fast, &is_wrong]));
             }
         });
-        Slow { address, sent, fast }
+        Slow { address, sent, fast, wrong }
     }
 }
 
@@ -184,11 +192,14 @@ fn trickle(
     mut stream: TcpStream,
     folder: &Path,
     sent: &AtomicU64,
-    fast: &AtomicBool,
+    [fast, wrong]: [&AtomicBool; 2],
 ) -> std::io::Result<()> {
     let (path, start) = ranges::asked(&stream, "/")?;
-    let bytes = ranges::answer(&mut stream, folder, &path, start)?;
+    let mut bytes = ranges::answer(&mut stream, folder, &path, start)?;
     let total = start + bytes.len();
+    if total > 1_000_000 && wrong.swap(false, Ordering::Relaxed) {
+        bytes[0] ^= 1;
+    }
     for chunk in bytes.chunks(8192) {
         stream.write_all(chunk)?;
         if path.starts_with("targets/") && total > 1_000_000 && !fast.load(Ordering::Relaxed) {
@@ -198,6 +209,33 @@ fn trickle(
         }
     }
     Ok(())
+}
+
+#[test]
+fn hawkbit_waits_for_what_was_cut_off_and_for_what_was_damaged_on_its_way() {
+    let broker = Broker::start();
+    let mut server = Server::start("cold-hawkbit-cut");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let from = format!("from = \"http://{}\"\n", listener.local_addr().unwrap());
+    let site = site(&broker, &server, "cold-hawkbit-cut", UPDATE, &from);
+    stick(&site, &[]);
+    let release = crate::launched::publish(&site, "1.1.0", "");
+    fs::write(release.join("data.bin"), vec![7; 1_500_000]).unwrap();
+    crate::update::signed(&site, &release, "1.1.0");
+    let slow = Slow::start(site.folder().join("stick"), listener);
+    slow.fast.store(true, Ordering::Relaxed);
+    slow.wrong.store(true, Ordering::Relaxed);
+    // As a power cut leaves it that comes while a slot is filled.
+    let slots = site.folder().join("slots");
+    fs::create_dir(&slots).unwrap();
+    let (release, slot) = ("1.1.0".parse().unwrap(), Slot::A);
+    let intent = Some(Taken { release, slot, manifest: String::new() });
+    Slots::new(&slots, RealDisk).write(&State { intent, ..State::default() }).unwrap();
+    let _place = Place::open(&broker, 12.0);
+    let _supervisor = Supervisor::start(&site);
+    let action = server.assign("1.1.0", "forced");
+    let told = server.until(&action, "finished", "release 1.1.0 is confirmed");
+    assert!(told.text.contains("data.bin: SHA-256"), "{told:?}");
 }
 
 #[test]
