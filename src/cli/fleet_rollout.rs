@@ -192,7 +192,7 @@ pub fn status(args: &StatusArgs, json: bool) -> anyhow::Result<ExitCode> {
     let within = Duration::from_millis(FLEET_STATUS_MS_MAX);
     let reports = runtime.block_on(gather(args.broker.endpoint("fleet status")?, within))?;
     for one in &document.rollouts {
-        let tally = Tally::of(one, &reports);
+        let tally = Tally::of(one, &document, &reports);
         let verdict = judge(one, &tally, now_unix_ms());
         told(one, &tally, reports.len(), &verdict, json);
     }

@@ -92,9 +92,9 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts.
+    /// Counts. `document` has the rollouts beside it.
     #[must_use]
-    pub fn of(rollout: &Rollout, reports: &Reports) -> Tally {
+    pub fn of(rollout: &Rollout, document: &Document, reports: &Reports) -> Tally {
         let mut tally = Tally::default();
         for (name, report) in &reports.boards {
             if !rollout.is_for(&report.labels) {
@@ -115,13 +115,23 @@ impl Tally {
                 }
                 "refused" if is(&report.release) => tally.refused += 1,
                 "staging" | "trial" if is(&report.release) => tally.under_way += 1,
-                // Also one that has gone on to a newer release.
-                _ if is(&report.confirmed) || is(&report.previous) => tally.confirmed += 1,
+                _ if is(&report.confirmed) || has_gone_on(rollout, document, report) => {
+                    tally.confirmed += 1;
+                }
                 _ => {}
             }
         }
         tally
     }
+}
+
+/// Whether a board had the release of a rollout and was led on by a later one. What it runs after
+/// it by any other way says nothing: in a rollout that brings an older release back, each board had
+/// that one before.
+fn has_gone_on(rollout: &Rollout, document: &Document, report: &Report) -> bool {
+    let later = document.rollouts.iter().filter(|one| one.number > rollout.number);
+    let mut led_on = later.filter(|one| report.confirmed.as_ref() == Some(&one.release));
+    report.previous.as_ref() == Some(&rollout.release) && led_on.next().is_some()
 }
 
 /// What is to be done.
@@ -148,11 +158,16 @@ pub fn judge(rollout: &Rollout, tally: &Tally, now_unix_ms: i64) -> Verdict {
     let reaches = |part: usize, of_10000: u16, whole: usize| {
         part as u128 * 10_000 >= whole as u128 * u128::from(of_10000)
     };
-    let Tally { inside, confirmed, undone, refused, .. } = *tally;
+    let Tally { meant, inside, confirmed, undone, refused, .. } = *tally;
     if undone > 0 && reaches(undone, rollout.stop_of_10000, inside) {
         let example = tally.example.iter().map(|(name, why)| format!("; {name}: {why}"));
         let example: String = example.collect();
         return Verdict::Stop(format!("{undone} of {inside} boards have undone it{example}"));
+    }
+    if meant == 0 {
+        // The clock alone would lead a rollout that nobody reports of to all boards.
+        let text = "no board that it is for has reported; is this the boards' broker?";
+        return Verdict::Wait(text.into());
     }
     let wait_s = rollout.steps.get(rollout.step).map_or(0, |step| step.wait_s);
     let wait_ms = i64::try_from(wait_s).unwrap_or(i64::MAX).saturating_mul(1000);
@@ -283,15 +298,16 @@ impl Listener {
     ///
     /// # Errors
     /// Where a name cannot stand in a topic.
-    pub fn nudge(&mut self, rollout: &Rollout) -> Result<(), FleetError> {
+    pub fn nudge(&mut self, rollout: &Rollout, document: &Document) -> Result<(), FleetError> {
         let wrong = |error: crate::link::topics::NameError| FleetError::Rollout(error.to_string());
         self.nudges.clear();
         for (name, report) in &self.reports.boards {
             let (name, labels) = (name.clone(), report.labels.clone());
             let device: DeviceName = name.parse().map_err(wrong)?;
             let board = Board { name, labels, ..Board::default() };
-            let has_begun = [&report.release, &report.confirmed, &report.previous];
+            let has_begun = [&report.release, &report.confirmed];
             let has_begun = has_begun.into_iter().flatten().any(|it| *it == rollout.release);
+            let has_begun = has_begun || has_gone_on(rollout, document, report);
             if has_begun || !rollout.has(&board) {
                 continue;
             }
@@ -374,24 +390,24 @@ pub async fn run(
         }
         let mut document = read(&setup.keys, &setup.repository).await?;
         let rollout = pick(&mut document, Some(setup.number))?.clone();
-        let tally = Tally::of(&rollout, &listener.reports);
+        let tally = Tally::of(&rollout, &document, &listener.reports);
         let verdict = judge(&rollout, &tally, now_unix_ms());
         standing = rollout.standing;
         let goes_on = matches!(verdict, Verdict::Wait(_)) && standing == Standing::Running;
         if setup.nudge && goes_on && nudged != Some(rollout.step) {
             nudged = Some(rollout.step);
-            listener.nudge(&rollout)?;
+            listener.nudge(&rollout, &document)?;
         }
         listener.send_nudges();
         let news = (rollout, tally, kind(&verdict));
         if told.as_ref() != Some(&news) {
             observer.told(&news.0, &news.1, listener.reports.len(), &verdict);
-            told = Some(news);
+            told = Some(news.clone());
         }
         if verdict == Verdict::Over {
             break;
         }
-        let moved = act(&setup, &verdict).await?;
+        let moved = act(&setup, &news.0, &verdict).await?;
         if moved {
             observer.signed();
         }
@@ -408,24 +424,39 @@ fn kind(verdict: &Verdict) -> std::mem::Discriminant<Verdict> {
     std::mem::discriminant(verdict)
 }
 
-/// Signs what the verdict says; whether anything was to be signed.
-async fn act(setup: &Setup, verdict: &Verdict) -> Result<bool, FleetError> {
-    let edit = |document: &mut Document| {
-        let rollout = pick(document, Some(setup.number))?;
-        match verdict {
-            // Somebody has paused or stopped it since it was judged.
-            _ if rollout.standing != Standing::Running => return Ok(false),
-            Verdict::Next => advance(rollout, now_unix_ms()),
-            Verdict::Stop(reason) => return stand(rollout, Standing::Stopped, reason),
-            Verdict::Wait(_) | Verdict::Over => return Ok(false),
-        }
-        Ok(true)
-    };
+/// Signs what the verdict on a rollout says; whether it did.
+async fn act(setup: &Setup, judged: &Rollout, verdict: &Verdict) -> Result<bool, FleetError> {
     if matches!(verdict, Verdict::Wait(_) | Verdict::Over) {
         return Ok(false);
     }
+    let mut moved = false;
+    let edit = |document: &mut Document| {
+        moved = carry_out(document, judged, verdict, now_unix_ms())?;
+        Ok(moved)
+    };
     change(&setup.keys, &setup.repository, setup.days, edit).await?;
-    Ok(true)
+    Ok(moved)
+}
+
+/// Does what the verdict on a rollout says, where it stands as it was judged: whether it did.
+fn carry_out(
+    document: &mut Document,
+    judged: &Rollout,
+    verdict: &Verdict,
+    now_unix_ms: i64,
+) -> Result<bool, FleetError> {
+    let rollout = pick(document, Some(judged.number))?;
+    match verdict {
+        // Somebody has paused or stopped it since, or another runner has signed the step.
+        _ if rollout.standing != Standing::Running => Ok(false),
+        Verdict::Next if rollout.step != judged.step => Ok(false),
+        Verdict::Next => {
+            advance(rollout, now_unix_ms);
+            Ok(true)
+        }
+        Verdict::Stop(reason) => stand(rollout, Standing::Stopped, reason),
+        Verdict::Wait(_) | Verdict::Over => Ok(false),
+    }
 }
 
 #[cfg(test)]
@@ -462,7 +493,11 @@ mod tests {
 
     fn judged(states: &[&str], now_unix_ms: i64) -> Verdict {
         let rollout = rollout();
-        judge(&rollout, &Tally::of(&rollout, &heard(states)), now_unix_ms)
+        judge(&rollout, &tally(&rollout, &heard(states)), now_unix_ms)
+    }
+
+    fn tally(rollout: &Rollout, reports: &Reports) -> Tally {
+        Tally::of(rollout, &Document { rollouts: vec![rollout.clone()] }, reports)
     }
 
     #[test]
@@ -486,14 +521,44 @@ mod tests {
         // Those that it is not for do not hold it up, and alone prove nothing.
         assert_eq!(judged(&["confirmed", "refused", "refused"], 60_000), Verdict::Next);
         assert!(matches!(judged(&["refused"], 60_000), Verdict::Wait(_)));
+    }
+
+    #[test]
+    fn the_clock_alone_leads_to_the_next_step_where_boards_report_and_none_is_in() {
+        let mut one = rollout();
+        one.steps.insert(0, Step { of_10000: 1, wait_s: 60 });
+        let idle = heard(&["idle"; 3]);
+        assert_eq!(tally(&one, &idle).inside, 0);
         // Nobody is in: nothing to be learnt by waiting longer.
-        assert_eq!(judged(&[], 60_000), Verdict::Next);
+        assert_eq!(judge(&one, &tally(&one, &idle), 60_000), Verdict::Next);
+        // Nobody reports, or only boards that it is not for: another broker, or no right to read.
+        let wait = "no board that it is for has reported; is this the boards' broker?";
+        for reports in [Reports::default(), heard(&[])] {
+            let verdict = judge(&one, &tally(&one, &reports), i64::MAX);
+            assert_eq!(verdict, Verdict::Wait(wait.into()));
+        }
+    }
+
+    #[test]
+    fn two_who_judge_the_same_step_sign_one() {
+        let mut judged = rollout();
+        judged.steps = [1, 2, 3].map(|of_10000| Step { of_10000, wait_s: 60 }).into();
+        let mut document = Document { rollouts: vec![judged.clone()] };
+        let carried =
+            |document: &mut Document| carry_out(document, &judged, &Verdict::Next, 7).unwrap();
+        assert!(carried(&mut document));
+        assert!(!carried(&mut document));
+        assert_eq!((document.rollouts[0].step, document.rollouts[0].since_unix_ms), (1, 7));
+        // A stop is one whatever step it was seen at.
+        let stop = Verdict::Stop("harm".into());
+        assert!(carry_out(&mut document, &rollout(), &stop, 8).unwrap());
+        assert!(!carry_out(&mut document, &rollout(), &stop, 9).unwrap());
     }
 
     #[test]
     fn what_is_paused_waits_and_what_is_over_stays_so() {
         let mut rollout = rollout();
-        let all_well = Tally::of(&rollout, &heard(&["confirmed"]));
+        let all_well = tally(&rollout, &heard(&["confirmed"]));
         rollout.standing = Standing::Paused;
         assert_eq!(judge(&rollout, &all_well, 60_000), Verdict::Wait("paused".into()));
         for standing in [Standing::Stopped, Standing::Done, Standing::Unknown] {
@@ -509,8 +574,16 @@ mod tests {
             "labels":{"site":"north"}}"#;
         assert!(reports.hear("outpost/b-0/update", newer));
         assert!(!reports.hear("outpost/b-0/update", newer));
-        assert_eq!(Tally::of(&rollout(), &reports).confirmed, 1);
+        let mut later = Rollout { number: 2, release: "3".parse().unwrap(), ..rollout() };
+        let document = Document { rollouts: vec![rollout(), later.clone()] };
+        assert_eq!(Tally::of(&rollout(), &document, &reports).confirmed, 1);
+        // The older release is brought back: nobody has taken it yet, and all have had it.
+        (later.number, later.release) = (3, "2".parse().unwrap());
+        let document = Document { rollouts: vec![document.rollouts[1].clone(), later.clone()] };
+        let back = Tally::of(&later, &document, &reports);
+        assert_eq!((back.inside, back.confirmed), (1, 0));
+        assert!(matches!(judge(&later, &back, 60_000), Verdict::Wait(_)));
         assert!(reports.hear("outpost/b-0/update", b""));
-        assert_eq!(Tally::of(&rollout(), &reports), Tally::default());
+        assert_eq!(tally(&rollout(), &reports), Tally::default());
     }
 }

@@ -306,7 +306,7 @@ fn publishing_keeps_the_rollouts() {
     let mut reports = Reports::default();
     reports.hear("outpost/a/update", br#"{"state":"undone","release":"2"}"#);
     let seen = board.rollouts(&fleet.path("repository")).unwrap();
-    let tally = Tally::of(&seen.rollouts[1], &reports);
+    let tally = Tally::of(&seen.rollouts[1], &seen, &reports);
     assert_ne!(judge(&seen.rollouts[1], &tally, 0), Verdict::Over);
     assert_eq!(reports.len(), 1);
 }
