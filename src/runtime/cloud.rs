@@ -1,6 +1,6 @@
 //! Operators behind a destination of the journal: their commands come in as those of the bus do,
-//! and the board's status, the states of commands and what waits for approval go to them. No
-//! decisions.
+//! and the board's status, the states of commands, what waits for approval and how its last update
+//! stands go to them. No decisions.
 
 use std::time::Duration;
 
@@ -48,6 +48,9 @@ impl Runtime<'_> {
             FromCloud::Up => {
                 self.told_clouds = None;
                 self.tell_clouds_status();
+                if let Some(message) = self.update_report() {
+                    self.tell_clouds(&message);
+                }
             }
             FromCloud::Command(remote) => {
                 // A cloud that is connected before the bus brings what it kept for us: the devices

@@ -161,6 +161,7 @@ impl Runtime<'_> {
             self.drained(burst);
         }
         self.apply(Event::LinkUp);
+        self.say_update();
         for message in std::mem::take(&mut self.early) {
             self.received(message);
         }

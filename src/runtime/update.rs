@@ -3,8 +3,10 @@
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
+use serde_json::Value as Json;
 use tokio::sync::mpsc;
 
+use super::outbox::Message;
 use super::{Incoming, Runtime};
 use crate::agent::Event;
 use crate::clock::Tick;
@@ -22,6 +24,8 @@ pub(super) struct Line {
     pub is_connected: bool,
     words: Option<SyncSender<Word>>,
     told: Option<(Facts, Tick)>,
+    /// The last report.
+    report: Option<Json>,
     on_trial: bool,
 }
 
@@ -30,7 +34,7 @@ impl Line {
     pub(super) fn open(line: Option<update::Line>) -> (Line, Option<mpsc::Receiver<News>>) {
         let on_trial = line.as_ref().is_some_and(|line| line.on_trial);
         let (words, news) = line.map(|line| (line.words, line.news)).unzip();
-        (Line { is_connected: false, words, told: None, on_trial }, news)
+        (Line { is_connected: false, words, told: None, report: None, on_trial }, news)
     }
 
     /// When the loop has to wake to say that it goes round.
@@ -86,17 +90,29 @@ impl Runtime<'_> {
         self.apply(Event::ReleaseTaken { command, result: Err(refused.into()) });
     }
 
+    /// Says on the bus how the last update stands.
+    pub(super) fn say_update(&mut self) {
+        if let Some(message) = self.update_report() {
+            self.publish(Message::Bus(message));
+        }
+    }
+
+    /// How the last update stands, for the bus and for those who may command: again with each new
+    /// line, since a broker may have forgotten what it retained, and a rollout counts by it.
+    pub(super) fn update_report(&mut self) -> Option<Outgoing> {
+        let payload = self.update.report.as_ref()?.to_string().into_bytes();
+        let (topic, token) = (DeviceTopic::Update.build(&self.device), self.next_token);
+        self.next_token += 1;
+        Some(Outgoing { token, topic, payload, retain: true, class: Class::State })
+    }
+
     pub(super) fn update_news(&mut self, news: News) {
         match news {
             News::Report(report) => {
                 self.observer.updated(&report);
-                let topic = DeviceTopic::Update.build(&self.device);
-                let (token, payload) = (self.next_token, report.to_string().into_bytes());
-                self.next_token += 1;
-                let class = Class::State;
-                let message = Outgoing { token, topic, payload, retain: true, class };
-                if let Err(error) = self.link.publish(message) {
-                    tracing::warn!(%error, "not published");
+                self.update.report = Some(report);
+                if let Some(message) = self.update_report() {
+                    self.publish(Message::Everywhere(message));
                 }
             }
             News::Event { text, severity } => {

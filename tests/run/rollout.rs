@@ -142,6 +142,43 @@ fn a_board_takes_a_release_when_the_rollout_has_come_to_it_and_it_stops_by_itsel
 }
 
 #[test]
+fn a_rollout_that_no_board_reports_of_goes_nowhere() {
+    let broker = Broker::start();
+    let site = Site::new(&broker, "cold-nobody", UPDATE);
+    stick(&site, &["1.0.0"]);
+    let words = ["rollout", "1.0.0", "--steps", "50@0s,100@0s", "--once", "--url", &url(&broker)];
+    let (line, ok) = fleet(&site, &words);
+    assert!(ok && line["known"] == 0, "{line}");
+    assert_eq!((signed(&site, 1).step, signed(&site, 1).standing.word()), (0, "running"));
+}
+
+#[test]
+fn a_broker_that_has_forgotten_a_report_is_told_again_and_so_is_the_clouds() {
+    let (mut broker, mut far) = (Broker::start(), Broker::start());
+    let port = far.addr().port();
+    let more = format!(
+        "{UPDATE}[[cloud]]\nname = \"hq\"\nurl = \"mqtt://127.0.0.1:{port}\"\ncommands = true\n"
+    );
+    let site = Site::new(&broker, "cold-told", &more);
+    stick(&site, &[]);
+    let _place = Place::open(&broker, 12.0);
+    let _supervisor = Supervisor::start(&site);
+    let told = |broker: &Broker| {
+        // One who comes later: what is retained.
+        let topic = site.topic("update");
+        Bus::join(broker).wait_json(0, &topic, PATIENCE, |told| told["state"] == "idle");
+    };
+    told(&broker);
+    told(&far);
+    // As after a pulled plug: it knows nothing any more.
+    for broker in [&mut broker, &mut far] {
+        broker.kill();
+        broker.restart();
+        told(broker);
+    }
+}
+
+#[test]
 fn a_rollout_is_paused_and_goes_on_where_another_one_has_ended() {
     let broker = Broker::start();
     let bus = Bus::join(&broker);
