@@ -96,11 +96,11 @@ pub(super) fn measure(path: &Path) -> Result<(u64, String), FleetError> {
 }
 
 /// Puts a release into a repository, beside those that are there; makes the repository where there
-/// is none. Gives the version of the set.
+/// is none. One that is there is renewed. Gives the version of the set.
 ///
 /// # Errors
-/// Where the release is not what its manifest says, keys are missing, or the repository that is
-/// there is not ours.
+/// Where the release is not what its manifest says or another one has its id, keys are missing, or
+/// the repository that is there is not ours.
 pub async fn publish(
     key_folder: &Path,
     repository: &Path,
@@ -115,6 +115,7 @@ pub async fn publish(
     let root_path = key_folder.join(keys::ROOT_FILE);
     let there = repository::open(key_folder, repository).await?;
     let mut listed = files(release)?;
+    must_be_same(there.as_ref(), release, &listed)?;
     let ways = deltas(repository, there.as_ref(), release, shorter)?;
     listed.extend(ways.iter().cloned());
     let mut editor = match there {
@@ -148,6 +149,28 @@ pub async fn publish(
         fs::remove_file(&made).map_err(fault("remove", &made))?;
     }
     Ok(version)
+}
+
+/// Looks that a release that is in the repository by this id is the same one: boards may be taking
+/// it, and what one of them has confirmed says nothing of another one under its name.
+fn must_be_same(
+    there: Option<&Repository>,
+    release: &Path,
+    listed: &[(PathBuf, String)],
+) -> Result<(), FleetError> {
+    let Some((path, name)) = listed.last() else { return Ok(()) };
+    let found = there.and_then(|there| {
+        let named = TargetName::new(name).ok()?;
+        there.targets().signed.targets.get(&named)
+    });
+    let Some(found) = found else { return Ok(()) };
+    let (_, sha256) = measure(path)?;
+    if manifest::hex(found.hashes.sha256.as_ref()) == sha256 {
+        return Ok(());
+    }
+    let path = release.to_path_buf();
+    let what = "the repository has another release of this id; a changed one needs a new id";
+    Err(FleetError::Release { path, what: what.into() })
 }
 
 /// Signs the list of files and what is delegated in these versions, and writes the set.

@@ -306,6 +306,31 @@ fn keys_below_the_threshold_change_nothing() {
 }
 
 #[test]
+fn a_changed_release_is_not_published_under_an_id_that_is_there() {
+    let fleet = Fleet::new();
+    let files = |part: &str| -> BTreeMap<PathBuf, Vec<u8>> {
+        let entries = fs::read_dir(fleet.path("repository").join(part)).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+    };
+    let before = [files("metadata"), files("targets")];
+    let release = fleet.path("release-1");
+    let described = || {
+        let (name, program) = ("1".parse().unwrap(), "outpost".parse().unwrap());
+        publish::describe(&release, name, program, Vec::new(), Needs::default()).unwrap();
+    };
+    fs::write(release.join("outpost"), "mended").unwrap();
+    described();
+    let (keys, to) = (fleet.path("keys"), fleet.path("repository"));
+    let (days, shorter) = (publish::Days::default(), publish::Shorter::default());
+    let error = fleet.block(publish::publish(&keys, &to, &release, days, &shorter)).unwrap_err();
+    assert!(error.to_string().contains("a changed one needs a new id"), "{error}");
+    assert_eq!([files("metadata"), files("targets")], before);
+    // The same one once more is its renewal.
+    assert_eq!(fleet.publish("1"), 2);
+}
+
+#[test]
 fn keys_are_made_once_and_read_by_their_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let fleet = Fleet::new();
