@@ -124,7 +124,8 @@ fn take(args: &TakeArgs, json: bool) -> anyhow::Result<ExitCode> {
     let from = from.context("--from, or `from` in [update]: the repository")?;
     let (slots, again) = (&args.how.slots.slots, args.how.again);
     let patience = Patience::default();
-    let taking = Taking { slots, from, update: &wanted, again, patience, budget: None, stop: None };
+    let goes_on = &|| true;
+    let taking = Taking { slots, from, update: &wanted, again, patience, budget: None, goes_on };
     let taken = update::take(&taking, &args.release);
     let (staged, warnings) = taken.map_err(anyhow::Error::msg)?;
     for warning in &warnings {

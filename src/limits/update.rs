@@ -80,6 +80,12 @@ pub const UPLOAD_PART_BYTES: u64 = 10 << 20;
 pub const REPOSITORY_LOCK_MS_MAX: u64 = 10_000;
 /// How often it looks meanwhile, in milliseconds.
 pub const REPOSITORY_LOOK_MS: u64 = 20;
+/// How long an operator's word waits for one who takes another release just now, in milliseconds:
+/// one who follows a rollout gives way after the read that it is in (`PULL_READ_TIMEOUT`), or once
+/// its slot is filled.
+pub const TAKER_WAIT_MS_MAX: u64 = 60_000;
+/// How often it looks meanwhile, in milliseconds.
+pub const TAKER_LOOK_MS: u64 = 50;
 /// Silence after which all retained reports of a fleet have come, in milliseconds.
 pub const REPORTS_QUIET_MS: u64 = 1_500;
 /// How often a rollout is judged at least, in milliseconds, and at most where reports come in.

@@ -3,6 +3,8 @@
 //! its time on a slow card; the agent's loop never waits for it.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -101,6 +103,8 @@ pub struct Keeper {
     /// A release that waited when we were started: the launcher could not count its start, on a
     /// disk that takes nothing for example. To end for it again and again would be no life.
     passed_over: Option<Name>,
+    /// An operator has a release taken just now.
+    operator: Arc<AtomicBool>,
     leaves: bool,
 }
 
@@ -125,6 +129,7 @@ impl Keeper {
             reported: None,
             refused: None,
             passed_over,
+            operator: Arc::default(),
             leaves: false,
         }
     }
@@ -297,8 +302,8 @@ impl Keeper {
 /// Takes a release: verified, brought, and into the free slot. The next look sees that it waits.
 fn taken(slots: &Path, update: &Update, release: &Name) -> Result<String, String> {
     let from = update.from.as_ref().ok_or("there is no `from` in [update]")?;
-    let patience = Patience::default();
-    let taking = Taking { slots, from, update, again: false, patience, budget: None, stop: None };
+    let (again, patience, budget, goes_on) = (false, Patience::default(), None, &|| true);
+    let taking = Taking { slots, from, update, again, patience, budget, goes_on };
     let (staged, warnings) = super::take(&taking, release)?;
     let text = match staged {
         Staged::Ready => "in its slot, to be tried: the topic update tells how it ends",
@@ -309,6 +314,29 @@ fn taken(slots: &Path, update: &Update, release: &Name) -> Result<String, String
     Ok(text.collect::<Vec<_>>().join("; "))
 }
 
+/// Has a release taken in a thread of its own: a download takes hours, and a trial must be judged
+/// meanwhile. Whoever follows a rollout gives way until it has ended.
+fn take_release(
+    keeper: &Keeper,
+    news: &mpsc::Sender<News>,
+    command: (String, String),
+    release: Name,
+) {
+    let (slots, update) = (keeper.launched.slots.clone(), keeper.update.clone());
+    let (tell, operator) = (news.clone(), keeper.operator.clone());
+    operator.store(true, Ordering::Relaxed);
+    let work = move || {
+        let result = taken(&slots, &update, &release);
+        operator.store(false, Ordering::Relaxed);
+        // Nobody listens any more at the end.
+        drop(tell.blocking_send(News::Taken { command, result }));
+    };
+    if let Err(error) = std::thread::Builder::new().spawn(work) {
+        keeper.operator.store(false, Ordering::Relaxed);
+        tracing::error!(%error, "no thread for a release");
+    }
+}
+
 /// Starts the thread that looks for rollouts, or asks hawkBit, where this board does. It ends with
 /// the one that can wake it.
 fn look_for_rollouts(
@@ -316,14 +344,14 @@ fn look_for_rollouts(
     news: &mpsc::Sender<News>,
 ) -> std::io::Result<Option<SyncSender<()>>> {
     let (launched, update) = (keeper.launched.clone(), keeper.update.clone());
-    let (board, tell) = (keeper.board.clone(), news.clone());
+    let (board, operator, tell) = (keeper.board.clone(), keeper.operator.clone(), news.clone());
     let (wake, nudges) = sync_channel(1);
     let thread = std::thread::Builder::new();
     if let Some(server) = update.hawkbit.clone() {
-        let hawk = Hawk::new(launched, update, board, server);
+        let hawk = Hawk::new(launched, update, board, (server, operator));
         thread.name("hawkbit".into()).spawn(move || hawkbit::watch(hawk, &nudges, &tell))?;
     } else if update.from.is_some() && update.follow {
-        let poll = Poll::new(launched, update, board);
+        let poll = Poll::new(launched, update, board, operator);
         thread.name("rollouts".into()).spawn(move || poll::watch(poll, &nudges, &tell))?;
     } else {
         return Ok(None);
@@ -358,17 +386,7 @@ pub fn spawn(mut keeper: Keeper) -> std::io::Result<Line> {
             match words.recv_timeout(Duration::from_millis(pause_ms)) {
                 Ok(Word::Facts(facts)) => keeper.hear(now(()), facts),
                 Ok(Word::Take { command, release }) => {
-                    let (slots, update) = (keeper.launched.slots.clone(), keeper.update.clone());
-                    let tell = news_in.clone();
-                    let work = move || {
-                        let result = taken(&slots, &update, &release);
-                        // Nobody listens any more at the end.
-                        drop(tell.blocking_send(News::Taken { command, result }));
-                    };
-                    // A download takes hours, and a trial must be judged meanwhile.
-                    if let Err(error) = std::thread::Builder::new().spawn(work) {
-                        tracing::error!(%error, "no thread for a release");
-                    }
+                    take_release(&keeper, &news_in, command, release);
                 }
                 Ok(Word::Look { command }) => {
                     let result = looks(nudges.as_ref());

@@ -4,6 +4,8 @@
 //! What must never be here: a release that no rollout offers, and one in the place of a trial.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -36,6 +38,8 @@ pub struct Poll {
     launched: Launched,
     update: Update,
     board: Board,
+    /// An operator has a release taken just now: what a rollout offers gives way.
+    operator: Arc<AtomicBool>,
     /// The timestamp of a set whose offer has been settled: while the repository has that one,
     /// there is no more. Another set may have been verified meanwhile for an operator, and nobody
     /// has looked at its rollouts.
@@ -43,10 +47,21 @@ pub struct Poll {
 }
 
 impl Poll {
-    /// For this board.
+    /// For this board. While `operator` is set, nothing is taken.
     #[must_use]
-    pub fn new(launched: Launched, update: Update, board: Board) -> Poll {
-        Poll { launched, update, board, settled: None }
+    pub fn new(
+        launched: Launched,
+        update: Update,
+        board: Board,
+        operator: Arc<AtomicBool>,
+    ) -> Poll {
+        Poll { launched, update, board, operator, settled: None }
+    }
+
+    /// What a rollout offers may be taken now.
+    fn may_take(&self) -> bool {
+        let is_its_time = is_its_time(&self.launched.slots, &self.update, &self.board);
+        is_its_time && !self.operator.load(Ordering::Relaxed)
     }
 }
 
@@ -58,8 +73,7 @@ pub fn look(poll: &mut Poll) -> Result<Looked, String> {
     let Some(from) = poll.update.from.clone() else { return Ok(Looked::Nothing) };
     let state = poll.launched.slots().state().map_err(|error| chain(&error))?;
     let slots = poll.launched.slots.clone();
-    let is_its_time = is_its_time(&slots, &poll.update, &poll.board);
-    if state.trial.is_some() || super::is_filling(&slots, &state) || !is_its_time {
+    if state.trial.is_some() || super::is_filling(&slots, &state) || !poll.may_take() {
         return Ok(Looked::Nothing);
     }
     let trust = Trust::of(&slots, &poll.update.root);
@@ -78,7 +92,7 @@ pub fn look(poll: &mut Poll) -> Result<Looked, String> {
     let looked = if is_here || state.undone_reason(&release).is_some() {
         Looked::Nothing
     } else {
-        taken(poll, &from, &release, number)?
+        taken(poll, &from, &release, (number, &timestamp))?
     };
     // What is lost here is only said again: the release is in its slot, or was undone.
     rollout::follow(&slots, number).map_err(|error| chain(&error))?;
@@ -88,6 +102,9 @@ pub fn look(poll: &mut Poll) -> Result<Looked, String> {
 
 /// One of the hours in which a board takes what is offered; always, where nobody knows the time.
 pub(super) fn is_its_time(slots: &Path, update: &Update, board: &Board) -> bool {
+    if update.hours.is_empty() {
+        return true;
+    }
     let trust = Trust::of(slots, &update.root);
     let now = RealClock::new(trust.floor_unix_ms()).now();
     crate::clock::hours::holds(&update.hours, &board.timezone, now)
@@ -97,12 +114,12 @@ fn taken(
     poll: &Poll,
     from: &Source,
     release: &outpost_launcher::manifest::Name,
-    number: u64,
+    (number, timestamp): (u64, &[u8]),
 ) -> Result<Looked, String> {
     let (slots, update, patience) = (&*poll.launched.slots, &poll.update, Patience::default());
-    let taking =
-        Taking { slots, from, update, again: false, patience, budget: update.budget, stop: None };
-    let taken = take::follow(&taking, release);
+    let (again, budget, goes_on) = (false, update.budget, &|| poll.may_take());
+    let taking = Taking { slots, from, update, again, patience, budget, goes_on };
+    let taken = take::follow(&taking, release, &|| still(poll, from, number, timestamp));
     let told = |what: &str| format!("rollout {number}: release {release} {what}");
     let (staged, warnings) =
         taken.map_err(|refused| told(&format!("is not taken: {}", refused.reason)))?;
@@ -113,6 +130,20 @@ fn taken(
     });
     let text = std::iter::once(text).chain(warnings).collect::<Vec<_>>().join("; ");
     Ok(Looked::Taken(text))
+}
+
+/// Whether a rollout offers its release still: it may have been stopped while the files came.
+fn still(poll: &Poll, from: &Source, number: u64, timestamp: &[u8]) -> Result<(), String> {
+    let slots = &*poll.launched.slots;
+    let trust = Trust::of(slots, &poll.update.root);
+    if trust.is_known(from, timestamp) {
+        return Ok(());
+    }
+    let now = RealClock::new(trust.floor_unix_ms()).now();
+    let (document, _) = trust.rollouts(from, now).map_err(|error| chain(&error))?;
+    let offer = document.offer(&poll.board, rollout::followed(slots));
+    let is_same = offer.is_some_and(|offer| offer.number == number);
+    if is_same { Ok(()) } else { Err("while its files came the rollout has changed".into()) }
 }
 
 /// Looks until nobody is left who could say that there is news.

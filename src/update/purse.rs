@@ -2,7 +2,6 @@
 //! folder, so that a start again is no new day. The counting itself is the uplink's.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::clock::{ClockTrust, Now};
 use crate::mind::pull::Report;
@@ -18,8 +17,8 @@ pub(super) struct Purse<'a> {
     budget: Budget,
     /// Bytes of the file that is being brought.
     done: u64,
-    /// Set by somebody: no more bytes.
-    stop: Option<&'a AtomicBool>,
+    /// Whether more bytes are wanted at all.
+    wanted: &'a dyn Fn() -> bool,
 }
 
 impl<'a> Purse<'a> {
@@ -28,7 +27,7 @@ impl<'a> Purse<'a> {
         slots: &Path,
         most: Option<u64>,
         now: Now,
-        stop: Option<&'a AtomicBool>,
+        wanted: &'a dyn Fn() -> bool,
     ) -> Purse<'a> {
         let path = slots.join(FILE);
         let spent = std::fs::read(&path).unwrap_or_default();
@@ -37,7 +36,7 @@ impl<'a> Purse<'a> {
         if now.trust == ClockTrust::Synced {
             budget.today(now.unix_ms);
         }
-        Purse { path, most, budget, done: 0, stop }
+        Purse { path, most, budget, done: 0, wanted }
     }
 
     /// The next file begins where its rest begins.
@@ -72,13 +71,14 @@ impl Report for Purse<'_> {
     fn end(&mut self) {}
 
     fn goes_on(&self) -> bool {
-        let stops = self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed));
-        !stops && self.budget.allows(1, true)
+        (self.wanted)() && self.budget.allows(1, true)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
     use crate::clock::Tick;
 
@@ -87,7 +87,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let day = |day: i64| {
             let now = Now { tick: Tick(0), unix_ms: day * 86_400_000, trust: ClockTrust::Synced };
-            Purse::open(folder.path(), Some(10_000), now, None)
+            Purse::open(folder.path(), Some(10_000), now, &|| true)
         };
         let mut purse = day(20_000);
         purse.begin_at(500);
@@ -103,12 +103,13 @@ mod tests {
         assert!(!day(20_000).goes_on());
         assert!(day(20_001).goes_on());
         let never = Now { tick: Tick(0), unix_ms: 0, trust: ClockTrust::Unset };
-        assert!(!Purse::open(folder.path(), Some(10_000), never, None).goes_on());
-        assert!(Purse::open(folder.path(), None, never, None).goes_on());
-        let stop = AtomicBool::new(false);
-        let purse = Purse::open(folder.path(), None, never, Some(&stop));
+        assert!(!Purse::open(folder.path(), Some(10_000), never, &|| true).goes_on());
+        assert!(Purse::open(folder.path(), None, never, &|| true).goes_on());
+        let stop = Cell::new(false);
+        let wanted = || !stop.get();
+        let purse = Purse::open(folder.path(), None, never, &wanted);
         assert!(purse.goes_on());
-        stop.store(true, Ordering::Relaxed);
+        stop.set(true);
         assert!(!purse.goes_on());
     }
 }

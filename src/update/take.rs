@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use outpost_launcher::disk::RealDisk;
 use outpost_launcher::lock::Lock;
@@ -17,6 +17,7 @@ use super::{Genuine, Trust, TrustError, rollout};
 use crate::causes::chain;
 use crate::clock::RealClock;
 use crate::config::Update;
+use crate::limits::{TAKER_LOOK_MS, TAKER_WAIT_MS_MAX};
 use crate::mind::pull::Patience;
 
 /// What a release has to be like to be taken here.
@@ -41,8 +42,21 @@ pub fn lock(slots: &Path) -> Result<Lock, String> {
     }
 }
 
+/// The same, once another one is done with it or gives way.
+fn wait_for(folder: &Path) -> Result<Lock, String> {
+    let until = Instant::now() + Duration::from_millis(TAKER_WAIT_MS_MAX);
+    while Instant::now() < until {
+        match Lock::take(folder) {
+            Ok(Some(lock)) => return Ok(lock),
+            Ok(None) => std::thread::sleep(Duration::from_millis(TAKER_LOOK_MS)),
+            Err(_) => break,
+        }
+    }
+    lock(folder)
+}
+
 /// What is to be taken, and how.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Taking<'a> {
     /// The folder of the slots.
     pub slots: &'a Path,
@@ -56,8 +70,8 @@ pub struct Taking<'a> {
     pub patience: Patience,
     /// Bytes of files a day over HTTP; `None`: no limit, an operator wants it now.
     pub budget: Option<u64>,
-    /// Set by somebody while files come: no more of them do.
-    pub stop: Option<&'a AtomicBool>,
+    /// Asked while files come: whether more of them are wanted.
+    pub goes_on: &'a dyn Fn() -> bool,
 }
 
 /// Why a release was not taken.
@@ -70,16 +84,16 @@ pub struct Refused {
 }
 
 /// Verifies a repository, brings a release of it and puts it into the free slot. Gives what became
-/// of it, and warnings for people. One at a time; the slots are free for others until the release
-/// is here, so that a trial can end meanwhile. Rollouts that are known by now do not lead away
-/// from it.
+/// of it, and warnings for people. One at a time: who follows a rollout is waited for, and gives
+/// way where it is told to. The slots are free for others until the release is here, so that a
+/// trial can end meanwhile. Rollouts that are known by now do not lead away from it.
 ///
 /// # Errors
 /// Why it was not taken, with its causes. What came over a network is kept for the next attempt.
 pub fn take(taking: &Taking<'_>, release: &Name) -> Result<(Staged, Vec<String>), String> {
     let slots = taking.slots;
-    let _taker = lock(&source::folder(slots))?;
-    let taken = verified(taking, release).map_err(|refused| refused.reason);
+    let _taker = wait_for(&source::folder(slots))?;
+    let taken = verified(taking, release, &|| Ok(())).map_err(|refused| refused.reason);
     super::keep_refusal(slots, release, &taken);
     let mut taken = taken?;
     let newest = Trust::of(slots, &taking.update.root).newest_rollout();
@@ -90,16 +104,17 @@ pub fn take(taking: &Taking<'_>, release: &Name) -> Result<(Staged, Vec<String>)
     Ok(taken)
 }
 
-/// The same where a rollout offers it, or hawkBit names it. A refusal is only kept for the report
-/// where it stays one.
+/// The same where a rollout offers it, or hawkBit names it. `still` is asked once its files are
+/// here: they may have come for hours. A refusal is only kept for the report where it stays one.
 pub(super) fn follow(
     taking: &Taking<'_>,
     release: &Name,
+    still: &dyn Fn() -> Result<(), String>,
 ) -> Result<(Staged, Vec<String>), Refused> {
     let slots = taking.slots;
     let passing = |reason| Refused { reason, may_pass: true };
     let _taker = lock(&source::folder(slots)).map_err(passing)?;
-    let taken = verified(taking, release);
+    let taken = verified(taking, release, still);
     let told = taken.as_ref().map_err(|refused| refused.reason.clone());
     if taken.as_ref().err().is_none_or(|refused| !refused.may_pass) {
         super::keep_refusal(slots, release, &told);
@@ -115,7 +130,7 @@ pub(super) fn bring(taking: &Taking<'_>, release: &Name) -> Result<(), Refused> 
 }
 
 fn brought(taking: &Taking<'_>, release: &Name, wish: &Wish) -> Result<Genuine, Refused> {
-    let Taking { slots, from, update, patience, budget, stop, .. } = taking;
+    let Taking { slots, from, update, patience, budget, goes_on, .. } = taking;
     let passing = |reason| Refused { reason, may_pass: true };
     let lasting = |reason| Refused { reason, may_pass: false };
     let trust = Trust::of(slots, &update.root);
@@ -132,21 +147,26 @@ fn brought(taking: &Taking<'_>, release: &Name, wish: &Wish) -> Result<Genuine, 
         return Err(lasting(chain(&other)));
     }
     super::met(&genuine.files).map_err(lasting)?;
-    let mut purse = Purse::open(slots, *budget, now, *stop);
+    let mut purse = Purse::open(slots, *budget, now, *goes_on);
     let brought = from.bring(slots, &genuine, patience, &mut purse);
     purse.close();
     brought.map_err(|error| passing(chain(&error)))?;
     Ok(genuine)
 }
 
-fn verified(taking: &Taking<'_>, release: &Name) -> Result<(Staged, Vec<String>), Refused> {
-    let Taking { slots, from, again, stop, .. } = taking;
+fn verified(
+    taking: &Taking<'_>,
+    release: &Name,
+    still: &dyn Fn() -> Result<(), String>,
+) -> Result<(Staged, Vec<String>), Refused> {
+    let Taking { slots, from, again, goes_on, .. } = taking;
     let passing = |reason| Refused { reason, may_pass: true };
     let wish = wish(slots, *again);
     let genuine = brought(taking, release, &wish)?;
-    if stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+    if !goes_on() {
         return Err(passing("no longer wanted".into()));
     }
+    still().map_err(passing)?;
     let mut open = |name: &Name| -> io::Result<Box<dyn Read>> {
         let part = genuine.files.files.iter().find(|part| part.name == *name);
         let part = part.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;

@@ -74,7 +74,7 @@ fn serve(
 fn taking<'a>(slots: &'a Path, from: &'a Source, update: &'a Update) -> Taking<'a> {
     let pause = Duration::from_millis(1);
     let patience = Patience { pause, ..Patience::default() };
-    Taking { slots, from, update, again: false, patience, budget: None, stop: None }
+    Taking { slots, from, update, again: false, patience, budget: None, goes_on: &|| true }
 }
 
 fn name(id: &str) -> outpost_launcher::manifest::Name {

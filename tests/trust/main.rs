@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "nobody reads a test's folder after a power cut")]
 
 mod http;
+mod poll;
 #[path = "../common/ranges.rs"]
 mod ranges;
 mod rollout;

@@ -83,6 +83,8 @@ pub(super) struct Hawk {
     update: Update,
     board: Board,
     server: Server,
+    /// An operator has a release taken just now: what hawkBit names gives way.
+    operator: Arc<AtomicBool>,
     open: Option<Open>,
     work: Option<Work>,
     /// The server knows who this board is.
@@ -107,7 +109,12 @@ struct Seen {
 
 impl Hawk {
     /// For this board. What it had begun goes on.
-    pub(super) fn new(launched: Launched, update: Update, board: Board, server: HawkBit) -> Hawk {
+    pub(super) fn new(
+        launched: Launched,
+        update: Update,
+        board: Board,
+        (server, operator): (HawkBit, Arc<AtomicBool>),
+    ) -> Hawk {
         let server = Server::new(server, &board.name);
         let kept = std::fs::read(launched.slots.join(FILE)).unwrap_or_default();
         let open = serde_json::from_slice(&kept).ok();
@@ -116,6 +123,7 @@ impl Hawk {
             update,
             board,
             server,
+            operator,
             open,
             work: None,
             introduced: false,
@@ -267,20 +275,27 @@ impl Hawk {
         let nothing_more = fetched && wanted.update == Handling::Skip;
         let suits = wanted.download == Handling::Forced
             || is_its_time(&self.launched.slots, &self.update, &self.board);
-        wanted.download != Handling::Skip && suits && !nothing_more
+        let is_free = !self.operator.load(Ordering::Relaxed);
+        wanted.download != Handling::Skip && suits && !nothing_more && is_free
     }
 
     /// Has it taken by a thread of its own: a cancellation is heard meanwhile.
     fn begin(&mut self, release: &Name, wanted: &Deployment) -> Result<(), HawkError> {
         let stop = Arc::new(AtomicBool::new(false));
         let (tell, ends) = mpsc::sync_channel(1);
-        let (stops, slots) = (stop.clone(), self.launched.slots.clone());
-        let (update, release) = (self.update.clone(), release.clone());
+        let (stops, operator) = (stop.clone(), self.operator.clone());
+        let (slots, release) = (self.launched.slots.clone(), release.clone());
+        let (update, board) = (self.update.clone(), self.board.clone());
         let only_fetched = wanted.update == Handling::Skip;
         // What is forced comes at once, whatever it costs.
-        let budget = update.budget.filter(|_| wanted.download != Handling::Forced);
+        let is_forced = wanted.download == Handling::Forced;
+        let budget = update.budget.filter(|_| !is_forced);
         let work = move || {
-            let end = taken(&slots, &update, budget, &stops, &release, only_fetched);
+            let goes_on = || {
+                let is_stopped = stops.load(Ordering::Relaxed) || operator.load(Ordering::Relaxed);
+                !is_stopped && (is_forced || is_its_time(&slots, &update, &board))
+            };
+            let end = taken(&slots, &update, budget, &goes_on, &release, only_fetched);
             drop(tell.send(end));
         };
         std::thread::Builder::new()
@@ -416,19 +431,20 @@ fn taken(
     slots: &Path,
     update: &Update,
     budget: Option<u64>,
-    stop: &AtomicBool,
+    goes_on: &dyn Fn() -> bool,
     release: &Name,
     only_fetched: bool,
 ) -> Result<Done, Refused> {
     let Some(from) = &update.from else {
         return Err(Refused { reason: "there is no `from` in [update]".into(), may_pass: false });
     };
-    let (patience, stop) = (Patience::default(), Some(stop));
-    let taking = Taking { slots, from, update, again: false, patience, budget, stop };
+    let (again, patience) = (false, Patience::default());
+    let taking = Taking { slots, from, update, again, patience, budget, goes_on };
     if only_fetched {
         return take::bring(&taking, release).map(|()| Done::Fetched);
     }
-    take::follow(&taking, release).map(|_| Done::Staged)
+    // A cancellation, which is heard while files come, is all that could have changed.
+    take::follow(&taking, release, &|| Ok(())).map(|_| Done::Staged)
 }
 
 /// Asks until nobody is left who could say that there is news.
