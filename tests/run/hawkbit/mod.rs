@@ -161,7 +161,6 @@ fn hawkbit_may_refuse_what_it_is_told_and_is_obeyed_all_the_same() {
 
 /// A repository on a slow line.
 struct Slow {
-    address: String,
     /// Bytes of files that were sent.
     sent: Arc<AtomicU64>,
     /// No longer slow.
@@ -172,7 +171,6 @@ struct Slow {
 
 impl Slow {
     fn start(folder: PathBuf, listener: TcpListener) -> Slow {
-        let address = format!("http://{}", listener.local_addr().unwrap());
         let (sent, fast) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let (counts, is_fast) = (sent.clone(), fast.clone());
         let wrong = Arc::new(AtomicBool::new(false));
@@ -184,7 +182,7 @@ impl Slow {
                 drop(trickle(stream, &folder, &counts, [&is_fast, &is_wrong]));
             }
         });
-        Slow { address, sent, fast, wrong }
+        Slow { sent, fast, wrong }
     }
 }
 
@@ -211,18 +209,27 @@ fn trickle(
     Ok(())
 }
 
+/// A board whose repository, with release 1.0.0 and a larger 1.1.0, is on such a line.
+fn on_a_slow_line(broker: &Broker, server: &Server, name: &str, bytes: usize) -> (Site, Slow) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let from = format!("from = \"http://{}\"\n", listener.local_addr().unwrap());
+    let site = site(broker, server, name, LONG, &from);
+    stick(&site, &["1.0.0"]);
+    let release = crate::launched::publish(&site, "1.1.0", "");
+    fs::write(release.join("data.bin"), vec![7; bytes]).unwrap();
+    crate::update::signed(&site, &release, "1.1.0");
+    let slow = Slow::start(site.folder().join("stick"), listener);
+    (site, slow)
+}
+
+/// Some 20 s of it, in bytes.
+const LONG_BYTES: usize = 8_000_000;
+
 #[test]
 fn hawkbit_waits_for_what_was_cut_off_and_for_what_was_damaged_on_its_way() {
     let broker = Broker::start();
     let mut server = Server::start("cold-hawkbit-cut");
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let from = format!("from = \"http://{}\"\n", listener.local_addr().unwrap());
-    let site = site(&broker, &server, "cold-hawkbit-cut", UPDATE, &from);
-    stick(&site, &[]);
-    let release = crate::launched::publish(&site, "1.1.0", "");
-    fs::write(release.join("data.bin"), vec![7; 1_500_000]).unwrap();
-    crate::update::signed(&site, &release, "1.1.0");
-    let slow = Slow::start(site.folder().join("stick"), listener);
+    let (site, slow) = on_a_slow_line(&broker, &server, "cold-hawkbit-cut", 1_500_000);
     slow.fast.store(true, Ordering::Relaxed);
     slow.wrong.store(true, Ordering::Relaxed);
     // As a power cut leaves it that comes while a slot is filled.
@@ -243,16 +250,7 @@ fn hawkbit_cancels_in_the_middle_and_what_came_is_kept() {
     let broker = Broker::start();
     let bus = Bus::join(&broker);
     let mut server = Server::start("cold-hawkbit-stop");
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let from = format!("from = \"http://{}\"\n", listener.local_addr().unwrap());
-    let site = site(&broker, &server, "cold-hawkbit-stop", LONG, &from);
-    stick(&site, &[]);
-    let release = crate::launched::publish(&site, "1.1.0", "");
-    // Some 20 s of that line.
-    fs::write(release.join("data.bin"), vec![7; 8_000_000]).unwrap();
-    crate::update::signed(&site, &release, "1.1.0");
-    let slow = Slow::start(site.folder().join("stick"), listener);
-    assert_eq!(from, format!("from = \"{}\"\n", slow.address));
+    let (site, slow) = on_a_slow_line(&broker, &server, "cold-hawkbit-stop", LONG_BYTES);
     let _place = Place::open(&broker, 12.0);
     let _supervisor = Supervisor::start(&site);
     let action = server.assign("1.1.0", "forced");
@@ -275,4 +273,32 @@ fn hawkbit_cancels_in_the_middle_and_what_came_is_kept() {
     server.cancel(&again);
     server.until(&again, "cancel_rejected", "it is on trial already");
     server.until(&again, "finished", "release 1.1.0 is confirmed");
+}
+
+#[test]
+fn hawkbit_gives_way_to_an_operators_word() {
+    let broker = Broker::start();
+    let bus = Bus::join(&broker);
+    let mut server = Server::start("cold-hawkbit-word");
+    let (site, slow) = on_a_slow_line(&broker, &server, "cold-hawkbit-word", LONG_BYTES);
+    let _place = Place::open(&broker, 12.0);
+    let _supervisor = Supervisor::start(&site);
+    let action = server.assign("1.1.0", "forced");
+    eventually("the first bytes", PATIENCE, || {
+        (slow.sent.load(Ordering::Relaxed) > 200_000).then_some(())
+    });
+    let mark = bus.mark();
+    bus.say(&site.topic("cmd/update/word"), r#"{"release":"1.0.0"}"#);
+    let told = bus.wait_json(mark, &site.topic("cmd-state/update/word"), PATIENCE, |told| {
+        !["accepted", "executing"].contains(&told["state"].as_str().unwrap())
+    });
+    assert_eq!(told["state"], "succeeded", "{told}");
+    let sent = slow.sent.load(Ordering::Relaxed);
+    assert!(sent < 7_000_000, "{sent} bytes of the other one came first");
+    bus.wait_json(mark, &site.topic("update"), PATIENCE, |told| {
+        told["state"] == "confirmed" && told["running"] == "1.0.0"
+    });
+    // What hawkBit wants is still wanted.
+    slow.fast.store(true, Ordering::Relaxed);
+    server.until(&action, "finished", "release 1.1.0 is confirmed");
 }
