@@ -116,6 +116,9 @@ pub fn hear(text: &str, config: &Config) -> Result<Spoken, String> {
     if asks || (said.reads() && said.wished(config).is_none()) {
         return said.question(config);
     }
+    if let Some(words) = said.asks_to_wait() {
+        return Err(format!("`{words}`: to wait, or for so long? say for how many seconds"));
+    }
     if let Some(sensor) = said.wished(config) {
         return said.goal(&sensor, config);
     }

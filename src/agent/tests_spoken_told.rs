@@ -49,6 +49,11 @@ fn a_word_of_manner_that_says_more_than_how_is_never_left_out() {
 }
 
 #[test]
+fn what_asks_to_wait_is_no_length() {
+    reads("moments.txt", 150);
+}
+
+#[test]
 fn what_is_not_understood_is_named() {
     let config = place(Path::new(FOLDER), "glasshouse");
     for (said, word) in [
@@ -56,6 +61,7 @@ fn what_is_not_understood_is_named() {
         ("the fan ran at 80 again", "`fan ran`"),
         ("you should have turned the heater off", "`should have turned`"),
         ("no need to keep the tank below 8", "`no need`"),
+        ("fan on, just a second", "`just a second`"),
     ] {
         let why = hear(said, &config).expect_err(said);
         assert!(why.contains(word), "{said}: {why}");

@@ -213,6 +213,7 @@ impl Said {
             let word = &self.words[at];
             (!harmless(at) && lists.iter().any(|list| has(list, word)))
                 || self.length_at(at).is_some()
+                || self.is_moment(at)
                 || word.ends_with("n't")
                 || number(word).is_some()
                 || (goals && self.names.is_of_goal(word))

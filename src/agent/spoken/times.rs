@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Said;
 use super::text::number;
-use super::words::{List, has};
+use super::words::{List, PULSES, has};
 use crate::limits;
 
 /// Words before a length of time that put it off or make it come again.
@@ -16,6 +16,17 @@ const FROM_THEN: List = "later ago before after past to";
 const ABOUT: List = "\
     about around roughly approximately some only just exactly another next coming following the \
     a an good full whole solid nearly almost under over least most";
+
+/// What asks to wait, and what is no length that anybody could keep.
+const MOMENTS: List = "moment moments mo tick ticks jiffy jiff instant while";
+/// Words around one who asks to wait: "hold on a minute, please".
+const WAITING: List = "\
+    just only wait hold hang on give us me it i need want got take please for now then ok okay one \
+    so well sorry excuse to another more";
+/// Words right before a length that ask to wait for it.
+const WAIT: List = "wait hold hang";
+/// Words right before "a minute" that make it one to wait for.
+const BARELY: List = "just only";
 
 /// Seconds of a unit of time.
 fn unit_s(word: &str) -> Option<f64> {
@@ -71,6 +82,74 @@ impl Said {
             true => Ok(Some(Duration::from_secs_f64(seconds))),
             false => Err(format!("for {seconds} s: at most {most} s are held")),
         }
+    }
+
+    /// "Just a second", "one moment", "give me a minute": words that ask to wait and are no length,
+    /// unless "for" or "of" says so.
+    pub(super) fn asks_to_wait(&self) -> Option<String> {
+        let (mut at, all) = (0, self.words.len());
+        // "Hold on, …": nothing else stands in that part.
+        let holds = |at: &usize| {
+            let here = |other: &usize| self.parts[*other] == self.parts[*at];
+            let alone = (0..all).filter(here).all(|other| has(WAITING, self.word(other)));
+            has(WAIT, self.word(*at)) && alone
+        };
+        if let Some(at) = self.free().find(holds) {
+            return Some(self.words[at].clone());
+        }
+        while at < all {
+            if self.is_moment(at) {
+                return Some(self.words[at..at + 2].join(" "));
+            }
+            let length = self.length_at(at);
+            let end = length.map_or(at + 1, |(_, end)| end);
+            if let Some((seconds, _)) = length
+                && let Some(begin) = self.waits(at, end, seconds)
+            {
+                return Some(self.words[begin..end].join(" "));
+            }
+            at = end;
+        }
+        None
+    }
+
+    /// "A moment".
+    pub(super) fn is_moment(&self, at: usize) -> bool {
+        has("a an 1 half", self.word(at)) && has(MOMENTS, self.word(at + 1))
+    }
+
+    /// Where a length begins that asks to wait.
+    fn waits(&self, at: usize, end: usize, seconds: f64) -> Option<usize> {
+        let mut first = at;
+        while first > 0 && has(ABOUT, self.word(first - 1)) {
+            first -= 1;
+        }
+        let before =
+            |at: usize, places: usize| at.checked_sub(places).map_or("", |at| self.word(at));
+        let part = self.parts[at];
+        // "A two-minute backwash": a length of something.
+        let next = if self.parts.get(end) == Some(&part) { self.word(end) } else { "" };
+        let noun = (has(PULSES, next) && !self.names.has(next)) || next == "of";
+        if noun || has("for during over", before(first, 1)) {
+            return None;
+        }
+        let on = usize::from(before(first, 1) == "on");
+        let told_to = has(WAIT, before(first, 1 + on));
+        let here = |other: &usize| self.parts[*other] == part && !(at..end).contains(other);
+        let alone = self.free().filter(here).all(|other| has(WAITING, &self.words[other]));
+        let begins = alone && part == 0 && self.parts.last() != Some(&part);
+        let one = seconds <= 2.0 || (seconds <= 60.0 && has("a 1 half", self.word(at)));
+        let few = seconds <= 3.0 || (seconds <= 180.0 && seconds % 60.0 == 0.0);
+        let given = alone && has("me us it gimme need lemme", before(first, 1));
+        let barely = has(BARELY, before(at, 1));
+        // "Pump on a second" is said so, "run it a minute" is meant.
+        // "A litre a second" is no time.
+        let rate = self.word(at) == "a" && self.has_number();
+        let second = seconds <= 1.0 && !rate && (next.is_empty() || has(WAITING, next));
+        let leads = (0..first).all(|at| has(WAITING, self.word(at)));
+        let waits = one && (alone || barely || leads) || (few && begins);
+        let waits = waits || told_to || given || second;
+        waits.then_some(first)
     }
 
     /// The word at a place that is not accounted for, or none.
