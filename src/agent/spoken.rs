@@ -8,8 +8,10 @@
 
 mod asides;
 mod goals;
+mod leave;
 mod modes;
 mod names;
+mod opinions;
 mod orders;
 mod questions;
 mod text;
@@ -101,7 +103,7 @@ pub fn hear(text: &str, config: &Config) -> Result<Spoken, String> {
         && !bounded
         && let Some(mode) = said.mode()
     {
-        return Ok(mode);
+        return mode;
     }
     if let Some(word) = said.harm() {
         return Err(format!("`{word}`: that is not for plain words to change"));

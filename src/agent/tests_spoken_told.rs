@@ -54,6 +54,21 @@ fn what_asks_to_wait_is_no_length() {
 }
 
 #[test]
+fn the_agent_acts_only_where_it_is_the_one_to_act() {
+    reads("control.txt", 200);
+}
+
+#[test]
+fn leave_that_is_to_be_had_first_makes_an_adviser() {
+    reads("leave.txt", 150);
+}
+
+#[test]
+fn an_opinion_sets_no_mode() {
+    reads("opinions.txt", 150);
+}
+
+#[test]
 fn what_is_not_understood_is_named() {
     let config = place(Path::new(FOLDER), "glasshouse");
     for (said, word) in [
@@ -62,6 +77,9 @@ fn what_is_not_understood_is_named() {
         ("you should have turned the heater off", "`should have turned`"),
         ("no need to keep the tank below 8", "`no need`"),
         ("fan on, just a second", "`just a second`"),
+        ("give me back control", "`me`"),
+        ("let the crew take over", "`crew`"),
+        ("you were acting on your own", "`you were`"),
     ] {
         let why = hear(said, &config).expect_err(said);
         assert!(why.contains(word), "{said}: {why}");

@@ -1,8 +1,9 @@
 //! What the agent may do by itself, in plain words: watch, say what it would do, act. What must
 //! never be here: orders to devices.
 
+use super::leave::Leave;
 use super::names::Named;
-use super::words::{List, Runs, has};
+use super::words::{List, NOT, Runs, has};
 use super::{Meaning, Said, Spoken};
 use crate::agent::event::Body;
 use crate::config::Mode;
@@ -21,13 +22,13 @@ const ADVISE: Runs = "\
     permission, ask before, ask me each time, ask me every time, check with me, my ok each \
     time, my okay each time, run it by me, run everything by me, get my ok, get my okay, get my \
     approval, with my approval, with my ok, with my okay, only with my permission, advisor, \
-    adviser, counsel, tell me what to do, tell us what to do, i approve, i confirm, advisory";
+    adviser, counsel, tell me what to do, tell us what to do, advisory";
 const OBSERVE: Runs = "\
     watched, observed, monitored, keep an eye, keep your eyes, just look, only look, just \
     looking, only looking, observe, observing, observation, observer, watch, watching, monitor, \
     monitoring, passive, passively, look on, sit back, stay passive, just listen, only listen, \
     look but not touch, look but don't touch, look don't touch, eyes only, spectator, observer, \
-    looking on, look at, looking at, only looking, on the sidelines, just see, read only, look \
+    looking on, only look at, just look at, on the sidelines, just see, read only, look \
     after nothing, only look, look only, onlooker";
 const ACT: Runs = "\
     all yours, is yours, are yours, under your control, your responsibility, in your control, \
@@ -41,7 +42,8 @@ const ACT: Runs = "\
     you alone, the place alone, all alone, on its own again, your own decisions, in your hands, \
     up to you, do as you like, full authority, free rein, unattended, unaided, resume control, \
     back control, control back, have the wheel, full auto, full automatic, self control, work \
-    alone";
+    alone, you have control, you've got control, you have the controls, control to you, give you \
+    control";
 /// What only says once more that nothing is done. Alone it would be a ban.
 const IDLE: Runs = "\
     your hands in your pockets, hands in your pockets, sit on your hands, on your hands, fold \
@@ -72,37 +74,59 @@ const SPEAKER: Runs = "\
     i've, myself, we take, we act, we control, we handle, we run, we will, we are, we have, we \
     manage, we do, we'll, we're, we've, let me, let us";
 const AROUND: Runs = "\
-    no more, in manual, by hand, from this moment on, from this moment, as of now, from today \
-    on, from today, starting now, with immediate effect, effective immediately, as of today, \
-    from now on, from here on, from now, for now, for the moment, for the time being, on your \
-    own, on its own, by yourself, by itself, go on, go ahead, back on, back from, keep an eye \
-    on, an eye on, eye on, eyes on, on things, on everything, until further notice, as before, \
-    like before, i do the rest myself, i do the rest, i'll do the rest, i'll decide, i decide, \
-    i'll do it, i'll do it myself, i do it myself, i want, concerning, regarding, when it comes \
-    to, on manual, you've got, you have got, you got, stand by, step back, stand back, before \
-    you do it, before you do anything, before doing anything, before you touch, before you \
-    switch, before you change, before you move, before acting, before you act, each time, every \
-    time, everything before you do it, until i say otherwise, until i say so, until i tell you \
-    otherwise, as far as, is concerned, i'm back, i am back, i trust you, we trust you";
+    from this moment on, from this moment, as of now, from today on, from today, starting now, \
+    with immediate effect, effective immediately, as of today, from now on, from here on, from \
+    now, for now, for the moment, for the time being, on your own, on its own, by yourself, by \
+    itself, go on, go ahead, back on, back from, until further notice, as before, like before, \
+    concerning, regarding, when it comes to, you've got, you have got, you got, each time, every \
+    time, until i say otherwise, until i say so, until i tell you otherwise, as far as, is \
+    concerned, i'm back, i am back, i trust you, we trust you, look after";
+/// What is said around less than acting: it may speak of a person who does the rest.
+const AROUND_LESS: Runs = "\
+    in manual, by hand, keep an eye on, an eye on, eye on, eyes on, on things, on everything, i \
+    do the rest myself, i do the rest, i'll do the rest, i'll decide, i decide, i'll do it, i'll \
+    do it myself, i do it myself, i want, on manual, stand by, step back, stand back, before you \
+    do it, before you do anything, before doing anything, before you touch, before you switch, \
+    before you change, before you move, before acting, before you act, everything before you do \
+    it";
+/// What is said around acting: who gives it, and to whom.
+const GRANTS: Runs = "\
+    from me, from us, you have my blessing, you have my permission, you have our permission, \
+    have my blessing, have my permission, return to, leave it in your hands, leave it to you, \
+    leave everything to you, leave everything in your hands, let you, give you, giving you, \
+    handing you";
 const FILL: List = "\
-    how does happens happening hear staff team crew people humans operators operator person \
-    human manual manually enough restrict limit confine take have mode only just yourself \
-    itself again back may your own into what you do doing things thing everything anything \
-    something alone leave them it and but allowed are you're be can control controlling handle \
-    handling manage managing operate run running look take place plant agent system let give \
-    about simply merely go return change over tell say make made full fully its stay stick keep \
-    then here that know with care of whole show decide would you'd touching changing using \
-    moving drive steer regulate adjust after resume is me first before purely strictly \
-    exclusively those these rest the as like please work working yes approval permission okay \
-    whatever should advise observe us yours my blessing merely from on for about by to in more \
-    ideas at an a nothing without setting allow status state become being anymore now got has \
-    have must may shall set put switch turn turned back one right also too free hand until \
-    present any their fit sees trust confirm i touch each touching job quiet is remain remains \
-    prefer i'd task role was were will time wish would could";
+    does have mode yourself itself again back into your own you do things thing everything \
+    anything something alone and allowed are you're be can control controlling handle handling \
+    manage managing operate run running take place plant agent system let go change over make \
+    full fully its stay keep then here that with care of whole show drive steer regulate adjust \
+    resume is the please work working yes an at a in to for from by about status state become \
+    being now got has must may shall should set setting put switch turn one right also \
+    too free present any their fit sees trust job task role time will hear allow those these \
+    them each it it's all just simply decide on";
+/// Words that carry nothing where less is wanted than acting; of one who acts they would say on
+/// what condition, or for whom.
+const FILL_LESS: List = "\
+    how happens happening staff team crew people humans human operators operator person manual \
+    manually restrict limit confine only leave but give return tell say made stick know moving \
+    would you'd touching changing using after me first before purely strictly exclusively merely \
+    rest as like approval permission okay whatever advise observe us my more ideas nothing \
+    without anymore until confirm i touch quiet remain remains prefer i'd task wish could hand \
+    what";
+/// What is given to the agent by one who says "I give you control".
+const GIVEN: List = "give giving hand handing leave trust let allow permit grant am return";
+/// With one of these right before them, words of a mode are not what is wanted.
+const NAYS: List = "no not never without more any";
+/// What "on" may stand before in words of acting.
+const BY_ITSELF: List = "your its auto automatic autopilot manual";
+/// What a question begins with; "do" only before one of those behind it.
+const ASKS: List = "is are was were does did has why who what when";
+const ASKED: List = "you i we they the";
 
 impl Said {
-    /// `advise only`, `just watch`, `ask me before you do anything`, for one device or all.
-    pub(super) fn mode(&mut self) -> Option<Spoken> {
+    /// `advise only`, `just watch`, `ask me before you do anything`, for one device or all; or why
+    /// it is none of them though it speaks of one.
+    pub(super) fn mode(&mut self) -> Option<Result<Spoken, String>> {
         let before = self.done.clone();
         let mode = self.mode_or_not();
         if mode.is_none() {
@@ -111,7 +135,11 @@ impl Said {
         mode
     }
 
-    fn mode_or_not(&mut self) -> Option<Spoken> {
+    fn mode_or_not(&mut self) -> Option<Result<Spoken, String>> {
+        let asks = has(ASKS, self.word(0)) || has("do have", self.word(0));
+        if asks && (has(ASKS, self.word(0)) || has(ASKED, self.word(1))) {
+            return None;
+        }
         let actuator = match self.named(self.names.actuators(), false) {
             Named::One(mention) => {
                 self.mark(&mention);
@@ -123,31 +151,123 @@ impl Said {
             },
             _ => return None,
         };
-        let advises = self.take_mode(ADVISE);
+        let aside = self.done.clone();
+        // "Fan on, but ask me first" is an order.
+        let ordered = actuator.is_some() && self.orders_on();
+        let asks_leave = match self.leave_first() {
+            Ok(asks) => asks,
+            Err(why) => return Some(Err(why)),
+        };
+        if asks_leave && ordered && !(self.any_run(ACT) || self.deeds()) {
+            return None;
+        }
+        let advises = self.take_mode(ADVISE) || asks_leave;
         // "Just watch, don't do anything": the ban is a part of it.
         let nothing = self.take_any_run(NOTHING);
         let advises = advises || (nothing && self.take_any_run(TELL));
         let (watches, idle) = (self.take_mode(OBSERVE), self.take_idle());
         // "Look, don't act".
         let watches = watches || (idle && !advises && self.take("look looking"));
-        let deeds = || self.any_of("yourself itself").and(self.any_of(DEEDS)).is_some();
-        let deeds = !(nothing || watches || advises || idle) && deeds();
+        let deeds = self.deeds() && !(nothing || watches || advises || idle);
         let speaker = self.any_run(SPEAKER);
         let acts = self.take_mode(ACT) || deeds || self.takes_over();
         // "I take over" is the opposite.
-        if acts && speaker {
+        if acts && speaker && !asks_leave {
             return None;
         }
+        // One who is to ask first does not act.
+        let acts = acts && !asks_leave;
         let mode = match (watches || (nothing && !advises), advises, acts) {
             (true, false, false) => Mode::Observe,
             (false, true, false) => Mode::Advise,
             (false, false, true) if !idle => Mode::Act,
             _ => return None,
         };
-        self.take_any_run(AROUND);
+        if let Some(words) = self.opinion(&aside) {
+            return Some(Err(format!(
+                "`{words}`: that is no order: act, only advise or only watch"
+            )));
+        }
+        self.take_around(mode);
+        let others = match mode {
+            Mode::Act => self.gives_away(),
+            _ => self.speaks_of_oneself(&aside),
+        };
+        if let Some(words) = others {
+            let clear = "say to me: take over, only advise or only watch";
+            return Some(Err(format!("`{words}`: who is to act? {clear}")));
+        }
         self.take(FILL);
+        if mode != Mode::Act {
+            self.take(FILL_LESS);
+        }
         self.take_manner();
-        Some(self.meaning(Meaning::Do(Box::new(Body::Mode { mode, actuator }))))
+        Some(Ok(self.meaning(Meaning::Do(Box::new(Body::Mode { mode, actuator })))))
+    }
+
+    /// Whether leave is to be had first; then the words that say so are taken.
+    fn leave_first(&mut self) -> Result<bool, String> {
+        let Some((leave, said)) = self.leave() else { return Ok(false) };
+        let acts = self.any_run(ACT) || self.deeds();
+        match leave {
+            Leave::Declined => {
+                let words = self.words[said].join(" ");
+                Err(format!("`{words}`: act by yourself, only advise or only watch?"))
+            }
+            Leave::Waived => {
+                self.take_leave(said, false);
+                Ok(false)
+            }
+            Leave::Wanted => {
+                self.take_leave(said, true);
+                Ok(true)
+            }
+            Leave::Perhaps => {
+                if acts {
+                    self.take_leave(said, true);
+                }
+                Ok(acts)
+            }
+        }
+    }
+
+    /// Whether "on" stands right behind a name.
+    fn orders_on(&self) -> bool {
+        let on = |at: usize| self.word(at) == "on" && !has(BY_ITSELF, self.word(at + 1));
+        (1..self.words.len()).any(|at| on(at) && self.is_done(at - 1))
+    }
+
+    /// "Handle it yourself", in the words of [`DEEDS`].
+    fn deeds(&self) -> bool {
+        self.any_of("yourself itself").is_some() && self.any_of(DEEDS).is_some()
+    }
+
+    /// Takes what is said around a mode.
+    fn take_around(&mut self, mode: Mode) {
+        self.take_any_run(AROUND);
+        if mode != Mode::Act {
+            self.take_any_run(AROUND_LESS);
+            return;
+        }
+        // "I want you to take over", "I hand control back to you".
+        for at in 0..self.words.len() {
+            if !has("i we i'd we'd i'm we're i'll we'll", self.word(at)) {
+                continue;
+            }
+            let verb = self.verb_of(at);
+            if has(NOT, self.raw(verb)) {
+                continue;
+            }
+            let to_you = |at: usize| has("you yourself your", self.raw(at));
+            let you = |at: usize| has("you", self.raw(at));
+            let right_behind = (verb + 1..verb + 4).any(you);
+            let wishes = self.speaker_wishes(at, verb, false) && right_behind;
+            let gives = has(GIVEN, self.raw(verb)) || self.raw(at).ends_with("'m");
+            if wishes || (gives && (verb..verb + 6).any(to_you)) {
+                self.done[at..=verb].fill(true);
+            }
+        }
+        self.take_any_run(GRANTS);
     }
 
     /// "Take the pump over", the device accounted for.
@@ -168,6 +288,10 @@ impl Said {
         let mut any = false;
         for run in runs.split(", ") {
             let Some(at) = self.run_at(run) else { continue };
+            // "No more advice".
+            if at > 0 && has(NAYS, self.word(at - 1)) {
+                continue;
+            }
             any = self.take_run(run);
             if at > 0 && has("on in into to", self.word(at - 1)) {
                 self.done[at - 1] = true;
