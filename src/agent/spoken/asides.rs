@@ -21,6 +21,12 @@ const WORKING: &str = "\
     expecting leaving loading unloading shipping painting welding";
 /// What one may do to somebody who is asked.
 const BOTHER: &str = "trouble ask bother beg request persuade get have";
+/// Who thinks something of what is said, and what he does.
+const THINKING: &str = "i we he she they as people somebody someone everybody everyone you";
+const OPINING: &str = "\
+    think thinks thought believe believes see sees saw notice noticed hear heard hope hoped fear \
+    feared wanted wished expected suspect assume presume reckon guess suppose know knew feel felt \
+    say says said find found planned";
 /// What somebody would be who asks for something.
 const GLAD: &str = "\
     glad happy grateful thankful obliged lovely nice great good kind appreciate love delighted \
@@ -138,6 +144,13 @@ impl Said {
             words.any(|word| has(STATING, word) || has(THINGS, word))
         };
         let second = self.words.get(part.start + 1).map_or("", String::as_str);
+        // "…, I think", "…, as planned", "…, is it": a part that says whose thought it is.
+        let opines = self.words[part.start + 1..part.end].iter().take(2);
+        let opines = has(THINKING, first) && opines.clone().any(|word| has(OPINING, word));
+        let short = first == "as" && part.len() <= 2;
+        if opines || short || (part.start > 0 && has("is isn't are aren't was wasn't", first)) {
+            return false;
+        }
         let begins = has(REASONS, first)
             || has("because cos cause coz while", first)
             || (has("so as since", first) && !has("soon long far", second))

@@ -66,6 +66,7 @@ impl Said {
         let mut free = self.free().filter(|at| !of.at.contains(at));
         let subject = free.find_map(|at| self.told_by(at, of, goal));
         let subject = subject.or_else(|| self.told_of(of, goal)).or_else(|| self.told_late());
+        let subject = subject.or_else(|| self.told_of_other(of));
         subject.or_else(|| if goal { None } else { self.told_first(of) })
     }
 
@@ -88,6 +89,26 @@ impl Said {
     pub(super) fn run_of(&self, begin: usize, end: usize) -> Option<String> {
         let end = (end + 1).min(self.words.len());
         Some(self.words[begin..end].join(" "))
+    }
+
+    /// "Thanks for closing it", "make me close it": what was done already, or by somebody else.
+    fn told_of_other(&self, of: &Mention) -> Option<String> {
+        let first = of.at.iter().copied().min().unwrap_or(0);
+        let all = 0..self.words.len();
+        let other = |at: &usize| {
+            let (word, then, third) = (self.raw(*at), self.raw(*at + 1), self.raw(*at + 2));
+            let thanks = has("thanks thank you sorry congratulations", word)
+                && has("for about on", then)
+                && third.ends_with("ing");
+            let verb = has(ON, third) || has(OFF, third) || has(SETTING, third);
+            let lets = has("let make help watch see hear", word)
+                && has("me him her it", then)
+                && verb
+                && !has("have go be get on off", third)
+                && *at + 2 < first;
+            thanks || lets
+        };
+        all.clone().find(other).and_then(|at| self.run_of(at, at + 2))
     }
 
     /// Somebody who does something: "I open the vent", "you left it on", "she closes it".

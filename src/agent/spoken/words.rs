@@ -365,7 +365,8 @@ pub(super) const NO_DEEDS: List = "\
     discuss sell buy order repair fix replace paint inspect check calculate count measure mind \
     regarding concerning about assuming think guess hope wonder believe suppose fancy who whose \
     limit restrict cap repeat toggle invert reverse alternate cycle reset unplug remove install \
-    lock unlock half double all both every";
+    lock unlock half double all both every hear see feel smell listen notice enjoy hate admire \
+    like love find know thank";
 /// What a part of a sentence begins with that only explains.
 pub(super) const REASONS: List = "\
     it's its it there's there somebody somebody's someone someone's people we we're we've i'm \
