@@ -13,7 +13,7 @@ use crate::limits::HOLD_S_DEFAULT;
 
 /// Where places and sentences are: a `.toml` for each place, sentences in the `.txt` files.
 /// `OUTPOST_ASK_FOLDER` is another one, to be measured.
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/ask");
+pub(super) const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/ask");
 /// Shares that must be right; issue 7's bars.
 const EXACT_MIN: f64 = 0.90;
 const SAFE_MIN: f64 = 0.95;

@@ -5,20 +5,28 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::spoken::hear;
-use super::tests_spoken::{place, read};
+use super::tests_spoken::{FOLDER as PLACES, place, read};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/told");
 
-/// The sentences of a file that are read otherwise than it says, and how many it has.
+/// The sentences of a file that are read otherwise than it says, and how many it has. A line
+/// `[name]` is another place than the one of this folder.
 fn misread(file: &str) -> (Vec<String>, usize) {
-    let config = place(Path::new(FOLDER), "glasshouse");
+    let mut config = place(Path::new(FOLDER), "glasshouse");
     let text = fs::read_to_string(PathBuf::from(FOLDER).join(file)).expect("sentences");
-    let lines = text.lines().filter_map(|line| line.split_once(" => "));
-    let found = lines.clone().filter_map(|(said, wanted)| {
+    let (mut misread, mut all) = (Vec::new(), 0);
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            config = place(Path::new(PLACES), name);
+        }
+        let Some((said, wanted)) = line.split_once(" => ") else { continue };
+        all += 1;
         let found = read(said, &config);
-        (found != wanted).then(|| format!("{said}: {found} in the place of {wanted}"))
-    });
-    (found.collect(), lines.count())
+        if found != wanted {
+            misread.push(format!("{said}: {found} in the place of {wanted}"));
+        }
+    }
+    (misread, all)
 }
 
 fn reads(file: &str, least: usize) {
@@ -46,6 +54,11 @@ fn a_wish_is_an_order_all_the_same() {
 #[test]
 fn a_word_of_manner_that_says_more_than_how_is_never_left_out() {
     reads("manner.txt", 150);
+}
+
+#[test]
+fn other_places_are_read_the_same_way() {
+    reads("elsewhere.txt", 200);
 }
 
 #[test]

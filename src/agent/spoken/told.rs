@@ -37,6 +37,8 @@ const IRREGULAR: &str = "\
     was were drove stood sat felt found saw heard thought spun stuck threw woke";
 /// Verbs whose past is as they stand: of "you", a complaint.
 const SAME_IN_PAST: &str = "let set put shut cut hit";
+/// What "you" have or would, and are not asked for.
+const OF_YOU: &str = "have don't keep would wouldn't couldn't";
 /// Verbs of one who is told of.
 const TELLING: &str = "\
     is are was were isn't aren't wasn't weren't has had hasn't hadn't did didn't does doesn't \
@@ -67,7 +69,26 @@ impl Said {
         let subject = free.find_map(|at| self.told_by(at, of, goal));
         let subject = subject.or_else(|| self.told_of(of, goal)).or_else(|| self.told_late());
         let subject = subject.or_else(|| self.told_of_other(of));
-        subject.or_else(|| if goal { None } else { self.told_first(of) })
+        let subject = subject.or_else(|| if goal { None } else { self.told_by_name(of) });
+        subject.or_else(|| if goal { self.told_keeping() } else { self.told_first(of) })
+    }
+
+    /// "Keeping the tank above 60": whoever does it.
+    fn told_keeping(&self) -> Option<String> {
+        let doing = has("keeping holding maintaining letting kept held", self.word(0));
+        if doing { self.run_of(0, 1) } else { None }
+    }
+
+    /// "Somebody stirred the mash": the verb of a device's own name, in a form that tells.
+    fn told_by_name(&self, of: &Mention) -> Option<String> {
+        let form = |at: &usize| {
+            let word = self.raw(*at);
+            let third = word.ends_with('s') && !word.ends_with("ss");
+            let tells = third || word.ends_with("ed") || (word.ends_with("ing") && *at == 0);
+            tells && !self.is_of(*at, of.index) && !self.licensed(*at)
+        };
+        let at = of.at.iter().copied().find(form);
+        at.and_then(|at| self.run_of(at.saturating_sub(1), at))
     }
 
     /// A word as it was said, whether or not it is accounted for.
@@ -128,7 +149,8 @@ impl Said {
             "you" if !self.is_done(verb) => {
                 let has_to = self.raw(verb + 1) == "to";
                 let complains = has(SAME_IN_PAST, then) && self.any_of("please").is_none();
-                (self.is_of_telling(verb) || has("have don't keep", then)) && !has_to || complains
+                let told = self.is_of_telling(verb) || has(OF_YOU, then);
+                told && !has_to || complains
             }
             // "As fast as it goes".
             "it" if at > 0 && self.raw(at - 1) == "as" => false,
@@ -196,7 +218,7 @@ impl Said {
         // "The pump would be on", "the heater shut off again".
         let would = has("would might", then);
         let went = has(SAME_IN_PAST, then) && has("off out itself", self.raw(verb + 1));
-        let hit = then == "hit";
+        let hit = then == "hit" || (then == "lit" && self.raw(verb + 1) == "up");
         if (would || went || hit) && !self.is_done(verb) && !self.licensed(last) {
             return self.run_of(last, verb + usize::from(went));
         }
