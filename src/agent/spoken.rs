@@ -95,7 +95,8 @@ pub fn hear(text: &str, config: &Config) -> Result<Spoken, String> {
     if let Some(forgetting) = said.removal(config) {
         return forgetting;
     }
-    let mark = text.trim_end().ends_with('?') && !said.ends_with_tag();
+    let end = text.trim_end_matches(|c: char| c.is_whitespace() || "?!.".contains(c)).len();
+    let mark = text[end..].contains('?') && !said.ends_with_tag();
     let asks = said.asks(mark);
     // "What do you advise?" sets no mode; "tell me what you would do" does.
     let bounded = said.has_number() && said.wished(config).is_some();

@@ -24,12 +24,12 @@ const NOT_WHAT: &str = "\
 const UNWANTED: &str = "\
     keep keeping kept hold holding held maintain maintaining maintained ensure guarantee need \
     needs necessary require required requires care mind matter matters insist important bother \
-    ask asking sure try trying reason point use";
+    ask asking sure try trying reason point use goal";
 /// What says so in one word, or in some.
 const NOT_NEEDED: Runs = "\
-    needn't, need not, needs not, need never, unnecessary, no longer, don't have to, doesn't have \
-    to, do not have to, does not have to, nobody wants, nobody needs, give up, given up, gave up, \
-    quit, cease, forget, why";
+    needn't, need not, needs not, need never, anywhere but, anything but, unnecessary, no longer, \
+    don't have to, doesn't have to, do not have to, does not have to, nobody wants, nobody needs, \
+    give up, given up, gave up, quit, cease, forget, why";
 /// What lets something be, and wants nothing.
 const LETTING: List = "\
     let allow allows allowed may can could might tolerate accept fine okay ok permitted free";
@@ -206,6 +206,10 @@ impl Said {
             let part = self.parts[at];
             let here =
                 |other: &usize| self.parts[*other] == part && number(&self.words[*other]).is_none();
+            // "No matter what" is for ever.
+            if self.word(at + 1) == "matter" {
+                continue;
+            }
             let mut behind = (at + 1..self.words.len()).take_while(here);
             if let Some(end) = behind.find(|other| has(UNWANTED, &self.words[*other])) {
                 return Some(self.words[at..=end].join(" "));

@@ -39,6 +39,9 @@ const IRREGULAR: &str = "\
 const SAME_IN_PAST: &str = "let set put shut cut hit";
 /// What "you" have or would, and are not asked for.
 const OF_YOU: &str = "have don't keep would wouldn't couldn't";
+/// What is wished of a bound where it is said of "it", and what is only thought of it.
+const IMPORTANT: &str = "important required necessary essential vital";
+const GOOD: &str = "good better best nice fine wise enough okay ok great silly useless bad";
 /// Verbs of one who is told of.
 const TELLING: &str = "\
     is are was were isn't aren't wasn't weren't has had hasn't hadn't did didn't does doesn't \
@@ -118,9 +121,10 @@ impl Said {
         let all = 0..self.words.len();
         let other = |at: &usize| {
             let (word, then, third) = (self.raw(*at), self.raw(*at + 1), self.raw(*at + 2));
-            let thanks = has("thanks thank you sorry congratulations", word)
-                && has("for about on", then)
-                && third.ends_with("ing");
+            let thanks = (word == "thanks" && then == "to")
+                || has("thanks thank you sorry congratulations", word)
+                    && has("for about on", then)
+                    && third.ends_with("ing");
             let verb = has(ON, third) || has(OFF, third) || has(SETTING, third);
             let lets = has("let make help watch see hear", word)
                 && has("me him her it", then)
@@ -154,8 +158,12 @@ impl Said {
             }
             // "As fast as it goes".
             "it" if at > 0 && self.raw(at - 1) == "as" => false,
+            // "It is important to keep it", but "it's good to keep it".
+            "it" if goal && has(IMPORTANT, self.raw(verb + 1)) => false,
             "it" | "that" | "this" => self.is_of_telling(verb) && !self.licensed(at),
-            "it's" => !goal && !self.licensed(at),
+            "it's" => (!goal || has(GOOD, then)) && !self.licensed(at),
+            // "All of us open it".
+            "us" => at > 0 && self.raw(at - 1) == "of",
             // "The boss wants it": somebody else.
             "wants" => true,
             _ => false,
@@ -244,7 +252,8 @@ impl Said {
         }
         let is = has("is are", then)
             && (has("kept above below over under at", next) || next.ends_with("ing"));
-        let goes = has("goes stays remains keeps comes gets runs", then) || has(MOVING, then);
+        let goes = has("goes stays remains keeps comes gets runs hit hits reads shows", then)
+            || has(MOVING, then);
         let will = has("will would won't might", then);
         if is || goes || will {
             return Some(verb);
