@@ -28,11 +28,17 @@ pub struct Approval {
 }
 
 impl Agent {
-    /// Puts a choice of the planner before a person. One at a time for an actuator.
+    /// Puts a choice of the planner before a person: one at a time for an actuator, and none while
+    /// as many wait as there is room for.
     pub(super) fn ask_person(&mut self, id: ActuatorId, setting: &Setting, cause: &str) {
-        if !self.waits_for_person(id) {
+        if !self.waits_for_person(id) && !self.no_person_has_time() {
             self.put_before_person(id, setting, cause, None);
         }
+    }
+
+    /// As many wait for a person as there is room for.
+    pub(super) fn no_person_has_time(&self) -> bool {
+        self.approvals.len() >= limits::APPROVALS_MAX
     }
 
     /// Something of this actuator waits for a person.
@@ -53,6 +59,12 @@ impl Agent {
             let other = self.approvals.remove(at);
             self.clear_approval(&other.id);
         }
+        if self.no_person_has_time() {
+            // What the planner proposed gives way first: it can propose it again.
+            let planned = self.approvals.iter().position(|waits| waits.ordered.is_none());
+            let oldest = self.approvals.remove(planned.unwrap_or(0));
+            self.clear_approval(&oldest.id);
+        }
         self.put_before_person(id, setting, cause, Some(hold))
     }
 
@@ -63,10 +75,6 @@ impl Agent {
         cause: &str,
         ordered: Option<Duration>,
     ) -> String {
-        if self.approvals.len() >= limits::APPROVALS_MAX {
-            let oldest = self.approvals.remove(0);
-            self.clear_approval(&oldest.id);
-        }
         let approval = format!("{:08x}-{}", self.boot >> 32, self.next_token);
         self.next_token += 1;
         let valid_for = Duration::from_millis(limits::APPROVAL_MS_MAX);
@@ -148,16 +156,24 @@ impl Agent {
         }
     }
 
-    /// What waited when the last life ended without a word: its topics are taken back.
-    pub(super) fn forget_approvals(&mut self, ids: &[String]) {
-        if !ids.is_empty() {
-            ids.iter().for_each(|id| self.clear_approval(id));
+    /// The bus is there: what ended meanwhile, or with the last life, is taken back on it.
+    pub(super) fn say_unsaid(&mut self) {
+        let unsaid = std::mem::take(&mut self.unsaid);
+        if !unsaid.is_empty() {
+            unsaid.iter().for_each(|id| self.clear_approval(id));
             self.keep_approvals();
         }
     }
 
+    /// Takes a retained topic back. Without a bus the id is kept until there is one.
     pub(super) fn clear_approval(&mut self, id: &str) {
         let valid_for = Duration::ZERO;
         self.report(Report::Approval { id: id.into(), waits: None, valid_for });
+        if self.link_since.is_none() {
+            if self.unsaid.len() >= limits::APPROVALS_MAX {
+                self.unsaid.remove(0);
+            }
+            self.unsaid.push(id.into());
+        }
     }
 }

@@ -110,6 +110,8 @@ pub struct Agent {
     pub(super) commands_order: u64,
     pub(super) commands_looked: Option<Tick>,
     pub(super) approvals: Vec<Approval>,
+    /// Ids of what waits for nobody any more, of which the bus has not heard yet.
+    pub(super) unsaid: Vec<String>,
     /// Notes that are being understood, and what waits for a person's yes.
     pub(super) notes: Notes,
     /// What each actuator was last set to and why, by id, of this start.
@@ -183,6 +185,7 @@ impl Agent {
             commands_order: 0,
             commands_looked: None,
             approvals: Vec::new(),
+            unsaid: Vec::new(),
             notes: Notes::default(),
             moves: vec![None; config.actuators.len()],
             mind: (mind, String::new(), String::new()),

@@ -57,8 +57,9 @@ pub enum Kept {
     Proposals(Vec<KeptProposal>),
     /// The file's mode of an actuator (empty: of the agent) when an operator changed it.
     FileMode(String, Mode),
-    /// Ids of what waits for a person to approve it: their topics are retained.
-    Approvals(Vec<String>),
+    /// What waits for a person to approve it, its topics being retained: ids and actuators; without
+    /// one it waits no more, and the bus has not heard so yet.
+    Approvals(Vec<(String, Option<String>)>),
     /// All notes.
     Notes {
         /// Those in force.
@@ -99,8 +100,9 @@ impl Kept {
         }
         if name == APPROVALS {
             let ids = json.get("open").and_then(Json::as_array).into_iter().flatten();
-            let ids = ids.filter_map(|id| Some(id.as_str()?.to_owned()));
-            return Some(Ok(Kept::Approvals(ids.take(limits::APPROVALS_MAX).collect())));
+            let word = |one: &Json, key: &str| Some(one.get(key)?.as_str()?.to_owned());
+            let ids = ids.filter_map(|one| Some((word(one, "id")?, word(one, "actuator"))));
+            return Some(Ok(Kept::Approvals(ids.take(2 * limits::APPROVALS_MAX).collect())));
         }
         if name == PROPOSALS {
             let all = json.get("proposals").and_then(Json::as_array).into_iter().flatten();
@@ -132,7 +134,7 @@ impl Kept {
     /// Ids of what waited for a person.
     pub(super) fn approvals(kept: &[Kept]) -> Vec<String> {
         let ids = kept.iter().filter_map(|one| match one {
-            Kept::Approvals(ids) => Some(ids.clone()),
+            Kept::Approvals(all) => Some(all.iter().map(|(id, _)| id.clone())),
             _ => None,
         });
         ids.flatten().collect()
@@ -141,8 +143,16 @@ impl Kept {
     /// The configuration of the file with what was kept, and what waits for a person.
     pub(super) fn applied(kept: Vec<Kept>, file: Arc<Config>) -> (Arc<Config>, Vec<KeptProposal>) {
         let mut proposals = Vec::new();
-        if kept.is_empty() {
-            return (file, proposals);
+        let changes = |one: &Kept| match one {
+            Kept::Rule(..) | Kept::Meaning(..) | Kept::Notes { .. } => true,
+            Kept::Proposals(_) | Kept::FileMode(..) | Kept::Approvals(_) => false,
+        };
+        if !kept.iter().any(changes) {
+            let all = kept.into_iter().filter_map(|one| match one {
+                Kept::Proposals(all) => Some(all),
+                _ => None,
+            });
+            return (file, all.flatten().collect());
         }
         let mut config = (*file).clone();
         let mut meant = Vec::new();
@@ -248,7 +258,7 @@ impl Agent {
                 let others = self.config.notes.iter().filter(|note| **note != text);
                 let notes = others.cloned().collect();
                 self.say("note", format!("forgotten: {text}"), Severity::Info);
-                self.forget_meaning(&text);
+                self.keep_meaning(&text, Vec::new());
                 self.keep_notes(notes);
             }
         }
@@ -298,11 +308,13 @@ impl Agent {
             None => text.clone(),
         };
         match notes.iter_mut().find(|note| Some(note.as_str()) == instead_of) {
-            Some(note) => *note = text,
-            None => notes.push(text),
+            Some(note) => *note = text.clone(),
+            None => notes.push(text.clone()),
         }
         self.say("note", said, Severity::Info);
-        instead_of.into_iter().for_each(|old| self.forget_meaning(old));
+        // Whatever the same words were once confirmed to mean, nobody has said yes to these.
+        instead_of.into_iter().for_each(|old| self.keep_meaning(old, Vec::new()));
+        self.keep_meaning(&text, Vec::new());
         self.keep_notes(notes);
     }
 
@@ -328,14 +340,6 @@ impl Agent {
         self.follow_edit(Kept::Meaning(note.into(), of_note(note, means)));
     }
 
-    /// A note goes, and with it what it was confirmed to mean: of the same words put again nobody
-    /// has said yes.
-    fn forget_meaning(&mut self, note: &str) {
-        if self.config.preferences.iter().any(|one| one.of_note.as_deref() == Some(note)) {
-            self.keep_meaning(note, Vec::new());
-        }
-    }
-
     /// What the file says is kept with an operator's change of the mode: who edits the file after
     /// that has the last word.
     pub(super) fn keep_file_mode(&mut self, actuator: &str, file: Mode) {
@@ -346,8 +350,12 @@ impl Agent {
     /// What waits for a person is written down, so that a start after a crash can take the retained
     /// topics back.
     pub(super) fn keep_approvals(&mut self) {
-        let ids: Vec<&str> = self.approvals.iter().map(|one| one.id.as_str()).collect();
-        let put = Some(json!({"open": ids}).to_string());
+        let open = self.approvals.iter().map(|one| {
+            let actuator = &self.config.actuators[usize::from(one.actuator.0)].name;
+            json!({"id": one.id, "actuator": actuator})
+        });
+        let open = open.chain(self.unsaid.iter().map(|id| json!({"id": id})));
+        let put = Some(json!({"open": open.collect::<Vec<_>>()}).to_string());
         self.record(Entry::Goal { name: APPROVALS.into(), put });
     }
 

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::approvals::Approval;
 use super::core::Agent;
 use super::edits::{Kept, OTHERS};
 use super::effect::Question;
@@ -19,9 +20,9 @@ use super::planner::Plan;
 use crate::clock::{ClockTrust, Now};
 use crate::config::{Config, Mode, goal_from_json};
 use crate::domain::{
-    ActuatorId, Candidate, CommandState, Decision, Entry, FaultKind, Learned, Memory, SensorId,
-    Setting, StepState, Value,
+    ActuatorId, Candidate, Entry, FaultKind, Learned, Memory, SensorId, Setting, StepState, Value,
 };
+use crate::limits;
 
 /// How the cause of a step ends that another one took the place of.
 const REPLACED: &str = "replaced by a newer command";
@@ -75,8 +76,12 @@ impl Follower {
 
     /// Takes the next record of the journal, made in this start of the agent.
     pub fn take(&mut self, entry: &Entry, boot: u64, now: Now) {
-        if let Entry::Boot { .. } = entry {
+        if let Entry::Boot { mode, .. } = entry {
             self.begin(boot, now);
+            // The file may have said something else then.
+            if let (Some(agent), Some(mode)) = (&mut self.agent, Mode::of_word(mode)) {
+                agent.mode = mode;
+            }
         }
         self.remember(entry, now);
         let Some(agent) = &mut self.agent else { return };
@@ -250,9 +255,10 @@ impl Agent {
                 self.follow_silent(memory);
             }
             Entry::Goal { name, put } if name.starts_with(OTHERS) => {
-                let kept = Kept::read(name, put.as_deref(), &self.config);
-                if let Some(Ok(kept)) = kept {
-                    self.follow_edit(kept);
+                match Kept::read(name, put.as_deref(), &self.config) {
+                    Some(Ok(Kept::Approvals(all))) => self.follow_approvals(all),
+                    Some(Ok(kept)) => self.follow_edit(kept),
+                    Some(Err(_)) | None => {}
                 }
             }
             Entry::Goal { name, put } => match put {
@@ -265,13 +271,6 @@ impl Agent {
                     }
                 }
             },
-            Entry::Decision(decision) => self.follow_decision(decision),
-            Entry::Command { kind, state: CommandState::Succeeded, .. }
-                if ["approve", "deny"].contains(&kind.as_str()) =>
-            {
-                // Which of them is not in the record; hardly ever are there two.
-                self.approvals.clear();
-            }
             _ => {}
         }
     }
@@ -310,12 +309,19 @@ impl Agent {
         }
     }
 
-    /// A person was asked.
-    fn follow_decision(&mut self, decision: &Decision) {
-        let chosen = decision.candidates.get(decision.chosen);
-        let Some((name, setting)) = chosen.and_then(|one| one.set.first()) else { return };
-        if let Some(id) = self.id_of(name).filter(|_| decision.guard == "waits for a person") {
-            self.ask_person(id, setting, "");
+    /// What waits for a person now.
+    fn follow_approvals(&mut self, all: Vec<(String, Option<String>)>) {
+        let until = self.now.tick.after(Duration::from_millis(limits::APPROVAL_MS_MAX));
+        let before = std::mem::take(&mut self.approvals);
+        for (id, actuator) in all {
+            if let Some(known) = before.iter().find(|one| one.id == id) {
+                self.approvals.push(known.clone());
+            } else if let Some(actuator) = actuator.and_then(|name| self.id_of(&name)) {
+                // To what is not in the record: only whether something waits is looked at here.
+                let setting = self.config.actuators[usize::from(actuator.0)].safe.clone();
+                let (cause, ordered) = (String::new(), None);
+                self.approvals.push(Approval { id, actuator, setting, cause, ordered, until });
+            }
         }
     }
 

@@ -60,20 +60,30 @@ pub struct ResumedStep {
     pub ago: Duration,
 }
 
+/// What became of commands for modes that an earlier life had.
+#[derive(Default)]
+struct Overtaken {
+    /// The file was changed since: actuator (empty: the agent) and the command's mode.
+    by_file: Vec<(String, Mode)>,
+    /// They hold, and what the file said when they came was not kept.
+    unkept: Vec<String>,
+}
+
 impl Agent {
     /// The last of a start: what operators had set and what was under way, and that it begins.
     pub(super) fn take_over(&mut self, resumed: Resumed, proposals: Vec<KeptProposal>) {
         let overtaken = self.resume_modes(&resumed.modes, &Kept::modes_of_file(&resumed.edits));
-        self.resume_holds(&resumed.holds);
+        self.resume_pulses();
         self.resume_sent(&resumed.sent);
         self.resume_partners();
         self.record(Entry::Boot {
             version: env!("CARGO_PKG_VERSION").into(),
             mode: self.mode.word().into(),
         });
-        overtaken.into_iter().for_each(|text| self.say("mode", text, Severity::Warning));
+        self.tell_overtaken(overtaken);
+        self.resume_holds(&resumed.holds);
         self.resume_commands(resumed.commands);
-        self.forget_approvals(&Kept::approvals(&resumed.edits));
+        self.unsaid = Kept::approvals(&resumed.edits);
         self.resume_proposals(proposals);
     }
 
@@ -210,34 +220,50 @@ impl Agent {
         }
     }
 
-    /// Restores modes that operators had set, and says which of them the file has overtaken: who
-    /// edits the file has the last word. `files` are the file's modes when the command came; of a
-    /// command without one the stricter mode counts.
-    fn resume_modes(&mut self, modes: &[(String, Mode)], files: &[(String, Mode)]) -> Vec<String> {
-        let mut overtaken = Vec::new();
+    /// Restores modes that operators had set. `files` are the file's modes when the commands came:
+    /// who edits the file after that has the last word. Gives those commands that hold no more, and
+    /// of those that hold the ones whose file's mode was not kept with them.
+    fn resume_modes(&mut self, modes: &[(String, Mode)], files: &[(String, Mode)]) -> Overtaken {
+        let mut found = Overtaken::default();
         for (name, mode) in modes {
             let index = self.actuator_named(name);
             if !name.is_empty() && index.is_none() {
                 continue;
             }
-            let file = self.file_mode(index);
             let then = files.iter().find(|(of, _)| of == name).map(|(_, mode)| *mode);
-            let holds = then.map_or(mode.is_stricter_than(file), |then| then == file);
-            if *mode != file && !holds {
-                let of = if name.is_empty() { String::new() } else { format!(" of {name}") };
-                let (file, mode) = (file.word(), mode.word());
-                overtaken.push(format!(
-                    "mode{of}: {file}, as the configuration says since it was changed; the command \
-                     for {mode} before that holds no more"
-                ));
+            if then.is_some_and(|then| then != self.file_mode(index)) {
+                found.by_file.push((name.clone(), *mode));
                 continue;
+            }
+            if then.is_none() {
+                found.unkept.push(name.clone());
             }
             match index {
                 None => self.mode = *mode,
                 Some(index) => self.modes[index] = Some(*mode),
             }
         }
-        overtaken
+        found
+    }
+
+    /// The file has overtaken a command: it must not hold again when the file changes once more.
+    fn tell_overtaken(&mut self, found: Overtaken) {
+        for (name, mode) in found.by_file {
+            let file = self.file_mode(self.actuator_named(&name));
+            self.keep_file_mode(&name, file);
+            self.record(Entry::Mode { actuator: name.clone(), mode: file.word().into() });
+            let of = if name.is_empty() { String::new() } else { format!(" of {name}") };
+            let (now, before) = (file.word(), mode.word());
+            let text = format!(
+                "mode{of}: {now}, as the configuration says since it was changed; the command for \
+                 {before} before that holds no more"
+            );
+            self.say("mode", text, Severity::Warning);
+        }
+        for name in found.unkept {
+            let file = self.file_mode(self.actuator_named(&name));
+            self.keep_file_mode(&name, file);
+        }
     }
 
     /// The file's mode of an actuator; `None`: of the agent.
@@ -248,19 +274,24 @@ impl Agent {
         }
     }
 
-    /// Restores holds that operators had set, and pulses whose end was never confirmed: they end as
-    /// soon as there is a way, in `observe` too.
-    fn resume_holds(&mut self, holds: &[(String, Duration)]) {
-        let pulses = self.resumed_steps.iter().filter(|step| step.pulse_open);
-        let pulses: Vec<_> =
-            pulses.filter_map(|step| self.actuator_named(&step.actuator)).collect();
-        for index in pulses {
-            self.world.actuators[index].off_due = Some(self.now.tick);
-        }
-        for (name, left) in holds {
-            if let Some(index) = self.actuator_named(name) {
-                self.world.actuators[index].held_until = Some(self.now.tick.after(*left));
+    /// Pulses whose end was never confirmed end as soon as there is a way, in `observe` too.
+    fn resume_pulses(&mut self) {
+        let open = self.resumed_steps.iter().filter(|step| step.pulse_open);
+        let open: Vec<_> = open.filter_map(|step| self.actuator_named(&step.actuator)).collect();
+        for index in open {
+            // It may be another kind of device by now.
+            if matches!(self.config.actuators[index].kind, ActuatorKind::Pulse { .. }) {
+                self.world.actuators[index].off_due = Some(self.now.tick);
             }
+        }
+    }
+
+    /// What is left of holds that operators had set. Recorded anew: from now on a clock may tell
+    /// when they began.
+    fn resume_holds(&mut self, holds: &[(String, Duration)]) {
+        for (name, left) in holds {
+            let index = self.actuator_named(name).and_then(|index| u16::try_from(index).ok());
+            index.into_iter().for_each(|index| self.hold(ActuatorId(index), *left));
         }
     }
 

@@ -131,7 +131,7 @@ impl Agent {
         };
         let waiting = self.approvals.iter().map(|waits| waits.actuator);
         let mut waiting = waiting.filter(|other| *other == id || shares(*other));
-        self.needs_person(id) && waiting.next().is_some()
+        self.needs_person(id) && (waiting.next().is_some() || self.no_person_has_time())
     }
 
     /// Settings worth a look: those of actuators that work on something watched, that answer, and

@@ -89,6 +89,7 @@ impl Agent {
         self.report_status();
         self.goals_reported = None;
         self.report_commands();
+        self.say_unsaid();
     }
 
     /// A line is open.

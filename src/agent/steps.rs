@@ -238,12 +238,13 @@ impl Agent {
         if waits && answered.is_none() {
             return;
         }
-        if *setting == Setting::Off {
-            state.off_due = None;
-        }
         let is_this = |(sent, _): &(Setting, Tick)| same(actuator, sent, setting);
         let ours = state.in_flight.iter().any(is_this);
         let several = state.in_flight.iter().any(|one| !is_this(one));
+        // A pulse that may still arrive is still to be ended.
+        if *setting == Setting::Off && !several {
+            state.off_due = None;
+        }
         let Some(pending) = answered else {
             state.in_flight.retain(|(_, at)| now.since(*at) < within);
             if moved && !ours {
@@ -255,6 +256,10 @@ impl Agent {
         // An echo may have been on its way before the message: what was sent before this one counts
         // until its own answer would be overdue.
         state.in_flight.retain(|(_, at)| several && now.since(*at) < within);
+        // What was sent in between may have moved it unseen: least times begin anew.
+        if several {
+            (state.changed, state.so_before) = (Some(now), Duration::ZERO);
+        }
         self.counters.confirmed += 1;
         // It was set to this before the message went: then it need not go any more, unless what is
         // on its way still moves it.
@@ -290,7 +295,8 @@ impl Agent {
                 state.in_flight.retain(|(_, at)| now.since(*at) < within);
             }
             if state.held_until.is_some_and(|until| until <= now) {
-                state.held_until = None;
+                // Written down, or a start without a clock would begin it anew.
+                self.hold(id, Duration::ZERO);
                 self.plan_wanted = true;
             }
             let state = self.world.actuator(id);

@@ -1,6 +1,7 @@
 //! What lasts over restarts, lost connections and a person's yes: least times, holds, modes, what
 //! waits for approval, the end of a pulse, the limit an hour.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use super::tests_asked::ended;
 use super::*;
 use crate::config::*;
 use crate::domain::*;
+use crate::limits;
 
 fn command(kind: &str, id: &str, payload: &str) -> Event {
     let inbox = Inbox::new(Arc::new(room()));
@@ -85,6 +87,15 @@ fn the_least_time_begins_anew_where_a_device_may_have_moved_unseen() {
     assert_eq!(state, CommandState::Rejected, "{reason}");
     bench.steady(22.0, 300);
     assert_eq!(states(&bench.on(set("c", 0, true)), "c").last(), Some(&CommandState::Succeeded));
+    // An OFF takes the place of an ON that nobody has answered: perhaps it ran in between.
+    bench.on(set("d", 0, false));
+    bench.steady(22.0, 600);
+    bench.echo = false;
+    bench.on(set("e", 0, true));
+    bench.on(set("f", 0, false));
+    bench.on(Event::Echo { actuator: ActuatorId(0), setting: Ok(Setting::Off) });
+    bench.pass(6);
+    assert_eq!(states(&bench.on(set("g", 0, true)), "g"), [CommandState::Rejected]);
 }
 
 #[test]
@@ -123,35 +134,72 @@ fn in_advise_what_no_goal_needs_any_more_waits_for_a_person_too() {
     assert!(asked.contains(&"fan off".to_owned()), "{asked:?}");
 }
 
+/// What a journal keeps of these effects: modes, and the last record of each name.
+fn kept(effects: &[Effect]) -> (Vec<(String, Mode)>, Vec<Kept>) {
+    let (mut modes, mut edits) = (BTreeMap::new(), BTreeMap::new());
+    for effect in effects {
+        match effect {
+            Effect::Record { entry: Entry::Mode { actuator, mode }, .. } => {
+                modes.insert(actuator.clone(), Mode::of_word(mode).expect("a mode"));
+            }
+            Effect::Record { entry: Entry::Goal { name, put }, .. } => {
+                let read = Kept::read(name, put.as_deref(), &room());
+                edits.insert(name.clone(), read.expect("no goal").expect("in order"));
+            }
+            _ => {}
+        }
+    }
+    (modes.into_iter().collect(), edits.into_values().collect())
+}
+
 #[test]
 fn who_edits_the_mode_in_the_file_has_the_last_word() {
-    let mut bench = Bench::new(room()).up();
-    let effects = bench.on(command("mode", "m", r#"{"mode":"advise"}"#));
-    let kept: Vec<Kept> = effects
-        .iter()
-        .filter_map(|effect| match effect {
-            Effect::Record { entry: Entry::Goal { name, put }, .. } => {
-                Kept::read(name, put.as_deref(), &room())?.ok()
-            }
-            _ => None,
-        })
-        .collect();
-    assert_eq!(kept, [Kept::FileMode(String::new(), Mode::Act)]);
-    let started = |file: Mode, mode: Mode, edits: &[Kept]| {
-        let modes = vec![(String::new(), mode)];
-        let resumed = Resumed { modes, edits: edits.to_vec(), ..Resumed::default() };
+    let mut bench = Bench::new(Config { mode: Mode::Observe, ..room() }).up();
+    let (modes, edits) = kept(&bench.on(command("mode", "m", r#"{"mode":"act"}"#)));
+    assert_eq!(edits, [Kept::FileMode(String::new(), Mode::Observe)]);
+    let started = |file: Mode, modes: &[(String, Mode)], edits: &[Kept]| {
+        let (modes, edits) = (modes.to_vec(), edits.to_vec());
+        let resumed = Resumed { modes, edits, ..Resumed::default() };
         let bench = Bench::resumed(Config { mode: file, ..room() }, resumed);
         let said = bench.effects.iter().any(|effect| match effect {
             Effect::Record { entry: Entry::Event { kind, .. }, .. } => kind == "mode",
             _ => false,
         });
-        (bench.agent.status().mode, said)
+        (bench.agent.status().mode, said, kept(&bench.effects))
     };
-    assert_eq!(started(Mode::Act, Mode::Advise, &kept), (Mode::Advise, false), "as it was left");
-    assert_eq!(started(Mode::Observe, Mode::Advise, &kept), (Mode::Observe, true));
-    // Of a command before the file's word was kept with it: the stricter one.
-    assert_eq!(started(Mode::Observe, Mode::Act, &[]), (Mode::Observe, true));
-    assert_eq!(started(Mode::Act, Mode::Advise, &[]), (Mode::Advise, false));
+    let (mode, said, _) = started(Mode::Observe, &modes, &edits);
+    assert_eq!((mode, said), (Mode::Act, false), "as it was left");
+    let (mode, said, (modes, edits)) = started(Mode::Advise, &modes, &edits);
+    assert_eq!((mode, said), (Mode::Advise, true), "the file was changed");
+    // Once is for ever: it neither comes back nor is said again.
+    for file in [Mode::Advise, Mode::Observe] {
+        let (mode, said, _) = started(file, &modes, &edits);
+        assert_eq!((mode, said), (file, file != Mode::Advise));
+    }
+    // A command with which the file's word was not kept holds, and has it from now on.
+    let old = [(String::new(), Mode::Act)];
+    let (mode, said, (_, edits)) = started(Mode::Observe, &old, &[]);
+    assert_eq!((mode, said), (Mode::Act, false));
+    assert_eq!(edits, [Kept::FileMode(String::new(), Mode::Observe)]);
+}
+
+#[test]
+fn a_hold_that_is_over_begins_with_no_start_again() {
+    let holds = |effects: &[Effect]| -> Vec<u64> {
+        let holds = effects.iter().filter_map(|effect| match effect {
+            Effect::Record { entry: Entry::Hold { for_ms, .. }, .. } => Some(*for_ms),
+            _ => None,
+        });
+        holds.collect()
+    };
+    let mut bench = Bench::new(room()).up();
+    bench.steady(22.0, 60);
+    assert_eq!(holds(&bench.on(set("a", 0, true))), [600_000]);
+    bench.pass(600);
+    assert_eq!(holds(&bench.on(Event::Wake)), [0]);
+    let left = vec![("fan".to_owned(), Duration::from_secs(100))];
+    let bench = Bench::resumed(room(), Resumed { holds: left, ..Resumed::default() });
+    assert_eq!(holds(&bench.effects), [100_000], "by this start's clock from now on");
 }
 
 #[test]
@@ -212,21 +260,57 @@ fn an_older_echo_takes_no_newer_message_back_while_another_is_on_its_way() {
 
 #[test]
 fn what_waited_for_a_person_is_taken_back_at_a_stop_and_after_a_crash() {
+    let advise = || Config { mode: Mode::Advise, ..room() };
+    let waiting = || {
+        let mut bench = Bench::new(advise()).up();
+        let (id, _) = approvals(&bench.steady(27.0, 60)).remove(0);
+        (bench, id)
+    };
+    let (mut bench, id) = waiting();
+    let open = kept(&bench.effects).1;
+    assert_eq!(open, [Kept::Approvals(vec![(id.clone(), Some("fan".into()))])]);
+    let effects = bench.on(Event::Stop);
+    assert!(approvals(&effects).contains(&(id.clone(), None)));
+    assert_eq!(kept(&effects).1, [Kept::Approvals(Vec::new())]);
+    // After a crash, as soon as the bus can hear it.
+    let resumed = Resumed { edits: open, ..Resumed::default() };
+    let mut again = Bench::resumed(room(), resumed);
+    assert_eq!(kept(&again.effects).1, [], "it is still to be said");
+    let effects = again.on(Event::LinkUp);
+    assert_eq!(approvals(&effects), [(id, None)]);
+    assert_eq!(kept(&effects).1, [Kept::Approvals(Vec::new())]);
+    // A stop without a bus leaves it to the next start.
+    let (mut bench, id) = waiting();
+    bench.on(Event::LinkDown { reason: "test".into() });
+    let effects = bench.on(Event::Stop);
+    assert_eq!(kept(&effects).1, [Kept::Approvals(vec![(id, None)])]);
+}
+
+#[test]
+fn where_more_would_wait_than_there_is_room_for_nothing_is_pushed_out_but_for_an_order() {
     let mut config = room();
     config.mode = Mode::Advise;
-    let mut bench = Bench::new(config).up();
-    let (id, _) = approvals(&bench.steady(27.0, 60)).remove(0);
-    let open = bench.effects.iter().rev().find_map(|effect| match effect {
-        Effect::Record { entry: Entry::Goal { name, put }, .. } => {
-            Kept::read(name, put.as_deref(), &room())?.ok()
-        }
-        _ => None,
-    });
-    assert_eq!(open, Some(Kept::Approvals(vec![id.clone()])));
-    assert!(approvals(&bench.on(Event::Stop)).contains(&(id.clone(), None)));
-    let edits = open.into_iter().collect();
-    let again = Bench::resumed(room(), Resumed { edits, ..Resumed::default() });
-    assert_eq!(approvals(&again.effects), [(id, None)]);
+    let fan = config.actuators[0].clone();
+    for number in 0..2 * limits::APPROVALS_MAX {
+        let name = format!("fan_{number}");
+        let port = Port::Topic(format!("place/{name}/set"));
+        let state_topic = Some(format!("place/{name}"));
+        config.actuators.push(Actuator { name, port, state_topic, ..fan.clone() });
+    }
+    let mut bench = Bench::new(config.clone()).up();
+    bench.steady(22.0, 30);
+    for number in 0..config.actuators.len() {
+        let id = ActuatorId(u16::try_from(number).expect("few"));
+        bench.agent.ask_person(id, &Setting::On, "test");
+    }
+    let waits = |bench: &Bench| -> Vec<u16> {
+        bench.agent.approvals().iter().map(|one| one.actuator.0).collect()
+    };
+    let first: Vec<u16> = (0..u16::try_from(limits::APPROVALS_MAX).expect("few")).collect();
+    assert_eq!(waits(&bench), first);
+    let hold = Duration::from_secs(60);
+    bench.agent.ask_of_order(ActuatorId(60), &Setting::On, hold, "a/b");
+    assert_eq!(waits(&bench), [&first[1..], &[60]].concat());
 }
 
 #[test]
@@ -252,8 +336,36 @@ fn a_pulse_is_ended_in_observe_however_often_it_takes() {
 
     let steps = vec![ResumedStep { pulse_open: true, ..last_step(Setting::On, 10) }];
     config.mode = Mode::Observe;
-    let mut bench = Bench::resumed(config, Resumed { steps, ..Resumed::default() });
+    let resumed = Resumed { steps, ..Resumed::default() };
+    let mut bench = Bench::resumed(config.clone(), resumed.clone());
     assert_eq!(sends(&bench.on(Event::LinkUp)), [(0, "OFF".into())]);
+    // It is another kind of device by now.
+    config.actuators[0].kind = ActuatorKind::Switch;
+    config.actuators[0].safe = Setting::On;
+    config.mode = Mode::Act;
+    let mut bench = Bench::resumed(config, resumed).up();
+    let sent = sends(&bench.steady(22.0, 120));
+    assert!(!sent.contains(&(0, "OFF".into())), "{sent:?}");
+}
+
+#[test]
+fn an_echo_of_before_leaves_a_pulse_that_may_still_arrive_its_end() {
+    let mut config = room();
+    config.actuators[0].kind = ActuatorKind::Pulse { max: Duration::from_secs(600) };
+    let mut bench = Bench::new(config).up();
+    bench.steady(22.0, 60);
+    bench.echo = false;
+    bench.on(set("a", 0, true));
+    for _ in 0..2 {
+        bench.pass(5);
+        bench.on(Event::Wake);
+    }
+    let echo = |setting| Event::Echo { actuator: ActuatorId(0), setting: Ok(setting) };
+    bench.on(echo(Setting::Off));
+    bench.pass(10);
+    bench.on(echo(Setting::On));
+    bench.pass(600);
+    assert_eq!(sends(&bench.on(Event::Wake)), [(0, "OFF".into())]);
 }
 
 #[test]

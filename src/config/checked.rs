@@ -250,17 +250,6 @@ impl Mode {
     pub fn of_word(word: &str) -> Option<Mode> {
         [Mode::Observe, Mode::Advise, Mode::Act].into_iter().find(|mode| mode.word() == word)
     }
-
-    /// It lets less out.
-    #[must_use]
-    pub fn is_stricter_than(self, other: Mode) -> bool {
-        let freedom = |mode| match mode {
-            Mode::Observe => 0,
-            Mode::Advise => 1,
-            Mode::Act => 2,
-        };
-        freedom(self) < freedom(other)
-    }
 }
 
 /// A sensor.
