@@ -21,9 +21,11 @@ mod writer;
 pub use json::{
     boot_hex, decision_json, record_json, rfc3339, setting_json, step_word, value_json,
 };
+pub(crate) use query::Seen;
 pub use query::{Filter, QueryError, Reader, Size};
 pub use record::{DecodeError, Kind, Record, Stamp};
 pub(crate) use record::{trust_code, trust_from_code};
+pub(crate) use store::is_damage;
 pub use store::{
     JournalError, Keep, Link, Lost, Options, Restored, Store, StoreBackend, StoredCommand,
     StoredHold, StoredSend, StoredStep,

@@ -117,7 +117,7 @@ pub struct Size {
 
 /// What a walk meets, in the order of sequences.
 #[derive(Debug)]
-pub(super) enum Seen {
+pub(crate) enum Seen {
     /// A record; its times are repaired.
     Record(Record),
     /// A record of a kind that this program does not know.
@@ -303,7 +303,7 @@ impl Reader {
 
     /// Walks through everything after a sequence, in order, until `take` gives false. Gives the
     /// last sequence that was looked at; what the writer adds meanwhile is left for the next walk.
-    pub(super) fn walk(
+    pub(crate) fn walk(
         &self,
         after: u64,
         kind: Option<Kind>,

@@ -42,6 +42,7 @@ pub use age::Keep;
 pub use audit::Link;
 pub(super) use audit::{ANCHOR, HEAD, link};
 pub(super) use chain::{list as chain_files, path_of as chain_path};
+pub(crate) use damage::is_damage;
 pub use error::JournalError;
 pub(super) use restore::record_of;
 pub use restore::{Restored, StoredCommand, StoredHold, StoredSend, StoredStep};

@@ -135,7 +135,10 @@ impl Reader {
     }
 
     /// Ranges that the audit database names as gone.
-    fn named_ranges(&self) -> Result<Vec<(u64, u64)>, QueryError> {
+    ///
+    /// # Errors
+    /// Where the audit database cannot be read.
+    pub(crate) fn named_ranges(&self) -> Result<Vec<(u64, u64)>, QueryError> {
         let Some(audit) = self.audit() else { return Ok(Vec::new()) };
         let failed = |source| self.failed("reading what is gone", source);
         let mut statement = audit

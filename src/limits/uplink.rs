@@ -75,14 +75,21 @@ pub const UPLINK_REFUSED_BREAKS: u32 = 5;
 /// Alarms that overtook and were acknowledged, remembered until the cursor has passed them; of more
 /// the oldest may overtake again.
 pub const UPLINK_ALARMS_DONE_MAX: usize = 256;
-/// Reads of the journal that may fail in a row; then what can be read is sent without the rest.
+/// Reads of the journal that may find damage in a row; then what can be read is sent without the
+/// rest. A person is told of a journal that is away after as many.
 pub const UPLINK_READ_FAULTS_MAX: u32 = 6;
+/// Reads that one file may fail in a row while the disk takes new records; then it counts as
+/// damaged. Some half an hour to an hour: a disk that is full, or away for a moment, is back.
+pub const UPLINK_READ_FILE_FAULTS_MAX: u32 = 16;
 /// Wait before a budget that was spent is looked at again, in milliseconds.
 pub const UPLINK_BUDGET_LOOK_MS: u64 = 60_000;
 /// Least records of a batch on a slow line, where there are so many: below, the head costs more.
 pub const UPLINK_BATCH_RECORDS_LEAST: usize = 50;
-/// Wait before a journal that could not be read is read again, in milliseconds.
+/// Wait before a journal that could not be read is read again, in milliseconds; where it is away
+/// it doubles up to `UPLINK_RETRY_MS_MAX`.
 pub const UPLINK_RETRY_MS: u64 = 5_000;
+/// See [`UPLINK_RETRY_MS`]: a disk that comes back is read five minutes later at most.
+pub const UPLINK_RETRY_MS_MAX: u64 = 300_000;
 /// Time between two looks at the kernel's routes while a destination has no line, in milliseconds:
 /// two small files of `/proc`. A new route ends the link's pause.
 pub const UPLINK_ROUTES_MS: u64 = 1_000;
@@ -113,6 +120,8 @@ pub const UPLINK_OBJECT_DELAY_MS_DEFAULT: u64 = 900_000;
 pub const UPLINK_CONNECT_MS_MAX: u64 = 10_000;
 /// Longest time of a request, in milliseconds: 200 KB over 56 kbit/s take 30 s.
 pub const UPLINK_REQUEST_MS_MAX: u64 = 60_000;
+/// Requests in a row that the line did not get through in time before fewer records are tried.
+pub const UPLINK_SLOW_REQUESTS: u32 = 2;
 /// Wait after a request that failed, in milliseconds; it doubles up to
 /// `UPLINK_REQUEST_PAUSE_MS_MAX`, and a change of the kernel's routes ends it.
 pub const UPLINK_REQUEST_PAUSE_MS_MIN: u64 = 1_000;

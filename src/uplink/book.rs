@@ -8,17 +8,19 @@ use tokio::time::Instant;
 
 use super::budget::Budget;
 use super::notes::Notes;
-use super::source::{Chunk, Source, Wanted};
+use super::source::{Chunk, FaultKind, Source, Wanted};
 use super::thread::{Common, Notice};
 use crate::clock::{ClockTrust, hours};
 use crate::config::Cloud;
 use crate::domain::Severity;
 use crate::journal::Record;
 use crate::limits::{
-    UPLINK_BACKLOG_MS, UPLINK_BUDGET_LOOK_MS, UPLINK_CURSOR_MS_MAX, UPLINK_CURSOR_MS_MIN,
-    UPLINK_CURSOR_RECORDS, UPLINK_READ_FAULTS_MAX, UPLINK_RETRY_MS,
+    UPLINK_BACKLOG_MS, UPLINK_BATCH_BYTES_MAX, UPLINK_BATCH_RECORDS_LEAST, UPLINK_BUDGET_LOOK_MS,
+    UPLINK_CURSOR_MS_MAX, UPLINK_CURSOR_MS_MIN, UPLINK_CURSOR_RECORDS, UPLINK_READ_FAULTS_MAX,
+    UPLINK_READ_FILE_FAULTS_MAX, UPLINK_RETRY_MS, UPLINK_RETRY_MS_MAX,
 };
 use crate::metrics::DestinationMeters;
+use crate::pause::Pause;
 
 /// What was written down last, and when.
 pub(super) struct Kept {
@@ -36,6 +38,18 @@ impl Kept {
         let spent = notes.spent.bytes;
         Kept { cursor, cursor_at: now, spent, notes, backlog: 0, backlog_at: now }
     }
+}
+
+/// Looks at the journal that saw less than there is.
+struct Unread {
+    /// Looks in a row with a fault of the same kind.
+    looks: u32,
+    kind: FaultKind,
+    /// What was stored at the first of them.
+    stored: u64,
+    pause: Pause,
+    /// A person knows.
+    is_said: bool,
 }
 
 /// The book of a destination.
@@ -57,7 +71,7 @@ pub(super) struct Book {
     pub(super) not_before: Option<Instant>,
     /// The day's budget is spent, or it is not its time.
     pub(super) is_held: bool,
-    read_faults: u32,
+    unread: Option<Unread>,
     pub(super) meters: DestinationMeters,
 }
 
@@ -83,7 +97,7 @@ impl Book {
             gathered: None,
             not_before: None,
             is_held: false,
-            read_faults: 0,
+            unread: None,
             cloud,
             common,
             meters,
@@ -101,6 +115,23 @@ impl Book {
         let delay = self.cloud.delay;
         let due = *self.gathered.get_or_insert_with(|| now + delay);
         again || due <= now || waiting >= u64::from(self.cloud.batch_records)
+    }
+
+    /// A message of so many bytes has to be made smaller: no day's budget has room for it, or a
+    /// part of it that is worth its head may go in what is left of today's.
+    pub(super) fn is_too_large(&mut self, bytes: usize, records: usize) -> bool {
+        self.look_at_the_day();
+        let splits = records >= 2 * UPLINK_BATCH_RECORDS_LEAST;
+        !self.budget.ever_allows(bytes) || (splits && !self.budget.allows(bytes, false))
+    }
+
+    /// A record that is larger than any message may be.
+    pub(super) fn refuse_large(&mut self, record: &Record, bytes: usize) {
+        let text = match self.budget.ever_allows(bytes) {
+            true => format!("{bytes} bytes, a message takes {UPLINK_BATCH_BYTES_MAX}"),
+            false => format!("{bytes} bytes, more than the budget of a day"),
+        };
+        self.refuse(record, &text);
     }
 
     /// A message of so many bytes has to wait: for the day's budget, or for its hours.
@@ -151,25 +182,61 @@ impl Book {
         self.common.notices.try_send(Notice { text, severity }).ok();
     }
 
-    /// A journal that cannot be read is read again; for ever only what can be read of it.
+    /// A journal that cannot be read is read again until it can. Only what is damaged for good is
+    /// passed over, and said.
     pub(super) fn without_fault(&mut self, chunk: Chunk, now: Instant) -> Option<Chunk> {
-        let nothing = || "what was stored is not to be seen".to_owned();
-        let fault = chunk.fault.clone().or_else(|| chunk.last.is_none().then(nothing));
-        let Some(fault) = fault else {
-            self.read_faults = 0;
+        let Some(fault) = chunk.fault.clone() else {
+            self.unread = None;
             return Some(chunk);
         };
-        self.read_faults += 1;
-        if self.read_faults < UPLINK_READ_FAULTS_MAX {
-            tracing::warn!(fault, destination = self.cloud.name, "the journal cannot be read");
-            self.not_before = Some(now + Duration::from_millis(UPLINK_RETRY_MS));
-            return None;
+        tracing::warn!(fault.text, destination = self.cloud.name, "the journal cannot be read");
+        let looks = self.note_unread(&fault.kind);
+        let wait = match (fault.kind, &mut self.unread) {
+            (FaultKind::Damaged, _) if looks >= UPLINK_READ_FAULTS_MAX => {
+                self.unread = None;
+                let (name, text) = (&self.cloud.name, fault.text);
+                let text = format!("records that cannot be read are not sent to {name}: {text}");
+                self.say(text, Severity::Alarm);
+                return Some(chunk);
+            }
+            (FaultKind::File(file), Some(unread))
+                if looks >= UPLINK_READ_FILE_FAULTS_MAX && self.stored > unread.stored =>
+            {
+                // The disk takes records meanwhile: it is there, and this part of it is not.
+                self.source.give_up(file);
+                Duration::ZERO
+            }
+            (FaultKind::Away | FaultKind::File(_), Some(unread)) => {
+                let wait = unread.pause.after_failure();
+                if looks >= UPLINK_READ_FAULTS_MAX && !std::mem::replace(&mut unread.is_said, true)
+                {
+                    let (name, text) = (&self.cloud.name, fault.text);
+                    let text = format!("the journal cannot be read, {name} waits for it: {text}");
+                    self.say(text, Severity::Alarm);
+                }
+                wait
+            }
+            _ => Duration::from_millis(UPLINK_RETRY_MS),
+        };
+        self.not_before = Some(now + wait);
+        None
+    }
+
+    /// One more look with a fault; gives how many of its kind there were in a row.
+    fn note_unread(&mut self, kind: &FaultKind) -> u32 {
+        let stored = self.stored;
+        let unread = self.unread.get_or_insert_with(|| Unread {
+            looks: 0,
+            kind: kind.clone(),
+            stored,
+            pause: Pause::new(UPLINK_RETRY_MS, UPLINK_RETRY_MS_MAX),
+            is_said: false,
+        });
+        if unread.kind != *kind {
+            (unread.looks, unread.kind, unread.stored) = (0, kind.clone(), stored);
         }
-        self.read_faults = 0;
-        let name = &self.cloud.name;
-        let text = format!("records that cannot be read are not sent to {name}: {fault}");
-        self.say(text, Severity::Alarm);
-        Some(chunk)
+        unread.looks = unread.looks.saturating_add(1);
+        unread.looks
     }
 
     /// A trusted clock may begin a new day of the budget.
@@ -242,3 +309,7 @@ impl Book {
         hours::in_zone(&self.cloud.hours, &self.common.zone, self.common.clock.now())
     }
 }
+
+#[cfg(test)]
+#[path = "book_tests.rs"]
+mod tests;

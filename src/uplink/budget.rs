@@ -57,6 +57,12 @@ impl Budget {
         self.spent.bytes.saturating_add(cost(bytes)) <= most - kept
     }
 
+    /// A message of so many bytes, no alarm, may go on a day on which nothing else went.
+    #[must_use]
+    pub fn ever_allows(&self, bytes: usize) -> bool {
+        Budget::new(self.most, Spent::default()).allows(bytes, false)
+    }
+
     /// A message of so many bytes went.
     pub fn spend(&mut self, bytes: usize) {
         if self.most.is_none() {
@@ -95,6 +101,9 @@ mod tests {
         assert!(!budget.allows(801, false), "a clock that goes back gives no new day");
         budget.today(6 * DAY_MS);
         assert_eq!(budget.spent(), Spent { day: 6, bytes: 0 });
-        assert!(Budget::new(None, Spent::default()).allows(usize::MAX, false));
+        budget.spend(8_000);
+        assert!(budget.ever_allows(8_900) && !budget.ever_allows(8_901));
+        let unbound = Budget::new(None, Spent::default());
+        assert!(unbound.allows(usize::MAX, false) && unbound.ever_allows(usize::MAX));
     }
 }

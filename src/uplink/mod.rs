@@ -29,6 +29,8 @@ mod otlp;
 mod poster;
 mod routes;
 mod sender;
+#[cfg(test)]
+mod tests_site;
 mod thread;
 mod word;
 

@@ -22,8 +22,8 @@ use crate::config;
 use crate::domain::Severity;
 use crate::journal::Record;
 use crate::limits::{
-    UPLINK_LAST_ACK_MS_MAX, UPLINK_REQUEST_PAUSE_MS_MAX, UPLINK_REQUEST_PAUSE_MS_MIN,
-    UPLINK_TRIALS_MAX,
+    UPLINK_LAST_ACK_MS_MAX, UPLINK_REQUEST_MS_MAX, UPLINK_REQUEST_PAUSE_MS_MAX,
+    UPLINK_REQUEST_PAUSE_MS_MIN, UPLINK_SLOW_REQUESTS, UPLINK_TRIALS_MAX,
 };
 use crate::pause::Pause;
 
@@ -103,8 +103,13 @@ pub(super) struct Poster<D> {
     is_up: bool,
     /// A person was told that it says no.
     has_complained: bool,
-    /// Most records of the next parcel: fewer while one is searched that is not taken.
+    /// Most records of the next parcel: fewer while one is searched that is not taken, and on a
+    /// slow line.
     most: usize,
+    /// Requests in a row that the line did not get through in time.
+    slow: u32,
+    /// Longest time of a request.
+    longest: Duration,
 }
 
 impl<D: Depot> Poster<D> {
@@ -125,6 +130,8 @@ impl<D: Depot> Poster<D> {
             is_up: false,
             has_complained: false,
             most: most_records(&book),
+            slow: 0,
+            longest: Duration::from_millis(UPLINK_REQUEST_MS_MAX),
             book,
         }
     }
@@ -214,8 +221,7 @@ impl<D: Depot> Poster<D> {
         let chunk = self.book.source.read(self.cursor, self.most, takes);
         let Some(chunk) = self.book.without_fault(chunk, now) else { return false };
         let chunk = as_before(chunk, going);
-        // Nothing is there for good, whatever was said to be stored.
-        let last = chunk.last.unwrap_or(Place { seq: self.book.stored, boot: 0 });
+        let Some(last) = chunk.last else { return false };
         self.book.gathered = chunk.full.then_some(now);
         if chunk.records.is_empty() {
             self.cursor = self.cursor.max(last.seq);
@@ -228,20 +234,40 @@ impl<D: Depot> Poster<D> {
     async fn send(&mut self, range: Range, chunk: Chunk, now: Instant) -> bool {
         let parcel = Parcel { range, ahead: false, audit: chunk.audit, device: self.device() };
         let requests = self.depot.pack(&parcel, &chunk.records);
-        if self.book.must_wait(length(&requests), now) {
+        let bytes = length(&requests);
+        if self.book.is_too_large(bytes, chunk.records.len()) {
+            match &chunk.records[..] {
+                [record] => self.book.refuse_large(record, bytes),
+                records => self.halve(records),
+            }
+            return true;
+        }
+        if self.book.must_wait(bytes, now) {
             self.alarms.look();
             self.send_alarms().await;
             return false;
         }
         self.book.notes.going = Some(range);
         self.book.write_notes();
-        match self.put(&parcel, requests).await {
+        let began = Instant::now();
+        let answer = self.put(&parcel, requests).await;
+        let took = began.elapsed();
+        match answer {
             Ok(()) => {
                 self.cursor = range.last;
-                self.most = self.most.saturating_mul(2).min(most_records(&self.book));
+                self.slow = 0;
+                // Twice as many take twice as long, and must be there in time.
+                if took <= self.longest / 4 {
+                    self.most = self.most.saturating_mul(2).min(most_records(&self.book));
+                }
                 true
             }
             Err(Refusal::Batch(reason)) => self.is_not_taken(&chunk.records, reason).await,
+            Err(refusal @ Refusal::Line(_)) if took >= self.longest / 2 => {
+                self.is_refused(refusal);
+                self.is_slow(&chunk.records);
+                false
+            }
             Err(refusal) => {
                 self.is_refused(refusal);
                 false
@@ -249,15 +275,27 @@ impl<D: Depot> Poster<D> {
         }
     }
 
+    /// The line did not get these through in time. Once may be chance; then fewer are tried.
+    fn is_slow(&mut self, records: &[Record]) {
+        self.slow += 1;
+        if self.slow >= UPLINK_SLOW_REQUESTS && records.len() > 1 {
+            self.slow = 0;
+            self.halve(records);
+        }
+    }
+
+    /// The next parcel has half of these records, under a name of its own.
+    fn halve(&mut self, records: &[Record]) {
+        self.book.notes.going = None;
+        self.book.gathered = Some(Instant::now());
+        self.most = (records.len() / 2).max(1);
+    }
+
     /// One of these will never be taken: the search goes on in a half of them, from their
     /// beginning. True where more can be done at once.
     async fn is_not_taken(&mut self, records: &[Record], reason: String) -> bool {
-        self.book.notes.going = None;
-        self.book.gathered = Some(Instant::now());
-        let [record] = records else {
-            self.most = (records.len() / 2).max(1);
-            return true;
-        };
+        self.halve(records);
+        let [record] = records else { return true };
         match self.takes_another(record.seq).await {
             Ok(true) => {
                 self.book.refuse(record, &reason);
@@ -398,3 +436,7 @@ fn as_before(mut chunk: Chunk, going: Option<Range>) -> Chunk {
     }
     chunk
 }
+
+#[cfg(test)]
+#[path = "poster_tests.rs"]
+mod tests;

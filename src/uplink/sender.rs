@@ -222,9 +222,7 @@ impl Sender {
             .source
             .read(after, most, |record| wanted.takes(record) && !notes.refuses(record.seq));
         let Some(chunk) = self.book.without_fault(chunk, now) else { return false };
-        // Nothing is there for good, whatever was said to be stored.
-        let nowhere = Place { seq: self.book.stored, boot: 0 };
-        let last = chunk.last.unwrap_or(nowhere);
+        let Some(last) = chunk.last else { return false };
         self.seen_to = self.seen_to.max(last.seq);
         self.book.gathered = chunk.full.then_some(now);
         if chunk.records.is_empty() {
@@ -265,13 +263,12 @@ impl Sender {
             let (seq, boot) = (last.seq, last.boot);
             let head = Head { after, last: seq, boot, cursor, probe, ahead: false, audit };
             let payload = self.pack(&head, &records);
-            if payload.len() <= UPLINK_BATCH_BYTES_MAX {
+            let bytes = payload.len();
+            if bytes <= UPLINK_BATCH_BYTES_MAX && !self.book.is_too_large(bytes, records.len()) {
                 break payload;
             }
-            if records.len() == 1 {
-                let text =
-                    format!("{} bytes, a message takes {UPLINK_BATCH_BYTES_MAX}", payload.len());
-                self.book.refuse(&records[0], &text);
+            if let [record] = &records[..] {
+                self.book.refuse_large(record, bytes);
                 return true;
             }
             records.truncate(records.len() / 2);

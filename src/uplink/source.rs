@@ -1,14 +1,14 @@
 //! The journal as a destination reads it: by connections of its own, in short looks, so that the
 //! writer never waits. Nothing here changes a byte.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::batch::AuditHead;
 use super::flow::Place;
 use crate::causes::chain;
 use crate::config::{Cloud, CloudPriority};
 use crate::domain::{Entry, Severity};
-use crate::journal::{Filter, Kind, Reader, Record};
+use crate::journal::{Filter, Kind, QueryError, Reader, Record, Seen, is_damage};
 use crate::limits::{UPLINK_ALARMS_MAX, UPLINK_BATCH_MEMORY_BYTES_MAX};
 
 /// Records in order.
@@ -20,10 +20,53 @@ pub struct Chunk {
     pub last: Option<Place>,
     /// There may be more.
     pub full: bool,
-    /// What could not be read; the rest was.
-    pub fault: Option<String>,
+    /// What could not be read.
+    pub fault: Option<Fault>,
     /// The head of the audit's hash chain.
     pub audit: Option<AuditHead>,
+}
+
+/// Why a look saw less than there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// In words.
+    pub text: String,
+    /// Whether a later look may see more.
+    pub kind: FaultKind,
+}
+
+/// Whether a later look may see more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// No: bytes are wrong, or gone and named by nobody. The rest was read.
+    Damaged,
+    /// Yes: a disk that is away, or full. Nothing behind it was read.
+    Away,
+    /// The same of one file, which may be a dead sector of a card. Nothing behind it was read.
+    File(PathBuf),
+}
+
+impl Fault {
+    fn damaged(text: String) -> Fault {
+        Fault { text, kind: FaultKind::Damaged }
+    }
+
+    fn away(text: String) -> Fault {
+        Fault { text, kind: FaultKind::Away }
+    }
+
+    /// Of an error while records were read; the file that was given up is as good as damaged.
+    fn of(error: &QueryError, given_up: Option<&Path>) -> Fault {
+        let kind = match error {
+            QueryError::Database { source, .. } if is_damage(source) => FaultKind::Damaged,
+            QueryError::Database { path, .. } if Some(path.as_path()) == given_up => {
+                FaultKind::Damaged
+            }
+            QueryError::Database { path, .. } => FaultKind::File(path.clone()),
+            QueryError::Missing { .. } | QueryError::Folder { .. } => FaultKind::Away,
+        };
+        Fault { text: chain(error), kind }
+    }
 }
 
 /// Which records a destination wants.
@@ -71,48 +114,57 @@ pub struct Waiting {
 #[derive(Clone, Debug)]
 pub struct Source {
     folder: PathBuf,
+    /// Ranges that a record names as gone, as far as they were asked for: they stay gone.
+    named: Vec<(u64, u64)>,
+    /// A file that is read over where it cannot be read.
+    given_up: Option<PathBuf>,
 }
 
 impl Source {
     /// Of a folder.
     #[must_use]
     pub fn new(folder: PathBuf) -> Source {
-        Source { folder }
+        Source { folder, named: Vec::new(), given_up: None }
+    }
+
+    /// A file that cannot be read while the disk works counts as damaged from now on.
+    pub fn give_up(&mut self, file: PathBuf) {
+        self.given_up = Some(file);
     }
 
     /// At most so many wanted records after a sequence. What is missing there and named by no
     /// record is a fault: a look that saw less than there is must not be taken for the whole.
     #[must_use]
-    pub fn read(&self, after: u64, most: usize, takes: impl Fn(&Record) -> bool) -> Chunk {
-        let mut chunk = Chunk::default();
-        let (mut bytes, mut before) = (0, after);
-        let looked = Reader::open(&self.folder).and_then(|reader| {
+    pub fn read(&mut self, after: u64, most: usize, takes: impl Fn(&Record) -> bool) -> Chunk {
+        let chunk = Chunk::default();
+        let opened = Reader::open(&self.folder).and_then(|reader| {
             let head = reader.audit_head()?;
-            chunk.audit = (head.seq > 0).then_some(AuditHead { seq: head.seq, hash: head.hash });
-            reader.each(after, &Filter::default(), |record| {
-                chunk.last = Some(Place { seq: record.seq, boot: record.boot });
-                if chunk.fault.is_none() && !follows(before, &record) {
-                    let first = before.saturating_add(1);
-                    chunk.fault = Some(format!("from {first} to {} nothing is there", record.seq));
-                }
-                before = record.seq;
-                // What stands for a block that cannot be read is no record.
-                if !record.payload.is_empty() && takes(&record) {
-                    bytes += record.bytes();
-                    chunk.records.push(record);
-                }
-                chunk.full = chunk.records.len() >= most || bytes > UPLINK_BATCH_MEMORY_BYTES_MAX;
-                !chunk.full
-            })
+            Ok((reader, head))
         });
+        let (reader, head) = match opened {
+            Ok(opened) => opened,
+            Err(error) => return Chunk { fault: Some(Fault::away(chain(&error))), ..chunk },
+        };
+        let audit = (head.seq > 0).then_some(AuditHead { seq: head.seq, hash: head.hash });
+        let mut look = Look {
+            chunk: Chunk { audit, ..chunk },
+            reader: &reader,
+            named: &mut self.named,
+            given_up: self.given_up.as_deref(),
+            has_asked: false,
+            before: after,
+            bytes: 0,
+            most,
+        };
+        let looked = reader.walk(after, None, &mut |seen| look.see(seen, &takes));
         match looked {
-            Ok(looked_to) => {
-                // Behind the last record there may be some that this program does not know.
-                if let Some(last) = chunk.last.as_mut().filter(|last| last.seq < looked_to) {
-                    last.seq = looked_to;
-                }
-            }
-            Err(error) => chunk.fault = Some(chain(&error)),
+            // What the walk ended with may be of a kind that this program does not know.
+            Ok(looked_to) => look.reach(looked_to),
+            Err(error) => look.fails(Fault::of(&error, look.given_up)),
+        }
+        let mut chunk = look.chunk;
+        if chunk.last.is_none() && chunk.fault.is_none() {
+            chunk.fault = Some(Fault::away("what was stored is not to be seen".to_owned()));
         }
         chunk
     }
@@ -134,13 +186,13 @@ impl Source {
     ///
     /// # Errors
     /// What could not be read, in words: nothing is known then.
-    pub fn record_at(&self, seq: u64) -> Result<Option<Record>, String> {
+    pub fn record_at(&mut self, seq: u64) -> Result<Option<Record>, String> {
         let Some(before) = seq.checked_sub(1) else { return Ok(None) };
         let chunk = self.read(before, 1, |_| true);
         let record = chunk.records.into_iter().next().filter(|record| record.seq == seq);
         match (record, chunk.fault) {
             (Some(record), _) => Ok(Some(record)),
-            (None, Some(fault)) => Err(fault),
+            (None, Some(fault)) => Err(fault.text),
             (None, None) => Ok(None),
         }
     }
@@ -166,6 +218,102 @@ impl Source {
             tracing::warn!(error = chain(&error), "alarms of the backlog not found");
         }
         alarms.into()
+    }
+}
+
+/// A look on its way.
+struct Look<'a> {
+    chunk: Chunk,
+    reader: &'a Reader,
+    named: &'a mut Vec<(u64, u64)>,
+    given_up: Option<&'a Path>,
+    /// The journal was asked which ranges are gone.
+    has_asked: bool,
+    /// Everything up to here was seen.
+    before: u64,
+    /// Of the records, in memory.
+    bytes: usize,
+    most: usize,
+}
+
+impl Look<'_> {
+    /// True where the look goes on.
+    fn see(&mut self, seen: Seen, takes: impl Fn(&Record) -> bool) -> bool {
+        match seen {
+            Seen::Record(record) => {
+                if !follows(self.before, &record) {
+                    self.misses(record.seq);
+                }
+                self.before = record.seq;
+                self.chunk.last = Some(Place { seq: record.seq, boot: record.boot });
+                if takes(&record) {
+                    self.bytes += record.bytes();
+                    self.chunk.records.push(record);
+                }
+            }
+            Seen::Newer(seq) => {
+                self.misses(seq);
+                self.reach(seq);
+            }
+            Seen::Block { first, last, why, .. } => {
+                self.misses(first);
+                self.fails(Fault::damaged(format!("records {first} to {last}: {why}")));
+                self.reach(last);
+            }
+            Seen::File(error) => {
+                let fault = Fault::of(&error, self.given_up);
+                let is_lost = fault.kind == FaultKind::Damaged;
+                self.fails(fault);
+                // What lies behind it must not be taken for all there is.
+                if !is_lost {
+                    return false;
+                }
+            }
+            Seen::Differs(_) => {}
+        }
+        self.chunk.full =
+            self.chunk.records.len() >= self.most || self.bytes > UPLINK_BATCH_MEMORY_BYTES_MAX;
+        !self.chunk.full
+    }
+
+    /// Everything up to a sequence was looked at.
+    fn reach(&mut self, seq: u64) {
+        if seq > self.before {
+            self.before = seq;
+            let boot = self.chunk.last.map_or(0, |last| last.boot);
+            self.chunk.last = Some(Place { seq, boot });
+        }
+    }
+
+    /// Keeps the first fault, and one that may pass before any other.
+    fn fails(&mut self, fault: Fault) {
+        let passes = fault.kind != FaultKind::Damaged;
+        if passes || self.chunk.fault.is_none() {
+            self.chunk.fault = Some(fault);
+        }
+    }
+
+    /// The next that is there has this sequence: what is missing before it should be named. The
+    /// name stands at the end of its range, behind records of the audit that are still there.
+    fn misses(&mut self, seq: u64) {
+        let (first, last) = (self.before.saturating_add(1), seq.saturating_sub(1));
+        if first > last || self.chunk.fault.is_some() || self.is_named(first, last) {
+            return;
+        }
+        if !self.has_asked {
+            self.has_asked = true;
+            match self.reader.named_ranges() {
+                Ok(named) => *self.named = named,
+                Err(error) => return self.fails(Fault::of(&error, self.given_up)),
+            }
+        }
+        if !self.is_named(first, last) {
+            self.fails(Fault::damaged(format!("from {first} to {last} nothing is there")));
+        }
+    }
+
+    fn is_named(&self, first: u64, last: u64) -> bool {
+        self.named.iter().any(|(from, to)| *from <= first && last <= *to)
     }
 }
 
@@ -197,7 +345,7 @@ mod tests {
     #[test]
     fn a_journal_that_is_not_there_is_a_fault_and_no_end() {
         let folder = tempfile::tempdir().unwrap();
-        let source = Source::new(folder.path().join("none"));
+        let mut source = Source::new(folder.path().join("none"));
         let chunk = source.read(0, 10, |_| true);
         assert!(chunk.fault.is_some() && chunk.last.is_none());
         assert!(source.record_at(1).is_err());

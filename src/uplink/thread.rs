@@ -150,8 +150,8 @@ impl Uplink {
 
 /// The backlog of each destination, and the greatest.
 pub(super) struct Backlog {
-    each: Mutex<Vec<u64>>,
-    greatest: watch::Sender<u64>,
+    pub(super) each: Mutex<Vec<u64>>,
+    pub(super) greatest: watch::Sender<u64>,
 }
 
 impl Backlog {

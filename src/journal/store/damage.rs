@@ -84,7 +84,7 @@ impl Saved {
 }
 
 /// True where SQLite's error speaks of the file's content.
-pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
     match error {
         rusqlite::Error::SqliteFailure(failure, _) => {
             // SQLITE_ERROR comes from our own fixed statements only where a table is not as we made

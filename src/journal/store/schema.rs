@@ -166,10 +166,20 @@ pub(in crate::journal) fn open_to_read(path: &Path) -> rusqlite::Result<Option<C
         // agent that does not run. The database alone is read.
         Err(error) => match error.sqlite_error_code() {
             Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => open_immutable(path).map(Some),
+            // The same on a full disk. A full file of the chain has nothing in its log.
+            Some(ErrorCode::SystemIoFailure | ErrorCode::DiskFull) if has_no_log(path) => {
+                open_immutable(path).map(Some)
+            }
             // What is wrong with the file is said by what reads it.
             _ => Ok(Some(connection)),
         },
     }
+}
+
+fn has_no_log(path: &Path) -> bool {
+    let log = super::damage::with_suffix(path, "-wal");
+    std::fs::metadata(log)
+        .map_or_else(|error| error.kind() == std::io::ErrorKind::NotFound, |log| log.len() == 0)
 }
 
 /// A file name that tells SQLite that nobody writes the file.
