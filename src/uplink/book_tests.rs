@@ -1,5 +1,7 @@
 //! What a destination makes of a journal that cannot be read, and of what is gone.
 
+#![expect(clippy::disallowed_methods, reason = "files of a test need not outlive a power cut")]
+
 use std::path::{Path, PathBuf};
 
 use super::super::tests_site::{book, event, reading, store};

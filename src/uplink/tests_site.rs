@@ -42,10 +42,10 @@ pub(super) fn event(seq: u64) -> Record {
 
 /// Stores records in a folder's journal, a thousand in a block, and closes it.
 pub(super) fn store(folder: &Path, quota_bytes: u64, records: &[Record]) {
-    let (tell, told) = std::sync::mpsc::channel();
+    let (tell, told) = std::sync::mpsc::sync_channel(1000);
     let listener = move |event| {
         if let journal::JournalEvent::Stored { upto } = event {
-            tell.send(upto).ok();
+            tell.try_send(upto).ok();
         }
     };
     let options = Options::of_quota(quota_bytes);
