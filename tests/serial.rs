@@ -285,7 +285,39 @@ async fn text_lines_go_both_ways_and_half_ones_are_not_believed() {
     rig.wait("a word about the unknown name", 1, said);
     let setting = Setting::Switch(true, "ON".into());
     rig.line.set(Set { token: 1, name: "pump".into(), setting }).unwrap();
-    eventually("the command", SOON, || (rig.board.lines() == ["set pump ON"]).then_some(()));
+    let mut lines = Vec::new();
+    eventually("the command", SOON, || {
+        lines.extend(rig.board.lines());
+        (lines.len() >= 2).then_some(())
+    });
+    assert_eq!(lines, ["\x18", "set pump ON"]);
+}
+
+/// What was cut off in the middle is no beginning of the next command.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_line_that_was_cut_off_is_not_completed_by_the_next_command() {
+    let mut rig = Rig::start(Dialect::Text);
+    rig.wait_up(1);
+    eventually("the first bytes", SOON, || (rig.board.lines() == ["\x18"]).then_some(()));
+    let set = |token, value: &str| {
+        let setting = Setting::Word(value.into());
+        Set { token, name: "pump".into(), setting }
+    };
+    rig.line.set(set(1, "42")).unwrap();
+    eventually("the command", SOON, || (rig.board.lines() == ["set pump 42"]).then_some(()));
+    rig.board.pull();
+    rig.wait("down", 1, |event| matches!(event, LineEvent::Down { .. }));
+    rig.board.plug_again();
+    // The board was not without power: it still has what it got of a line.
+    rig.board.cut_off("set pump 4");
+    rig.wait_up(2);
+    rig.line.set(set(2, "1")).unwrap();
+    let mut lines = Vec::new();
+    eventually("the next command", SOON, || {
+        lines.extend(rig.board.lines());
+        (lines.len() >= 2).then_some(())
+    });
+    assert_eq!(lines, ["set pump 4\x18", "set pump 1"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -35,6 +35,11 @@ pub const SERIAL_SETS_MAX: usize = 64;
 /// Longest time that a line may take to accept what we write, in milliseconds: 256 bytes at 1,200
 /// baud. Then it is closed and opened anew.
 pub const SERIAL_WRITE_MS_MAX: u64 = 2_500;
+/// Longest wait for a device to take what the kernel has of us before it is closed, in
+/// milliseconds: two commands at 1200 baud. Below `SERIAL_OPEN_MS_MAX`, which bounds the closing.
+pub const SERIAL_DRAIN_MS_MAX: u64 = 2_000;
+/// Wait between two looks at that, in milliseconds: 5 bytes at 9600 baud.
+pub const SERIAL_DRAIN_LOOK_MS: u64 = 5;
 /// Longest wait for the kernel to open or to close a device, in milliseconds; then the attempt
 /// counts as failed.
 pub const SERIAL_OPEN_MS_MAX: u64 = 5_000;

@@ -153,6 +153,11 @@ impl Board {
         eventually("Outpost's hello", SOON, || self.heard().contains(&Heard::Hello).then_some(()));
     }
 
+    /// It has got so much of a line before now.
+    pub fn cut_off(&mut self, begun: &str) {
+        self.line = begun.as_bytes().to_vec();
+    }
+
     /// Whole lines that have come.
     pub fn lines(&mut self) -> Vec<String> {
         let bytes = self.bytes();

@@ -9,6 +9,10 @@ use crate::limits::SERIAL_TEXT_BYTES_MAX;
 /// Our name in the `Hello`.
 const NAME: &str = "outpost";
 
+/// Ends a line that was cut off in the middle of an earlier life of the device, so that no command
+/// is joined to it; ASCII's "cancel" makes its half of a value none that a board takes.
+const CUT_OFF: &[u8] = b"\x18\n";
+
 /// What bytes meant.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Heard {
@@ -74,7 +78,7 @@ impl Ear {
             Ear::Text { line, skip } => {
                 line.clear();
                 *skip = Some(Skip::Opened);
-                Vec::new()
+                CUT_OFF.to_vec()
             }
         }
     }
@@ -255,7 +259,7 @@ mod tests {
     #[test]
     fn text_lines_are_words_and_their_first_part_is_not_believed() {
         let mut ear = Ear::new(Dialect::Text);
-        assert_eq!(ear.opened(), b"");
+        assert_eq!(ear.opened(), CUT_OFF);
         // The end of `soil_air 7`, for all we know.
         assert!(heard(&mut ear, b"air 7\nai").is_empty());
         let any = |name, value| word(name, WordKind::Any, value);

@@ -165,7 +165,9 @@ impl Line {
         for token in writing.into_iter().filter_map(|one| one.token) {
             self.waiting.push(LineEvent::Lost { token });
         }
-        port::close(reader.unsplit(writer)).await;
+        // Over, or it was only the reading that failed.
+        let still_takes = matches!(end, Err(Over) | Ok(PortError::Read(_)));
+        port::close(reader.unsplit(writer), still_takes).await;
         end
     }
 

@@ -3,14 +3,14 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tokio::time::timeout;
 use tokio_serial::{ClearBuffer, SerialPort, SerialPortBuilderExt, SerialStream};
 
 use crate::config::Parity;
-use crate::limits::SERIAL_OPEN_MS_MAX;
+use crate::limits::{SERIAL_DRAIN_LOOK_MS, SERIAL_DRAIN_MS_MAX, SERIAL_OPEN_MS_MAX};
 
 /// Why a device is not open.
 #[derive(Debug, Error)]
@@ -60,9 +60,18 @@ pub(super) async fn open(
     }
 }
 
-/// Closes it now, whatever is left in its buffers.
-pub(super) async fn close(stream: SerialStream) {
+/// Closes it. Where it `still_takes` what we write, what the kernel has goes out first: half a
+/// command may be another one.
+pub(super) async fn close(stream: SerialStream, still_takes: bool) {
     let end = tokio::task::spawn_blocking(move || {
+        let until = Instant::now() + Duration::from_millis(SERIAL_DRAIN_MS_MAX);
+        while still_takes
+            && Instant::now() < until
+            && stream.bytes_to_write().is_ok_and(|bytes| bytes > 0)
+        {
+            // The kernel wakes nobody for this without waiting for ever.
+            std::thread::sleep(Duration::from_millis(SERIAL_DRAIN_LOOK_MS));
+        }
         // Else a driver waits for a device that is gone to take the rest.
         let flushed = stream.clear(ClearBuffer::All);
         drop(stream);
