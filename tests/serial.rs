@@ -309,7 +309,7 @@ async fn a_line_that_was_cut_off_is_not_completed_by_the_next_command() {
     rig.wait("down", 1, |event| matches!(event, LineEvent::Down { .. }));
     rig.board.plug_again();
     // The board was not without power: it still has what it got of a line.
-    rig.board.cut_off("set pump 4");
+    rig.board.line = b"set pump 4".to_vec();
     rig.wait_up(2);
     rig.line.set(set(2, "1")).unwrap();
     let mut lines = Vec::new();

@@ -36,7 +36,7 @@ pub struct Board {
     decoder: Decoder,
     sequence: u16,
     /// Bytes of the text dialect that are no whole line yet.
-    line: Vec<u8>,
+    pub line: Vec<u8>,
 }
 
 impl Board {
@@ -151,11 +151,6 @@ impl Board {
     /// Waits until Outpost has opened the device and said hello.
     pub fn await_hello(&mut self) {
         eventually("Outpost's hello", SOON, || self.heard().contains(&Heard::Hello).then_some(()));
-    }
-
-    /// It has got so much of a line before now.
-    pub fn cut_off(&mut self, begun: &str) {
-        self.line = begun.as_bytes().to_vec();
     }
 
     /// Whole lines that have come.
