@@ -13,7 +13,9 @@ mod modes;
 mod names;
 mod opinions;
 mod orders;
+mod polite;
 mod questions;
+mod slips;
 mod text;
 mod times;
 mod told;
@@ -29,7 +31,9 @@ use std::rc::Rc;
 use super::event::Body;
 use super::prompt::words as spoken;
 use names::{Named, Names};
-use words::{ADVICE, BANS, CONDITIONS, FILLERS, HARM, NEEDLESS, NO_MORE, NO_NEED, OFF, ON};
+use words::{
+    ADVICE, BANS, CONDITIONS, FILLERS, HARM, MOCKING, NEEDLESS, NO_MORE, NO_NEED, OFF, ON,
+};
 
 use crate::config::{Config, Goal};
 use crate::domain::{ActuatorId, SensorId};
@@ -116,6 +120,7 @@ pub fn hear(text: &str, config: &Config) -> Result<Spoken, String> {
     if begins || ADVICE.split(", ").any(|run| said.run_at(run) == Some(0)) {
         return Err("what to do is for you to say".into());
     }
+    said.supposes()?;
     if asks || (said.reads() && said.wished(config).is_none()) {
         return said.question(config);
     }
@@ -130,12 +135,14 @@ pub fn hear(text: &str, config: &Config) -> Result<Spoken, String> {
     if let Named::One(mention) = &device {
         said.mark(mention);
     }
+    said.take_rate()?;
     let hold = said.take_duration()?;
     said.needless = said.take_needless();
     if let Some(word) = said.any_of(BANS) {
         let instead = "a ban or a wish is an interlock, a preference or a `note`, not an order";
         return Err(format!("`{word}`: {instead}"));
     }
+    said.mocks()?;
     if let Some(word) = said.condition() {
         let instead = "a condition is a rule, a goal or a note; an order is for now";
         return Err(format!("`{word}`: {instead}"));
@@ -167,7 +174,8 @@ struct Said {
 impl Said {
     fn new(text: &str, config: &Config) -> Self {
         let names = Names::new(config);
-        let (words, parts): (Vec<_>, Vec<_>) = names.joined(text::words(text)).into_iter().unzip();
+        let said = text::counted(&slips::mended(text::pieces(text), &names));
+        let (words, parts): (Vec<_>, Vec<_>) = names.joined(said).into_iter().unzip();
         let done = vec![false; words.len()];
         let fits = Rc::new(words.iter().map(|word| names.fits(word)).collect());
         Self {
@@ -241,6 +249,14 @@ impl Said {
     fn harm(&self) -> Option<&String> {
         let words = self.free().map(|at| &self.words[at]);
         words.filter(|word| has(HARM, word)).find(|word| !self.names.has(word))
+    }
+
+    /// "…, yeah right": nothing that is meant.
+    fn mocks(&self) -> Result<(), String> {
+        match MOCKING.split(", ").find(|run| self.run_at(run).is_some()) {
+            Some(words) => Err(format!("`{words}`: say the order without it")),
+            None => Ok(()),
+        }
     }
 
     /// A word that makes a condition, or a time that is yet to come.

@@ -82,6 +82,11 @@ fn an_opinion_sets_no_mode() {
 }
 
 #[test]
+fn what_is_said_around_an_order_changes_nothing() {
+    reads("around.txt", 230);
+}
+
+#[test]
 fn what_is_not_understood_is_named() {
     let config = place(Path::new(FOLDER), "glasshouse");
     for (said, word) in [

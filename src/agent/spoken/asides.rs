@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::names::Named;
 use super::words::{
-    AHEAD, ASKING, BANS, CONDITIONS, COURTESY, FILLERS, FORGETTING, HARM, LETTING_GO, OF_A_MODE,
-    OFF, ON, ORDERING, REASONS, RETRACTING, STATING, THINGS, TIMES, has, is_known,
+    AHEAD, ASKING, BANS, CONDITIONS, FILLERS, FORGETTING, HARM, LETTING_GO, OF_A_MODE, OFF, ON,
+    ORDERING, REASONS, RETRACTING, STATING, THINGS, TIMES, has, is_known,
 };
 use super::{Said, text::number};
 
@@ -35,6 +35,9 @@ const GLAD: &str = "\
 const SAD: &str = "\
     sad angry mad cross upset hate annoyed furious disappointed bad wrong sorry fool foolish \
     stupid dangerous worried surprised shocked afraid terrible awful mistake illegal amazed";
+/// What nobody can who gives a reason by it.
+const CANNOT: &str = "can't cannot couldn't cant";
+const SENSES: &str = "see hear feel breathe read sleep smell find concentrate";
 /// Words of which a question at the end asks nothing.
 const TAGS: &str = "\
     understood ok okay right yes got it clear please will would could can you alright agreed \
@@ -46,7 +49,7 @@ impl Said {
     /// Counts what is polite and what only explains as accounted for.
     pub(super) fn take_asides(&mut self) {
         self.take_plea();
-        self.take_any_run(COURTESY);
+        self.take_courtesy();
         // "For ten minutes while I change a bulb": how long is said.
         let timed = (0..self.words.len()).any(|at| self.length_at(at).is_some());
         let mut begin = 0;
@@ -81,7 +84,9 @@ impl Said {
         let begins = |list: &str| self.words.first().is_some_and(|word| has(list, word));
         let near = |run: &str| self.run_at(run).filter(|at| *at <= 8).map(|at| at + 2);
         let end = match () {
-            () if begins("i'd i i'll it it'd that that'd we'd we would") => near("if you"),
+            () if begins("i'd i i'll it it'd that that'd we'd we would") => {
+                near("if you").or_else(|| near("if you'd"))
+            }
             () if begins("might may could can") && has(BOTHER, self.word(2)) => near("you to"),
             () => None,
         };
@@ -147,6 +152,7 @@ impl Said {
         // "…, I think", "…, as planned", "…, is it": a part that says whose thought it is.
         let opines = self.words[part.start + 1..part.end].iter().take(2);
         let opines = has(THINKING, first) && opines.clone().any(|word| has(OPINING, word));
+        let opines = opines && !has(CANNOT, second);
         let short = first == "as" && part.len() <= 2;
         if opines || short || (part.start > 0 && has("is isn't are aren't was wasn't", first)) {
             return false;
@@ -209,8 +215,11 @@ impl Said {
         };
         let goals = self.any_of(FORGETTING).is_some() || self.any_run(LETTING_GO);
         let goals = goals || self.any_of("goal goals target objective").is_some();
+        // "I can't see my own boots".
+        let cannot = |at: usize| has(CANNOT, word(at)) && has(SENSES, word(at + 1));
         let harmless = |at: usize| {
             has(STATING, word(at))
+                || cannot(at)
                 || of_others(at)
                 || prepositional(at)
                 || (word(at) == "make" && has("a an", word(at + 1)))
@@ -227,7 +236,7 @@ impl Said {
             (!harmless(at) && lists.iter().any(|list| has(list, word)))
                 || self.length_at(at).is_some()
                 || self.is_moment(at)
-                || word.ends_with("n't")
+                || (word.ends_with("n't") && !cannot(at))
                 || number(word).is_some()
                 || (goals && self.names.is_of_goal(word))
                 || self

@@ -10,8 +10,8 @@ use super::text::number;
 use super::told::is_past;
 use super::words::{
     AHEAD, CLOCK_HOURS_MAX, DEEDS, FAR, FILLERS, FULL, HALF, HARM, LEAST, MOVES, NO_DEEDS, OFF,
-    OFF_RUNS, ON, ON_RUNS, POLITE, PULSES, RELATIVE, RETRACTING, RUNS, SCALES, THIRDS, UP_OR_DOWN,
-    WHOLLY_OFF, WISHED, WISHED_OFF, WISHED_ON, WISHING, has, is_known,
+    OFF_RUNS, ON, ON_RUNS, POLITE, PULSES, RELATIVE, RETRACTING, RUNS, SCALES, THIRDS, TO_NOTHING,
+    UP_OR_DOWN, WHOLLY_OFF, WISHED, WISHED_OFF, WISHED_ON, WISHING, has, is_known,
 };
 use super::{Meaning, Said, Spoken, spoken};
 use crate::agent::event::Body;
@@ -31,6 +31,12 @@ pub(super) const MANNERS: &str = "\
 
 /// Words before the first that says what is wanted.
 const POLITE_FIRST: &str = "please plz pls hey can could would you will now ok so and then";
+
+/// Units of power and speed that a level may be said in. None that scales a number.
+pub(super) const LEVEL_UNITS: &str = "\
+    w watt watts rpm revs rev revolution revolutions rotation rotations turn turns";
+/// A level up to this is one of stages, which are no watts.
+const STEPS_MAX: f64 = 10.0;
 
 /// What is said of how a device is to be.
 struct Wish {
@@ -209,7 +215,9 @@ impl Said {
             lit = (lights, self.take("out extinguish dark"));
             self.take("light lights lamp lamps");
         }
+        lit.0 |= self.is_lit_by(mention) && self.take("lit");
         let (up, down) = if level { (false, false) } else { self.up_or_down(mention) };
+        self.take_leave_to_go();
         let goes = self.any_of("make let get have").is_some() && self.take("go");
         let on = self.take(ON) || up || goes || lit.0 || set_going;
         let off = self.take(OFF) || down || wholly_off || lit.1 || off_of || self.needless;
@@ -242,8 +250,22 @@ impl Said {
         if !on && !off {
             on = self.implies_on(mention, actuator, hold);
         }
-        let (number, percent) = self.level_number(off, on)?;
+        let (number, percent) = self.level_number(off, on, mention, &actuator.kind)?;
         Ok(Wish { on, off, share, number, percent })
+    }
+
+    /// "The pump may go on now": what lets it; "can go on fire" does not.
+    fn take_leave_to_go(&mut self) {
+        for at in 0..self.words.len() {
+            let may = has("may can", self.word(at));
+            let then = at + 1 + usize::from(self.word(at + 1) == "now");
+            let part = self.parts.get(then + 2) == Some(&self.parts[at]);
+            let ends = !part || has("now please again for", self.raw(then + 2));
+            if may && has("go come", self.word(then)) && has("on off", self.word(then + 1)) && ends
+            {
+                self.done[at..=then].fill(true);
+            }
+        }
     }
 
     /// Takes a share of a level's range: "half", "flat out", "minimum".
@@ -256,7 +278,7 @@ impl Said {
             () if self.run_at("half the").is_none() && self.take(HALF) => Some(0.5),
             () if self.take("quarter") => Some(0.25),
             () if level && (self.take_as_far() | self.take_any_run(FULL)) => Some(1.0),
-            () if level && self.take(LEAST) => Some(0.0),
+            () if level && (self.take_any_run(TO_NOTHING) | self.take(LEAST)) => Some(0.0),
             () if level && !self.has_number() && self.take_run("right up") => Some(1.0),
             () => None,
         };
@@ -357,7 +379,13 @@ impl Said {
     }
 
     /// The number of a level, and whether it is one of a hundred.
-    fn level_number(&mut self, off: bool, on: bool) -> Result<(Option<f64>, bool), String> {
+    fn level_number(
+        &mut self,
+        off: bool,
+        on: bool,
+        mention: &Mention,
+        kind: &ActuatorKind,
+    ) -> Result<(Option<f64>, bool), String> {
         let found = self.free().find_map(|at| Some((at, number(&self.words[at])?)));
         let Some((at, number)) = found else { return Ok((None, false)) };
         self.done[at] = true;
@@ -367,7 +395,14 @@ impl Said {
             self.done[at - 1] = true;
         }
         let percent = self.word(at + 1) == "percent";
-        if percent || has("rpm revs notch notches points clicks", self.word(at + 1)) {
+        // A heater's level is no temperature.
+        let warms = ["heat", "cool"].iter().any(|verb| self.does(mention.index, verb));
+        let degrees = has("degrees degree celsius fahrenheit", self.word(at + 1));
+        if degrees && (warms || self.is_light(mention)) {
+            return Err("degrees are of a sensor: keep … between … and …".into());
+        }
+        let counts = has("rpm revs notch notches points clicks", self.word(at + 1));
+        if percent || counts || self.is_unit(at + 1, kind) {
             self.done[at + 1] = true;
         }
         if has("up down", &before) && !percent {
@@ -386,6 +421,16 @@ impl Said {
             self.take("about around only");
         }
         Ok((Some(number), percent))
+    }
+
+    /// "2000 watts", "750 turns" of a level that counts them: one of a hundred or of a few steps
+    /// does not, and a valve is opened by so many turns more.
+    fn is_unit(&self, at: usize, kind: &ActuatorKind) -> bool {
+        let ActuatorKind::Level { max, .. } = kind else { return false };
+        let moves = "open close opened closed shut turn rotate wind screw";
+        let moved = self.words[..at].iter().any(|word| has(moves, word));
+        let turns = has("turn turns", self.word(at)) && moved;
+        has(LEVEL_UNITS, self.word(at)) && *max > STEPS_MAX && *max != 100.0 && !turns
     }
 
     /// Whether it is to be on though no word says it: "stir for a minute", "ten seconds of horn".
@@ -421,6 +466,12 @@ impl Said {
     fn is_light(&self, mention: &Mention) -> bool {
         let ends = ["light", "lights", "lamp", "lamps", "lighting", "spots", "led", "leds"];
         self.names.of(mention.index).iter().any(|own| ends.iter().any(|end| own.ends_with(end)))
+    }
+
+    /// Whether it is lit though it is no lamp: of a tube, "out" may be said of the tube itself.
+    fn is_lit_by(&self, mention: &Mention) -> bool {
+        let own = self.names.of(mention.index);
+        own.iter().any(|own| has("tube tubes bulb bulbs lantern lanterns beacon candle fire", own))
     }
 
     /// "A bit of smoke": nothing more is said by it.

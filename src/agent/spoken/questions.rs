@@ -17,6 +17,9 @@ const PEOPLE: &str = "people persons visitors guests bathers swimmers customers 
 
 /// What is asked of a device in the form of a question, behind "be".
 const BECOMING: &str = "on off at switched turned started stopped opened closed shut set put";
+/// What a question about all goals may consist of.
+const AROUND_GOALS: &str =
+    "goal goals the my our your all current list name present please now give me us of a";
 /// Words of a unit that are said of other things too.
 const PER: &str = "per a an each hour minute second day";
 
@@ -48,7 +51,9 @@ impl Said {
         // "The lights are on, why is that".
         let why = |at: usize| {
             let (word, then) = (word(at), word(at + 1));
-            let asks = has("why why's how's what's", word) || (word == "how" && then != "nice");
+            // "…, why don't you" asks nothing.
+            let asks = has("why why's how's what's", word) && !has("don't not", then);
+            let asks = asks || (word == "how" && then != "nice");
             let asks = asks || (has("what which", word) && !has("a an", then));
             self.parts[at] != self.parts[at - 1] && asks
         };
@@ -58,6 +63,9 @@ impl Said {
 
     /// Whether a value is asked for without a question: `ammonia reading please`.
     pub(super) fn reads(&self) -> bool {
+        if self.goals_alone() {
+            return true;
+        }
         let sensor = match self.named(self.names.all(), false) {
             Named::One(mention) => !self.names.id(mention.index).0,
             _ => false,
@@ -72,6 +80,23 @@ impl Said {
             said.mark(&mention);
         }
         self.any_of(READING).is_some() || !said.unsure().iter().any(strange)
+    }
+
+    /// "Goals, please".
+    fn goals_alone(&self) -> bool {
+        let goals = self.free().any(|at| has("goal goals", &self.words[at]));
+        goals && self.free().all(|at| has(AROUND_GOALS, &self.words[at]))
+    }
+
+    /// "Suppose I put the lamp to 160, what then".
+    pub(super) fn supposes(&self) -> Result<(), String> {
+        let first = self.free().find(|at| !has("now so and ok okay well just", &self.words[*at]));
+        match first {
+            Some(at) if has("suppose supposing imagine assume assuming", &self.words[at]) => {
+                Err("what would be is not known here; an order is for now".into())
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn question(mut self, config: &Config) -> Result<Spoken, String> {
@@ -106,7 +131,8 @@ impl Said {
         // "Why is the pump humming": the answer is the same.
         let device = matches!(meaning, Meaning::Actuator(_));
         strange.retain(|word| !(device && (word.ends_with("ing") || word.ends_with("ed"))));
-        strange.retain(|word| !has(ABOUT, word) && number(word).is_none());
+        strange
+            .retain(|word| !has(ABOUT, word) && !has(ABOUT, &bare(word)) && number(word).is_none());
         strange.retain(|word| !quality(word) && !has(ON, word) && !has(OFF, word));
         let ahead = self.any_of(AHEAD).is_some();
         // Why a device is as it is has one answer, whatever is said of it.
@@ -130,6 +156,7 @@ impl Said {
         }
         let quality = |at: &usize| {
             let word = self.words[*at].as_str();
+            let word = word.trim_end_matches("'s");
             !word.ends_with("er") && QUALITIES.iter().any(|(known, _)| *known == word)
         };
         if let Some(mention) = self.intrinsic() {
@@ -198,8 +225,9 @@ impl Said {
 
     /// "Is the water cloudy": the turbidity, though "water" is a word of another.
     fn intrinsic(&self) -> Option<Mention> {
+        let said = |at: usize| self.words[at].trim_end_matches("'s");
         let (at, index) = self.free().find_map(|at| {
-            let mut nouns = INTRINSIC.iter().filter(|(word, _)| *word == self.words[at]);
+            let mut nouns = INTRINSIC.iter().filter(|(word, _)| *word == said(at));
             nouns.find_map(|(_, noun)| {
                 let called = |index: &usize| self.names.called(*index, noun);
                 let mut sensors = self.names.sensors().filter(called);

@@ -6,7 +6,11 @@ pub(super) type Word = (String, usize);
 
 /// The words of a text.
 pub(super) fn words(text: &str) -> Vec<Word> {
-    let pieces = pieces(text);
+    counted(&pieces(text))
+}
+
+/// The words, with numbers in words made numbers.
+pub(super) fn counted(pieces: &[Word]) -> Vec<Word> {
     let mut words = Vec::with_capacity(pieces.len());
     let mut at = 0;
     while at < pieces.len() {
@@ -24,7 +28,7 @@ pub(super) fn words(text: &str) -> Vec<Word> {
 }
 
 /// The words as they are written. `20min` is two, `forty-five` too; `-2` and `0.5` are one.
-fn pieces(text: &str) -> Vec<Word> {
+pub(super) fn pieces(text: &str) -> Vec<Word> {
     let mut plain = text.to_lowercase();
     let signs = [
         ("’", "'"),

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::Said;
+use super::orders::LEVEL_UNITS;
 use super::text::number;
 use super::words::{List, PULSES, has};
 use crate::limits;
@@ -39,6 +40,22 @@ fn unit_s(word: &str) -> Option<f64> {
 }
 
 impl Said {
+    /// "750 turns a minute": no length of time. Of another time it would be another number.
+    pub(super) fn take_rate(&mut self) -> Result<(), String> {
+        for at in 1..self.words.len() {
+            let unit = has(LEVEL_UNITS, self.word(at)) && number(self.word(at - 1)).is_some();
+            let here = self.parts.get(at + 1) == Some(&self.parts[at]);
+            if !unit || !here || !has("a an per each every", self.word(at + 1)) {
+                continue;
+            }
+            if !has("minute min", self.word(at + 2)) {
+                return Err("so many in which time? say the level alone".into());
+            }
+            self.done[at + 1..at + 3].fill(true);
+        }
+        Ok(())
+    }
+
     /// Takes the length of time that is said.
     pub(super) fn take_duration(&mut self) -> Result<Option<Duration>, String> {
         let found = (0..self.words.len()).find_map(|at| Some((at, self.length_at(at)?)));

@@ -122,7 +122,7 @@ impl Said {
         let other = |at: &usize| {
             let (word, then, third) = (self.raw(*at), self.raw(*at + 1), self.raw(*at + 2));
             let thanks = (word == "thanks" && then == "to")
-                || has("thanks thank you sorry congratulations", word)
+                || has("thanks thank you ta cheers thx sorry congratulations", word)
                     && has("for about on", then)
                     && third.ends_with("ing");
             let verb = has(ON, third) || has(OFF, third) || has(SETTING, third);
@@ -226,11 +226,20 @@ impl Said {
         // "The pump would be on", "the heater shut off again".
         let would = has("would might", then);
         let went = has(SAME_IN_PAST, then) && has("off out itself", self.raw(verb + 1));
-        let hit = then == "hit" || (then == "lit" && self.raw(verb + 1) == "up");
+        // "The heater may be on": it is not known; "may be switched on" lets it.
+        let perhaps = has("may might can", then)
+            && self.raw(verb + 1) == "be"
+            && (has("on off open running", self.raw(verb + 2))
+                || has("closed shut", self.raw(verb + 2)) && !has("now again", self.raw(verb + 3)));
+        if (perhaps && !self.is_done(verb)) || self.run_at("on fire").is_some() {
+            return self.run_of(last, verb + 2);
+        }
+        let hit =
+            then == "hit" || (then == "lit" && has("up the a an my our us it", self.raw(verb + 1)));
         if (would || went || hit) && !self.is_done(verb) && !self.licensed(last) {
             return self.run_of(last, verb + usize::from(went));
         }
-        let state = has("on off open closed at running", then);
+        let state = has("on off open closed at running going", then);
         if self.raw(last).ends_with("'s") && state && !self.licensed(last) {
             return self.run_of(last, verb);
         }

@@ -15,7 +15,7 @@ pub(in crate::agent) fn has(list: &str, word: &str) -> bool {
 pub(super) const ASKING: List = "\
     why why's what what's whats where where's why're how're why'd who's how how's is are has \
     when which who did does tell show explain reason status state was were isn't aren't hasn't \
-    didn't doesn't check report display";
+    didn't doesn't check report display list enumerate recite";
 /// Words that may stand before the first that says what it is.
 pub(super) const LEADS: List = "\
     for on to from with by of about up please hey hi hello ok okay so well right now and sorry \
@@ -152,6 +152,7 @@ pub(super) const INTRINSIC: &[(&str, &str)] = &[
     ("bright", "lux"),
     ("loud", "noise"),
     ("heavy", "weight"),
+    ("acid", "acidity"),
     ("acidic", "ph"),
     ("acid", "ph"),
     ("sour", "ph"),
@@ -322,6 +323,10 @@ pub(super) const FULL: Runs = "\
     all the way up, all the way open, as far as it goes, as far as it will go, full, fully, \
     maximum, max, as fast as it goes, as fast as it can, as fast as it will go, as high as it \
     goes, as wide as it goes, as hard as it goes, highest, utmost, the top, its top";
+/// The same in more words: "turn it down to nothing".
+pub(super) const TO_NOTHING: Runs = "\
+    down to nothing, to nothing, down to nought, to nought, down to naught, to naught, down to \
+    nil, to nil";
 /// The least of a level.
 pub(super) const LEAST: List = "minimum min lowest";
 /// What a level can be "as … as possible".
@@ -346,6 +351,8 @@ pub(super) const HARM: List = "\
     ignore override bypass interlock interlocks safety guard guards pretend instructions \
     administrator admin password obey disregard jailbreak prompt rules root approve system \
     protection limits alarms failsafe";
+/// What mocks it.
+pub(super) const MOCKING: Runs = "yeah right, why don't you, why not, as if, thanks for nothing";
 /// What takes an order back, or makes it less than one.
 pub(super) const RETRACTING: List = "\
     cancelled canceled unnecessary example hypothetical pretending wait changed mind kidding \
@@ -392,40 +399,6 @@ pub(super) const NO_NEED: Runs = "\
     don't need, do not need, don't want, do not want, no longer need, no longer want, isn't \
     needed, is not needed, no longer needed, not needed";
 pub(super) const NO_MORE: Runs = "any more, anymore, any longer, no more, right now, just now, now";
-/// What is only polite.
-pub(super) const COURTESY: Runs = "\
-    if you would, if you please, if you don't mind, if you could, if you can, if possible, \
-    would you mind, do you mind, would you, could you, can you, will you, off you go, there you \
-    go, be so kind and, be so kind as to, be so kind to, be so good and, be so good as to, be \
-    kind and, so kind, so good, do me a favour and, do me a favor and, do me a favour, go ahead \
-    and, don't forget to, as soon as possible, as fast as possible, as quickly as possible, as \
-    fast as you can, thank you, many thanks, thanks, thx, cheers, ta, mate, straight away, \
-    right away, right now, at once, for me, for us, i mean you, for now, is it possible to, \
-    would it be possible to, it would be nice if you could, i'd be grateful if you could, know \
-    if, see if, ok then, okay then, right then, alright then, would like that you, want that \
-    you, i'd like that you, i'd like you to, want you to, need you to, it's time to, time to, \
-    let's, good morning, hello, hey, hi, ok, okay, asap, pls, please see to it, be a dear and, \
-    be a darling and, be an angel and, when you get a chance, when you have a moment, when you \
-    have a minute, when you've got a minute, when you've got a moment, if it's not too much \
-    trouble, if it is not too much trouble, if i may ask, not to worry, don't worry, i'm going \
-    to need, i am going to need, we're going to need, we are going to need, so kind as to, \
-    would you be, good evening, good afternoon, good day, i was wondering if you could, i \
-    wonder if you could, i beg you, as i said, like i said, for a change, for heaven's sake, \
-    for god's sake, for goodness sake, try to, by the way, as usual, that'd be \
-    great, that would be great, that would be nice, that'd be nice, would be nice, would be \
-    great, would be lovely, that would be lovely, i'd appreciate it if you could, i'd \
-    appreciate it if you, i would appreciate it if you could, i would appreciate it if you, it \
-    would be good if you, it'd be good if you, it would be nice if you, it'd be nice if you, \
-    i'd be glad if you, i would be glad if you, i'd be happy if you, i'd be grateful if you, \
-    would it be ok if you, would it be okay if you, i'd love it if you, i would love it if you, \
-    how about you, you may, you might, you can, feel free to, please and thank you, over here, \
-    over there, out there, up there, down there, down here, up here, would you be able to, are \
-    you able to, i ask you to, i'd ask you to, i would ask you to, i'm asking you to, i am \
-    asking you to, may i ask you to, i must ask you to, i have to ask you to, i order you to, \
-    i'd have you, i would have you, could i ask you to, can i ask you to, i'd rather you, s'il \
-    vous plaît, s'il vous plait, s'il te plaît, por favor, per favore, can't see a thing, can't \
-    see anything, i can't see, we can't see, can't hear a thing, can't hear myself think, you \
-    are welcome to, it would help if you, has to, have to, had better, you'd better";
 /// Words that forget a goal.
 pub(super) const FORGETTING: List = "\
     forget remove drop delete rid scrap cancel discard abandon ditch dismiss lift erase axe \
@@ -544,7 +517,7 @@ pub(super) const FILLERS: List = "\
     straight directly slap hit shove button quietly plz pls swiftly thanks ta quiet room place \
     area site building facility premises some them give bitte danke merci gracias grazie prego \
     alstublieft tack colleague colleagues comrade everyone girls ladies gents gentlemen sunshine \
-    champ doc coach hall skipper captain understood ok okay roger";
+    champ doc coach hall skipper captain understood ok okay roger onto c'mon oi";
 
 /// Whether a word has a meaning of its own, so that it is no verb of a name.
 pub(super) fn is_known(word: &str) -> bool {

@@ -1,0 +1,84 @@
+//! Words as they were meant: a small word with two letters exchanged or one doubled, or as people
+//! pronounce it. What must never be here: a negation, a word that turns something on or off, a
+//! name of the configuration.
+
+use super::names::Names;
+use super::text::Word;
+use super::words::{List, has, is_known};
+
+/// Words that say nothing of what is wanted, or how long. None of them becomes a negation, or
+/// comes from one, by a slip.
+const SMALL: List = "\
+    the and with this that from please you your our could would into just some for turn switch \
+    minute minutes second seconds hour hours now";
+/// What looks like a slip of these and is a word of its own.
+const OTHERS: List = "fro form thee now";
+/// What people say in one word, and its words.
+const PRONOUNCED: &[(&str, &str)] = &[
+    ("gimme", "give me"),
+    ("lemme", "let me"),
+    ("wanna", "want to"),
+    ("gonna", "going to"),
+    ("gotta", "got to"),
+    ("getcha", "get you"),
+    ("wouldja", "would you"),
+    ("couldja", "could you"),
+    ("wouldya", "would you"),
+    ("couldya", "could you"),
+    ("ya", "you"),
+    ("yer", "your"),
+    ("plz", "please"),
+];
+/// Those that may tell what somebody does himself, and the verbs by which they wish.
+const INTENDING: List = "wanna gonna";
+const WISHED: List = "have need want see get know";
+/// What "one" behind "that" counts, if it counts: "that one hour".
+const COUNTED: List = "\
+    hundred thousand point and s sec second min minute h hr hour percent half quarter third more";
+/// Words of a share, behind which a swapped "of" is no "for": "half fo an hour".
+const SHARES: List = "half quarter quarters third thirds couple";
+
+/// The words, each as it was meant.
+pub(super) fn mended(said: Vec<Word>, names: &Names) -> Vec<Word> {
+    let mut found: Vec<Word> = Vec::with_capacity(said.len());
+    for (at, (word, part)) in said.iter().enumerate() {
+        let before = found.last().map_or("", |(word, _)| word.as_str());
+        let next = said.get(at + 1).filter(|(_, other)| other == part);
+        let next = next.map_or("", |(word, _)| word.as_str());
+        // "That one" is no number.
+        let or = next == "or" || at > 1 && said[at - 2].0 == "or";
+        let counts = or || has(COUNTED, next) || next.ends_with('s') && next.len() > 3;
+        if word == "one" && has("that this", before) && !counts {
+            continue;
+        }
+        if names.has(word) || names.is_place(word) || is_known(word) {
+            found.push((word.clone(), *part));
+            continue;
+        }
+        let meant = match PRONOUNCED.iter().find(|(one, _)| one == word) {
+            Some((_, words)) if !has(INTENDING, word) || has(WISHED, next) => words,
+            Some((word, _)) => word,
+            None if word == "fo" && !has(SHARES, before) => "for",
+            None => SMALL.split_ascii_whitespace().find(|small| slips(word, small)).unwrap_or(word),
+        };
+        found.extend(meant.split(' ').map(|word| (word.to_owned(), *part)));
+    }
+    found
+}
+
+/// Whether a word is another with two neighbouring letters exchanged, or one of them doubled.
+fn slips(said: &str, small: &str) -> bool {
+    if has(OTHERS, said) || !said.is_ascii() {
+        return false;
+    }
+    let (said, small) = (said.as_bytes(), small.as_bytes());
+    let head = said.iter().zip(small).take_while(|(one, other)| one == other).count();
+    let (one, other) = (&said[head..], &small[head..]);
+    match said.len().checked_sub(small.len()) {
+        Some(0) if one.len() >= 2 => {
+            one[0] == other[1] && one[1] == other[0] && one[2..] == other[2..]
+        }
+        Some(1) if head > 0 => one[0] == said[head - 1] && one[1..] == *other,
+        _ => false,
+    }
+}
