@@ -2,21 +2,24 @@
 //! that it stops. It remembers nothing: what is signed and the retained reports are all there is,
 //! so that it can be ended and begun again anywhere. The judgement is pure; the line is the link's.
 
+mod listener;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use outpost_launcher::manifest::Name;
 use serde::Deserialize;
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
+
+pub use listener::{Listener, gather};
 
 use super::FleetError;
 use super::publish::Days;
 use super::rollout::{advance, change, now_unix_ms, pick, read, stand};
-use crate::limits::{CAMPAIGN_LOOK_MS, KEEP_ALIVE_S, LINK_EVENTS_MAX, REPORTS_QUIET_MS};
-use crate::link::topics::{CommandId, CommandKind, DeviceName, DeviceTopic};
-use crate::link::{Class, Endpoint, LinkConfig, LinkEvent, Outgoing, Pace};
+use crate::limits::CAMPAIGN_LOOK_MS;
+use crate::link::Endpoint;
+use crate::link::topics::DeviceTopic;
 use crate::update::rollout::{Board, Document, Labels, Rollout, Standing};
 
 /// What a board tells of its updates: of the retained topic `update` as much as is needed here.
@@ -211,155 +214,6 @@ pub trait Observer {
     fn signed(&mut self);
     /// The broker accepts us, or is gone, with the reason.
     fn line(&mut self, down: Option<&str>);
-}
-
-/// The line to the reports of all boards.
-pub struct Listener {
-    link: crate::link::LinkHandle,
-    events: mpsc::Receiver<LinkEvent>,
-    /// What has been heard.
-    pub reports: Reports,
-    /// The broker is there.
-    pub is_up: bool,
-    /// When the last report came.
-    heard: Instant,
-    /// Topics of commands to look that are still to be sent.
-    nudges: Vec<String>,
-}
-
-impl Listener {
-    /// Joins the broker.
-    ///
-    /// # Errors
-    /// Where the link refuses its configuration.
-    pub fn join(endpoint: Endpoint) -> Result<Listener, FleetError> {
-        let (tell, events) = mpsc::channel(LINK_EVENTS_MAX);
-        let config = LinkConfig {
-            endpoint,
-            client_id: format!("outpost-rollout-{}", std::process::id()),
-            is_lasting: false,
-            will: None,
-            subscriptions: vec![DeviceTopic::updates()],
-            receipts: Vec::new(),
-            keep_alive: Duration::from_secs(KEEP_ALIVE_S),
-            pace: Pace::default(),
-        };
-        let link = crate::link::spawn(config, tell);
-        let link = link.map_err(|error| FleetError::Rollout(error.to_string()))?;
-        let (reports, heard) = (Reports::default(), Instant::now());
-        Ok(Listener { link, events, reports, is_up: false, heard, nudges: Vec::new() })
-    }
-
-    /// Takes what comes until a moment; tells of the line.
-    ///
-    /// # Errors
-    /// Where the broker refuses what we are here for.
-    pub async fn hear_until(
-        &mut self,
-        until: Instant,
-        line: &mut dyn FnMut(Option<&str>),
-    ) -> Result<(), FleetError> {
-        loop {
-            let event = tokio::select! {
-                event = self.events.recv() => event,
-                () = sleep_until(until) => return Ok(()),
-            };
-            match event {
-                Some(LinkEvent::Message { topic, payload, .. }) => {
-                    self.reports.hear(&topic, &payload);
-                    self.heard = Instant::now();
-                }
-                Some(LinkEvent::Up { .. }) => {
-                    (self.is_up, self.heard) = (true, Instant::now());
-                    line(None);
-                }
-                Some(LinkEvent::Down { reason }) => {
-                    self.is_up = false;
-                    line(Some(&reason));
-                }
-                Some(LinkEvent::SubscriptionRefused { filter }) => {
-                    let what = format!("the broker refuses the subscription {filter}");
-                    return Err(FleetError::Rollout(what));
-                }
-                Some(_) => {}
-                None => return Err(FleetError::Rollout("the line has ended".into())),
-            }
-        }
-    }
-
-    /// Whether the retained reports have all come: the line is up, and it has become quiet once.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.is_up && self.heard.elapsed() >= Duration::from_millis(REPORTS_QUIET_MS)
-    }
-
-    /// Has boards that are in, and have not begun, told to look. The command of a step has one id:
-    /// a board carries it out once, whoever runs the rollout.
-    ///
-    /// # Errors
-    /// Where a name cannot stand in a topic.
-    pub fn nudge(&mut self, rollout: &Rollout, document: &Document) -> Result<(), FleetError> {
-        let wrong = |error: crate::link::topics::NameError| FleetError::Rollout(error.to_string());
-        self.nudges.clear();
-        for (name, report) in &self.reports.boards {
-            let (name, labels) = (name.clone(), report.labels.clone());
-            let device: DeviceName = name.parse().map_err(wrong)?;
-            let board = Board { name, labels, ..Board::default() };
-            let has_begun = [&report.release, &report.confirmed];
-            let has_begun = has_begun.into_iter().flatten().any(|it| *it == rollout.release);
-            let has_begun = has_begun || has_gone_on(rollout, document, report);
-            if has_begun || !rollout.has(&board) {
-                continue;
-            }
-            let id = format!("rollout-{}-{}", rollout.number, rollout.step + 1);
-            let id: CommandId = id.parse().map_err(wrong)?;
-            let topic = DeviceTopic::Command { kind: CommandKind::Update.into(), id };
-            self.nudges.push(topic.build(&device));
-        }
-        Ok(())
-    }
-
-    /// Sends as many of them as the line takes just now.
-    fn send_nudges(&mut self) {
-        while let Some(topic) = self.nudges.pop() {
-            let payload = br#"{"look":true}"#.to_vec();
-            let class = Class::State;
-            let outgoing =
-                Outgoing { token: 0, topic: topic.clone(), payload, retain: false, class };
-            if self.link.publish(outgoing).is_err() {
-                self.nudges.push(topic);
-                return;
-            }
-        }
-    }
-
-    /// Leaves the broker.
-    pub async fn leave(self) -> Reports {
-        self.link.close(Vec::new()).await;
-        self.reports
-    }
-}
-
-/// Hears the retained reports of all boards.
-///
-/// # Errors
-/// Where the broker does not answer in time.
-pub async fn gather(endpoint: Endpoint, within: Duration) -> Result<Reports, FleetError> {
-    let (mut listener, until) = (Listener::join(endpoint)?, Instant::now() + within);
-    let mut outage = "no answer".to_owned();
-    while !listener.is_complete() {
-        if Instant::now() > until && !listener.is_up {
-            return Err(FleetError::Rollout(format!("the broker: {outage}")));
-        }
-        let next = Instant::now() + Duration::from_millis(REPORTS_QUIET_MS / 4);
-        let mut line = |down: Option<&str>| {
-            if let Some(reason) = down {
-                reason.clone_into(&mut outage);
-            }
-        };
-        listener.hear_until(next, &mut line).await?;
-    }
-    Ok(listener.leave().await)
 }
 
 /// Runs a rollout until it is over, has been judged where that was all, or `shutdown` completes.

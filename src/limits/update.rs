@@ -88,6 +88,9 @@ pub const TAKER_WAIT_MS_MAX: u64 = 60_000;
 pub const TAKER_LOOK_MS: u64 = 50;
 /// Silence after which all retained reports of a fleet have come, in milliseconds.
 pub const REPORTS_QUIET_MS: u64 = 1_500;
+/// How long they are waited for where there is no silence, in milliseconds: those of ten thousand
+/// boards, 3 MB, come over 400 kbit/s in that time.
+pub const REPORTS_MS_MAX: u64 = 60_000;
 /// How often a rollout is judged at least, in milliseconds, and at most where reports come in.
 pub const CAMPAIGN_LOOK_MS: u64 = 1_000;
 /// Letters of the reason why a rollout was stopped.

@@ -4,6 +4,8 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use outpost::update::rollout::{Board, Document};
 use serde_json::{Value as Json, json};
@@ -150,6 +152,28 @@ fn a_rollout_that_no_board_reports_of_goes_nowhere() {
     let (line, ok) = fleet(&site, &words);
     assert!(ok && line["known"] == 0, "{line}");
     assert_eq!((signed(&site, 1).step, signed(&site, 1).standing.word()), (0, "running"));
+}
+
+#[test]
+fn boards_that_only_come_back_hold_up_no_judgement() {
+    let broker = Broker::start();
+    let bus = Bus::join(&broker);
+    let site = Site::new(&broker, "cold-chatter", UPDATE);
+    stick(&site, &["1.0.0"]);
+    let (over, is_over) = mpsc::channel::<()>();
+    // As with ten thousand boards on mobile lines: one or another is always just back.
+    let chatter = std::thread::spawn(move || {
+        let pace = Duration::from_millis(500);
+        while is_over.recv_timeout(pace) == Err(mpsc::RecvTimeoutError::Timeout) {
+            told(&bus, "b-1", "idle", "0");
+        }
+    });
+    let words = ["1.0.0", "--label", "site=north", "--steps", "100@1h", "--once"];
+    assert!(Campaign::start(&site, &broker, &words).ends());
+    let (line, ok) = fleet(&site, &["status", "--url", &url(&broker)]);
+    assert!(ok && line["known"] == 1, "{line}");
+    drop(over);
+    chatter.join().unwrap();
 }
 
 #[test]
