@@ -237,8 +237,12 @@ impl Keeper {
     }
 
     /// A release that waits for its first start: it is another than this one, since the one that
-    /// runs on trial has been started.
+    /// runs on trial has been started. While an operator's word is carried out it waits: our end
+    /// would be that word's, and what it puts into the slots takes this one's place.
     fn leave_for(&mut self, state: &State, news: &mut Vec<News>) {
+        if self.operator.load(Ordering::Relaxed) {
+            return;
+        }
         let waits = state.trial.as_ref().filter(|trial| trial.starts == 0);
         let waits = waits.filter(|trial| self.passed_over.as_ref() != Some(&trial.taken.release));
         let Some(trial) = waits.filter(|_| !self.leaves) else { return };
@@ -314,6 +318,23 @@ fn taken(slots: &Path, update: &Update, release: &Name) -> Result<String, String
     Ok(text.collect::<Vec<_>>().join("; "))
 }
 
+/// An operator has a release taken, until this is dropped: also where that ends in a panic, since
+/// nothing else would be followed or tried ever after.
+struct Operator(Arc<AtomicBool>);
+
+impl Operator {
+    fn begins(flag: &Arc<AtomicBool>) -> Operator {
+        flag.store(true, Ordering::Relaxed);
+        Operator(flag.clone())
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 /// Has a release taken in a thread of its own: a download takes hours, and a trial must be judged
 /// meanwhile. Whoever follows a rollout gives way until it has ended.
 fn take_release(
@@ -323,16 +344,14 @@ fn take_release(
     release: Name,
 ) {
     let (slots, update) = (keeper.launched.slots.clone(), keeper.update.clone());
-    let (tell, operator) = (news.clone(), keeper.operator.clone());
-    operator.store(true, Ordering::Relaxed);
+    let (tell, operator) = (news.clone(), Operator::begins(&keeper.operator));
     let work = move || {
         let result = taken(&slots, &update, &release);
-        operator.store(false, Ordering::Relaxed);
-        // Nobody listens any more at the end.
+        // Nobody listens any more at the end. What is tried next waits until this has been said.
         drop(tell.blocking_send(News::Taken { command, result }));
+        drop(operator);
     };
     if let Err(error) = std::thread::Builder::new().spawn(work) {
-        keeper.operator.store(false, Ordering::Relaxed);
         tracing::error!(%error, "no thread for a release");
     }
 }
@@ -385,6 +404,13 @@ pub fn spawn(mut keeper: Keeper) -> std::io::Result<Line> {
             let now = |()| Tick(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
             match words.recv_timeout(Duration::from_millis(pause_ms)) {
                 Ok(Word::Facts(facts)) => keeper.hear(now(()), facts),
+                Ok(Word::Take { command, .. }) if keeper.leaves => {
+                    // Begun now it would be cut off while it fills its slot.
+                    let result = Err("the agent ends just now for another release".into());
+                    if news_in.blocking_send(News::Taken { command, result }).is_err() {
+                        return;
+                    }
+                }
                 Ok(Word::Take { command, release }) => {
                     take_release(&keeper, &news_in, command, release);
                 }
@@ -442,6 +468,14 @@ mod tests {
             Keeper::new(launched.clone(), Update::default(), Board::default(), Instant::now());
         assert!(!keeper.look(Tick(0)).contains(&News::Restart));
         launched.slots().write(&waiting("2")).unwrap();
+        // An operator's word is not cut off by it, and lasts no longer than its thread.
+        let word = Operator::begins(&keeper.operator);
+        assert!(!keeper.look(Tick(500)).contains(&News::Restart));
+        let panics = std::thread::spawn(move || {
+            let _word = word;
+            panic!("as a fault in what takes a release would");
+        });
+        panics.join().unwrap_err();
         assert!(keeper.look(Tick(1000)).contains(&News::Restart));
         assert!(!keeper.look(Tick(2000)).contains(&News::Restart));
     }
