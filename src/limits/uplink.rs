@@ -97,8 +97,8 @@ pub const UPLINK_ROUTES_MS: u64 = 1_000;
 pub const UPLINK_NOTICES_MAX: usize = 16;
 /// Spans of the day of one destination: night, lunch, evening and one more.
 pub const CLOUD_HOURS_MAX: usize = 4;
-/// Commands of all destinations that wait for the agent, which takes each within a millisecond; one
-/// more is not settled and comes again with the next connection.
+/// Commands of all destinations that wait for the agent, which takes each within a millisecond;
+/// what is more is held by its destination, `RECEIPTS_MAX` at most.
 pub const UPLINK_COMMANDS_MAX: usize = 64;
 /// Words of the agent that wait for one destination's hand, not for its line: status, states of
 /// commands, approvals. One more is not said; the journal has it.

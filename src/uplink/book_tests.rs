@@ -47,7 +47,7 @@ fn a_journal_that_is_away_is_waited_for_and_nothing_is_passed_over() {
     let records: Vec<_> = (1..=9000).map(reading).collect();
     store(&path, QUOTA_BYTES, &records);
     assert!(blocks(&path).len() >= 2, "{:?}", blocks(&path));
-    let (mut book, mut notices) = book(&path, "", 9000);
+    let (mut book, mut notices, _commands) = book(&path, "", 9000);
     let away = folder.path().join("away");
     std::fs::rename(&path, &away).unwrap();
     assert!(chunk(&mut book, 0, 50).is_none(), "a disk that is away is no empty one");
@@ -72,7 +72,7 @@ fn one_file_that_cannot_be_read_is_given_up_only_where_the_disk_takes_more() {
     let aside = folder.path().join("aside");
     std::fs::rename(&files[0], &aside).unwrap();
     std::fs::create_dir(&files[0]).unwrap();
-    let (mut book, mut notices) = book(folder.path(), "", 9000);
+    let (mut book, mut notices, _commands) = book(folder.path(), "", 9000);
     assert!(chunk(&mut book, 0, 100).is_none(), "nothing behind it is taken for all there is");
     drop(notices.try_recv().unwrap());
     // It comes back: nothing was lost.
@@ -101,7 +101,7 @@ fn what_the_quota_gave_up_is_explained_by_the_name_at_its_end() {
     let mixed = |seq: u64| if seq.is_multiple_of(100) { event(seq) } else { reading(seq) };
     let records: Vec<_> = (1..=80_000).map(mixed).collect();
     store(folder.path(), QUOTA_BYTES, &records);
-    let (mut book, mut notices) = book(folder.path(), "", 80_000);
+    let (mut book, mut notices, _commands) = book(folder.path(), "", 80_000);
     let seqs = all(&mut book, 80_000);
     assert!(seqs.len() < 70_000, "the quota gave nothing up: {}", seqs.len());
     let events: Vec<_> = seqs.iter().filter(|seq| seq.is_multiple_of(100)).collect();

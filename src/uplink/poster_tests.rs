@@ -47,7 +47,7 @@ fn poster(keys: &str, bytes: usize) -> (Poster<Slow>, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let records: Vec<_> = (1..=RECORDS).map(reading).collect();
     store(folder.path(), 4_200_000, &records);
-    let (mut book, _) = book(folder.path(), keys, RECORDS);
+    let (mut book, ..) = book(folder.path(), keys, RECORDS);
     book.stored = RECORDS;
     let mut poster = Poster::new(book, Slow::new(bytes), 0);
     poster.longest = LONGEST;

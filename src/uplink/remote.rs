@@ -51,12 +51,30 @@ pub(super) enum ToCloud {
     Settle(u64),
 }
 
-/// The next of a channel that may not be there, or may have ended: never, then. Cancel safe.
-pub(super) async fn next(words: &mut Option<mpsc::Receiver<ToCloud>>) -> ToCloud {
-    if let Some(words) = words
-        && let Some(word) = words.recv().await
-    {
-        return word;
+/// Where a destination hears the agent.
+pub(super) struct Ears {
+    /// To be published.
+    pub(super) words: mpsc::Receiver<Word>,
+    /// Receipts have a way of their own: one that found no room would hold up all later ones.
+    pub(super) settled: mpsc::Receiver<u64>,
+}
+
+/// The next of channels that may not be there, or may have ended: never, then. Cancel safe.
+pub(super) async fn next(ears: &mut Option<Ears>) -> ToCloud {
+    if let Some(Ears { words, settled }) = ears {
+        tokio::select! {
+            biased;
+            Some(receipt) = settled.recv() => return ToCloud::Settle(receipt),
+            Some(word) = words.recv() => return ToCloud::Say(word),
+            else => {}
+        }
     }
     std::future::pending().await
+}
+
+/// One that is there already.
+pub(super) fn at_hand(ears: &mut Option<Ears>) -> Option<ToCloud> {
+    let Ears { words, settled } = ears.as_mut()?;
+    let receipt = settled.try_recv().ok().map(ToCloud::Settle);
+    receipt.or_else(|| words.try_recv().ok().map(ToCloud::Say))
 }

@@ -6,6 +6,7 @@
 
 mod operator;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -15,7 +16,7 @@ use super::alarms::Alarms;
 use super::batch::{self, AuditHead, Head, Packer};
 use super::book::Book;
 use super::flow::{Flow, Place, Said, Sent};
-use super::remote::{self, ToCloud};
+use super::remote::{self, Ears, FromCloud};
 use super::routes::Routes;
 use super::suspect::Suspect;
 use super::thread::Wakers;
@@ -52,6 +53,8 @@ pub(super) struct Sender {
     bytes_per_record: usize,
     /// The audit's head that this line was told.
     audit_told: u64,
+    /// What the agent has no room for yet, `RECEIPTS_MAX` at most.
+    held: VecDeque<FromCloud>,
 }
 
 impl Sender {
@@ -70,6 +73,7 @@ impl Sender {
             seen_to: book.common.stored_before,
             bytes_per_record: 0,
             audit_told: 0,
+            held: VecDeque::new(),
             broker,
             book,
         }
@@ -101,11 +105,7 @@ impl Sender {
     }
 
     /// Works until closing is asked.
-    pub(super) async fn run(
-        mut self,
-        mut wakers: Wakers,
-        mut words: Option<mpsc::Receiver<ToCloud>>,
-    ) {
+    pub(super) async fn run(mut self, mut wakers: Wakers, mut ears: Option<Ears>) {
         let (events_in, mut events) = mpsc::channel(LINK_EVENTS_MAX);
         match crate::link::spawn(self.link_config(), events_in) {
             Ok(link) => self.link = Some(link),
@@ -115,6 +115,7 @@ impl Sender {
             }
         }
         self.note_stored(*wakers.stored.borrow_and_update());
+        let commands = self.book.common.commands.clone();
         loop {
             self.turn(Instant::now());
             let due = self.due();
@@ -123,7 +124,12 @@ impl Sender {
                 // Asked, or the handle is gone.
                 _ = wakers.closing.changed() => break,
                 Some(event) = events.recv() => self.take(event),
-                word = remote::next(&mut words) => self.agent_says(word),
+                word = remote::next(&mut ears) => self.agent_says(word),
+                Ok(place) = commands.reserve(), if !self.held.is_empty() => {
+                    if let Some(first) = self.held.pop_front() {
+                        place.send(first);
+                    }
+                }
                 Ok(()) = wakers.urgent.changed() => {
                     self.alarms.made(*wakers.urgent.borrow_and_update());
                     self.note_alarm();
@@ -135,7 +141,7 @@ impl Sender {
                 () = sleep_until(due) => {}
             }
         }
-        while let Some(word) = words.as_mut().and_then(|words| words.try_recv().ok()) {
+        while let Some(word) = remote::at_hand(&mut ears) {
             self.agent_says(word);
         }
         self.end(events).await;
@@ -429,6 +435,7 @@ impl Sender {
             }
         }
         self.flow.down();
+        self.forget_held();
         self.alarms.begin_again();
         self.book.tell_backlog(self.flow.cursor(), Instant::now());
     }

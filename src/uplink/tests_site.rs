@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, watch};
 
 use super::book::Book;
+use super::remote::FromCloud;
 use super::thread::{Backlog, Common, Notice};
 use crate::clock::{Clock, ClockTrust, Now, Tick, VirtualClock};
 use crate::config::{Strictness, from_text};
@@ -58,16 +59,21 @@ pub(super) fn store(folder: &Path, quota_bytes: u64, records: &[Record]) {
 }
 
 /// The book of a destination with more keys, everything up to `stored` being stored.
-pub(super) fn book(folder: &Path, keys: &str, stored: u64) -> (Book, mpsc::Receiver<Notice>) {
+pub(super) fn book(
+    folder: &Path,
+    keys: &str,
+    stored: u64,
+) -> (Book, mpsc::Receiver<Notice>, mpsc::Receiver<FromCloud>) {
+    let url = if keys.contains("url") { "" } else { "url = \"file:///nowhere\"" };
     let text = format!(
-        "[device]\nname = \"board\"\n[[cloud]]\nname = \"hq\"\nurl = \"file:///nowhere\"\n\
-         delay = \"0s\"\n{keys}\n"
+        "[device]\nname = \"board\"\n[[cloud]]\nname = \"hq\"\n{url}\ndelay = \"0s\"\n{keys}\n"
     );
     let config = from_text(&text, "outpost.toml", &[], Strictness::Check).unwrap().0;
     let elsewhere = tempfile::tempdir().unwrap();
     let options = Options::of_quota(4_200_000);
     let (journal, _) = journal::open(elsewhere.path(), options, Box::new(|_| {})).unwrap();
     let (notices, heard) = mpsc::channel(16);
+    let (commands, asked) = mpsc::channel(1);
     let common = Common {
         device: "board".parse().unwrap(),
         folder: folder.to_owned(),
@@ -76,10 +82,10 @@ pub(super) fn book(folder: &Path, keys: &str, stored: u64) -> (Book, mpsc::Recei
         clock: Clock::Virtual(VirtualClock::new(DAY_MS, 1.0)),
         backlog: Backlog { each: Mutex::new(vec![0]), greatest: watch::channel(0).0 },
         notices,
-        commands: mpsc::channel(1).0,
+        commands,
         offline: Will { topic: String::new(), payload: Vec::new() },
         zone: jiff::tz::TimeZone::UTC,
     };
     let cloud = config.clouds[0].clone();
-    (Book::open(Arc::new(common), 0, cloud, 0, DestinationMeters::new("hq")), heard)
+    (Book::open(Arc::new(common), 0, cloud, 0, DestinationMeters::new("hq")), heard, asked)
 }

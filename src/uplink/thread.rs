@@ -11,14 +11,14 @@ use super::book::Book;
 use super::objects::Store;
 use super::otlp::Collector;
 use super::poster::Poster;
-use super::remote::{FromCloud, ToCloud, Word};
+use super::remote::{Ears, FromCloud, Word};
 use super::sender::Sender;
 use crate::clock::Clock;
 use crate::config::{Cloud, CloudTo};
 use crate::domain::Severity;
 use crate::journal::Cursors;
 use crate::limits::{
-    UPLINK_CLOSE_MS_MAX, UPLINK_COMMANDS_MAX, UPLINK_NOTICES_MAX, UPLINK_WORDS_MAX,
+    RECEIPTS_MAX, UPLINK_CLOSE_MS_MAX, UPLINK_COMMANDS_MAX, UPLINK_NOTICES_MAX, UPLINK_WORDS_MAX,
 };
 use crate::link::Will;
 use crate::link::topics::DeviceName;
@@ -71,13 +71,14 @@ pub struct News {
 struct Told {
     /// Its operators may command, and hear of every command.
     commands: bool,
-    words: mpsc::Sender<ToCloud>,
+    words: mpsc::Sender<Word>,
+    settled: mpsc::Sender<u64>,
 }
 
 impl Told {
     /// Where too much waits it is not said: the journal has it.
     fn say(&self, word: &Word) {
-        if self.words.try_send(ToCloud::Say(word.clone())).is_err() {
+        if self.words.try_send(word.clone()).is_err() {
             tracing::warn!(topic = word.topic, "not said to a destination");
         }
     }
@@ -121,12 +122,12 @@ impl Uplink {
         self.words.iter().flatten().for_each(|told| told.say(word));
     }
 
-    /// The command with this receipt, of the destination at this place, is safe with us. Where too
-    /// much waits it comes again, and is known then.
+    /// The command with this receipt, of the destination at this place, is safe with us.
     pub fn settle(&self, place: usize, receipt: u64) {
         if let Some(Some(told)) = self.words.get(place)
-            && told.words.try_send(ToCloud::Settle(receipt)).is_err()
+            && told.settled.try_send(receipt).is_err()
         {
+            // There are no more receipts than room: the destination has ended.
             tracing::debug!(receipt, "a command of a destination will come again");
         }
     }
@@ -217,7 +218,9 @@ pub fn spawn(setup: Setup) -> std::io::Result<(Uplink, News)> {
     let ways = setup.clouds.iter().map(|cloud| {
         let broker = cloud.to.broker().filter(|broker| broker.is_told_status())?;
         let (words, heard) = mpsc::channel(UPLINK_WORDS_MAX);
-        Some((Told { commands: broker.commands, words }, heard))
+        let (settled, receipts) = mpsc::channel(RECEIPTS_MAX);
+        let ears = Ears { words: heard, settled: receipts };
+        Some((Told { commands: broker.commands, words, settled }, ears))
     });
     let (words, heard): (Vec<_>, Vec<_>) = ways.map(Option::unzip).unzip();
     let meters: Vec<_> = names.iter().map(|name| DestinationMeters::new(name)).collect();

@@ -1,7 +1,10 @@
 //! A destination whose operators may command the board: what comes from them goes to the agent,
 //! what the agent says of itself goes to them. Nothing is decided here.
 
+use tokio::sync::mpsc::error::TrySendError;
+
 use super::Sender;
+use crate::limits::RECEIPTS_MAX;
 use crate::link::topics::DeviceTopic;
 use crate::link::{Class, Outgoing, Will};
 use crate::uplink::remote::{FromCloud, Remote, ToCloud, Word};
@@ -16,22 +19,40 @@ pub(super) fn is_word(token: u64) -> bool {
 
 impl Sender {
     /// There is a line: the agent says how the board is, since the last will said otherwise.
-    pub(super) fn greet(&self) {
-        // Full: as much waits for the agent that a line which comes and goes is nothing new.
-        if self.broker.is_told_status()
-            && self.book.common.commands.try_send(FromCloud::Up).is_err()
-        {
-            tracing::debug!(
-                destination = self.book.cloud.name,
-                "the agent was not told of the line"
-            );
+    pub(super) fn greet(&mut self) {
+        if self.broker.is_told_status() {
+            self.hand_over(FromCloud::Up);
         }
     }
 
-    /// A message for the agent. Only commands: this broker is none that sensors speak on. Where too
-    /// many wait it is not settled, and comes again with the next connection.
+    /// To the agent, in order. What it has no room for now is held: a receipt that nobody settles
+    /// would hold up those of all later messages. The link bounds how many there are.
+    fn hand_over(&mut self, what: FromCloud) {
+        let needs = !matches!(&what, FromCloud::Command(Remote { receipt: None, .. }));
+        let what = match self.held.is_empty() {
+            true => match self.book.common.commands.try_send(what) {
+                Ok(()) => return,
+                Err(TrySendError::Full(what) | TrySendError::Closed(what)) => what,
+            },
+            false => what,
+        };
+        if needs || self.held.len() < RECEIPTS_MAX {
+            self.held.push_back(what);
+        } else {
+            tracing::warn!(destination = self.book.cloud.name, "too many commands wait");
+        }
+    }
+
+    /// The connection has ended: the broker brings again what has a receipt.
+    pub(super) fn forget_held(&mut self) {
+        let stays =
+            |what: &FromCloud| matches!(what, FromCloud::Command(Remote { receipt: None, .. }));
+        self.held.retain(stays);
+    }
+
+    /// A message for the agent. Only commands: this broker is none that sensors speak on.
     pub(super) fn operator_says(
-        &self,
+        &mut self,
         topic: String,
         payload: Result<Vec<u8>, usize>,
         retained: bool,
@@ -47,9 +68,7 @@ impl Sender {
             return;
         }
         let remote = Remote { place: self.book.place, topic, payload, retained, receipt };
-        if self.book.common.commands.try_send(FromCloud::Command(remote)).is_err() {
-            tracing::warn!(destination = self.book.cloud.name, "too many commands wait");
-        }
+        self.hand_over(FromCloud::Command(remote));
     }
 
     /// The agent has something for this destination. What the day's budget does not allow is not
@@ -85,5 +104,43 @@ impl Sender {
         let Will { topic, payload } = self.book.common.offline.clone();
         let token = WORDS_FROM | self.next_token;
         vec![Outgoing { token, topic, payload, retain: true, class: Class::State }]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::tests_site::book;
+    use super::*;
+    use crate::config::CloudTo;
+
+    fn command(sender: &mut Sender, number: u64, receipt: Option<u64>) {
+        let topic = format!("outpost/board/cmd/mode/{number}");
+        sender.operator_says(topic, Ok(Vec::new()), false, receipt);
+    }
+
+    #[tokio::test]
+    async fn what_the_agent_has_no_room_for_is_held_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let (book, _notices, mut commands) =
+            book(folder.path(), "url = \"mqtt://127.0.0.1:9\"\ncommands = true", 0);
+        let CloudTo::Broker(broker) = book.cloud.to.clone() else { panic!("a broker") };
+        let mut sender = Sender::new(book, broker, 0);
+        (1..=100).for_each(|number| command(&mut sender, number, Some(number)));
+        let room = sender.book.common.commands.clone();
+        for number in 1..=100 {
+            let Some(FromCloud::Command(remote)) = commands.recv().await else { panic!() };
+            assert_eq!(remote.receipt, Some(number), "each once, in order");
+            if let (Ok(place), Some(first)) = (room.try_reserve(), sender.held.pop_front()) {
+                place.send(first);
+            }
+        }
+        assert!(sender.held.is_empty() && commands.try_recv().is_err());
+        // With the connection go the receipts; what has none does not come again.
+        (1..=3).for_each(|number| command(&mut sender, number, (number != 3).then_some(number)));
+        sender.forget_held();
+        assert_eq!(sender.held.len(), 1);
+        // What has no receipt is bounded here, by nobody else.
+        (0..2 * RECEIPTS_MAX as u64).for_each(|number| command(&mut sender, number, None));
+        assert_eq!(sender.held.len(), RECEIPTS_MAX);
     }
 }
