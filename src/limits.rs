@@ -458,6 +458,10 @@ pub const JOURNAL_COMMIT_BYTES: usize = 256 * 1024;
 /// a second, and a Zero 2 W can spare them. Beyond it readings are dropped, oldest first, and the
 /// range is named in a record; what is no reading is refused when it alone fills the bound.
 pub const JOURNAL_QUEUE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Failures in a row to read a part of a file while the disk works; then it counts as damaged.
+pub const JOURNAL_UNREAD_TRIES: u32 = 5;
+/// Wait between two of them at a start, in milliseconds: a card tries each some times by itself.
+pub const JOURNAL_UNREAD_PAUSE_MS: u64 = 200;
 /// Least quota, in bytes: the tables, a write-ahead log and some days of decisions.
 /// A smaller one counts as this.
 pub const JOURNAL_QUOTA_BYTES_MIN: u64 = 4 * 1024 * 1024;

@@ -24,6 +24,7 @@ mod tests;
 mod tests_age;
 #[cfg(test)]
 mod tests_clock;
+mod unreadable;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -143,6 +144,10 @@ pub struct Store {
     chain: chain::Chain,
     /// The audit database may lack what the chain has.
     behind: bool,
+    /// The file of the chain whose damage was named last.
+    damage_named: Option<u64>,
+    /// Failures in a row to read what the disk has.
+    unread: u32,
     quota_bytes: u64,
     retention: quota::Retention,
     age: age::Age,
@@ -190,6 +195,8 @@ impl Store {
             audit: None,
             chain: chain::Chain::new(folder, quota_bytes),
             behind: true,
+            damage_named: None,
+            unread: 0,
             beginning: None,
             quota_bytes,
             retention: quota::Retention::default(),
@@ -205,7 +212,7 @@ impl Store {
             _lock: lock,
         };
         let is_first = store.reserved_seq == 0 && store.chain.newest().is_none();
-        let mut restored = match store.open_and_restore() {
+        let mut restored = match store.reading(Store::open_and_restore) {
             Ok(restored) if restored.next_seq > 1 || is_first || store.has_begun() => restored,
             // Sequences were used and nothing was ever put here: a lost file, not a new device.
             Ok(_) => store.begin_after_loss()?,
@@ -425,6 +432,7 @@ impl StoreBackend for Store {
         self.lost.by_reserve += withheld as u64;
         self.apply(fresh, beside)?;
         self.behind = false;
+        self.unread = 0;
         self.boot = boot;
         self.stored_floor_ms = beside.floor_ms.unwrap_or(self.stored_floor_ms);
         self.age.note(fresh);
@@ -465,6 +473,9 @@ impl StoreBackend for Store {
             // Under the quota's own limit, giving up old records makes room.
             self.upkeep()?;
             return Ok(None);
+        }
+        if let Some(damage) = self.unread_again(after) {
+            return self.recover_from_damage(&damage, next_seq);
         }
         // A card that was pulled and put back needs new file handles.
         self.audit = None;

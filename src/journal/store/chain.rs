@@ -220,6 +220,12 @@ impl Chain {
         Ok(())
     }
 
+    /// Begins a new file whatever the one before is like; nothing is written into that any more.
+    pub(super) fn begin(&mut self, next: u64) -> Result<(), JournalError> {
+        self.forget();
+        self.rotate(next)
+    }
+
     /// The range of the oldest file, where it is not the open one.
     pub(super) fn oldest(&self) -> Option<Range> {
         let [first, next, ..] = self.files[..] else { return None };

@@ -108,7 +108,7 @@ impl Store {
 
     /// Opens the chain and brings the audit database up to it: the two are one journal.
     pub(super) fn join_chain(&mut self, restored: &mut Restored) -> Result<(), JournalError> {
-        let found = match self.chain.open() {
+        let found = match self.reading(|store| store.chain.open()) {
             Ok(last) => self.join(last, restored),
             Err(error) if error.is_damage() => self.rescue_at_start(&error, restored),
             Err(error) => Err(error),
@@ -207,6 +207,7 @@ impl Store {
     }
 
     /// Sets a damaged file of the chain aside and puts its whole blocks into a new one of its name.
+    /// Where there is no room for that it stays where it is, as a full one, and the next begins.
     /// `last` is the last sequence that may have been in it. Gives what was found in words.
     pub(super) fn rescue(
         &mut self,
@@ -220,23 +221,43 @@ impl Store {
         let records: usize = blocks.values().map(|(_, records)| records.len()).sum();
         let rescued = PathBuf::from(format!("{}{RESCUED}", path.display()));
         let written = Chain::write_rescued(&rescued, blocks);
-        let aside = damage::set_aside(&path)?;
-        match written {
-            Ok(()) => publish(&rescued, &path)?,
-            Err(error) => {
-                tracing::error!(error = error.chain(), "nothing saved from a damaged file");
+        // A file that was just begun has the name of the next: nothing in it is whole.
+        let stays = written.is_err() && newest <= last;
+        let found = match &written {
+            Ok(()) => format!("{}; set aside, {records} records saved from it", error.chain()),
+            Err(refused) if stays => {
+                let (error, refused) = (error.chain(), refused.chain());
+                format!("{error}; it was not rebuilt, what can be read of it stays: {refused}")
             }
-        }
-        self.chain.look();
-        let found = format!(
-            "{}; set aside as {}, {records} records saved from it",
-            error.chain(),
-            aside.display()
-        );
+            Err(_) => format!("{}; set aside, nothing saved from it", error.chain()),
+        };
+        // The name first: after a crash between the two a file is damaged and named, never gone and
+        // not named.
         let gone = Gone { first: newest, last, records: None, reason: found.clone() };
-        self.name_gone(&gone, false)?;
+        let done = self.name_damage(&gone).and_then(|()| match stays {
+            true => self.chain.begin(last.saturating_add(1)),
+            false => damage::set_aside(&path).map(drop),
+        });
+        if written.is_err() || done.is_err() {
+            damage::remove_database(&rescued).ok();
+        }
+        done?;
+        if written.is_ok() {
+            publish(&rescued, &path)?;
+        }
+        self.damage_named = None;
+        self.chain.look();
         self.behind = true;
         Ok(found)
+    }
+
+    /// Names the range of a damaged file, once for each file however often its rescue is tried.
+    fn name_damage(&mut self, gone: &Gone) -> Result<(), JournalError> {
+        if self.damage_named != Some(gone.first) {
+            self.name_gone(gone, false)?;
+            self.damage_named = Some(gone.first);
+        }
+        Ok(())
     }
 
     /// Damage that was found while running.

@@ -4,7 +4,8 @@
 //! Only rows whose own checksum is right are believed; nothing is guessed.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::super::block;
@@ -41,7 +42,7 @@ impl Pages {
     fn read(path: &Path) -> Pages {
         let read = |path: &Path| {
             let small = fs::metadata(path).is_ok_and(|file| file.len() <= SCAN_BYTES_MAX);
-            if small { fs::read(path).unwrap_or_default() } else { Vec::new() }
+            if small { fs::read(path).unwrap_or_else(|_| in_pages(path)) } else { Vec::new() }
         };
         let mut pages = Pages {
             file: read(path),
@@ -114,6 +115,20 @@ impl Pages {
         }
         Some((rowid, row))
     }
+}
+
+/// A file that cannot be read as a whole: pages that the disk does not give are zeros, which is no
+/// page of a table.
+fn in_pages(path: &Path) -> Vec<u8> {
+    let Ok(file) = File::open(path) else { return Vec::new() };
+    let length = file.metadata().map_or(0, |it| it.len()).min(SCAN_BYTES_MAX);
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+    for (number, page) in (0_u64..).zip(bytes.chunks_mut(PAGE)) {
+        if file.read_exact_at(page, number * PAGE_BYTES).is_err() {
+            page.fill(0);
+        }
+    }
+    bytes
 }
 
 /// How much of a row lies in its cell (SQLite's file format, section 1.6).

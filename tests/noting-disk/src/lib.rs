@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::CString;
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,6 +22,9 @@ use sqlite_plugin::vfs::{RegisterOpts, Vfs, VfsHandle, VfsResult, register_stati
 
 /// Bytes that a disk writes whole.
 const SECTOR_BYTES: usize = 512;
+
+/// Bytes of a page of the journal's files.
+const PAGE_BYTES: u64 = 4096;
 
 /// One operation of SQLite on a file.
 #[derive(Clone, Debug)]
@@ -63,6 +66,8 @@ pub const FATES: [Fate; 4] = [Fate::Lost, Fate::Kept, Fate::Mixed, Fate::Torn];
 struct Shared {
     ops: Mutex<Vec<(PathBuf, Op)>>,
     is_noting: AtomicBool,
+    /// Files, by inode, with a page of 4 KB that cannot be read, counted from 0.
+    dead: Mutex<HashMap<u64, u64>>,
 }
 
 /// The notes of the registered disk.
@@ -92,6 +97,15 @@ impl Notes {
     /// Notes from now on, or no longer.
     pub fn note(&self, on: bool) {
         self.0.is_noting.store(on, Ordering::Relaxed);
+    }
+
+    /// From now on a page of a file, counted from 0, cannot be read, whatever its name becomes.
+    ///
+    /// # Panics
+    /// Where there is no such file.
+    pub fn kill_page(&self, path: &Path, page: u64) {
+        let inode = fs::metadata(path).expect("a file").ino();
+        lock(&self.0.dead).insert(inode, page);
     }
 
     /// How many operations are noted.
@@ -258,6 +272,12 @@ impl Vfs for Disk {
     }
 
     fn read(&self, handle: &mut Handle, offset: usize, data: &mut [u8]) -> VfsResult<usize> {
+        let inode = handle.file.metadata().map_or(0, |file| file.ino());
+        let dead = lock(&self.shared.dead).get(&inode).copied();
+        let pages = offset as u64 / PAGE_BYTES..=(offset + data.len() - 1) as u64 / PAGE_BYTES;
+        if dead.is_some_and(|page| pages.contains(&page)) {
+            return Err(vars::SQLITE_IOERR_READ);
+        }
         let mut done = 0;
         while done < data.len() {
             let at = (offset + done) as u64;

@@ -158,6 +158,63 @@ fn whole_blocks_of_a_damaged_file_are_saved() {
 }
 
 #[test]
+fn a_damaged_file_that_cannot_be_rebuilt_stays_and_the_next_begins() {
+    let folder = TempDir::new().unwrap();
+    let (mut store, _) = open(&folder);
+    for first in (1..=900).step_by(100) {
+        store.commit(&(first..first + 100).map(noisy).collect::<Vec<_>>()).unwrap();
+    }
+    store.close().unwrap();
+    drop(store);
+    let path = chain::path_of(folder.path(), 1);
+    let mut bytes = fs::read(&path).unwrap();
+    // In the last block: its checksum is wrong.
+    let end = bytes.len() - 2000;
+    bytes[end..end + 100].fill(0xaa);
+    fs::write(&path, bytes).unwrap();
+    // No room for a second one: nothing can be made under its name.
+    let rescued = path.with_extension("sqlite.rescued");
+    fs::create_dir(&rescued).unwrap();
+    fs::write(rescued.join("full"), "").unwrap();
+    let (mut store, restored) = open(&folder);
+    let found = restored.damage.unwrap();
+    assert!(found.contains("what can be read of it stays"), "{found}");
+    assert_eq!(restored.refused, None);
+    assert!(path.exists(), "all that is whole is in it");
+    let next = restored.next_seq;
+    store.commit(&[reading(next), reading(next + 1)]).unwrap();
+    let here = seqs(folder.path());
+    let kept = here.iter().filter(|seq| **seq <= 900).count();
+    assert!((800..900).contains(&kept), "{kept} of 900");
+    assert_eq!(here[here.len() - 2..], [next, next + 1]);
+    let report = Reader::open(folder.path()).unwrap().verify().unwrap();
+    assert_eq!(report.gaps, 0, "{report:?}");
+    store.close().unwrap();
+    drop(store);
+    let (_, restored) = open(&folder);
+    assert_eq!((restored.damage, restored.next_seq), (None, next + 2), "it is found once");
+}
+
+#[test]
+fn a_damage_that_cannot_be_named_moves_nothing() {
+    let folder = TempDir::new().unwrap();
+    filled(&folder, true);
+    let path = chain::path_of(folder.path(), 1);
+    let (mut store, restored) = open(&folder);
+    let error = JournalError::Foreign { path: path.clone(), what: "a test".into() };
+    let audit = store.audit().unwrap();
+    audit.pragma_update(None, "query_only", true).unwrap();
+    assert!(store.rescue(&error, restored.next_seq).is_err());
+    assert!(path.exists() && damage::newest_aside(&path).is_none(), "it is where it was");
+    let audit = store.audit().unwrap();
+    audit.pragma_update(None, "query_only", false).unwrap();
+    let found = store.rescue(&error, restored.next_seq).unwrap();
+    assert!(found.contains("records saved"), "{found}");
+    let report = Reader::open(folder.path()).unwrap().verify().unwrap();
+    assert!(report.is_whole(), "{report:?}");
+}
+
+#[test]
 fn wall_times_of_a_boot_are_repaired_when_its_clock_is_trusted() {
     let folder = TempDir::new().unwrap();
     let (mut store, _) = open(&folder);
