@@ -76,6 +76,12 @@ struct Told {
 }
 
 impl Told {
+    fn new(commands: bool) -> (Told, Ears) {
+        let (words, heard) = mpsc::channel(UPLINK_WORDS_MAX);
+        let (settled, receipts) = mpsc::channel(RECEIPTS_MAX);
+        (Told { commands, words, settled }, Ears { words: heard, settled: receipts })
+    }
+
     /// Where too much waits it is not said: the journal has it.
     fn say(&self, word: &Word) {
         if self.words.try_send(word.clone()).is_err() {
@@ -217,10 +223,7 @@ pub fn spawn(setup: Setup) -> std::io::Result<(Uplink, News)> {
     });
     let ways = setup.clouds.iter().map(|cloud| {
         let broker = cloud.to.broker().filter(|broker| broker.is_told_status())?;
-        let (words, heard) = mpsc::channel(UPLINK_WORDS_MAX);
-        let (settled, receipts) = mpsc::channel(RECEIPTS_MAX);
-        let ears = Ears { words: heard, settled: receipts };
-        Some((Told { commands: broker.commands, words, settled }, ears))
+        Some(Told::new(broker.commands))
     });
     let (words, heard): (Vec<_>, Vec<_>) = ways.map(Option::unzip).unzip();
     let meters: Vec<_> = names.iter().map(|name| DestinationMeters::new(name)).collect();

@@ -14,8 +14,11 @@ const PROBE: &[u8] = b"Is this disk there?\n";
 
 /// True where the disk did not give the bytes of a file.
 fn is_unread(error: &JournalError) -> bool {
-    matches!(error, JournalError::Database { source: rusqlite::Error::SqliteFailure(failure, _), .. }
-        if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_READ)
+    use rusqlite::Error::SqliteFailure;
+    let JournalError::Database { source: SqliteFailure(failure, _), .. } = error else {
+        return false;
+    };
+    failure.extended_code == rusqlite::ffi::SQLITE_IOERR_READ
 }
 
 /// True where the disk takes a small file, keeps it and gives it back.
