@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::query::{Filter, QueryError, Reader};
+use super::query::{Filter, QueryError, Reader, repaired};
 use super::record::{Kind, Record};
 
 impl Reader {
@@ -25,5 +25,25 @@ impl Reader {
             true
         })?;
         Ok(last.into_iter().rev().collect())
+    }
+
+    /// Records of an audited kind after a sequence, newest first, among so many rows of the audit
+    /// database.
+    ///
+    /// # Errors
+    /// Where the audit database cannot be read.
+    pub fn newest_audited(
+        &self,
+        kind: Kind,
+        after: u64,
+        rows: u32,
+    ) -> Result<Vec<Record>, QueryError> {
+        let sql = "SELECT seq, boot, mono_ms, unix_ms, trust, kind, payload FROM
+                   (SELECT * FROM record WHERE seq > ?1 ORDER BY seq DESC LIMIT ?2)
+                   WHERE kind = ?3 ORDER BY seq DESC";
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        let times = self.boot_times();
+        let found = self.rows(sql, rusqlite::params![after, rows, kind.code()])?;
+        Ok(found.into_iter().filter_map(|(_, record)| Some(repaired(record?, &times))).collect())
     }
 }

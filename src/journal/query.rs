@@ -373,7 +373,7 @@ impl Reader {
         let mask = kind.map_or(-1, kind_bit);
         let mut statement = connection
             .prepare(
-                "SELECT first, last, bytes, kinds & ?4 FROM block
+                "SELECT first, last, CASE WHEN kinds & ?4 THEN bytes END, kinds & ?4 FROM block
                  WHERE first >= ?1 AND first <= ?2 ORDER BY first LIMIT ?3",
             )
             .map_err(failed)?;
@@ -403,7 +403,7 @@ impl Reader {
     }
 
     /// Rows with their sequence; a kind that a newer program wrote has no record.
-    fn rows(
+    pub(super) fn rows(
         &self,
         sql: &str,
         bounds: &[&dyn rusqlite::ToSql],
@@ -422,7 +422,7 @@ impl Reader {
     }
 
     /// Boots whose wall times are repaired: trusted wall time less monotonic time.
-    fn boot_times(&self) -> HashMap<u64, i64> {
+    pub(super) fn boot_times(&self) -> HashMap<u64, i64> {
         let Some(audit) = &self.audit else { return HashMap::new() };
         // Not there in a file of the first version.
         let Ok(mut statement) = audit.prepare_cached("SELECT boot, offset_ms FROM boot_time")
@@ -546,7 +546,7 @@ impl AuditRows<'_> {
 }
 
 /// The wall time of a boot whose clock was trusted later; what was believed stays beside it.
-fn repaired(mut record: Record, times: &HashMap<u64, i64>) -> Record {
+pub(super) fn repaired(mut record: Record, times: &HashMap<u64, i64>) -> Record {
     if record.trust == ClockTrust::Synced {
         return record;
     }

@@ -62,6 +62,9 @@ pub const UPLINK_CURSOR_MS_MIN: u64 = 5_000;
 pub const UPLINK_CURSOR_MS_MAX: u64 = 60_000;
 /// Least time between two reports of the backlog, in milliseconds.
 pub const UPLINK_BACKLOG_MS: u64 = 10_000;
+/// Records that one look at the journal goes through, wanted or not: some tens of milliseconds on a
+/// small board, in which no other destination's line is looked after.
+pub const UPLINK_LOOK_RECORDS_MAX: u32 = 20_000;
 /// Alarms that overtake at a time; of more the oldest go in their place.
 pub const UPLINK_ALARMS_MAX: usize = 64;
 /// Records in quarantine; of more the oldest entry is forgotten. The records stay in the journal.

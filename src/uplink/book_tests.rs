@@ -4,8 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::tests_site::{book, event, reading, store};
+use super::super::tests_site::{alarm, book, event, reading, store};
 use super::*;
+use crate::limits::UPLINK_LOOK_RECORDS_MAX;
 
 const QUOTA_BYTES: u64 = 4_200_000;
 
@@ -108,4 +109,26 @@ fn what_the_quota_gave_up_is_explained_by_the_name_at_its_end() {
     assert_eq!(events.len(), 800, "what matters is there");
     let said = notices.try_recv();
     assert!(said.is_err(), "no alarm: {said:?}");
+}
+
+#[test]
+fn a_look_for_what_is_rare_has_an_end_and_the_cursor_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let last = u64::from(UPLINK_LOOK_RECORDS_MAX) + 3000;
+    let mut records: Vec<_> = (1..last).map(reading).collect();
+    records.push(alarm(last));
+    store(folder.path(), 64_000_000, &records);
+    let (mut book, ..) = book(folder.path(), "priority = \"alarms\"", last);
+    let wanted = book.wanted.clone();
+    let chunk = book.source.read(0, 1000, |record| wanted.takes(record));
+    let looked_to = chunk.last.unwrap().seq;
+    assert!(chunk.fault.is_none() && chunk.full && chunk.records.is_empty());
+    assert_eq!(looked_to, u64::from(UPLINK_LOOK_RECORDS_MAX));
+    let chunk = book.source.read(looked_to, 1000, |record| wanted.takes(record));
+    assert_eq!(chunk.records.len(), 1);
+    assert_eq!(chunk.last.unwrap().seq, last);
+    // An alarm that overtakes is found from the end.
+    let found = book.source.alarms(0);
+    assert_eq!(found.iter().map(|record| record.seq).collect::<Vec<_>>(), [last]);
+    assert!(book.source.alarms(last).is_empty());
 }

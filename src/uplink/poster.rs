@@ -8,6 +8,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::alarms::Alarms;
@@ -160,6 +161,8 @@ impl<D: Depot> Poster<D> {
             self.book.keep(self.cursor, Instant::now());
             self.book.show(self.cursor, self.is_up);
             if more {
+                // The other destinations have their turn between two looks at the journal.
+                yield_now().await;
                 continue;
             }
             let due = self.due();

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use super::alarms::Alarms;
@@ -117,7 +118,7 @@ impl Sender {
         self.note_stored(*wakers.stored.borrow_and_update());
         let commands = self.book.common.commands.clone();
         loop {
-            self.turn(Instant::now());
+            let more = self.turn(Instant::now());
             let due = self.due();
             tokio::select! {
                 biased;
@@ -138,7 +139,9 @@ impl Sender {
                     let stored = *wakers.stored.borrow_and_update();
                     self.note_stored(stored);
                 }
-                () = sleep_until(due) => {}
+                // The other destinations have their turn between two looks at the journal.
+                () = yield_now(), if more => {}
+                () = sleep_until(due), if !more => {}
             }
         }
         while let Some(word) = remote::at_hand(&mut ears) {
@@ -192,7 +195,8 @@ impl Sender {
         due
     }
 
-    fn turn(&mut self, now: Instant) {
+    /// True where more can be done at once.
+    fn turn(&mut self, now: Instant) -> bool {
         self.flow.wait_is_over(now);
         if !self.flow.is_up()
             && self.routes.have_changed(now)
@@ -204,9 +208,10 @@ impl Sender {
             self.book.not_before = None;
         }
         self.send_alarms();
-        while self.send_next(now) {}
+        let more = self.send_next(now);
         self.book.keep(self.flow.cursor(), now);
         self.book.show(self.flow.cursor(), self.flow.is_up());
+        more
     }
 
     /// Reads and hands over one batch; false where nothing more can be done now.

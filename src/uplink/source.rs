@@ -9,7 +9,7 @@ use crate::causes::chain;
 use crate::config::{Cloud, CloudPriority};
 use crate::domain::{Entry, Severity};
 use crate::journal::{Filter, Kind, QueryError, Reader, Record, Seen, is_damage};
-use crate::limits::{UPLINK_ALARMS_MAX, UPLINK_BATCH_MEMORY_BYTES_MAX};
+use crate::limits::{UPLINK_ALARMS_MAX, UPLINK_BATCH_MEMORY_BYTES_MAX, UPLINK_LOOK_RECORDS_MAX};
 
 /// Records in order.
 #[derive(Debug, Default)]
@@ -132,8 +132,9 @@ impl Source {
         self.given_up = Some(file);
     }
 
-    /// At most so many wanted records after a sequence. What is missing there and named by no
-    /// record is a fault: a look that saw less than there is must not be taken for the whole.
+    /// At most so many wanted records after a sequence, among `UPLINK_LOOK_RECORDS_MAX`. What is
+    /// missing there and named by no record is a fault: a look that saw less than there is must not
+    /// be taken for the whole.
     #[must_use]
     pub fn read(&mut self, after: u64, most: usize, takes: impl Fn(&Record) -> bool) -> Chunk {
         let chunk = Chunk::default();
@@ -154,6 +155,7 @@ impl Source {
             has_asked: false,
             before: after,
             bytes: 0,
+            looked_at: 0,
             most,
         };
         let looked = reader.walk(after, None, &mut |seen| look.see(seen, &takes));
@@ -197,27 +199,24 @@ impl Source {
         }
     }
 
-    /// The newest alarms after a sequence.
+    /// The newest alarms after a sequence, in order, as far back as a short look goes.
     #[must_use]
     pub fn alarms(&self, after: u64) -> Vec<Record> {
-        let mut alarms = std::collections::VecDeque::new();
-        let events = Filter { kind: Some(Kind::Event), ..Filter::default() };
-        let looked = Reader::open(&self.folder).and_then(|reader| {
-            reader.each(after, &events, |record| {
-                if is_alarm(&record) {
-                    alarms.push_back(record);
-                }
-                if alarms.len() > UPLINK_ALARMS_MAX {
-                    alarms.pop_front();
-                }
-                true
-            })
-        });
-        if let Err(error) = looked {
-            // They come in their place.
-            tracing::warn!(error = chain(&error), "alarms of the backlog not found");
+        let looked = Reader::open(&self.folder)
+            .and_then(|reader| reader.newest_audited(Kind::Event, after, UPLINK_LOOK_RECORDS_MAX));
+        match looked {
+            Ok(events) => {
+                let newest = events.into_iter().filter(is_alarm).take(UPLINK_ALARMS_MAX);
+                let mut alarms: Vec<_> = newest.collect();
+                alarms.reverse();
+                alarms
+            }
+            Err(error) => {
+                // They come in their place.
+                tracing::warn!(error = chain(&error), "alarms of the backlog not found");
+                Vec::new()
+            }
         }
-        alarms.into()
     }
 }
 
@@ -233,6 +232,7 @@ struct Look<'a> {
     before: u64,
     /// Of the records, in memory.
     bytes: usize,
+    looked_at: u32,
     most: usize,
 }
 
@@ -271,8 +271,10 @@ impl Look<'_> {
             }
             Seen::Differs(_) => {}
         }
-        self.chunk.full =
-            self.chunk.records.len() >= self.most || self.bytes > UPLINK_BATCH_MEMORY_BYTES_MAX;
+        self.looked_at += 1;
+        self.chunk.full = self.chunk.records.len() >= self.most
+            || self.bytes > UPLINK_BATCH_MEMORY_BYTES_MAX
+            || self.looked_at >= UPLINK_LOOK_RECORDS_MAX;
         !self.chunk.full
     }
 

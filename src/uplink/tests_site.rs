@@ -41,6 +41,12 @@ pub(super) fn event(seq: u64) -> Record {
     record(seq, &Entry::Event { kind, text, severity: Severity::Info })
 }
 
+/// An event that somebody must see.
+pub(super) fn alarm(seq: u64) -> Record {
+    let (kind, text) = ("test".into(), "fire".into());
+    record(seq, &Entry::Event { kind, text, severity: Severity::Alarm })
+}
+
 /// Stores records in a folder's journal, a thousand in a block, and closes it.
 pub(super) fn store(folder: &Path, quota_bytes: u64, records: &[Record]) {
     let (tell, told) = std::sync::mpsc::sync_channel(1000);
