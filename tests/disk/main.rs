@@ -26,6 +26,9 @@ mod update;
 use std::time::Duration;
 
 use common::Broker;
+use outpost::clock::Now;
+use outpost::domain::{Entry, Value};
+use outpost::journal::{Filter, Options, Reader, Record, Stamp, Store, StoreBackend};
 use site::{Agent, Disk, Site};
 
 /// Small packets leave the broker at once: else the kernel's 40 ms are all that is measured.
@@ -174,3 +177,38 @@ fn a_disk_that_takes_100_ms_a_sync_keeps_no_rule_waiting() {
     site.order("slow", "on");
     whole_after_a_kill(&site, agent);
 }
+
+/// A full file of the chain has no index of its log, and there is no room to make one.
+#[test]
+fn a_full_disk_hides_nothing_of_the_journal() {
+    let disk = Disk::mount(40);
+    let folder = disk.folder().join("journal");
+    let (mut store, _) = Store::open(&folder, Options::of_quota(4_200_000)).unwrap();
+    for first in (1..=RECORDS).step_by(100) {
+        let batch: Vec<_> = (first..first + 100).map(reading).collect();
+        store.commit(&batch).unwrap();
+    }
+    store.close().unwrap();
+    drop(store);
+    disk.fill();
+    let mut here = Vec::new();
+    let read = Reader::open(&folder).unwrap().each(0, &Filter::default(), |record| {
+        here.push(record.seq);
+        true
+    });
+    disk.empty();
+    read.unwrap();
+    assert_eq!(here, (1..=RECORDS).collect::<Vec<_>>());
+}
+
+/// As many as fill some files of the chain.
+const RECORDS: u64 = 8000;
+
+fn reading(seq: u64) -> Record {
+    let noise = (0..8).map(|part| format!("{:016x}", (seq * 8 + part).wrapping_mul(ODD)));
+    let entry = Entry::Reading { sensor: "air".into(), value: Value::Text(noise.collect()) };
+    Record::new(Stamp { seq, boot: 1, now: Now::default() }, &entry)
+}
+
+/// Multiples of it look like noise.
+const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
