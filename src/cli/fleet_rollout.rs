@@ -161,6 +161,12 @@ pub fn rollout(args: RolloutArgs, json: bool) -> anyhow::Result<ExitCode> {
                 one.number
             }
         };
+        // Run by `cron` it only looks: an operator's pause lasts.
+        if args.once
+            && let Some(was) = before.rollouts.iter().find(|one| one.number == number)
+        {
+            pick(document, Some(number))?.clone_from(was);
+        }
         has_changed = *document != before;
         Ok(has_changed)
     });

@@ -234,6 +234,11 @@ fn a_rollout_is_paused_and_goes_on_where_another_one_has_ended() {
     for board in 0..20 {
         told(&bus, &format!("b-{board}"), "confirmed", "1.0.0");
     }
+    // One that only looks lifts no pause, whether it names the release or not.
+    for words in [&["rollout", "1.0.0"][..], &["rollout"]] {
+        let (line, ok) = fleet(&site, &[words, &["--once", "--url", &url(&broker)]].concat());
+        assert!(ok && line["why"] == "paused", "{line}");
+    }
     assert_eq!((signed(&site, 1).step, signed(&site, 1).standing.word()), (0, "paused"));
     // Elsewhere, with nothing but the repository and the keys.
     let mut campaign = Campaign::start(&site, &broker, &[]);
