@@ -53,10 +53,9 @@ pub fn run(args: &SupportArgs, json: bool) -> anyhow::Result<ExitCode> {
     // A configuration that is wrong elsewhere may well say where the journal is.
     let folder = folder.or_else(|| Some(written.pointer("/journal/path")?.as_str()?.into()));
     let mut lines = vec![about(), json!({"config": written}), check];
-    let state = update::Launched { slots: args.slots.clone(), release: None, on_trial: false };
-    let state = state.slots().state();
+    let (state, filled) = update::seen(&args.slots);
     let refusal = update::refusal(&args.slots);
-    let report = update::report(&state, refusal.as_ref(), None, &Labels::new());
+    let report = update::report(&state, filled, refusal.as_ref(), None, &Labels::new());
     lines.push(json!({"update": report}));
     lines.extend(journal(folder.as_deref()));
     for (path, reason) in &secrets.unread {

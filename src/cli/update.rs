@@ -14,11 +14,10 @@ use outpost_launcher::manifest::{self, Manifest, Name};
 use outpost_launcher::slots::{Slots, Staged};
 use serde_json::json;
 
-use crate::causes::chain;
 use crate::config::{self, Strictness};
 use crate::mind::pull::Patience;
 use crate::update::rollout::Labels;
-use crate::update::{self, Source, Taking};
+use crate::update::{self, Refused, Source, Taking};
 
 /// Releases of this board
 #[derive(Args, Clone, Debug)]
@@ -93,9 +92,9 @@ pub fn run(args: UpdateArgs, json: bool) -> anyhow::Result<ExitCode> {
 }
 
 fn status(folder: &Path, json: bool) -> anyhow::Result<ExitCode> {
-    let state = Slots::new(folder, RealDisk).state();
+    let (state, filled) = update::seen(folder);
     let refusal = update::refusal(folder);
-    let mut report = update::report(&state, refusal.as_ref(), None, &Labels::new());
+    let mut report = update::report(&state, filled, refusal.as_ref(), None, &Labels::new());
     if let Some(report) = report.as_object_mut() {
         // Who runs is known to the one who runs, and labels are in the configuration.
         report.remove("running");
@@ -145,12 +144,14 @@ fn apply(args: &ApplyArgs, json: bool) -> anyhow::Result<ExitCode> {
         Ok(Box::new(File::open(args.release.join(name.as_str()))?))
     };
     let wish = update::wish(slots, args.how.again);
-    let staged = update::met(&release).and_then(|()| {
+    let met = update::met(&release).map_err(Refused::lasting);
+    let staged = met.and_then(|()| {
         let staged = Slots::new(slots, RealDisk).stage(&bytes, &mut open, &wish);
-        staged.map_err(|error| chain(&error))
+        staged.map_err(|error| Refused::of_slot(&error, false))
     });
     update::keep_refusal(slots, &release.release, &staged);
-    Ok(told(staged.map_err(anyhow::Error::msg)?, &release.release, json))
+    let staged = staged.map_err(|refused| anyhow::Error::msg(refused.reason))?;
+    Ok(told(staged, &release.release, json))
 }
 
 fn told(staged: Staged, release: &Name, json: bool) -> ExitCode {

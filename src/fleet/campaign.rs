@@ -375,6 +375,11 @@ mod tests {
         // Those that it is not for do not hold it up, and alone prove nothing.
         assert_eq!(judged(&["confirmed", "refused", "refused"], 60_000), Verdict::Next);
         assert!(matches!(judged(&["refused"], 60_000), Verdict::Wait(_)));
+        // Those that could not have it are no proof that it does no harm to them.
+        let mut states = vec!["failed"; 9];
+        states.push("confirmed");
+        let wait = "1 of 10 boards have confirmed it, 50 % must";
+        assert_eq!(judged(&states, 60_000), Verdict::Wait(wait.into()));
     }
 
     #[test]

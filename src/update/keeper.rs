@@ -154,13 +154,13 @@ impl Keeper {
         if let Err(error) = self.judge(now, &mut news) {
             self.refuse(&error, &mut news);
         }
-        let state = self.slots.state();
+        let (state, filled) = super::seen(&self.launched.slots);
         if let Ok(state) = &state {
             self.leave_for(state, &mut news);
         }
         let refusal = super::refusal(&self.launched.slots);
         let running = self.launched.release.as_ref();
-        let report = super::report(&state, refusal.as_ref(), running, &self.board.labels);
+        let report = super::report(&state, filled, refusal.as_ref(), running, &self.board.labels);
         if self.reported.as_ref() != Some(&report) {
             self.reported = Some(report.clone());
             news.push(News::Report(report));

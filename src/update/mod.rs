@@ -106,6 +106,18 @@ fn is_filling(slots: &Path, state: &State) -> bool {
     state.intent.is_some() && !matches!(Lock::take(slots), Ok(Some(_)))
 }
 
+/// The state for a report, and whether the slot that it names is filled just now.
+pub fn seen(slots: &Path) -> (Result<State, SlotError>, bool) {
+    let all = Slots::new(slots, RealDisk);
+    let state = all.state();
+    match &state {
+        Ok(found) if is_filling(slots, found) => (state, true),
+        // Between the two it may have come to its end.
+        Ok(found) if found.intent.is_some() => (all.state(), false),
+        _ => (state, false),
+    }
+}
+
 /// The last release that was not taken, until another is.
 const REFUSED: &str = "refused.json";
 
@@ -116,6 +128,9 @@ pub struct Refusal {
     pub release: Name,
     /// Why, for people.
     pub reason: String,
+    /// It is for this board, which could not have it: a rollout still waits for it.
+    #[serde(default)]
+    pub failed: bool,
 }
 
 /// The last refusal, where no release was taken after it.
@@ -126,9 +141,9 @@ pub fn refusal(slots: &Path) -> Option<Refusal> {
 }
 
 /// Keeps what became of a wish for the report. What cannot be kept is only not reported.
-pub fn keep_refusal<T>(slots: &Path, release: &Name, result: &Result<T, String>) {
+pub fn keep_refusal<T>(slots: &Path, release: &Name, result: &Result<T, Refused>) {
     let path = slots.join(REFUSED);
-    let Err(reason) = result else {
+    let Err(refused) = result else {
         if let Err(error) = std::fs::remove_file(&path)
             && error.kind() != std::io::ErrorKind::NotFound
         {
@@ -136,8 +151,8 @@ pub fn keep_refusal<T>(slots: &Path, release: &Name, result: &Result<T, String>)
         }
         return;
     };
-    let reason = reason.chars().take(REASON_CHARS_MAX).collect();
-    let refusal = Refusal { release: release.clone(), reason };
+    let reason = refused.reason.chars().take(REASON_CHARS_MAX).collect();
+    let refusal = Refusal { release: release.clone(), reason, failed: refused.is_for_us };
     let kept = serde_json::to_vec(&refusal).map_err(|error| error.to_string());
     let kept = kept.and_then(|text| {
         crate::disk::replace(&path, &text).map_err(|error| crate::causes::chain(&error))
@@ -147,10 +162,12 @@ pub fn keep_refusal<T>(slots: &Path, release: &Name, result: &Result<T, String>)
     }
 }
 
-/// What the board tells of its updates (design §5), and `outpost update status` too.
+/// What the board tells of its updates (design §5), and `outpost update status` too. A slot that is
+/// not `filled` just now though the state says so was cut off, and maybe nobody begins it again.
 #[must_use]
 pub fn report(
     state: &Result<State, SlotError>,
+    filled: bool,
     refusal: Option<&Refusal>,
     running: Option<&Name>,
     labels: &rollout::Labels,
@@ -165,23 +182,28 @@ pub fn report(
     };
     let last = state.last.as_ref();
     let (word, release, reason) = match (&state.intent, &state.trial, last) {
-        (Some(intent), _, _) => ("staging", Some(&intent.release), ""),
+        (Some(intent), _, _) if filled => ("staging", Some(&intent.release), ""),
+        (Some(intent), _, _) => {
+            ("failed", Some(&intent.release), "cut off while its slot was filled")
+        }
         (None, Some(trial), _) => ("trial", Some(&trial.taken.release), ""),
         (None, None, Some(last)) => {
             let word = match last.end {
                 End::Confirmed => "confirmed",
                 End::Undone if state.undone_reason(&last.release).is_some() => "undone",
-                // Its slot could not be filled: nothing of it has ever run here, and a rollout
-                // must not stop for it.
-                End::Undone => "refused",
+                // Its slot could not be filled: nothing of it has ever run here. A rollout must
+                // not stop for it, nor take the few that have it for all.
+                End::Undone => "failed",
             };
             (word, Some(&last.release), last.reason.as_str())
         }
         (None, None, None) => ("idle", None, ""),
     };
     // A release that runs or is about to is more than one that did not come so far.
-    let refusal = refusal.filter(|_| state.intent.is_none() && state.trial.is_none());
-    let told = refusal.map(|one| ("refused", Some(&one.release), one.reason.as_str()));
+    let refusal = refusal.filter(|_| !filled && state.trial.is_none());
+    let told = refusal.map(|one| {
+        (if one.failed { "failed" } else { "refused" }, Some(&one.release), one.reason.as_str())
+    });
     let (word, release, reason) = told.unwrap_or((word, release, reason));
     json!({
         "state": word,
@@ -208,7 +230,8 @@ mod tests {
     fn what_is_told_follows_the_state() {
         let taken = Taken { release: name("2"), slot: Slot::B, manifest: String::new() };
         let told = |state: &State| {
-            let told = report(&Ok(state.clone()), None, Some(&name("1")), &Labels::new());
+            let filled = state.intent.is_some();
+            let told = report(&Ok(state.clone()), filled, None, Some(&name("1")), &Labels::new());
             assert_eq!(told["running"], "1");
             (told["state"].as_str().unwrap().to_owned(), told["release"].clone())
         };
@@ -227,14 +250,22 @@ mod tests {
         });
         assert_eq!(told(&state), ("trial".into(), json!("2")));
         state.undo("the bus is not connected");
-        let undone = report(&Ok(state.clone()), None, None, &Labels::new());
+        let undone = report(&Ok(state.clone()), false, None, None, &Labels::new());
         assert_eq!(undone["state"], "undone");
         assert_eq!(undone["reason"], "the bus is not connected");
-        // Not even in its slot: refused, and what was undone before is that no longer.
+        // Not even in its slot: failed, and what was undone before is that no longer.
         let slot = Slot::B;
         state.intent = Some(Taken { release: name("3"), slot, manifest: String::new() });
+        // Cut off, and nobody is at it: said so, and no reason to keep a refusal back.
+        let cut = |refusal: Option<&Refusal>| {
+            let told = report(&Ok(state.clone()), false, refusal, None, &Labels::new());
+            (told["state"].as_str().unwrap().to_owned(), told["reason"].clone())
+        };
+        assert_eq!(cut(None), ("failed".into(), json!("cut off while its slot was filled")));
+        let refusal = Refusal { release: name("3"), reason: "no".into(), failed: false };
+        assert_eq!(cut(Some(&refusal)), ("refused".into(), json!("no")));
         state.drop_intent("cannot write");
-        assert_eq!(told(&state), ("refused".into(), json!("3")));
+        assert_eq!(told(&state), ("failed".into(), json!("3")));
         let (release, reason) = (name("2"), String::new());
         state.last = Some(Outcome { release, end: End::Confirmed, reason });
         assert_eq!(told(&state), ("confirmed".into(), json!("2")));
@@ -243,11 +274,16 @@ mod tests {
     #[test]
     fn a_refusal_is_told_until_a_release_is_taken() {
         let folder = tempfile::tempdir().unwrap();
-        keep_refusal::<()>(folder.path(), &name("3"), &Err("no room".into()));
-        let told = refusal(folder.path()).unwrap();
-        let report = report(&Ok(State::default()), Some(&told), None, &Labels::new());
-        let found = (&report["state"], &report["release"], &report["reason"]);
-        assert_eq!(found, (&json!("refused"), &json!("3"), &json!("no room")));
+        let why = || "no room".to_owned();
+        for (refused, word) in
+            [(Refused::passing(why()), "failed"), (Refused::lasting(why()), "refused")]
+        {
+            keep_refusal::<()>(folder.path(), &name("3"), &Err(refused));
+            let told = refusal(folder.path()).unwrap();
+            let report = report(&Ok(State::default()), false, Some(&told), None, &Labels::new());
+            let found = (&report["state"], &report["release"], &report["reason"]);
+            assert_eq!(found, (&json!(word), &json!("3"), &json!("no room")));
+        }
         keep_refusal(folder.path(), &name("4"), &Ok(()));
         assert_eq!(refusal(folder.path()), None);
         keep_refusal(folder.path(), &name("5"), &Ok(()));

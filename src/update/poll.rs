@@ -15,7 +15,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::rollout::{self, Board};
 use super::source::Source;
-use super::{Launched, News, Taking, Trust, take};
+use super::{Launched, News, Refused, Taking, Trust, take};
 use crate::causes::chain;
 use crate::clock::RealClock;
 use crate::config::Update;
@@ -92,7 +92,14 @@ pub fn look(poll: &mut Poll) -> Result<Looked, String> {
     let looked = if is_here || state.undone_reason(&release).is_some() {
         Looked::Nothing
     } else {
-        taken(poll, &from, &release, (number, &timestamp))?
+        taken(poll, &from, &release, (number, &timestamp)).map_err(|refused| {
+            // It would be the same until something else is signed, and its files would come anew
+            // each time. It is not followed: a start of the agent, or a repair, has it looked at.
+            if !refused.may_pass {
+                poll.settled = Some(timestamp.clone());
+            }
+            format!("rollout {number}: release {release} is not taken: {}", refused.reason)
+        })?
     };
     // What is lost here is only said again: the release is in its slot, or was undone.
     rollout::follow(&slots, number).map_err(|error| chain(&error))?;
@@ -115,14 +122,13 @@ fn taken(
     from: &Source,
     release: &outpost_launcher::manifest::Name,
     (number, timestamp): (u64, &[u8]),
-) -> Result<Looked, String> {
+) -> Result<Looked, Refused> {
     let (slots, update, patience) = (&*poll.launched.slots, &poll.update, Patience::default());
     let (again, budget, goes_on) = (false, update.budget, &|| poll.may_take());
     let taking = Taking { slots, from, update, again, patience, budget, goes_on };
-    let taken = take::follow(&taking, release, &|| still(poll, from, number, timestamp));
-    let told = |what: &str| format!("rollout {number}: release {release} {what}");
     let (staged, warnings) =
-        taken.map_err(|refused| told(&format!("is not taken: {}", refused.reason)))?;
+        take::follow(&taking, release, &|| still(poll, from, number, timestamp))?;
+    let told = |what: &str| format!("rollout {number}: release {release} {what}");
     let text = told(match staged {
         Staged::Ready => "is in its slot, to be tried",
         Staged::OnTrial => "is on trial already",

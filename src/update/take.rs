@@ -81,6 +81,35 @@ pub struct Refused {
     pub reason: String,
     /// A line, a server, a full disk: the next attempt may find it otherwise.
     pub may_pass: bool,
+    /// It is for this board, which has not come to have it.
+    pub is_for_us: bool,
+}
+
+impl Refused {
+    /// The next attempt may have it.
+    #[must_use]
+    pub fn passing(reason: String) -> Refused {
+        Refused { reason, may_pass: true, is_for_us: true }
+    }
+
+    /// It is not for this board.
+    #[must_use]
+    pub fn lasting(reason: String) -> Refused {
+        Refused { reason, may_pass: false, is_for_us: false }
+    }
+
+    /// Why a slot was not filled. `again`: the same file of the same release differed before.
+    #[must_use]
+    pub fn of_slot(error: &SlotError, again: bool) -> Refused {
+        let reason = chain(error);
+        match error {
+            SlotError::Disk { .. } | SlotError::NoRoom { .. } => Refused::passing(reason),
+            // Damaged on its way, or on the card. A second time it would be a third time too: it
+            // would be fetched anew for ever.
+            SlotError::Differs { .. } => Refused { reason, may_pass: !again, is_for_us: true },
+            _ => Refused::lasting(reason),
+        }
+    }
 }
 
 /// Verifies a repository, brings a release of it and puts it into the free slot. Gives what became
@@ -93,9 +122,9 @@ pub struct Refused {
 pub fn take(taking: &Taking<'_>, release: &Name) -> Result<(Staged, Vec<String>), String> {
     let slots = taking.slots;
     let _taker = wait_for(&source::folder(slots))?;
-    let taken = verified(taking, release, &|| Ok(())).map_err(|refused| refused.reason);
+    let taken = verified(taking, release, &|| Ok(()));
     super::keep_refusal(slots, release, &taken);
-    let mut taken = taken?;
+    let mut taken = taken.map_err(|refused| refused.reason)?;
     let newest = Trust::of(slots, &taking.update.root).newest_rollout();
     if let Err(error) = rollout::follow(slots, newest) {
         let what = chain(&error);
@@ -112,45 +141,40 @@ pub(super) fn follow(
     still: &dyn Fn() -> Result<(), String>,
 ) -> Result<(Staged, Vec<String>), Refused> {
     let slots = taking.slots;
-    let passing = |reason| Refused { reason, may_pass: true };
-    let _taker = lock(&source::folder(slots)).map_err(passing)?;
+    let _taker = lock(&source::folder(slots)).map_err(Refused::passing)?;
     let taken = verified(taking, release, still);
-    let told = taken.as_ref().map_err(|refused| refused.reason.clone());
     if taken.as_ref().err().is_none_or(|refused| !refused.may_pass) {
-        super::keep_refusal(slots, release, &told);
+        super::keep_refusal(slots, release, &taken);
     }
     taken
 }
 
 /// Verifies a release and brings it, and leaves the slots alone: it is installed another time.
 pub(super) fn bring(taking: &Taking<'_>, release: &Name) -> Result<(), Refused> {
-    let passing = |reason| Refused { reason, may_pass: true };
-    let _taker = lock(&source::folder(taking.slots)).map_err(passing)?;
+    let _taker = lock(&source::folder(taking.slots)).map_err(Refused::passing)?;
     brought(taking, release, &wish(taking.slots, taking.again)).map(drop)
 }
 
 fn brought(taking: &Taking<'_>, release: &Name, wish: &Wish) -> Result<Genuine, Refused> {
     let Taking { slots, from, update, patience, budget, goes_on, .. } = taking;
-    let passing = |reason| Refused { reason, may_pass: true };
-    let lasting = |reason| Refused { reason, may_pass: false };
     let trust = Trust::of(slots, &update.root);
     let now = RealClock::new(trust.floor_unix_ms()).now();
-    let genuine = trust.release(from, release, now).map_err(|error| Refused {
+    let genuine = trust.release(from, release, now).map_err(|error| match error {
         // A genuine list without it: to look again brings nothing.
-        may_pass: !matches!(error, TrustError::Absent(_)),
-        reason: chain(&error),
+        TrustError::Absent(_) => Refused::lasting(chain(&error)),
+        _ => Refused::passing(chain(&error)),
     })?;
     if !genuine.files.is_for(&wish.architecture) {
         let (release, wanted) = (release.clone(), genuine.files.architectures.join(", "));
         let found = wish.architecture.clone();
         let other = SlotError::OtherBoard { release, wanted, found };
-        return Err(lasting(chain(&other)));
+        return Err(Refused::lasting(chain(&other)));
     }
-    super::met(&genuine.files).map_err(lasting)?;
+    super::met(&genuine.files).map_err(Refused::lasting)?;
     let mut purse = Purse::open(slots, *budget, now, *goes_on);
     let brought = from.bring(slots, &genuine, patience, &mut purse);
     purse.close();
-    brought.map_err(|error| passing(chain(&error)))?;
+    brought.map_err(|error| Refused::passing(chain(&error)))?;
     Ok(genuine)
 }
 
@@ -160,36 +184,36 @@ fn verified(
     still: &dyn Fn() -> Result<(), String>,
 ) -> Result<(Staged, Vec<String>), Refused> {
     let Taking { slots, from, again, goes_on, .. } = taking;
-    let passing = |reason| Refused { reason, may_pass: true };
     let wish = wish(slots, *again);
     let genuine = brought(taking, release, &wish)?;
     if !goes_on() {
-        return Err(passing("no longer wanted".into()));
+        return Err(Refused::passing("no longer wanted".into()));
     }
-    still().map_err(passing)?;
+    still().map_err(Refused::passing)?;
     let mut open = |name: &Name| -> io::Result<Box<dyn Read>> {
         let part = genuine.files.files.iter().find(|part| part.name == *name);
         let part = part.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         Ok(Box::new(File::open(from.file(slots, part))?))
     };
-    let _lock = lock(slots).map_err(passing)?;
+    let _lock = lock(slots).map_err(Refused::passing)?;
     let all = Slots::new(*slots, RealDisk);
-    let failed = all.state().ok().and_then(|state| state.last).map(|last| last.reason);
+    let last = all.state().ok().and_then(|state| state.last);
     let staged = all.stage(&genuine.manifest, &mut open, &wish);
     if matches!(staged, Ok(_) | Err(SlotError::Differs { .. })) {
         // In its slot, or not what was signed: to be fetched anew then.
         source::forget(slots);
     }
     let staged = staged.map_err(|error| {
-        let reason = chain(&error);
-        let may_pass = match error {
-            SlotError::Disk { .. } | SlotError::NoRoom { .. } => true,
-            // Damaged on its way, or on the card. The same wrong bytes a second time are the
-            // repository's: it would be fetched anew for ever.
-            SlotError::Differs { .. } => failed.as_ref() != Some(&reason),
-            _ => false,
-        };
-        Refused { reason, may_pass }
+        let again =
+            last.is_some_and(|last| last.release == *release && differed(&last.reason, &error));
+        Refused::of_slot(&error, again)
     });
     Ok((staged?, genuine.warnings))
+}
+
+/// Whether a reason is of the same file as this error. Not of the same bytes: a card or a memory
+/// that flips bits never has the same ones twice.
+fn differed(reason: &str, error: &SlotError) -> bool {
+    let SlotError::Differs { name, .. } = error else { return false };
+    reason.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with(": "))
 }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -106,7 +106,7 @@ fn a_release_that_does_not_get_into_its_slot_stops_no_rollout() {
     let file = fleet.path(&format!("repository/targets/{sum}.{sum}"));
     let told = |board: &Looker| {
         let kept = refusal(&board.launched.slots);
-        let told = report(&Ok(board.state()), kept.as_ref(), None, &Labels::new());
+        let told = report(&Ok(board.state()), false, kept.as_ref(), None, &Labels::new());
         (told["state"].as_str().unwrap().to_owned(), told.to_string())
     };
     // The stick is drawn in the middle.
@@ -114,30 +114,65 @@ fn a_release_that_does_not_get_into_its_slot_stops_no_rollout() {
     let why = look(&mut board.poll).unwrap_err();
     assert!(why.contains("is not taken"), "{why}");
     let (state, text) = told(&board);
-    assert_eq!(state, "refused", "{text}");
+    assert_eq!(state, "failed", "{text}");
     let mut reports = Reports::default();
     reports.hear("outpost/b/update", text.as_bytes());
     let document =
         fleet.block(outpost::fleet::rollout::read(&fleet.path("keys"), &fleet.path("repository")));
     let document = document.unwrap();
     let tally = Tally::of(&document.rollouts[0], &document, &reports);
-    assert_eq!((tally.refused, tally.undone), (1, 0));
+    // It neither stops the rollout nor makes others of those that have it.
+    assert_eq!((tally.inside, tally.refused, tally.undone), (1, 0, 0));
 
-    // Damaged once it may be otherwise the next time; the same twice is the repository's.
-    for (content, is_kept) in [("program X", false), ("program Y", false), ("program Y", true)] {
+    // Damaged once it may be otherwise the next time; twice, by whatever bytes, it lasts.
+    for (content, is_kept) in [("program X", false), ("program Y", true)] {
         fs::write(&file, content).unwrap();
         let why = look(&mut board.poll).unwrap_err();
         assert!(why.contains("outpost: SHA-256"), "{why}");
         assert_eq!(refusal(&board.launched.slots).is_some(), is_kept, "{content}");
-        assert_eq!(told(&board).0, "refused");
+        assert_eq!(told(&board).0, "failed");
     }
     fs::write(&file, "program 1").unwrap();
+    assert_eq!(look(&mut board.poll), Ok(Looked::Nothing));
+    fleet.publish("2");
     assert!(is_taken(look(&mut board.poll)));
     assert_eq!(told(&board).0, "trial");
 }
 
-/// What happens once, when the first file of a release is asked for.
-type Event = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
+#[test]
+fn a_file_that_is_damaged_twice_is_not_fetched_again() {
+    let (fleet, mut board, _, event) = over_http();
+    let sum = outpost_launcher::manifest::sha256(b"program 1");
+    let file = fleet.path(&format!("repository/targets/{sum}.{sum}"));
+    let asked = || event.files.load(Ordering::Relaxed);
+    for content in ["program X", "program Y"] {
+        fs::write(&file, content).unwrap();
+        let before = asked();
+        let why = look(&mut board.poll).unwrap_err();
+        assert!(why.contains("outpost: SHA-256"), "{why}");
+        assert!(asked() > before, "it is fetched");
+    }
+    let before = asked();
+    for _ in 0..3 {
+        assert_eq!(look(&mut board.poll), Ok(Looked::Nothing));
+    }
+    assert_eq!(asked(), before);
+    // Repaired, and signed anew.
+    fs::write(&file, "program 1").unwrap();
+    fleet.publish("3");
+    assert!(is_taken(look(&mut board.poll)));
+}
+
+/// What happens when files of a release are asked for.
+#[derive(Default)]
+struct Happens {
+    /// Once, with the first one.
+    once: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    /// How many were asked for.
+    files: AtomicUsize,
+}
+
+type Event = Arc<Happens>;
 
 /// Serves a repository.
 fn serve(fleet: &Fleet, listener: TcpListener, event: &Event) {
@@ -156,7 +191,8 @@ fn answer(mut stream: TcpStream, folder: &Path, event: &Event) -> std::io::Resul
     use std::io::Write;
     let (path, start) = ranges::asked(&stream, "/")?;
     if path.starts_with("targets/") && !path.ends_with(".json") {
-        let event = event.lock().unwrap().take();
+        event.files.fetch_add(1, Ordering::Relaxed);
+        let event = event.once.lock().unwrap().take();
         event.into_iter().for_each(|event| event());
     }
     let bytes = ranges::answer(&mut stream, folder, &path, start)?;
@@ -185,7 +221,7 @@ fn a_rollout_that_stops_while_its_files_come_is_not_taken() {
             stand(&mut document.rollouts[0], Standing::Stopped, "harm").unwrap();
         });
     };
-    *event.lock().unwrap() = Some(Box::new(stops));
+    *event.once.lock().unwrap() = Some(Box::new(stops));
     let why = look(&mut board.poll).unwrap_err();
     assert!(why.contains("while its files came the rollout has changed"), "{why}");
     assert_eq!(board.state(), State::default());
@@ -201,7 +237,7 @@ fn a_next_step_while_its_files_come_is_no_reason_not_to_take_it() {
     let work = move || {
         goes_on.roll(|document| advance(&mut document.rollouts[0], 3));
     };
-    *event.lock().unwrap() = Some(Box::new(work));
+    *event.once.lock().unwrap() = Some(Box::new(work));
     assert!(is_taken(look(&mut board.poll)));
 }
 
@@ -222,7 +258,7 @@ fn an_operators_word_does_not_wait_for_a_rollouts_files() {
         });
         begun.recv().unwrap();
     };
-    *event.lock().unwrap() = Some(Box::new(word));
+    *event.once.lock().unwrap() = Some(Box::new(word));
     let why = look(&mut board.poll).unwrap_err();
     assert!(why.contains("no longer wanted") || why.contains("no more may be fetched"), "{why}");
     // As long as the operator's release is taken, there is nothing else to take.

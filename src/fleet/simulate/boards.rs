@@ -124,7 +124,8 @@ impl Boards {
         let sim = self.all.get(number)?;
         let running = sim.state.trial.as_ref().map(|trial| &trial.taken.release);
         let running = running.or(sim.state.confirmed.as_ref().map(|taken| &taken.release));
-        let report = report(&Ok(sim.state.clone()), None, running, &sim.who.labels);
+        let filled = sim.state.intent.is_some();
+        let report = report(&Ok(sim.state.clone()), filled, None, running, &sim.who.labels);
         Some((&sim.who.name, report))
     }
 

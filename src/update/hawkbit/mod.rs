@@ -69,7 +69,7 @@ impl Work {
                 Err(mpsc::TryRecvError::Empty) => None,
                 Err(mpsc::TryRecvError::Disconnected) => {
                     let reason = "the thread that takes it has ended".into();
-                    Some(Err(Refused { reason, may_pass: true }))
+                    Some(Err(Refused::passing(reason)))
                 }
             };
         }
@@ -436,7 +436,7 @@ fn taken(
     only_fetched: bool,
 ) -> Result<Done, Refused> {
     let Some(from) = &update.from else {
-        return Err(Refused { reason: "there is no `from` in [update]".into(), may_pass: false });
+        return Err(Refused::lasting("there is no `from` in [update]".into()));
     };
     let (again, patience) = (false, Patience::default());
     let taking = Taking { slots, from, update, again, patience, budget, goes_on };
