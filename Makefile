@@ -93,6 +93,7 @@ update-cuts: ## Cuts the power at every write, rename and sync of updates; RUNS=
 		--test cuts -- --nocapture
 
 update-kills: ## Updates real files four times round while everything is killed; KILLS=n
+	cargo build --locked -p outpost-launcher --example program
 	OUTPOST_UPDATE_KILLS=$(or $(KILLS),200) cargo test --locked -p outpost-launcher \
 		--test board -- --nocapture
 
