@@ -261,11 +261,9 @@ impl Agent {
             (state.changed, state.so_before) = (Some(now), Duration::ZERO);
         }
         self.counters.confirmed += 1;
-        // It was set to this before the message went: then it need not go any more, unless what is
-        // on its way still moves it.
-        if !several {
-            self.withdraw(&pending);
-        }
+        // It was set to this before the message went: then it must not go any more, its command
+        // having ended.
+        self.withdraw(&pending);
         self.step(id, &pending, StepState::Confirmed, "");
         self.end_command(pending.command, CommandState::Succeeded, "");
     }

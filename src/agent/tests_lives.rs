@@ -246,19 +246,6 @@ fn an_order_takes_the_place_of_what_the_planner_proposed_and_keeps_its_length() 
 }
 
 #[test]
-fn an_older_echo_takes_no_newer_message_back_while_another_is_on_its_way() {
-    let mut bench = Bench::new(room()).up();
-    bench.steady(22.0, 60);
-    bench.echo = false;
-    bench.on(set("a", 0, true));
-    bench.on(set("b", 0, false));
-    // The device's regular word of before; ON is still on its way to it.
-    let effects = bench.on(Event::Echo { actuator: ActuatorId(0), setting: Ok(Setting::Off) });
-    let taken_back = effects.iter().any(|effect| matches!(effect, Effect::Withdraw { .. }));
-    assert!(!taken_back, "{effects:?}");
-}
-
-#[test]
 fn what_waited_for_a_person_is_taken_back_at_a_stop_and_after_a_crash() {
     let advise = || Config { mode: Mode::Advise, ..room() };
     let waiting = || {
