@@ -15,6 +15,15 @@ const PRONOUNS: &str =
     "it they them that this these those which one he she i we you everything all";
 /// Who goes home: no device.
 const LEAVING: &str = "we're i'm they're are am he's she's everybody's everyone's";
+/// Who has come or gone, or has closed the house.
+const WE: &str = "we i they everybody everyone people somebody someone nobody";
+const WE_ARE: &str = "\
+    we're we've i'm i've they're they've everybody's everyone's people've nobody's somebody's";
+/// What has become of them, and what may be said behind it.
+const GONE: &str = "\
+    closed closing open opened opening shut shutting finished finishing started starting stopped \
+    left leaving gone arrived arriving back off out home here in ready busy away";
+const AFTER_GONE: &str = "now already up for the day today again here all early down early home";
 /// What somebody does who gives a reason by it.
 const WORKING: &str = "\
     cleaning swapping changing fixing repairing mending washing replacing moving working having \
@@ -87,14 +96,16 @@ impl Said {
             () if begins("i'd i i'll it it'd that that'd we'd we would") => {
                 near("if you").or_else(|| near("if you'd"))
             }
-            () if begins("might may could can") && has(BOTHER, self.word(2)) => near("you to"),
+            () if begins("might may could can") && has(BOTHER, self.word(2)) => {
+                near("you to").or_else(|| near("you for").filter(|end| self.is_thing(*end)))
+            }
             () => None,
         };
         let Some(mut end) = end else { return };
         // "I'd be sad if you stopped it" is no order.
         let glad = self.words[..end].iter().any(|word| has(GLAD, word));
         let asks = glad || has("would could can will", self.word(end));
-        let asks = asks || self.word(end - 1) == "to";
+        let asks = asks || has("to for", self.word(end - 1));
         if !asks || self.words[..end].iter().any(|word| has(SAD, word)) {
             return;
         }
@@ -105,6 +116,16 @@ impl Said {
         let other = |at: usize| self.words[at].ends_with("n't") || has(BANS, &self.words[at]);
         if !(0..end).any(|at| own(at) || other(at)) {
             self.done[0..end].fill(true);
+        }
+    }
+
+    /// Whether a thing is asked for here: "ten seconds of steam", not "ten minutes" of somebody's
+    /// time.
+    fn is_thing(&self, at: usize) -> bool {
+        let times = |at| self.length_at(at).map(|(_, end)| end);
+        match times(at).or_else(|| times(at + 1)) {
+            Some(end) => self.word(end) == "of",
+            None => has("ask beg trouble bother", self.word(2)),
         }
     }
 
@@ -143,6 +164,9 @@ impl Said {
 
     /// Whether this part only says why.
     fn explains(&self, part: Range<usize>) -> bool {
+        if self.comes_or_goes(part.clone()) {
+            return true;
+        }
         let first = self.words[part.start].as_str();
         let states = || {
             let mut words = self.words[part.clone()].iter();
@@ -182,6 +206,28 @@ impl Said {
         let of_noun = noun && verb && !device && !has(PRONOUNS, first);
         let says = begins || ((part.start > 0 || has("the my our", first)) && states()) || of_noun;
         says && part.len() > 1 && !self.matters(part.start + usize::from(begins)..part.end)
+    }
+
+    /// "We have closed now, …", "the guests have gone, …": before an order, how it is with people
+    /// or a house. Every word of it is known, so that nothing of an order is in it.
+    fn comes_or_goes(&self, part: Range<usize>) -> bool {
+        let word = |at: usize| if part.contains(&at) { self.raw(at) } else { "" };
+        let own = |at: usize| self.names.has(self.raw(at));
+        if part.end == self.words.len() || part.clone().any(own) {
+            return false;
+        }
+        let begin = part.start + usize::from(has("so well now ok okay", word(part.start)));
+        let noun = has("the my our all", word(begin)) && !is_known(word(begin + 1));
+        let subject = begin + usize::from(noun);
+        let mut at = subject + 1;
+        match word(subject) {
+            short if has(WE_ARE, short) => {}
+            who if (noun || has(WE, who)) && has("have has are am is", word(at)) => at += 1,
+            _ => return false,
+        }
+        at += usize::from(has("all just already now both finally", word(at)));
+        let after = at + 1..part.end;
+        has(GONE, word(at)) && after.clone().all(|at| has(AFTER_GONE, word(at)))
     }
 
     /// Whether one of these words could be part of what is wanted. A sensor's is only a reason.

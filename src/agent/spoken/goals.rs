@@ -37,6 +37,11 @@ const LETTING: List = "\
 const LIMITING: List = "\
     most least max maximum min minimum limit between keep keeps kept stay stays remain remains \
     must shall should always has needs sure only within up";
+/// What wishes a goal once more, at the end of it.
+const INSISTING: Runs = "\
+    see that it does, see to it that it does, see it does, make sure it does, make sure that it \
+    does, make certain it does, make certain that it does, ensure it does, ensure that it does, \
+    mind it does, mind that it does, take care that it does, be sure it does";
 /// Verbs of orders.
 const SETS: &str = "get take bring turn set put crank dial dim turn ramp slow open close move";
 
@@ -137,6 +142,9 @@ impl Said {
         }
         let wants = self.any_of(KEEPING).or(self.any_of(NOT)).or(self.any_of("want need see"));
         let states = self.any_of(STATING).is_some() && self.run_at("is to").is_none();
+        if !states {
+            self.take_insisting();
+        }
         self.take_any_run(WANTING);
         self.take_any_run("number of, amount of, count of, quantity of, value of, level of");
         if states && wants.is_none() {
@@ -217,6 +225,18 @@ impl Said {
         }
         let limits = self.any_of(NOT).is_some() || self.any_of(LIMITING).is_some();
         if limits || self.run_at("no more").is_some() { None } else { self.any_of(LETTING) }
+    }
+
+    /// "…, see that it does": the wish once more.
+    fn take_insisting(&mut self) {
+        for run in INSISTING.split(", ") {
+            let Some(at) = self.run_at(run) else { continue };
+            let end = at + run.split(' ').count();
+            // "See that it does not …" begins a bound.
+            if self.parts.get(end) != Some(&self.parts[at]) {
+                self.done[at..end].fill(true);
+            }
+        }
     }
 
     /// "Half full" of what is measured in percent: 50.

@@ -95,6 +95,22 @@ const GRANTS: Runs = "\
     have my blessing, have my permission, return to, leave it in your hands, leave it to you, \
     leave everything to you, leave everything in your hands, let you, give you, giving you, \
     handing you";
+/// What one says who does the rest himself. Whoever acts, it is not the agent.
+const BY_HAND: Runs = "\
+    i'll press the buttons, i will press the buttons, i press the buttons, i'll push the buttons, \
+    i will push the buttons, i push the buttons, i'll flip the switches, i will flip the \
+    switches, i flip the switches, i'll work the switches, i'll turn the knobs, i turn the knobs, \
+    i'll pull the levers, i will pull the levers, i pull the levers, i'll do the switching, i \
+    will do the switching, i do the switching, i'll do the switching myself, leave the switching \
+    to me, leave the buttons to me, leave the rest to me, leave the doing to me";
+/// Words of advice, and what says that none is wanted of one who watches.
+const ADVISING: List = "\
+    advise advising advice suggest suggesting suggestion suggestions recommend recommending \
+    recommendation recommendations propose proposing proposal proposals";
+const NO_ADVICE: List = "don't dont not never no without nor";
+/// Words between them: "don't touch or advise", "no more advice".
+const BESIDE_ADVICE: List =
+    "or touch act interfere intervene switch change do give make me any anything even also";
 const FILL: List = "\
     does have mode yourself itself again back into your own you do things thing everything \
     anything something alone and allowed are you're be can control controlling handle handling \
@@ -140,6 +156,8 @@ impl Said {
         if asks && (has(ASKS, self.word(0)) || has(ASKED, self.word(1))) {
             return None;
         }
+        // "…, I'll press the buttons": no sensor of a pressure.
+        let by_hand = self.take_any_run(BY_HAND);
         let actuator = match self.named(self.names.actuators(), false) {
             Named::One(mention) => {
                 self.mark(&mention);
@@ -161,18 +179,19 @@ impl Said {
         if asks_leave && ordered && !(self.any_run(ACT) || self.deeds()) {
             return None;
         }
+        let mute = self.any_run(OBSERVE) && self.take_no_advice();
         let advises = self.take_mode(ADVISE) || asks_leave;
         // "Just watch, don't do anything": the ban is a part of it.
         let nothing = self.take_any_run(NOTHING);
         let advises = advises || (nothing && self.take_any_run(TELL));
-        let (watches, idle) = (self.take_mode(OBSERVE), self.take_idle());
+        let (watches, idle) = (self.take_mode(OBSERVE), self.take_idle() || mute);
         // "Look, don't act".
         let watches = watches || (idle && !advises && self.take("look looking"));
         let deeds = self.deeds() && !(nothing || watches || advises || idle);
         let speaker = self.any_run(SPEAKER);
         let acts = self.take_mode(ACT) || deeds || self.takes_over();
         // "I take over" is the opposite.
-        if acts && speaker && !asks_leave {
+        if acts && (by_hand || speaker && !asks_leave) {
             return None;
         }
         // One who is to ask first does not act.
@@ -245,6 +264,10 @@ impl Said {
     /// Takes what is said around a mode.
     fn take_around(&mut self, mode: Mode) {
         self.take_any_run(AROUND);
+        // "Advise me once more" may be for once.
+        if mode == Mode::Act || self.any_run("back") {
+            self.take_again();
+        }
         if mode != Mode::Act {
             self.take_any_run(AROUND_LESS);
             return;
@@ -298,6 +321,27 @@ impl Said {
             }
         }
         any
+    }
+
+    /// "Don't touch or advise", "no suggestions": takes what wants no advice.
+    fn take_no_advice(&mut self) -> bool {
+        let mut any = false;
+        for at in 0..self.words.len() {
+            if let Some(not) = self.no_advice_from(at) {
+                self.done[not..=at].fill(true);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Where the "not" stands of a word of advice that is not wanted.
+    pub(super) fn no_advice_from(&self, at: usize) -> Option<usize> {
+        let here = |other: &usize| self.parts[*other] == self.parts[at];
+        let beside = |other: &usize| here(other) && has(BESIDE_ADVICE, self.raw(*other));
+        let beside = (0..at).rev().take_while(beside).count();
+        let not = (at - beside).checked_sub(1).filter(here)?;
+        (has(ADVISING, self.raw(at)) && has(NO_ADVICE, self.raw(not))).then_some(not)
     }
 
     /// Whether it says once more that nothing is done: "don't switch them". Alone it is a ban.

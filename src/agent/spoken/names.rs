@@ -351,7 +351,10 @@ impl Said {
             word.strip_suffix("ness") == Some(said) || of
         };
         let sensor = index < self.names.sensors;
+        // "Damper 35": the device of that name; "damper than 35" compares.
+        let is = |device| self.is_of(at, device) && self.word(at + 1) != "than";
         sensor
+            && !self.names.actuators().any(is)
             && (nouns.any(|(_, noun)| own.iter().any(|word| word == noun)) || own.iter().any(made))
     }
 

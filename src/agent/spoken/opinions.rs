@@ -66,7 +66,9 @@ impl Said {
             || (word == "keep" && then == "your" && !has("eyes hands fingers", third))
             || (has(OWN, word) && has(ADVICE, then))
             || (at == 0 && word == "watch" && has(SIGHTS, then))
-            || (has("suggest recommend propose advise", word) && has("something anything", then))
+            || (has("suggest recommend propose advise", word)
+                && has("something anything", then)
+                && self.no_advice_from(at).is_none())
     }
 
     /// "Observing is better"; not "good, …", which stands alone, nor "for good", which is a time.

@@ -29,6 +29,10 @@ pub(super) const MANNERS: &str = "\
     literally obviously clearly safely carefully firmly tightly securely thoroughly neatly \
     politely cordially respectfully duly gladly warmly quietly lovely";
 
+/// Last words of names of what is lit, beside lamps.
+const LIT: &str = "\
+    tube tubes bulb bulbs lantern lanterns beacon beacons candle candles fire sign signs neon";
+
 /// Words before the first that says what is wanted.
 const POLITE_FIRST: &str = "please plz pls hey can could would you will now ok so and then";
 
@@ -82,6 +86,7 @@ impl Said {
             return Err("which device? say its whole name".into());
         }
         self.take_place_of(mention);
+        self.take_misspelt(mention);
         self.take_too_much();
         let options = match &actuator.kind {
             ActuatorKind::Choice { options } => Some(options.as_slice()),
@@ -114,6 +119,25 @@ impl Said {
         mention.at.iter().any(|at| mention.as_verb == Some(*at) || is_head(at))
     }
 
+    /// "Intake dampr": a letter left out of a word, beside a word of the same name.
+    fn take_misspelt(&mut self, mention: &Mention) {
+        let own = self.names.of(mention.index).to_vec();
+        let missing = |said: &str, own: &str| {
+            let short = said.len() >= 5 && said.is_ascii() && own.len() == said.len() + 1;
+            let head = said.bytes().zip(own.bytes()).take_while(|(one, other)| one == other);
+            let head = head.count();
+            short && own.is_ascii() && head > 0 && said[head..] == own[head + 1..]
+        };
+        for at in mention.at.iter().map(|at| at + 1) {
+            let said = self.word(at);
+            let strange = !(is_known(said) || self.names.has(said));
+            let unsaid = |own: &&String| !self.words.iter().any(|word| is_word(word, own));
+            if strange && own.iter().filter(unsaid).any(|own| missing(said, own)) {
+                self.done[at] = true;
+            }
+        }
+    }
+
     /// Whether the device itself is meant, not what it is called by: "open the gate" is not said of
     /// a gate's blower, "feed the lions" not of a feeding bell.
     fn means_it(&self, mention: &Mention, level: bool) -> bool {
@@ -124,6 +148,8 @@ impl Said {
         let turns = "rotate revolve spin rolling moving move rise raise lift";
         let turns = self.any_of(turns).is_some() && !self.has_number();
         let verb_alone = mention.as_verb.is_some_and(|at| mention.at == [at] && !is_head(&at));
+        // "Misting" by nozzles, which say only how.
+        let verb_alone = verb_alone && !head.is_some_and(|own| has("nozzle nozzles jet jets", own));
         !verb_alone && (by_head || !(turns || moves && !level))
     }
 
@@ -215,7 +241,9 @@ impl Said {
             lit = (lights, self.take("out extinguish dark"));
             self.take("light lights lamp lamps");
         }
-        lit.0 |= self.is_lit_by(mention) && self.take("lit");
+        if self.is_lit_by(mention) {
+            lit.0 |= self.take("lit") | self.is_lit_first(mention);
+        }
         let (up, down) = if level { (false, false) } else { self.up_or_down(mention) };
         self.take_leave_to_go();
         let goes = self.any_of("make let get have").is_some() && self.take("go");
@@ -378,6 +406,16 @@ impl Said {
         self.words.get(at + 1 + up).is_some_and(|word| has("the my our", word))
     }
 
+    /// "Light up the sign": the verb of what is no lamp, and is lit.
+    fn is_lit_first(&mut self, mention: &Mention) -> bool {
+        let head = self.names.head(mention.index);
+        if !head.is_some_and(|own| has(LIT, own)) {
+            return false;
+        }
+        let lights = self.lights_first();
+        self.take("illuminate") | (lights && self.take("light"))
+    }
+
     /// The number of a level, and whether it is one of a hundred.
     fn level_number(
         &mut self,
@@ -471,7 +509,7 @@ impl Said {
     /// Whether it is lit though it is no lamp: of a tube, "out" may be said of the tube itself.
     fn is_lit_by(&self, mention: &Mention) -> bool {
         let own = self.names.of(mention.index);
-        own.iter().any(|own| has("tube tubes bulb bulbs lantern lanterns beacon candle fire", own))
+        own.iter().any(|own| has(LIT, own))
     }
 
     /// "A bit of smoke": nothing more is said by it.

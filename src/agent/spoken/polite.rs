@@ -71,6 +71,8 @@ const ADDRESSES: Runs = "\
     friend, my dear fellow, my dear, my friend, my love, my lad, my boy, my darling, madam, \
     ma'am, miss, missus, mister, guv, guvnor, governor, gov, matey, mates, pet, hun, babe, \
     petal, poppet, sweetie, chum, fella, fellas, lads, lass, amigo, y'all, you lot";
+/// What says that it is so again.
+const AGAIN: Runs = "once more, once again";
 /// What may stand before such a call where it begins the order: nothing that makes it a time.
 const BEFORE_A_CALL: List = "please now hey oi hello hi ok okay right well so and come on yes yo";
 /// What makes of a run at the end a part of what is said: "from this minute", "to the fella".
@@ -98,7 +100,32 @@ impl Said {
         for run in URGENT.split(", ") {
             self.take_at_the_edge(run, true);
         }
-        self.take_any_run(COURTESY);
+        for run in COURTESY.split(", ") {
+            if !(run.starts_with("if you") && self.is_of_somebody(run)) {
+                self.take_run(run);
+            }
+        }
+    }
+
+    /// "If you please the boss": a condition, and no courtesy.
+    fn is_of_somebody(&self, run: &str) -> bool {
+        let Some(at) = self.run_at(run) else { return false };
+        let end = at + run.split(' ').count();
+        let same = self.parts.get(end) == Some(&self.parts[end - 1]);
+        same && (run == "if you please" || has("the my our your his her their a an", self.raw(end)))
+    }
+
+    /// "Once more" at the end of a part says "again"; "once more people come" is a condition.
+    pub(super) fn take_again(&mut self) {
+        for run in AGAIN.split(", ") {
+            let Some(at) = self.run_at(run) else { continue };
+            let end = at + 2 + usize::from(has("please thanks now", self.word(at + 2)));
+            let ends = self.parts.get(end) != Some(&self.parts[at]);
+            let bounded = at > 0 && has("only just not never for but don't", self.raw(at - 1));
+            if ends && !bounded {
+                self.done[at..at + 2].fill(true);
+            }
+        }
     }
 
     /// Takes a run that ends a part between commas or, where `first` says so, begins the text.

@@ -13,7 +13,7 @@ const SMALL: List = "\
     minute minutes second seconds hour hours now";
 /// What looks like a slip of these and is a word of its own.
 const OTHERS: List = "fro form thee now";
-/// What people say in one word, and its words.
+/// What people say in one word, and its words; and what they misspell that is no other word.
 const PRONOUNCED: &[(&str, &str)] = &[
     ("gimme", "give me"),
     ("lemme", "let me"),
@@ -28,6 +28,17 @@ const PRONOUNCED: &[(&str, &str)] = &[
     ("ya", "you"),
     ("yer", "your"),
     ("plz", "please"),
+    ("quater", "quarter"),
+    ("qarter", "quarter"),
+    ("quaters", "quarters"),
+    ("fourty", "forty"),
+    ("ninty", "ninety"),
+    ("hunderd", "hundred"),
+    ("hundered", "hundred"),
+    ("precent", "percent"),
+    ("percant", "percent"),
+    ("minuts", "minutes"),
+    ("hlaf", "half"),
 ];
 /// Those that may tell what somebody does himself, and the verbs by which they wish.
 const INTENDING: List = "wanna gonna";

@@ -31,6 +31,15 @@ const HELPING: &str = "\
 const BOUND_TO: &str = "have accept tolerate allow see";
 /// What may be asked for oneself: "can I have the fan on".
 const FOR_ONESELF: &str = "have get ask see please want";
+/// By which others wish, and who is no other.
+const THEIR_WISHES: &str = "like love prefer rather appreciate want wish need have enjoy";
+const NO_OTHERS: &str = "\
+    i we you it that this there and me us please i'd we'd i'll we'll they he she who please to";
+/// Who needs something by himself; "the area needs the heater on" says what is to be.
+const THEY: &str = "\
+    boss chief chef captain manager owner landlord wife husband mother father mum mom dad son \
+    daughter sister brother colleague neighbour neighbor customer guest visitor crew team staff \
+    everyone everybody somebody someone nobody";
 /// Past forms that are no "-ed", and what else only tells.
 const IRREGULAR: &str = "\
     ran rang went came left kept got gave took brought held blew rose fell forgot made began had \
@@ -71,6 +80,7 @@ impl Said {
         let mut free = self.free().filter(|at| !of.at.contains(at));
         let subject = free.find_map(|at| self.told_by(at, of, goal));
         let subject = subject.or_else(|| self.told_of(of, goal)).or_else(|| self.told_late());
+        let subject = subject.or_else(|| self.told_wish(of, goal));
         let subject = subject.or_else(|| self.told_of_other(of));
         let subject = subject.or_else(|| if goal { None } else { self.told_by_name(of) });
         subject.or_else(|| if goal { self.told_keeping() } else { self.told_first(of) })
@@ -139,6 +149,9 @@ impl Said {
     /// Somebody who does something: "I open the vent", "you left it on", "she closes it".
     fn told_by(&self, at: usize, of: &Mention, goal: bool) -> Option<String> {
         let verb = self.verb_of(at);
+        if self.is_all_it_has(at) {
+            return None;
+        }
         // "I pump": the name is the verb.
         let named = of.at.contains(&verb);
         let then = self.raw(verb);
@@ -171,6 +184,36 @@ impl Said {
         if tells { self.run_of(at, verb) } else { None }
     }
 
+    /// "The boss would like it on", "everyone needs it on": somebody else's wish is a report.
+    fn told_wish(&self, of: &Mention, goal: bool) -> Option<String> {
+        let between = |at: &usize| has(BETWEEN, self.raw(*at)) || has(MANNERS, self.raw(*at));
+        let wish = |at: &usize| {
+            let verb = at + 1 + (at + 1..self.words.len()).take_while(between).count();
+            let who = (0..*at).rev().find(|at| !between(at));
+            let who = who.filter(|who| self.parts[*who] == self.parts[*at] && !of.at.contains(who));
+            let word = self.raw(*at);
+            let short = word.ends_with("'d") && !has("i'd we'd you'd it'd that'd", word);
+            let would = has("would will might may could", word) && who.is_some();
+            let likes = has(THEIR_WISHES, self.raw(verb))
+                || self.raw(verb) == "be" && has("happy glad grateful pleased", self.raw(verb + 1));
+            let needs = word == "needs" && !goal && who.is_some_and(|who| has(THEY, self.raw(who)));
+            let another = who.is_none_or(|who| !has(NO_OTHERS, self.raw(who)));
+            another && (needs || (short || would) && likes)
+        };
+        (1..self.words.len()).find(wish).or_else(|| wish(&0).then_some(0)).and_then(|at| {
+            let begin = at.saturating_sub(1);
+            self.run_of(begin, at)
+        })
+    }
+
+    /// "Give it all it has": how much, and nothing that is told.
+    fn is_all_it_has(&self, at: usize) -> bool {
+        let all = at > 0 && has("all everything", self.raw(at - 1));
+        let has_it = has("it's you've", self.raw(at)) && self.raw(at + 1) == "got"
+            || self.raw(at) == "it" && self.raw(at + 1) == "has";
+        all && has_it && (0..at).any(|at| has("give with run put", self.raw(at)))
+    }
+
     /// "I need the fan on", "can we have it on": the one who speaks wants something done.
     pub(super) fn speaker_wishes(&self, at: usize, verb: usize, goal: bool) -> bool {
         let asks = at > 0 && has("can could may might", self.word(at - 1));
@@ -181,7 +224,11 @@ impl Said {
         if self.is_done(verb) {
             return goal || !has("have had has try", self.raw(verb));
         }
-        let helps = |at: &usize| has(HELPING, self.raw(*at));
+        // "We would all like".
+        let helps = |at: &usize| {
+            let between = *at > verb && has("all both also still now really very", self.raw(*at));
+            between || has(HELPING, self.raw(*at))
+        };
         let helping = (verb..self.words.len()).take_while(helps).count();
         let (helped, verb) = (verb..verb + helping, verb + helping);
         let helps = |list: &str| helped.clone().any(|at| has(list, self.raw(at)));
@@ -227,11 +274,17 @@ impl Said {
         let would = has("would might", then);
         let went = has(SAME_IN_PAST, then) && has("off out itself", self.raw(verb + 1));
         // "The heater may be on": it is not known; "may be switched on" lets it.
-        let perhaps = has("may might can", then)
+        let perhaps = has("may might can could", then)
             && self.raw(verb + 1) == "be"
+            && !(then == "could" && self.raw(verb + 3) == "for")
             && (has("on off open running", self.raw(verb + 2))
                 || has("closed shut", self.raw(verb + 2)) && !has("now again", self.raw(verb + 3)));
-        if (perhaps && !self.is_done(verb)) || self.run_at("on fire").is_some() {
+        // "The heater could go off": it is feared.
+        let now = usize::from(self.raw(verb + 1) == "now");
+        let feared = then == "could"
+            && has("go come", self.raw(verb + 1 + now))
+            && has("on off", self.raw(verb + 2 + now));
+        if ((perhaps || feared) && !self.is_done(verb)) || self.run_at("on fire").is_some() {
             return self.run_of(last, verb + 2);
         }
         let hit =

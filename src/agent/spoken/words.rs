@@ -322,7 +322,9 @@ pub(super) const FULL: Runs = "\
     full whack, full strength, full brightness, full output, full force, top speed, wide open, \
     all the way up, all the way open, as far as it goes, as far as it will go, full, fully, \
     maximum, max, as fast as it goes, as fast as it can, as fast as it will go, as high as it \
-    goes, as wide as it goes, as hard as it goes, highest, utmost, the top, its top";
+    goes, as wide as it goes, as hard as it goes, highest, utmost, the top, its top, \
+    everything it's got, everything it has got, everything it has, all it's got, all it has got, \
+    all it has, everything you've got, all you've got";
 /// The same in more words: "turn it down to nothing".
 pub(super) const TO_NOTHING: Runs = "\
     down to nothing, to nothing, down to nought, to nought, down to naught, to naught, down to \
@@ -422,7 +424,8 @@ pub(super) const LETTING_GO: Runs = "\
     over, has had its day, not a goal, isn't a goal, no goal, is finished, doesn't count, quit \
     trying, cease trying, quit pursuing, cease pursuing, quit worrying about, may go, doesn't \
     apply, does not apply, does not matter, not valid, not required, out of the list, won't be \
-    needing, off the table, matters no, no longer matters";
+    needing, off the table, matters no, no longer matters, don't require, do not require, no \
+    further need of, no further need for, no further use for";
 pub(super) const AROUND_FORGETTING: List = "\
     goal goals target objective stop no any we're we are done with it about you follow more \
     anymore that is can go over one called named from list as on needed bother thing out your \
@@ -430,7 +433,7 @@ pub(super) const AROUND_FORGETTING: List = "\
     required trying try hold holding all right i now interested doing pursuing of been meet \
     meeting have altogether completely after for longer be isn't i've we've use has had been \
     with also its this anything bothering enforcing entirely an up because us me my am were was \
-    set please so as take off list changed mind served purpose reached achieved fulfilled met \
+    set please so as take off list changed mind served require requires purpose reached achieved fulfilled met \
     outlived usefulness away may matters ours needing won't will now just can could";
 /// Words of a wish for a goal.
 pub(super) const KEEPING: List = "\
