@@ -8,6 +8,7 @@
 
 mod asides;
 mod goals;
+mod lamps;
 mod leave;
 mod modes;
 mod names;

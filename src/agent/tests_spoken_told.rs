@@ -87,6 +87,11 @@ fn what_is_said_around_an_order_changes_nothing() {
 }
 
 #[test]
+fn ordinary_orders_are_read_and_wishes_of_others_are_not() {
+    reads("ordinary.txt", 250);
+}
+
+#[test]
 fn what_is_not_understood_is_named() {
     let config = place(Path::new(FOLDER), "glasshouse");
     for (said, word) in [

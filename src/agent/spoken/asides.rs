@@ -176,7 +176,9 @@ impl Said {
         // "…, I think", "…, as planned", "…, is it": a part that says whose thought it is.
         let opines = self.words[part.start + 1..part.end].iter().take(2);
         let opines = has(THINKING, first) && opines.clone().any(|word| has(OPINING, word));
-        let opines = opines && !has(CANNOT, second);
+        let third = self.words.get(part.start + 2).map_or("", String::as_str);
+        let feels = second == "feel" && has("cold hot warm chilly ill sick dizzy", third);
+        let opines = opines && !has(CANNOT, second) && !feels;
         let short = first == "as" && part.len() <= 2;
         if opines || short || (part.start > 0 && has("is isn't are aren't was wasn't", first)) {
             return false;
@@ -208,16 +210,15 @@ impl Said {
         says && part.len() > 1 && !self.matters(part.start + usize::from(begins)..part.end)
     }
 
-    /// "We have closed now, …", "the guests have gone, …": before an order, how it is with people
-    /// or a house. Every word of it is known, so that nothing of an order is in it.
+    /// "We have closed now, …", "the guests have gone, …": how it is with people or a house. Every word of it is known, so that nothing of an order is in it.
     fn comes_or_goes(&self, part: Range<usize>) -> bool {
         let word = |at: usize| if part.contains(&at) { self.raw(at) } else { "" };
         let own = |at: usize| self.names.has(self.raw(at));
-        if part.end == self.words.len() || part.clone().any(own) {
+        if part.clone().any(own) {
             return false;
         }
-        let begin = part.start + usize::from(has("so well now ok okay", word(part.start)));
-        let noun = has("the my our all", word(begin)) && !is_known(word(begin + 1));
+        let begin = part.start + usize::from(has("so well now ok okay all", word(part.start)));
+        let noun = has("the my our", word(begin)) && !is_known(word(begin + 1));
         let subject = begin + usize::from(noun);
         let mut at = subject + 1;
         match word(subject) {

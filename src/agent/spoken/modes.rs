@@ -202,26 +202,34 @@ impl Said {
             (false, false, true) if !idle => Mode::Act,
             _ => return None,
         };
-        if let Some(words) = self.opinion(&aside) {
-            return Some(Err(format!(
-                "`{words}`: that is no order: act, only advise or only watch"
-            )));
+        Some(self.meant(mode, actuator, &aside))
+    }
+
+    /// The mode, unless what is said of it sets none; `aside` is what was only polite.
+    fn meant(
+        &mut self,
+        mode: Mode,
+        actuator: Option<ActuatorId>,
+        aside: &[bool],
+    ) -> Result<Spoken, String> {
+        if let Some(words) = self.opinion(aside) {
+            return Err(format!("`{words}`: that is no order: act, only advise or only watch"));
         }
         self.take_around(mode);
         let others = match mode {
             Mode::Act => self.gives_away(),
-            _ => self.speaks_of_oneself(&aside),
+            _ => self.speaks_of_oneself(aside),
         };
         if let Some(words) = others {
             let clear = "say to me: take over, only advise or only watch";
-            return Some(Err(format!("`{words}`: who is to act? {clear}")));
+            return Err(format!("`{words}`: who is to act? {clear}"));
         }
         self.take(FILL);
         if mode != Mode::Act {
             self.take(FILL_LESS);
         }
         self.take_manner();
-        Some(Ok(self.meaning(Meaning::Do(Box::new(Body::Mode { mode, actuator })))))
+        Ok(self.meaning(Meaning::Do(Box::new(Body::Mode { mode, actuator }))))
     }
 
     /// Whether leave is to be had first; then the words that say so are taken.

@@ -29,12 +29,9 @@ pub(super) const MANNERS: &str = "\
     literally obviously clearly safely carefully firmly tightly securely thoroughly neatly \
     politely cordially respectfully duly gladly warmly quietly lovely";
 
-/// Last words of names of what is lit, beside lamps.
-const LIT: &str = "\
-    tube tubes bulb bulbs lantern lanterns beacon beacons candle candles fire sign signs neon";
-
 /// Words before the first that says what is wanted.
-const POLITE_FIRST: &str = "please plz pls hey can could would you will now ok so and then";
+pub(super) const POLITE_FIRST: &str =
+    "please plz pls hey can could would you will now ok so and then";
 
 /// Units of power and speed that a level may be said in. None that scales a number.
 pub(super) const LEVEL_UNITS: &str = "\
@@ -398,24 +395,6 @@ impl Said {
         true
     }
 
-    /// "Light up the path": a lamp's own name as a verb.
-    fn lights_first(&mut self) -> bool {
-        let first = (0..self.words.len()).find(|at| !has(POLITE_FIRST, &self.words[*at]));
-        let Some(at) = first.filter(|at| self.words[*at] == "light") else { return false };
-        let up = usize::from(self.words.get(at + 1).is_some_and(|word| word == "up"));
-        self.words.get(at + 1 + up).is_some_and(|word| has("the my our", word))
-    }
-
-    /// "Light up the sign": the verb of what is no lamp, and is lit.
-    fn is_lit_first(&mut self, mention: &Mention) -> bool {
-        let head = self.names.head(mention.index);
-        if !head.is_some_and(|own| has(LIT, own)) {
-            return false;
-        }
-        let lights = self.lights_first();
-        self.take("illuminate") | (lights && self.take("light"))
-    }
-
     /// The number of a level, and whether it is one of a hundred.
     fn level_number(
         &mut self,
@@ -498,18 +477,6 @@ impl Said {
             }
             None => verb && (begins || given),
         }
-    }
-
-    /// Whether it is a lamp by its name: only of such is "out" off.
-    fn is_light(&self, mention: &Mention) -> bool {
-        let ends = ["light", "lights", "lamp", "lamps", "lighting", "spots", "led", "leds"];
-        self.names.of(mention.index).iter().any(|own| ends.iter().any(|end| own.ends_with(end)))
-    }
-
-    /// Whether it is lit though it is no lamp: of a tube, "out" may be said of the tube itself.
-    fn is_lit_by(&self, mention: &Mention) -> bool {
-        let own = self.names.of(mention.index);
-        own.iter().any(|own| has(LIT, own))
     }
 
     /// "A bit of smoke": nothing more is said by it.

@@ -44,7 +44,10 @@ pub(super) const COURTESY: Runs = "\
     you, i would have you, could i ask you to, can i ask you to, i'd rather you, s'il vous \
     plaît, s'il vous plait, s'il te plaît, por favor, per favore, can't see a thing, can't see \
     anything, can't hear a thing, can't hear myself think, you are welcome to, it would help if \
-    you, has to, have to, had better, you'd better";
+    you, has to, have to, had better, you'd better, i would very much like, \
+    i'd very much like, we would very much like, we'd very much like, i would dearly love, i'd \
+    dearly love, you're welcome to, you are free to, you're free to, it is time to, i was hoping \
+    you could, i was hoping you would, i was hoping you might";
 /// Thanks that come last: "thanks a lot for closing it" tells of what was done.
 const THANKS: Runs = "\
     thank you very much indeed, thank you ever so much, thank you very much, thank you so much, \
@@ -53,7 +56,7 @@ const THANKS: Runs = "\
     million, thanks a ton, thanks in advance, thanks again, ta very much, ta muchly, ta ever so, \
     much obliged, much appreciated, very much appreciated, greatly appreciated, very kind of \
     you, there's a good chap, there's a good lad, there's a good girl, there's a dear, there's a \
-    love, won't you";
+    love, that'll do, that will do, won't you";
 /// What says that it is for this very moment.
 const URGENT: Runs = "\
     without further delay, without delay, without further ado, without hesitation, quick as a \

@@ -59,7 +59,8 @@ pub(super) const ABOUT: List = "\
 /// What asks for advice, which nothing here gives.
 pub(super) const ADVICE: Runs = "\
     should i, should we, shall i, shall we, do i, can i do, how to, how can i, how can we, do \
-    you advise, do you suggest, do you recommend, do you think";
+    you advise, do you suggest, do you recommend, do you think, would it be all right to, would it be alright to, would it be \
+    ok to, would it be okay to, would it be fine to, would it be wise to, would it be good to";
 /// Words by which a question is about a device, where a sensor shares the name.
 pub(super) const ABOUT_A_DEVICE: List = "\
     why why's on off running open closed stopped started start stop run doing come set position \
@@ -433,8 +434,8 @@ pub(super) const AROUND_FORGETTING: List = "\
     required trying try hold holding all right i now interested doing pursuing of been meet \
     meeting have altogether completely after for longer be isn't i've we've use has had been \
     with also its this anything bothering enforcing entirely an up because us me my am were was \
-    set please so as take off list changed mind served require requires purpose reached achieved fulfilled met \
-    outlived usefulness away may matters ours needing won't will now just can could";
+    set please so as take off list changed mind served require requires purpose reached achieved \
+    fulfilled met outlived usefulness away may matters ours needing won't will now just can could";
 /// Words of a wish for a goal.
 pub(super) const KEEPING: List = "\
     keep hold maintain ensure limit stay stays sure must mustn't shall should shouldn't shan't \
