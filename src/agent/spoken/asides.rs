@@ -210,7 +210,8 @@ impl Said {
         says && part.len() > 1 && !self.matters(part.start + usize::from(begins)..part.end)
     }
 
-    /// "We have closed now, …", "the guests have gone, …": how it is with people or a house. Every word of it is known, so that nothing of an order is in it.
+    /// "We have closed now, …", "the guests have gone, …": how it is with people or a
+    /// house. Every word of it is known, so that nothing of an order is in it.
     fn comes_or_goes(&self, part: Range<usize>) -> bool {
         let word = |at: usize| if part.contains(&at) { self.raw(at) } else { "" };
         let own = |at: usize| self.names.has(self.raw(at));

@@ -59,8 +59,9 @@ pub(super) const ABOUT: List = "\
 /// What asks for advice, which nothing here gives.
 pub(super) const ADVICE: Runs = "\
     should i, should we, shall i, shall we, do i, can i do, how to, how can i, how can we, do \
-    you advise, do you suggest, do you recommend, do you think, would it be all right to, would it be alright to, would it be \
-    ok to, would it be okay to, would it be fine to, would it be wise to, would it be good to";
+    you advise, do you suggest, do you recommend, do you think, would it be all \
+    right to, would it be alright to, would it be ok to, would it be okay to, would it be fine to, \
+    would it be wise to, would it be good to";
 /// Words by which a question is about a device, where a sensor shares the name.
 pub(super) const ABOUT_A_DEVICE: List = "\
     why why's on off running open closed stopped started start stop run doing come set position \
