@@ -462,6 +462,9 @@ pub const JOURNAL_QUEUE_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub const JOURNAL_UNREAD_TRIES: u32 = 5;
 /// Wait between two of them at a start, in milliseconds: a card tries each some times by itself.
 pub const JOURNAL_UNREAD_PAUSE_MS: u64 = 200;
+/// After so long no further one is made at a start, in milliseconds: a kernel may try a sector for
+/// minutes, and systemd ends a start after 15.
+pub const JOURNAL_UNREAD_MS_MAX: u64 = 30_000;
 /// Least quota, in bytes: the tables, a write-ahead log and some days of decisions.
 /// A smaller one counts as this.
 pub const JOURNAL_QUOTA_BYTES_MIN: u64 = 4 * 1024 * 1024;

@@ -3,11 +3,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{JournalError, Store};
 use crate::disk;
-use crate::limits::{JOURNAL_UNREAD_PAUSE_MS, JOURNAL_UNREAD_TRIES};
+use crate::limits::{JOURNAL_UNREAD_MS_MAX, JOURNAL_UNREAD_PAUSE_MS, JOURNAL_UNREAD_TRIES};
 
 /// What is written, synced and read back where a disk is asked whether it works.
 const PROBE: &[u8] = b"Is this disk there?\n";
@@ -37,6 +37,24 @@ fn as_damage(error: &JournalError) -> Option<JournalError> {
     Some(JournalError::Foreign { path, what })
 }
 
+/// Tries again what reads a file, until it does, or often or long enough.
+fn tried<T>(
+    longest: Duration,
+    mut attempt: impl FnMut() -> Result<T, JournalError>,
+) -> Result<T, JournalError> {
+    let began = Instant::now();
+    let mut tries = 1;
+    loop {
+        let done = attempt();
+        let is_enough = tries >= JOURNAL_UNREAD_TRIES || began.elapsed() >= longest;
+        if is_enough || !done.as_ref().is_err_and(is_unread) {
+            return done;
+        }
+        std::thread::sleep(Duration::from_millis(JOURNAL_UNREAD_PAUSE_MS));
+        tries += 1;
+    }
+}
+
 impl Store {
     /// Tries several times what reads a file. What fails each time, and once more after the disk
     /// was seen to work, is damage. For a start alone: it waits between.
@@ -44,14 +62,8 @@ impl Store {
         &mut self,
         mut attempt: impl FnMut(&mut Store) -> Result<T, JournalError>,
     ) -> Result<T, JournalError> {
-        let mut tries = 1;
-        let mut done = attempt(self);
-        while tries < JOURNAL_UNREAD_TRIES && done.as_ref().is_err_and(is_unread) {
-            std::thread::sleep(Duration::from_millis(JOURNAL_UNREAD_PAUSE_MS));
-            tries += 1;
-            done = attempt(self);
-        }
-        match done {
+        let longest = Duration::from_millis(JOURNAL_UNREAD_MS_MAX);
+        match tried(longest, || attempt(self)) {
             Err(error) if is_unread(&error) && works(&self.folder) => {
                 attempt(self).map_err(|error| as_damage(&error).unwrap_or(error))
             }
@@ -75,5 +87,30 @@ impl Store {
         }
         self.unread = 0;
         Some(damage)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_reads_are_tried_less_often() {
+        let unread = || {
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_READ);
+            let source = rusqlite::Error::SqliteFailure(code, None);
+            JournalError::Database { path: "a".into(), action: "reading", source }
+        };
+        let tries = |longest| {
+            let mut tries = 0;
+            let done: Result<(), _> = tried(longest, || {
+                tries += 1;
+                Err(unread())
+            });
+            assert!(done.is_err_and(|error| is_unread(&error)));
+            tries
+        };
+        assert_eq!(tries(Duration::MAX), JOURNAL_UNREAD_TRIES);
+        assert_eq!(tries(Duration::ZERO), 1, "each takes longer than all may");
     }
 }
