@@ -318,6 +318,7 @@ impl Reader {
                 last: after,
                 rows: VecDeque::new(),
                 done: false,
+                error: None,
             },
             times,
             last: after,
@@ -344,7 +345,7 @@ impl Reader {
             Some(newest) => walk.last.max(newest.saturating_sub(1)),
             None => u64::MAX,
         };
-        walk.fill_up_to(end)?;
+        walk.fill_up_to(end);
         Ok(walk.last)
     }
 
@@ -392,7 +393,7 @@ impl Reader {
                     continue;
                 }
                 let bytes = row.get_ref(2).map_err(failed)?;
-                if !walk.block(first, last, bytes.as_blob().unwrap_or_default())? {
+                if !walk.block(first, last, bytes.as_blob().unwrap_or_default()) {
                     return Ok(false);
                 }
             }
@@ -445,50 +446,51 @@ struct Walk<'a, 'b> {
 
 impl Walk<'_, '_> {
     /// The records of a block with what the audit database has before and between them.
-    fn block(&mut self, first: u64, last: u64, bytes: &[u8]) -> Result<bool, QueryError> {
+    fn block(&mut self, first: u64, last: u64, bytes: &[u8]) -> bool {
         let rows = match block::decode(bytes) {
             Ok(rows) => rows,
             Err(error) => {
                 // What matters in it is in the audit database.
-                if !self.fill_up_to(last)? {
-                    return Ok(false);
+                if !self.fill_up_to(last) {
+                    return false;
                 }
                 self.last = self.last.max(last);
                 let newer = matches!(error, block::BlockError::Form { .. });
                 let why = error.to_string();
-                return Ok((self.take)(Seen::Block { first, last, newer, why }));
+                return (self.take)(Seen::Block { first, last, newer, why });
             }
         };
         for (seq, record) in rows {
             if seq <= self.last {
                 continue;
             }
-            if !self.fill_up_to(seq - 1)? {
-                return Ok(false);
+            if !self.fill_up_to(seq - 1) {
+                return false;
             }
-            let double = self.audit.next_at(seq)?;
+            let double = self.audit.next_at(seq);
             self.last = seq;
             let differs = match (&double, &record) {
                 (Some(double), Some(record)) if double.kind != Kind::Dropped => double != record,
                 _ => false,
             };
             if differs && !(self.take)(Seen::Differs(seq)) {
-                return Ok(false);
+                return false;
             }
             let seen = match record {
                 Some(record) => Seen::Record(repaired(record, &self.times)),
                 None => Seen::Newer(seq),
             };
             if !(self.take)(seen) {
-                return Ok(false);
+                return false;
             }
         }
-        Ok(true)
+        true
     }
 
-    /// What the audit database has up to a sequence; false where the walk is to end.
-    fn fill_up_to(&mut self, end: u64) -> Result<bool, QueryError> {
-        while let Some((seq, record)) = self.audit.next_up_to(end)? {
+    /// What the audit database has up to a sequence; false where the walk is to end. Where it
+    /// cannot be read that is told once, and the chain goes on alone.
+    fn fill_up_to(&mut self, end: u64) -> bool {
+        while let Some((seq, record)) = self.audit.next_up_to(end) {
             if seq <= self.last {
                 continue;
             }
@@ -498,10 +500,10 @@ impl Walk<'_, '_> {
                 None => Seen::Newer(seq),
             };
             if !(self.take)(seen) {
-                return Ok(false);
+                return false;
             }
         }
-        Ok(true)
+        self.audit.error.take().is_none_or(|error| (self.take)(Seen::File(error)))
     }
 }
 
@@ -512,35 +514,38 @@ struct AuditRows<'a> {
     last: u64,
     rows: VecDeque<(u64, Option<Record>)>,
     done: bool,
+    /// Why there are no more, until it was told.
+    error: Option<QueryError>,
 }
 
 impl AuditRows<'_> {
-    fn peek(&mut self) -> Result<Option<u64>, QueryError> {
+    fn peek(&mut self) -> Option<u64> {
         if self.rows.is_empty() && !self.done {
             let sql = "SELECT seq, boot, mono_ms, unix_ms, trust, kind, payload FROM record
                        WHERE seq > ?1 AND (?2 IS NULL OR kind = ?2) ORDER BY seq LIMIT ?3";
             let after = i64::try_from(self.last).unwrap_or(i64::MAX);
             let kind = self.kind.map(Kind::code);
-            let rows = self.reader.rows(sql, params![after, kind, JOURNAL_READ_ROWS])?;
+            let read = self.reader.rows(sql, params![after, kind, JOURNAL_READ_ROWS]);
+            let rows = read.map_err(|error| self.error = Some(error)).unwrap_or_default();
             self.done = rows.len() < JOURNAL_READ_ROWS as usize;
             self.last = rows.last().map_or(self.last, |row| row.0);
             self.rows = rows.into();
         }
-        Ok(self.rows.front().map(|row| row.0))
+        self.rows.front().map(|row| row.0)
     }
 
-    fn next_up_to(&mut self, end: u64) -> Result<Option<(u64, Option<Record>)>, QueryError> {
-        match self.peek()? {
-            Some(seq) if seq <= end => Ok(self.rows.pop_front()),
-            _ => Ok(None),
+    fn next_up_to(&mut self, end: u64) -> Option<(u64, Option<Record>)> {
+        match self.peek() {
+            Some(seq) if seq <= end => self.rows.pop_front(),
+            _ => None,
         }
     }
 
     /// Takes the row of a sequence, where it is the next.
-    fn next_at(&mut self, seq: u64) -> Result<Option<Record>, QueryError> {
-        match self.peek()? {
-            Some(next) if next == seq => Ok(self.rows.pop_front().and_then(|row| row.1)),
-            _ => Ok(None),
+    fn next_at(&mut self, seq: u64) -> Option<Record> {
+        match self.peek() {
+            Some(next) if next == seq => self.rows.pop_front().and_then(|row| row.1),
+            _ => None,
         }
     }
 }

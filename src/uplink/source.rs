@@ -1,7 +1,8 @@
 //! The journal as a destination reads it: by connections of its own, in short looks, so that the
 //! writer never waits. Nothing here changes a byte.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use super::batch::AuditHead;
 use super::flow::Place;
@@ -38,11 +39,13 @@ pub struct Fault {
 /// Whether a later look may see more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FaultKind {
-    /// No: bytes are wrong, or gone and named by nobody. The rest was read.
+    /// No: bytes are wrong, or gone and named by nobody. The rest was read, and there is some.
     Damaged,
-    /// Yes: a disk that is away, or full. Nothing behind it was read.
+    /// Yes: a disk that is away or full, a file that must not be opened. Nothing behind it was
+    /// read.
     Away,
-    /// The same of one file, which may be a dead sector of a card. Nothing behind it was read.
+    /// The disk does not give the bytes of one file: a dead sector of a card, where the rest of the
+    /// disk works. Nothing behind it was read.
     File(PathBuf),
 }
 
@@ -55,18 +58,26 @@ impl Fault {
         Fault { text, kind: FaultKind::Away }
     }
 
-    /// Of an error while records were read; the file that was given up is as good as damaged.
-    fn of(error: &QueryError, given_up: Option<&Path>) -> Fault {
+    /// Of an error while records were read; a file that was given up is as good as damaged.
+    fn of(error: &QueryError, given_up: &BTreeSet<PathBuf>) -> Fault {
         let kind = match error {
             QueryError::Database { source, .. } if is_damage(source) => FaultKind::Damaged,
-            QueryError::Database { path, .. } if Some(path.as_path()) == given_up => {
-                FaultKind::Damaged
+            QueryError::Database { path, .. } if given_up.contains(path) => FaultKind::Damaged,
+            QueryError::Database { path, source, .. } if is_unread(source) => {
+                FaultKind::File(path.clone())
             }
-            QueryError::Database { path, .. } => FaultKind::File(path.clone()),
-            QueryError::Missing { .. } | QueryError::Folder { .. } => FaultKind::Away,
+            _ => FaultKind::Away,
         };
         Fault { text: chain(error), kind }
     }
+}
+
+/// True where the disk did not give bytes that are there. SQLite has a code of its own for EIO,
+/// which it calls damage only while a statement runs.
+fn is_unread(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_IOERR_CORRUPTFS, SQLITE_IOERR_READ};
+    matches!(error, rusqlite::Error::SqliteFailure(failure, _)
+        if [SQLITE_IOERR_READ, SQLITE_IOERR_CORRUPTFS].contains(&failure.extended_code))
 }
 
 /// Which records a destination wants.
@@ -116,20 +127,21 @@ pub struct Source {
     folder: PathBuf,
     /// Ranges that a record names as gone, as far as they were asked for: they stay gone.
     named: Vec<(u64, u64)>,
-    /// A file that is read over where it cannot be read.
-    given_up: Option<PathBuf>,
+    /// Files that are read over where they cannot be read; no more than the folder has.
+    given_up: BTreeSet<PathBuf>,
 }
 
 impl Source {
     /// Of a folder.
     #[must_use]
     pub fn new(folder: PathBuf) -> Source {
-        Source { folder, named: Vec::new(), given_up: None }
+        Source { folder, named: Vec::new(), given_up: BTreeSet::new() }
     }
 
     /// A file that cannot be read while the disk works counts as damaged from now on.
     pub fn give_up(&mut self, file: PathBuf) {
-        self.given_up = Some(file);
+        self.given_up.retain(|file| file.exists());
+        self.given_up.insert(file);
     }
 
     /// At most so many wanted records after a sequence, among `UPLINK_LOOK_RECORDS_MAX`. What is
@@ -151,7 +163,8 @@ impl Source {
             chunk: Chunk { audit, ..chunk },
             reader: &reader,
             named: &mut self.named,
-            given_up: self.given_up.as_deref(),
+            given_up: &self.given_up,
+            no_audit: None,
             has_asked: false,
             before: after,
             bytes: 0,
@@ -165,8 +178,13 @@ impl Source {
             Err(error) => look.fails(Fault::of(&error, look.given_up)),
         }
         let mut chunk = look.chunk;
-        if chunk.last.is_none() && chunk.fault.is_none() {
-            chunk.fault = Some(Fault::away("what was stored is not to be seen".to_owned()));
+        if chunk.last.is_none() {
+            // There is nothing to go on with: what is behind damage may be stored yet.
+            let unseen = || Fault::away("what was stored is not to be seen".to_owned());
+            let fault = chunk.fault.get_or_insert_with(unseen);
+            if fault.kind == FaultKind::Damaged {
+                fault.kind = FaultKind::Away;
+            }
         }
         chunk
     }
@@ -225,7 +243,9 @@ struct Look<'a> {
     chunk: Chunk,
     reader: &'a Reader,
     named: &'a mut Vec<(u64, u64)>,
-    given_up: Option<&'a Path>,
+    given_up: &'a BTreeSet<PathBuf>,
+    /// The audit database cannot be read, which is a fault where the chain has a gap.
+    no_audit: Option<Fault>,
     /// The journal was asked which ranges are gone.
     has_asked: bool,
     /// Everything up to here was seen.
@@ -241,7 +261,7 @@ impl Look<'_> {
     fn see(&mut self, seen: Seen, takes: impl Fn(&Record) -> bool) -> bool {
         match seen {
             Seen::Record(record) => {
-                if !follows(self.before, &record) {
+                if self.no_audit.is_some() || !follows(self.before, &record) {
                     self.misses(record.seq);
                 }
                 self.before = record.seq;
@@ -263,7 +283,13 @@ impl Look<'_> {
             Seen::File(error) => {
                 let fault = Fault::of(&error, self.given_up);
                 let is_lost = fault.kind == FaultKind::Damaged;
-                self.fails(fault);
+                let of_audit = matches!(&error, QueryError::Database { path, .. }
+                    if path == self.reader.path());
+                if is_lost && of_audit {
+                    self.no_audit = Some(fault);
+                } else {
+                    self.fails(fault);
+                }
                 // What lies behind it must not be taken for all there is.
                 if !is_lost {
                     return false;
@@ -299,7 +325,14 @@ impl Look<'_> {
     /// name stands at the end of its range, behind records of the audit that are still there.
     fn misses(&mut self, seq: u64) {
         let (first, last) = (self.before.saturating_add(1), seq.saturating_sub(1));
-        if first > last || self.chunk.fault.is_some() || self.is_named(first, last) {
+        if first > last || self.chunk.fault.is_some() {
+            return;
+        }
+        // A name says what became of those that are not here, and the audit may have some.
+        if let Some(fault) = self.no_audit.take() {
+            return self.fails(fault);
+        }
+        if self.is_named(first, last) {
             return;
         }
         if !self.has_asked {
@@ -342,6 +375,33 @@ mod tests {
         assert!(follows(4, &record(9, &dropped(5, 9))));
         assert!(follows(4, &record(9, &dropped(1, 9))));
         assert!(!follows(4, &record(9, &dropped(6, 9))));
+    }
+
+    #[test]
+    fn only_bytes_that_do_not_come_are_a_dead_sector() {
+        use rusqlite::ffi;
+        let kind = |code, given_up: &BTreeSet<PathBuf>| {
+            let source = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            let error = QueryError::Database { path: "a".into(), action: "reading", source };
+            Fault::of(&error, given_up).kind
+        };
+        let none = BTreeSet::new();
+        for code in [ffi::SQLITE_IOERR_READ, ffi::SQLITE_IOERR_CORRUPTFS] {
+            assert_eq!(kind(code, &none), FaultKind::File("a".into()), "{code}");
+            let given_up = BTreeSet::from(["a".into(), "b".into()]);
+            assert_eq!(kind(code, &given_up), FaultKind::Damaged, "{code}");
+        }
+        let others = [
+            ffi::SQLITE_CANTOPEN,
+            ffi::SQLITE_NOMEM,
+            ffi::SQLITE_BUSY,
+            ffi::SQLITE_PERM,
+            ffi::SQLITE_IOERR_SHMSIZE,
+        ];
+        for code in others {
+            assert_eq!(kind(code, &none), FaultKind::Away, "{code}");
+        }
+        assert_eq!(kind(ffi::SQLITE_CORRUPT, &none), FaultKind::Damaged);
     }
 
     #[test]
