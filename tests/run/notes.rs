@@ -22,13 +22,15 @@ fn understand(site: &Site, words: &str) -> (String, String) {
     (word("state"), word("reason"))
 }
 
-/// What waits for a person now: its topic's last level, and its payload.
+/// What waits for a person now, of this note: its topic's last level, and its payload. Other notes'
+/// proposals may name it too.
 fn waits(bus: &Bus, site: &Site, words: &str) -> (String, Json) {
     let topic = site.topic("approval/");
     let found = bus.find(0, SOON, |message| {
         let id = message.topic.strip_prefix(&topic)?;
-        let ours = String::from_utf8_lossy(&message.payload).contains(words);
-        ours.then(|| (id.to_owned(), message.json()))
+        let payload = message.json();
+        let cause = payload["cause"].as_str().unwrap_or_default();
+        cause.starts_with(&format!("\"{words}\"")).then(|| (id.to_owned(), payload.clone()))
     });
     found.expect("something that waits for a person")
 }
