@@ -34,6 +34,8 @@ pub struct Proposal {
     pub candidates: Vec<Candidate>,
     /// Indices of those among which the mind may choose; the first is the planner's own.
     pub alternatives: Vec<usize>,
+    /// The facts of that moment, as the follower has them.
+    pub facts: Vec<String>,
     /// What the mind would be asked.
     pub question: Question,
 }
@@ -53,9 +55,6 @@ pub struct Follower {
     /// Wall times of the messages to actuators within an hour, in milliseconds since 1970.
     sent: VecDeque<(String, i64)>,
 }
-
-/// What counts for the limit an hour.
-const HOUR_MS: i64 = 3_600_000;
 
 impl Follower {
     /// Follows an agent with this configuration. Nothing is known before the first start.
@@ -92,8 +91,9 @@ impl Follower {
     }
 
     /// What the planner would propose at this time, for each of several agents; none: nothing, or
-    /// nothing is known yet.
-    pub fn propose(&mut self, now: Now) -> Vec<Proposal> {
+    /// nothing is known yet. The question is put with the facts that a record holds, where there
+    /// are any: what was read then is known word by word, the moment only nearly.
+    pub fn propose(&mut self, now: Now, recorded: Option<&[String]>) -> Vec<Proposal> {
         let Some(agent) = self.agent.as_mut() else { return Vec::new() };
         agent.set_now(now);
         agent.follow_time();
@@ -101,10 +101,10 @@ impl Follower {
         for who in agent.everybody() {
             let Some(plan) = agent.plan(who) else { continue };
             let facts = agent.facts();
-            let question = agent.question(0, now.tick, &plan, &facts);
+            let question = agent.question(0, now.tick, &plan, recorded.unwrap_or(&facts));
             let Plan { moves, alternatives, .. } = plan;
             let candidates = moves.into_iter().map(|one| one.candidate).collect();
-            proposals.push(Proposal { candidates, alternatives, question });
+            proposals.push(Proposal { candidates, alternatives, facts, question });
         }
         agent.forget_effects();
         proposals
@@ -173,7 +173,8 @@ impl Follower {
     /// Keeps what the next start takes over.
     fn remember(&mut self, entry: &Entry, now: Now) {
         if let Entry::Step { actuator, state: StepState::Intended | StepState::Sent, .. } = entry {
-            self.sent.retain(|(_, unix_ms)| now.unix_ms - unix_ms < HOUR_MS);
+            let hour_ms = limits::COMMANDS_COUNTED_MS.cast_signed();
+            self.sent.retain(|(_, unix_ms)| now.unix_ms - unix_ms < hour_ms);
             self.sent.push_back((actuator.clone(), now.unix_ms));
         }
         match entry {
@@ -282,7 +283,8 @@ impl Agent {
         Some(SensorId(u16::try_from(index).ok()?))
     }
 
-    fn id_of(&self, name: &str) -> Option<ActuatorId> {
+    /// The actuator of this name.
+    pub(super) fn id_of(&self, name: &str) -> Option<ActuatorId> {
         let index = self.config.actuators.iter().position(|one| one.name == *name)?;
         Some(ActuatorId(u16::try_from(index).ok()?))
     }

@@ -249,7 +249,7 @@ fn it_is_pursued_by_goals_and_followed_without_being_taken_twice() {
         if let Entry::Decision(decision) = entry
             && decision.by != crate::domain::Decider::Rule
         {
-            let proposal = follower.propose(at(*ms)).pop().expect("as it was decided");
+            let proposal = follower.propose(at(*ms), None).pop().expect("as it was decided");
             let texts = |all: &[crate::domain::Candidate]| {
                 let of = |one: &crate::domain::Candidate| (one.text.clone(), one.utility);
                 all.iter().map(of).collect::<Vec<_>>()

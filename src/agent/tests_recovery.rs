@@ -240,7 +240,7 @@ fn what_is_believed_anew_is_followed_by_a_replay() {
                 let texts = |all: &[Candidate]| {
                     all.iter().map(|one| (one.text.clone(), one.utility)).collect::<Vec<_>>()
                 };
-                let proposals = follower.propose(now);
+                let proposals = follower.propose(now, None);
                 let is_same =
                     |one: &Proposal| texts(&one.candidates) == texts(&decision.candidates);
                 same.push(proposals.iter().any(is_same));

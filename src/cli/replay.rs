@@ -21,8 +21,9 @@ use crate::limits::REPLAY_DECISIONS_MAX;
 
 /// Scores that differ by no more are the same: kernels add in other orders (design §6).
 const SCORE_SAME: f64 = 0.02;
-/// The question was asked this much earlier than time of answer and way say, at most.
-const ASKED_EARLIER_MS: u64 = 50;
+/// So much longer than the mind counted may have gone by between question and answer: on a loaded
+/// machine both processes wait for the processor. A moment looked at in vain costs one plan.
+const ASKED_EARLIER_MS: u64 = 1000;
 
 /// Arguments of `outpost replay`.
 #[derive(Args, Clone, Debug)]
@@ -61,8 +62,18 @@ pub(super) struct Wanted {
 struct Found {
     proposal: Proposal,
     same: bool,
+    /// Whether the facts are those of the record, word by word.
+    facts: bool,
     /// Greatest difference of a utility.
     utility: f64,
+}
+
+impl Found {
+    /// Whether this is more likely the moment of the decision.
+    fn is_nearer(&self, other: &Found) -> bool {
+        let rank = |one: &Found| (one.same, one.facts);
+        rank(self) > rank(other) || rank(self) == rank(other) && self.utility < other.utility
+    }
 }
 
 impl Wanted {
@@ -92,7 +103,7 @@ impl Wanted {
     }
 
     fn is_found(&self) -> bool {
-        self.found.as_ref().is_some_and(|found| found.same)
+        self.found.as_ref().is_some_and(|found| found.same && found.facts)
     }
 
     /// Looks at what would be proposed now, and keeps it where it is nearer.
@@ -100,12 +111,14 @@ impl Wanted {
         if self.is_found() {
             return;
         }
-        for proposal in follower.propose(now) {
+        for proposal in follower.propose(now, Some(&self.decision.facts)) {
             let utility = difference(&self.decision, &proposal);
             let same = utility.is_some_and(|utility| utility <= SCORE_SAME);
+            let facts = proposal.facts == self.decision.facts;
             let utility = utility.unwrap_or(f64::INFINITY);
-            if self.found.as_ref().is_none_or(|found| utility < found.utility) {
-                self.found = Some(Found { proposal, same, utility });
+            let found = Found { proposal, same, facts, utility };
+            if self.found.as_ref().is_none_or(|before| found.is_nearer(before)) {
+                self.found = Some(found);
             }
         }
     }
@@ -247,6 +260,7 @@ struct Tally {
     decisions: usize,
     same_candidates: usize,
     other_candidates: usize,
+    other_facts: usize,
     scored: usize,
     scores_same: usize,
     scores_other: usize,
@@ -267,6 +281,7 @@ impl Tally {
             "decisions": self.decisions,
             "same_candidates": self.same_candidates,
             "other_candidates": self.other_candidates,
+            "other_facts": self.other_facts,
             "scored": self.scored,
             "scores_within": self.scores_same,
             "scores_other": self.scores_other,
@@ -299,6 +314,11 @@ fn judge(
     };
     tally.same_candidates += 1;
     line["utility_difference"] = json!(found.as_ref().map(|found| found.utility));
+    if proposal.facts != decision.facts {
+        tally.other_facts += 1;
+        line["facts_was"] = words(decision.facts.iter());
+        line["facts_now"] = words(proposal.facts.iter());
+    }
     let spoke: Option<Vec<f64>> = decision.candidates.iter().map(|one| one.probability).collect();
     let mut p = spoke.clone();
     if let (Some(voice), Some(old), Some(model)) = (voice, &spoke, &decision.model) {

@@ -69,6 +69,8 @@ fn decisions_come_out_again_as_they_were() {
     assert_eq!(count("decisions") as usize, lines.len());
     // On a loaded machine an echo may fall into the moment of a decision: that is not in a record.
     assert!(count("other_candidates") <= 1, "{summary}\n{differing:#?}");
+    // Nor is how the state at that moment reads; the question is put with the recorded facts.
+    assert!(count("other_facts") <= count("decisions") / 2, "{summary}");
     assert_eq!((count("scores_other"), count("other_choice")), (0, 0), "{summary}");
     assert_eq!(good, differing.is_empty(), "{summary}");
 
