@@ -105,6 +105,8 @@ pub const DWELL_MS_MAX: u64 = 24 * 3600 * 1000;
 pub const PULSE_MS_MIN: u64 = 100;
 /// See [`PULSE_MS_MIN`].
 pub const PULSE_MS_MAX: u64 = 24 * 3600 * 1000;
+/// What `max_commands_per_hour` is counted over, in milliseconds.
+pub const COMMANDS_COUNTED_MS: u64 = 3600 * 1000;
 /// `max_commands_per_hour` where the configuration names none (design §4).
 pub const COMMANDS_PER_HOUR_DEFAULT: u32 = 60;
 /// Greatest `max_commands_per_hour`: one a second. More is a fault.

@@ -18,7 +18,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use crate::agent::{Agent, Effect, Report, level};
 use crate::clock::Now;
 use crate::config::{self, Actuator, ActuatorKind, Aim, Config, Sensor, SensorKind};
-use crate::domain::{ActuatorId, Entry, SensorId, Value};
+use crate::domain::{ActuatorId, Entry, SensorId};
 use crate::journal::{self, Stamp};
 use crate::limits::{LIVE_COMMANDS_MAX, LIVE_NEWS_MAX};
 
@@ -226,20 +226,11 @@ impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for Each<F> {
 struct Seen<'a> {
     name: &'a str,
     unit: &'a str,
-    value: Option<Word<'a>>,
+    value: Option<Json>,
     band: Option<Band<'a>>,
     number: bool,
     per_hour: Option<f64>,
     age_s: Option<u64>,
-}
-
-/// What a sensor says.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Word<'a> {
-    Number(f64),
-    Bool(bool),
-    Text(&'a str),
 }
 
 /// What a goal wants of a sensor.
@@ -252,11 +243,6 @@ struct Band<'a> {
 
 fn seen<'a>(sensor: &'a Sensor, id: u16, agent: &'a Agent, now: Now) -> Seen<'a> {
     let state = agent.world().sensor(SensorId(id));
-    let value = state.known(sensor.every, now.tick).map(|value| match value {
-        Value::Number(number) => Word::Number(*number),
-        Value::Bool(yes) => Word::Bool(*yes),
-        Value::Text(text) => Word::Text(text),
-    });
     let band = agent.goals_in_force().iter().find_map(|goal| match &goal.aim {
         Aim::Keep { sensor, min, max } if sensor.0 == id => {
             Some(Band { goal: &goal.name, min: *min, max: *max })
@@ -266,7 +252,7 @@ fn seen<'a>(sensor: &'a Sensor, id: u16, agent: &'a Agent, now: Now) -> Seen<'a>
     Seen {
         name: &sensor.name,
         unit: &sensor.unit,
-        value,
+        value: state.known(sensor.every, now.tick).map(journal::value_json),
         band,
         number: sensor.kind == SensorKind::Number,
         per_hour: state.estimate(sensor.every, now.tick).map(|estimate| estimate.slope * 3600.0),

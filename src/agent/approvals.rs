@@ -75,7 +75,7 @@ impl Agent {
         cause: &str,
         ordered: Option<Duration>,
     ) -> String {
-        let approval = format!("{:08x}-{}", self.boot >> 32, self.next_token);
+        let approval = format!("{}-{}", self.boot_word(), self.next_token);
         self.next_token += 1;
         let valid_for = Duration::from_millis(limits::APPROVAL_MS_MAX);
         let until = self.now.tick.after(valid_for);

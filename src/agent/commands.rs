@@ -139,7 +139,7 @@ impl Agent {
     ) {
         self.set_command(key, CommandState::Accepted, "");
         self.set_command(key, CommandState::Executing, "");
-        let file = self.file_mode(actuator.map(|id| usize::from(id.0)));
+        let file = self.file_mode(actuator);
         let name = match actuator {
             Some(id) => {
                 self.modes[usize::from(id.0)] = Some(mode);

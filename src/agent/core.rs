@@ -145,12 +145,17 @@ impl Agent {
     ///
     /// `boot` is a random number that tells this start from every other.
     #[must_use]
-    pub fn new(config: Arc<Config>, resumed: Resumed, boot: u64, now: Now) -> (Agent, Vec<Effect>) {
+    pub fn new(
+        config: Arc<Config>,
+        mut resumed: Resumed,
+        boot: u64,
+        now: Now,
+    ) -> (Agent, Vec<Effect>) {
         let file_notes = config.notes.clone();
         let (config, proposals) = Kept::applied(resumed.edits.clone(), config);
         let zone = TimeZone::get(&config.device.timezone).unwrap_or(TimeZone::UTC);
         let mind = if config.mind.is_some() { MindWord::Loading } else { MindWord::Off };
-        let aims = Agent::resumed_goals(&config.goals, resumed.goals.clone());
+        let aims = Agent::resumed_goals(&config.goals, std::mem::take(&mut resumed.goals));
         let mut agent = Agent {
             world: World::new(&config, &Agent::scales(&aims, &config.sensors), now.tick),
             local: LocalTime::at(now, &zone),
@@ -165,7 +170,7 @@ impl Agent {
             partners: Partners::new(&config, &resumed.memories),
             derivation: Derivation::new(&config, &resumed.memories),
             thinning: Thinning::new(&config, now.tick),
-            escalation: Escalation::resumed(resumed.escalated.clone()),
+            escalation: Escalation::resumed(resumed.escalated.take()),
             file_notes,
             zone,
             now,
@@ -195,7 +200,7 @@ impl Agent {
             asked: VecDeque::new(),
             plan_wanted: false,
             planned: None,
-            resumed_steps: resumed.steps.clone(),
+            resumed_steps: std::mem::take(&mut resumed.steps),
             stopping: None,
             stopped: false,
             restarting: false,

@@ -318,7 +318,7 @@ impl Agent {
         model: Option<ModelVoice>,
     ) -> Carried {
         let change = plan.moves[chosen].change.clone();
-        let id = format!("{:08x}-{}", self.boot >> 32, self.next_decision);
+        let id = format!("{}-{}", self.boot_word(), self.next_decision);
         // The world may have moved while the mind thought: the guard looks again.
         let verdict = match &change {
             Some((actuator, setting)) => self.guard(*actuator, setting, by),
@@ -388,7 +388,7 @@ impl Agent {
 
     /// A rule's act as a decision record: one candidate, no alternatives.
     pub(super) fn reflex_decision(&mut self, cause: &str, set: &[(ActuatorId, Setting)]) {
-        let id = format!("{:08x}-{}", self.boot >> 32, self.next_decision);
+        let id = format!("{}-{}", self.boot_word(), self.next_decision);
         self.next_decision += 1;
         let named = set.iter().map(|(actuator, setting)| {
             (self.config.actuators[usize::from(actuator.0)].name.clone(), setting.clone())

@@ -143,18 +143,8 @@ impl Kept {
     /// The configuration of the file with what was kept, and what waits for a person.
     pub(super) fn applied(kept: Vec<Kept>, file: Arc<Config>) -> (Arc<Config>, Vec<KeptProposal>) {
         let mut proposals = Vec::new();
-        let changes = |one: &Kept| match one {
-            Kept::Rule(..) | Kept::Meaning(..) | Kept::Notes { .. } => true,
-            Kept::Proposals(_) | Kept::FileMode(..) | Kept::Approvals(_) => false,
-        };
-        if !kept.iter().any(changes) {
-            let all = kept.into_iter().filter_map(|one| match one {
-                Kept::Proposals(all) => Some(all),
-                _ => None,
-            });
-            return (file, all.flatten().collect());
-        }
-        let mut config = (*file).clone();
+        // Copied with the first change only: most rows change nothing of it.
+        let mut config = Arc::clone(&file);
         let mut meant = Vec::new();
         for one in kept {
             match one {
@@ -162,7 +152,7 @@ impl Kept {
                 Kept::Proposals(all) => proposals = all,
                 Kept::FileMode(..) | Kept::Approvals(_) => {}
                 Kept::Rule(name, rule) => {
-                    place(&mut config.rules, &name, rule);
+                    place(&mut Arc::make_mut(&mut config).rules, &name, rule);
                 }
                 Kept::Notes { mut now, file: then } => {
                     let notes = &file.notes;
@@ -171,15 +161,15 @@ impl Kept {
                     let fresh: Vec<_> = fresh.filter(|note| !now.contains(note)).cloned().collect();
                     now.extend(fresh);
                     now.truncate(limits::NOTES_MAX);
-                    config.notes = now;
+                    Arc::make_mut(&mut config).notes = now;
                 }
             }
         }
         // Their notes may come after them.
         for (note, means) in meant {
-            mean(&mut config, &note, means);
+            mean(Arc::make_mut(&mut config), &note, means);
         }
-        (Arc::new(config), proposals)
+        (config, proposals)
     }
 }
 

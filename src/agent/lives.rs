@@ -14,8 +14,6 @@ use crate::domain::{
 };
 use crate::limits;
 
-const HOUR: Duration = Duration::from_secs(3600);
-
 /// What the journal remembers of the time before this start.
 #[derive(Clone, Debug, Default)]
 pub struct Resumed {
@@ -212,10 +210,10 @@ impl Agent {
     /// Takes over the messages of the last hour: the limit an hour goes on over a restart.
     fn resume_sent(&mut self, sent: &[(String, Duration)]) {
         for (name, ago) in sent {
-            if let Some(index) = self.actuator_named(name) {
-                self.world.actuators[index]
-                    .sent_before
-                    .push(self.now.tick.after(HOUR - (*ago).min(HOUR)));
+            if let Some(id) = self.id_of(name) {
+                let left = Duration::from_millis(limits::COMMANDS_COUNTED_MS).saturating_sub(*ago);
+                let due = self.now.tick.after(left);
+                self.world.actuator_mut(id).sent_before.push(due);
             }
         }
     }
@@ -226,21 +224,21 @@ impl Agent {
     fn resume_modes(&mut self, modes: &[(String, Mode)], files: &[(String, Mode)]) -> Overtaken {
         let mut found = Overtaken::default();
         for (name, mode) in modes {
-            let index = self.actuator_named(name);
-            if !name.is_empty() && index.is_none() {
+            let id = self.id_of(name);
+            if !name.is_empty() && id.is_none() {
                 continue;
             }
             let then = files.iter().find(|(of, _)| of == name).map(|(_, mode)| *mode);
-            if then.is_some_and(|then| then != self.file_mode(index)) {
+            if then.is_some_and(|then| then != self.file_mode(id)) {
                 found.by_file.push((name.clone(), *mode));
                 continue;
             }
             if then.is_none() {
                 found.unkept.push(name.clone());
             }
-            match index {
+            match id {
                 None => self.mode = *mode,
-                Some(index) => self.modes[index] = Some(*mode),
+                Some(id) => self.modes[usize::from(id.0)] = Some(*mode),
             }
         }
         found
@@ -249,7 +247,7 @@ impl Agent {
     /// The file has overtaken a command: it must not hold again when the file changes once more.
     fn tell_overtaken(&mut self, found: Overtaken) {
         for (name, mode) in found.by_file {
-            let file = self.file_mode(self.actuator_named(&name));
+            let file = self.file_mode(self.id_of(&name));
             self.keep_file_mode(&name, file);
             self.record(Entry::Mode { actuator: name.clone(), mode: file.word().into() });
             let of = if name.is_empty() { String::new() } else { format!(" of {name}") };
@@ -261,27 +259,29 @@ impl Agent {
             self.say("mode", text, Severity::Warning);
         }
         for name in found.unkept {
-            let file = self.file_mode(self.actuator_named(&name));
+            let file = self.file_mode(self.id_of(&name));
             self.keep_file_mode(&name, file);
         }
     }
 
     /// The file's mode of an actuator; `None`: of the agent.
-    pub(super) fn file_mode(&self, index: Option<usize>) -> Mode {
-        match index {
+    pub(super) fn file_mode(&self, id: Option<ActuatorId>) -> Mode {
+        match id {
             None => self.config.mode,
-            Some(index) => self.config.actuators[index].mode.unwrap_or(Mode::Act),
+            Some(id) => self.config.actuators[usize::from(id.0)].mode.unwrap_or(Mode::Act),
         }
     }
 
     /// Pulses whose end was never confirmed end as soon as there is a way, in `observe` too.
     fn resume_pulses(&mut self) {
         let open = self.resumed_steps.iter().filter(|step| step.pulse_open);
-        let open: Vec<_> = open.filter_map(|step| self.actuator_named(&step.actuator)).collect();
-        for index in open {
+        let open: Vec<_> = open.filter_map(|step| self.id_of(&step.actuator)).collect();
+        let now = self.now.tick;
+        for id in open {
             // It may be another kind of device by now.
-            if matches!(self.config.actuators[index].kind, ActuatorKind::Pulse { .. }) {
-                self.world.actuators[index].off_due = Some(self.now.tick);
+            let actuator = &self.config.actuators[usize::from(id.0)];
+            if matches!(actuator.kind, ActuatorKind::Pulse { .. }) {
+                self.world.actuator_mut(id).off_due = Some(now);
             }
         }
     }
@@ -290,12 +290,9 @@ impl Agent {
     /// when they began.
     fn resume_holds(&mut self, holds: &[(String, Duration)]) {
         for (name, left) in holds {
-            let index = self.actuator_named(name).and_then(|index| u16::try_from(index).ok());
-            index.into_iter().for_each(|index| self.hold(ActuatorId(index), *left));
+            if let Some(id) = self.id_of(name) {
+                self.hold(id, *left);
+            }
         }
-    }
-
-    fn actuator_named(&self, name: &str) -> Option<usize> {
-        self.config.actuators.iter().position(|actuator| actuator.name == name)
     }
 }

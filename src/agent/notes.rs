@@ -250,7 +250,7 @@ impl Agent {
             let old = self.notes.proposals.remove(at);
             self.clear_approval(&old.id);
         }
-        let id = format!("{:08x}-{}", self.boot >> 32, self.next_token);
+        let id = format!("{}-{}", self.boot_word(), self.next_token);
         self.next_token += 1;
         let words = meaning.words(&self.config);
         let beside = self.beside(note, &meaning.preferences);

@@ -101,7 +101,8 @@ impl Agent {
         let now = self.now.tick;
         let state = self.world.actuator_mut(id);
         state.sent.push_back(now);
-        while state.sent.front().is_some_and(|at| now.since(*at) >= Duration::from_secs(3600)) {
+        let hour = Duration::from_millis(limits::COMMANDS_COUNTED_MS);
+        while state.sent.front().is_some_and(|at| now.since(*at) >= hour) {
             state.sent.pop_front();
             state.limit_said = None;
         }

@@ -209,7 +209,8 @@ pub struct ActuatorState {
     pub off_due: Option<Tick>,
     /// Since when it does not respond.
     pub silent_since: Option<Tick>,
-    /// The limit an hour was reached and a person was called.
+    /// How many messages were left within the limit an hour when a person was last called; `None`:
+    /// nobody was since it was far off.
     pub limit_said: Option<u32>,
     /// Faults of its echo by kind.
     pub faults: [FaultCount; FAULT_KINDS],
@@ -225,7 +226,7 @@ impl ActuatorState {
     /// Messages sent within the last hour.
     #[must_use]
     pub fn sent_last_hour(&self, now: Tick) -> usize {
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_millis(limits::COMMANDS_COUNTED_MS);
         let before = self.sent_before.iter().filter(|end| **end > now).count();
         before + self.sent.iter().filter(|at| now.since(**at) < hour).count()
     }

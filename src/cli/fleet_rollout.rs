@@ -155,17 +155,11 @@ pub fn rollout(args: RolloutArgs, json: bool) -> anyhow::Result<ExitCode> {
         let before = document.clone();
         number = match &plan {
             Some(plan) => begin(document, plan, now_unix_ms())?,
-            None => {
-                let one = pick(document, None)?;
-                stand(one, Standing::Running, "")?;
-                one.number
-            }
+            None => pick(document, None)?.number,
         };
         // Run by `cron` it only looks: an operator's pause lasts.
-        if args.once
-            && let Some(was) = before.rollouts.iter().find(|one| one.number == number)
-        {
-            pick(document, Some(number))?.clone_from(was);
+        if !args.once {
+            stand(pick(document, Some(number))?, Standing::Running, "")?;
         }
         has_changed = *document != before;
         Ok(has_changed)

@@ -132,9 +132,9 @@ impl Tally {
 /// it by any other way says nothing: in a rollout that brings an older release back, each board had
 /// that one before.
 fn has_gone_on(rollout: &Rollout, document: &Document, report: &Report) -> bool {
-    let later = document.rollouts.iter().filter(|one| one.number > rollout.number);
-    let mut led_on = later.filter(|one| report.confirmed.as_ref() == Some(&one.release));
-    report.previous.as_ref() == Some(&rollout.release) && led_on.next().is_some()
+    let mut later = document.rollouts.iter().filter(|one| one.number > rollout.number);
+    report.previous.as_ref() == Some(&rollout.release)
+        && later.any(|one| report.confirmed.as_ref() == Some(&one.release))
 }
 
 /// What is to be done.

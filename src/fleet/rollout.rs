@@ -155,11 +155,10 @@ async fn sign_role(
 /// # Errors
 /// Where there is no room.
 pub fn begin(document: &mut Document, plan: &Plan, now_unix_ms: i64) -> Result<u64, FleetError> {
-    let same = |one: &&mut Rollout| {
+    let same = |one: &&Rollout| {
         one.release == plan.release && one.labels == plan.labels && !one.standing.is_over()
     };
-    if let Some(there) = document.rollouts.iter_mut().find(same) {
-        there.standing = Standing::Running;
+    if let Some(there) = document.rollouts.iter().find(same) {
         return Ok(there.number);
     }
     let number = document.newest() + 1;

@@ -25,11 +25,11 @@ pub(crate) use query::Seen;
 pub use query::{Filter, QueryError, Reader, Size};
 pub use record::{DecodeError, Kind, Record, Stamp};
 pub(crate) use record::{trust_code, trust_from_code};
-pub(crate) use store::is_damage;
 pub use store::{
     JournalError, Keep, Link, Lost, Options, Restored, Store, StoreBackend, StoredCommand,
     StoredHold, StoredSend, StoredStep,
 };
+pub(crate) use store::{is_damage, is_unread};
 pub use verify::{AuditReport, Report};
 pub use writer::{Cursors, Full, Journal, JournalEvent, Listener, open};
 

@@ -43,7 +43,7 @@ pub use age::Keep;
 pub use audit::Link;
 pub(super) use audit::{ANCHOR, HEAD, link};
 pub(super) use chain::{list as chain_files, path_of as chain_path};
-pub(crate) use damage::is_damage;
+pub(crate) use damage::{is_damage, is_unread};
 pub use error::JournalError;
 pub(super) use restore::record_of;
 pub use restore::{Restored, StoredCommand, StoredHold, StoredSend, StoredStep};

@@ -123,7 +123,8 @@ pub const UPLINK_OBJECT_DELAY_MS_DEFAULT: u64 = 900_000;
 pub const UPLINK_CONNECT_MS_MAX: u64 = 10_000;
 /// Longest time of a request, in milliseconds: 200 KB over 56 kbit/s take 30 s.
 pub const UPLINK_REQUEST_MS_MAX: u64 = 60_000;
-/// Requests in a row that the line did not get through in time before fewer records are tried.
+/// Requests that the line did not get through in time, since one that it did, before fewer records
+/// are tried.
 pub const UPLINK_SLOW_REQUESTS: u32 = 2;
 /// Wait after a request that failed, in milliseconds; it doubles up to
 /// `UPLINK_REQUEST_PAUSE_MS_MAX`, and a change of the kernel's routes ends it.

@@ -212,9 +212,6 @@ fn resume(config: &Config, restored: &Restored, now: Now) -> Resumed {
     }
 }
 
-/// What counts for the limit an hour.
-const HOUR_MS: u64 = 3_600_000;
-
 /// How long ago the messages of the last hour went out, oldest first as they are given. By the wall
 /// clock where both moments are trusted, else by what passed in the last start: then the time
 /// without power counts as none, the cautious side. A clock that was set back makes none younger
@@ -229,7 +226,7 @@ pub fn sent_before(sent: &[StoredSend], now: Now) -> Vec<(String, Duration)> {
         let by_clock_ms = trusted.then(|| now.unix_ms.saturating_sub(one.unix_ms));
         let by_clock_ms = by_clock_ms.map(|ms| u64::try_from(ms).unwrap_or(0));
         let ago_ms = by_clock_ms.max(one.before_end_ms);
-        let Some(ago_ms) = ago_ms.filter(|ms| *ms < HOUR_MS) else { continue };
+        let Some(ago_ms) = ago_ms.filter(|ms| *ms < limits::COMMANDS_COUNTED_MS) else { continue };
         least_ms = ago_ms.max(least_ms);
         ages.push((one.actuator.clone(), Duration::from_millis(least_ms)));
     }

@@ -60,8 +60,8 @@ impl Poll {
 
     /// What a rollout offers may be taken now.
     fn may_take(&self) -> bool {
-        let is_its_time = is_its_time(&self.launched.slots, &self.update, &self.board);
-        is_its_time && !self.operator.load(Ordering::Relaxed)
+        !self.operator.load(Ordering::Relaxed)
+            && is_its_time(&self.launched.slots, &self.update, &self.board)
     }
 }
 

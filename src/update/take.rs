@@ -1,5 +1,5 @@
-//! A signed release into the free slot: the same for an operator's command and for a
-//! person at the board.
+//! A signed release into the free slot: the same for a rollout, hawkBit, an operator's command and
+//! a person at the board.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -29,6 +29,13 @@ pub enum FromCloud {
     Command(Remote),
 }
 
+impl FromCloud {
+    /// The broker brings it again, or a new line does.
+    pub(super) fn comes_again(&self) -> bool {
+        !matches!(self, FromCloud::Command(Remote { receipt: None, .. }))
+    }
+}
+
 /// What is said to a destination beside the journal's records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {

@@ -9,7 +9,7 @@ use super::flow::Place;
 use crate::causes::chain;
 use crate::config::{Cloud, CloudPriority};
 use crate::domain::{Entry, Severity};
-use crate::journal::{Filter, Kind, QueryError, Reader, Record, Seen, is_damage};
+use crate::journal::{Filter, Kind, QueryError, Reader, Record, Seen, is_damage, is_unread};
 use crate::limits::{UPLINK_ALARMS_MAX, UPLINK_BATCH_MEMORY_BYTES_MAX, UPLINK_LOOK_RECORDS_MAX};
 
 /// Records in order.
@@ -70,14 +70,6 @@ impl Fault {
         };
         Fault { text: chain(error), kind }
     }
-}
-
-/// True where the disk did not give bytes that are there. SQLite has a code of its own for EIO,
-/// which it calls damage only while a statement runs.
-fn is_unread(error: &rusqlite::Error) -> bool {
-    use rusqlite::ffi::{SQLITE_IOERR_CORRUPTFS, SQLITE_IOERR_READ};
-    matches!(error, rusqlite::Error::SqliteFailure(failure, _)
-        if [SQLITE_IOERR_READ, SQLITE_IOERR_CORRUPTFS].contains(&failure.extended_code))
 }
 
 /// Which records a destination wants.

@@ -126,10 +126,8 @@ impl Memory {
             let state = *one.states.last()?;
             Some((kind.clone(), id.clone(), state, one.reason.clone(), one.unix_ms))
         });
-        let modes = self.modes.iter().filter_map(|(name, word)| {
-            let all = [Mode::Observe, Mode::Advise, Mode::Act];
-            Some((name.clone(), all.into_iter().find(|mode| mode.word() == word)?))
-        });
+        let modes = self.modes.iter();
+        let modes = modes.filter_map(|(name, word)| Some((name.clone(), Mode::of_word(word)?)));
         let passed = |at: &Now| now.passed_since(at.unix_ms, at.trust);
         let holds = self.holds.iter().map(|(name, (at, for_ms))| {
             (name.clone(), Duration::from_millis(*for_ms).saturating_sub(passed(at)))

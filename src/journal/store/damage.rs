@@ -83,6 +83,14 @@ impl Saved {
     }
 }
 
+/// True where the disk did not give bytes that are there. SQLite has a code of its own for EIO,
+/// which it calls damage only while a statement runs.
+pub(crate) fn is_unread(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_IOERR_CORRUPTFS, SQLITE_IOERR_READ};
+    matches!(error, rusqlite::Error::SqliteFailure(failure, _)
+        if [SQLITE_IOERR_READ, SQLITE_IOERR_CORRUPTFS].contains(&failure.extended_code))
+}
+
 /// True where SQLite's error speaks of the file's content.
 pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
     match error {

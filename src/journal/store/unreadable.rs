@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{JournalError, Store};
+use super::{JournalError, Store, damage};
 use crate::disk;
 use crate::limits::{JOURNAL_UNREAD_MS_MAX, JOURNAL_UNREAD_PAUSE_MS, JOURNAL_UNREAD_TRIES};
 
@@ -14,11 +14,7 @@ const PROBE: &[u8] = b"Is this disk there?\n";
 
 /// True where the disk did not give the bytes of a file.
 fn is_unread(error: &JournalError) -> bool {
-    use rusqlite::Error::SqliteFailure;
-    let JournalError::Database { source: SqliteFailure(failure, _), .. } = error else {
-        return false;
-    };
-    failure.extended_code == rusqlite::ffi::SQLITE_IOERR_READ
+    matches!(error, JournalError::Database { source, .. } if damage::is_unread(source))
 }
 
 /// True where the disk takes a small file, keeps it and gives it back.

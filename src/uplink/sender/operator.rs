@@ -28,7 +28,6 @@ impl Sender {
     /// To the agent, in order. What it has no room for now is held: a receipt that nobody settles
     /// would hold up those of all later messages. The link bounds how many there are.
     fn hand_over(&mut self, what: FromCloud) {
-        let needs = !matches!(&what, FromCloud::Command(Remote { receipt: None, .. }));
         let what = match self.held.is_empty() {
             true => match self.book.common.commands.try_send(what) {
                 Ok(()) => return,
@@ -36,7 +35,7 @@ impl Sender {
             },
             false => what,
         };
-        if needs || self.held.len() < RECEIPTS_MAX {
+        if what.comes_again() || self.held.len() < RECEIPTS_MAX {
             self.held.push_back(what);
         } else {
             tracing::warn!(destination = self.book.cloud.name, "too many commands wait");
@@ -45,9 +44,7 @@ impl Sender {
 
     /// The connection has ended: the broker brings again what has a receipt.
     pub(super) fn forget_held(&mut self) {
-        let stays =
-            |what: &FromCloud| matches!(what, FromCloud::Command(Remote { receipt: None, .. }));
-        self.held.retain(stays);
+        self.held.retain(|what| !what.comes_again());
     }
 
     /// A message for the agent. Only commands: this broker is none that sensors speak on.
