@@ -189,7 +189,10 @@ fn in_advise_every_command_waits_for_a_person_who_says_yes_or_no() {
     let yes = format!(r#"{{"approval":"{id}"}}"#);
     assert_state(&ask(&bus, &site, "approve/a3", &yes), "succeeded", "");
     settled(&id);
-    assert!(place.room().compressor || place.room().blower > 0.0, "yes was said");
+    eventually("what yes was said to", SOON, || {
+        let room = place.room();
+        (room.compressor || room.blower > 0.0).then_some(())
+    });
     assert!(agent.stop().success());
     let steps = site.records("step");
     assert!(steps.iter().any(|one| one["actuator"] == *other && one["by"] == "human"));

@@ -28,6 +28,20 @@ fn command(bus: &Bus, site: &Site, name: &str, what: &Json) {
     bus.wait_json(mark, &topic, SOON, |state| state["state"] == "succeeded");
 }
 
+/// The last decision before the operator's command, and which of its candidates that is: on a
+/// loaded machine another decision may have come between the one that was heard and the command.
+fn corrected(site: &Site, set: &Json) -> (Json, usize) {
+    let steps = site.records("step");
+    let step = steps.iter().find(|one| one["by"] == "command" && one["state"] == "intended");
+    let before = step.expect("the command's step")["seq"].as_u64();
+    let mut decisions = site.records("decision").into_iter();
+    let last = decisions.rfind(|one| one["seq"].as_u64() < before).expect("a decision before it");
+    let candidates = last["candidates"].as_array().unwrap();
+    let index = candidates.iter().position(|one| one["set"] == *set).expect("its candidate");
+    assert_ne!(last["chosen"], index, "what was chosen by itself corrects nothing: {last}");
+    (last, index)
+}
+
 #[test]
 fn what_people_said_of_a_decision_is_in_the_dataset() {
     let broker = Broker::start();
@@ -39,16 +53,18 @@ fn what_people_said_of_a_decision_is_in_the_dataset() {
     command(&bus, &site, "rate/r1", &serde_json::json!({"decision": rated["id"], "good": true}));
 
     // An operator takes another candidate of the last decision: a correction.
-    let last = decision(&bus, &site, &place, 1.0);
-    let chosen = last["chosen"].as_u64().unwrap() as usize;
-    let others = last["candidates"].as_array().unwrap().iter().enumerate();
-    let other = others.filter(|(index, _)| *index != chosen).find_map(|(index, one)| {
+    let made = decision(&bus, &site, &place, 1.0);
+    let chosen = made["chosen"].as_u64().unwrap() as usize;
+    let others = made["candidates"].as_array().unwrap().iter().enumerate();
+    let other = others.filter(|(index, _)| *index != chosen).find_map(|(_, one)| {
         let (name, value) = one["set"].as_object()?.iter().next()?;
-        Some((index, serde_json::json!({"actuator": name, "value": value, "hold_s": 600})))
+        let word = serde_json::json!({"actuator": name, "value": value, "hold_s": 600});
+        Some((&one["set"], word))
     });
-    let (index, set) = other.expect("another candidate");
-    command(&bus, &site, "set/s1", &set);
+    let (set, word) = other.expect("another candidate");
+    command(&bus, &site, "set/s1", &word);
     assert!(agent.stop().success());
+    let (last, index) = corrected(&site, set);
 
     let (mut lines, good) = site.outpost(&["log", "export", "--dataset"]);
     let summary = lines.pop().unwrap();

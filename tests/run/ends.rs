@@ -1,5 +1,6 @@
 //! Start and end of the process.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::agent::{Agent, SOON, Site, own_kb, pss_kb};
@@ -7,8 +8,11 @@ use crate::bus::Bus;
 use crate::common::{Broker, eventually};
 use crate::place::Place;
 
-/// What a debug build may take on a loaded machine; the promise for a release build is 300 ms.
+/// What a debug build may take; the promise for a release build is 300 ms.
 const START_MAX: Duration = Duration::from_secs(3);
+/// On a loaded machine: so many times what the program takes to say its version, which is little
+/// more than to be loaded: a tenth of a second where `START_MAX` is far off.
+const START_TIMES_MAX: u32 = 20;
 /// Own memory: measured 3.6 MB. The promise is 15 MB of PSS for a release build; how much of a
 /// debug build's code of 30 MB counts there is the kernel's choice (since Linux 6.18 it maps whole
 /// folios of the page cache), so that a test cannot hold it to a number.
@@ -31,8 +35,11 @@ fn sigterm_hands_everything_over_to_safe_and_says_goodbye() {
     });
     let mark = bus.mark();
     assert_eq!(agent.stop().code(), Some(0));
-    let room = place.room().clone();
-    assert!(!room.lamp && !room.siren && !room.compressor && room.blower == 0.0, "{room:?}");
+    // The broker has it all; the room's devices get it a moment later.
+    eventually("everything off", SOON, || {
+        let room = place.room();
+        (!room.lamp && !room.siren && !room.compressor && room.blower == 0.0).then_some(())
+    });
     bus.wait_json(mark, &site.topic("status"), SOON, |status| status["state"] == "offline");
     // Who comes later finds it retained.
     drop(bus);
@@ -102,6 +109,10 @@ fn it_starts_quickly_and_takes_little_memory() {
     let bus = Bus::join(&broker);
     let site = Site::new(&broker, "cold-quick", "");
     let began = Instant::now();
+    let said = Command::new(env!("CARGO_BIN_EXE_outpost")).arg("version").output().unwrap();
+    assert!(said.status.success(), "{said:?}");
+    let start_max = START_MAX.max(began.elapsed() * START_TIMES_MAX);
+    let began = Instant::now();
     let agent = Agent::start(&site);
     eventually("a subscription", SOON, || {
         broker.log().contains("Received SUBSCRIBE from outpost").then_some(())
@@ -110,7 +121,7 @@ fn it_starts_quickly_and_takes_little_memory() {
     bus.wait_json(0, &site.topic("status"), SOON, |status| status["state"] == "online");
     let online = began.elapsed();
     println!("start to first subscription {subscribed:?}, to status online {online:?}");
-    assert!(subscribed < START_MAX, "{subscribed:?}");
+    assert!(subscribed < start_max, "{subscribed:?} of {start_max:?}");
     eventually("some work", SOON + SOON, || (place.room().commands.len() > 8).then_some(()));
     let (own, pss) = (own_kb(agent.id()).unwrap(), pss_kb(agent.id()).unwrap());
     println!("memory of the agent without a mind: own {own} KB, PSS {pss} KB");

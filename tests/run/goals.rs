@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value as Json;
+
 use crate::agent::{Agent, SOON, Site};
 use crate::bus::Bus;
 use crate::common::{Broker, eventually};
@@ -35,9 +37,23 @@ fn goals_are_kept_on_a_place_that_is_not_ours_and_every_command_is_recorded() {
     site.verify();
     let steps = site.records("step");
     for device in ["compressor", "blower", "lamp", "siren"] {
-        let intended =
-            steps.iter().filter(|step| step["actuator"] == device && step["state"] == "intended");
-        assert_eq!(intended.count(), place.commands_of(device).len(), "steps of {device}");
+        let of = |state| {
+            let of = steps.iter().filter(|step| step["actuator"] == device);
+            of.filter(|step| step["state"] == state).collect::<Vec<_>>()
+        };
+        let (intended, arrived) = (of("intended").len(), place.commands_of(device).len());
+        // An echo that is late on a loaded machine is asked for once more, which has a record of
+        // its own; and what another command replaces is withdrawn where it waits for the journal.
+        let again = of("sent").len();
+        let is_replaced = |step: &&Json| {
+            step["cause"].as_str().unwrap().ends_with(": replaced by a newer command")
+        };
+        let replaced = of("unconfirmed").into_iter().filter(is_replaced).count();
+        assert!(
+            (intended - replaced..=intended + again).contains(&arrived),
+            "{device}: {arrived} messages for {intended} steps, {again} sent again, \
+             {replaced} replaced"
+        );
     }
     let decisions = site.records("decision");
     assert!(!decisions.is_empty());

@@ -286,9 +286,9 @@ fn a_certificate_that_runs_out_is_renewed_by_itself() {
     let names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
     assert!(names.iter().all(|name| !name.contains("trial") && !name.contains(".new")));
     // What it asks with, is what it has.
-    let agent = Agent::start(&site);
     let status = site.topic("status");
     let mark = bus.mark();
+    let agent = Agent::start(&site);
     bus.wait_json(mark, &status, SOON, |status| status["state"] == "online");
     assert!(agent.stop().success());
 }

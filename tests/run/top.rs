@@ -78,13 +78,25 @@ impl Terminal {
 
     /// Waits until these words stand on the screen.
     fn wait(&self, what: &str) -> String {
-        eventually(what, SOON, || {
+        self.wait_all(&[what])
+    }
+
+    /// Waits until all of these stand there: it is drawn row by row, and one may be seen before
+    /// another.
+    fn wait_all(&self, what: &[&str]) -> String {
+        eventually(&what.join(", "), SOON, || {
             let picture = self.picture();
-            if !picture.contains(what) {
+            let is_there = what.iter().all(|words| picture.contains(words));
+            if !is_there {
                 println!("{picture}");
             }
-            picture.contains(what).then_some(picture)
+            is_there.then_some(picture)
         })
+    }
+
+    /// Waits until there is no word of a line that is missing.
+    fn wait_line(&self) {
+        eventually("a line", SOON, || (!self.picture().contains("NO LINE")).then_some(()));
     }
 
     fn wait_end(&mut self) -> ExitStatus {
@@ -154,16 +166,14 @@ fn top_shows_the_room_mends_a_lost_line_and_gives_the_terminal_back() {
     let mut top = Terminal::open(&site);
     top.wait("NO LINE: no agent runs on");
     let agent = Agent::start(&site);
-    let shown = top.wait("compressor");
-    assert!(shown.contains("cold-top · mode act") && !shown.contains("NO LINE"), "{shown}");
-    let shown = top.wait("✓ keep cold");
-    assert!(shown.contains("room") && shown.contains("├"), "{shown}");
+    top.wait_all(&["compressor", "cold-top · mode act"]);
+    top.wait_line();
+    top.wait_all(&["✓ keep cold", "room", "├"]);
 
     mind::acts(&place);
     top.wait("keep cold: room");
     top.press("\r");
-    let shown = top.wait("utility");
-    assert!(shown.contains("guard   passed") && shown.contains("✓ "), "{shown}");
+    top.wait_all(&["utility", "guard   passed", "✓ "]);
     top.press("\u{1b}");
     top.wait("Story: when");
 
@@ -171,8 +181,8 @@ fn top_shows_the_room_mends_a_lost_line_and_gives_the_terminal_back() {
     agent.kill();
     top.wait("NO LINE");
     let _agent = Agent::start(&site);
-    eventually("the line is back", SOON, || (!top.picture().contains("NO LINE")).then_some(()));
-    assert!(top.picture().contains("keep cold: room"), "{}", top.picture());
+    top.wait_line();
+    top.wait("keep cold: room");
     top.press("/nothing of that name\r");
     top.wait("none with this filter");
     top.press("q");
