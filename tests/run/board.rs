@@ -80,11 +80,12 @@ fn watched(line: &UnixDatagram, socket: &Path) {
     assert!(journal.count() > 0, "ready before the journal is there");
 
     let began = Instant::now();
-    for _ in 0..4 {
+    for _ in 0..8 {
         assert_eq!(word(line, SOON).as_deref(), Some("WATCHDOG=1"));
     }
     let took = began.elapsed();
-    assert!(took >= Duration::from_millis(1_400), "half of a second each, not {took:?} for four");
+    // The first comes at once, the last after 3.5 s; we may have been late to begin.
+    assert!(took >= Duration::from_secs(3), "half of a second each, not {took:?} for eight");
 
     // A loop that stands still is silent; what was on its way is heard first.
     let process = Pid::from_raw(agent.id().try_into().unwrap()).unwrap();

@@ -17,6 +17,10 @@ const OWN_KB_MAX: u64 = 16_000;
 /// Records a second; a debug build beside other tests has a fiftieth of that.
 const PER_SECOND_MIN: f64 = if cfg!(debug_assertions) { 1_000.0 } else { 50_000.0 };
 
+/// From the connection until the first record is out. A debug build beside other tests starts to
+/// read the journal late.
+const OUT_MAX: Duration = Duration::from_secs(if cfg!(debug_assertions) { 5 } else { 1 });
+
 struct Agent(Child);
 
 impl Agent {
@@ -92,7 +96,8 @@ fn a_backlog_drains_quickly_and_in_little_memory() {
     let first = eventually("the first commit", SOON, || {
         receiver.look().is_some_and(|here| here.last > 0).then(Instant::now)
     });
-    receiver.wait(last, Duration::from_secs(60 + records / 10_000));
+    // Longer than at the slowest pace that is allowed: a slower one is told below, with figures.
+    receiver.wait(last, Duration::from_secs(60 + records / 1000));
     let took = first.elapsed();
     let counts = proxy.counts();
     let out = counts.published.unwrap() - counts.accepted.unwrap();
@@ -105,7 +110,7 @@ fn a_backlog_drains_quickly_and_in_little_memory() {
         counts.bytes_up,
         receiver.said(),
     );
-    assert!(out < Duration::from_secs(1), "{out:?}");
+    assert!(out < OUT_MAX, "{out:?}");
     assert!(memory_kb - program_kb < OWN_KB_MAX, "{memory_kb} KB, {program_kb} of it the program");
     assert!(cfg!(debug_assertions) || memory_kb < MEMORY_KB_MAX, "{memory_kb} KB");
     assert!(per_second > PER_SECOND_MIN, "{per_second}");
