@@ -4,9 +4,9 @@
 use super::commands::LastMove;
 use super::core::Agent;
 use super::event::Body;
-use super::prompt::{change, words};
-use super::spoken::{Meaning, Spoken};
-use crate::domain::{ActuatorId, CommandState, Decider, Severity};
+use super::prompt::{aim_words, change, words};
+use super::spoken::{Meaning, Spoken, goal_meant};
+use crate::domain::{ActuatorId, CommandState, Decider, SensorId, Severity};
 
 impl Agent {
     /// An `ask` command that could be read.
@@ -14,13 +14,22 @@ impl Agent {
         let Spoken { meaning, unsure } = spoken;
         let answer = match meaning {
             Meaning::Do(body) => return self.do_as_asked(key, text, *body, &unsure),
-            Meaning::Sensor(id) => self.fact(id),
+            Meaning::Sensor(id) => self.how_sensor_is(id),
             Meaning::Actuator(id) => self.why(id),
             Meaning::Goals => self.how_goals_are(),
         };
         self.set_command(key, CommandState::Accepted, "");
         self.set_command(key, CommandState::Executing, "");
         self.set_command(key, CommandState::Succeeded, &answer);
+    }
+
+    /// How a sensor is, and what is wanted of it.
+    fn how_sensor_is(&self, id: SensorId) -> String {
+        let about = self.aims.iter().filter(|goal| goal.aim.sensor() == Some(id));
+        let wanted = about.filter_map(|goal| aim_words(&self.config, goal));
+        let said =
+            std::iter::once(self.fact(id)).chain(wanted.map(|words| format!("goal: {words}")));
+        said.collect::<Vec<_>>().join("; ")
     }
 
     fn do_as_asked(&mut self, key: &(String, String), text: &str, body: Body, unsure: &[String]) {
@@ -68,6 +77,7 @@ impl Agent {
                 self.change_goals(key, Some((*goal, json)), "");
             }
             Body::RemoveGoal { name } => {
+                let name = goal_meant(&name, self.aims.iter(), &self.config).to_owned();
                 self.understood(text, &format!("no more goal {name}"));
                 self.change_goals(key, None, &name);
             }

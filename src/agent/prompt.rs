@@ -33,24 +33,7 @@ pub fn prefix<'a>(
     devices: impl Iterator<Item = &'a Actuator>,
     notes: &[String],
 ) -> String {
-    let goals = aims.filter_map(|goal| match &goal.aim {
-        Aim::Keep { sensor, min, max } => {
-            Some(format!("keep {}", between(config, *sensor, *min, *max)?))
-        }
-        Aim::Avoid { sensor, min, max } => {
-            Some(format!("not {}", between(config, *sensor, *min, *max)?))
-        }
-        Aim::Reach { sensor, min, max, by_minute } => {
-            let band = between(config, *sensor, *min, *max)?;
-            Some(format!("have {band} by {:02}:{:02}", by_minute / 60, by_minute % 60))
-        }
-        Aim::Follow { sensor, .. } => {
-            let name = words(&config.sensors[usize::from(sensor.0)].name);
-            Some(format!("{name} as its schedule says"))
-        }
-        Aim::Minimise(Least::Cost) => Some("little cost".into()),
-        Aim::Minimise(Least::Switching) => Some("few switchings".into()),
-    });
+    let goals = aims.filter_map(|goal| aim_words(config, goal));
     let devices = devices.map(|actuator| {
         let does = actuator.effects.iter().map(|(sensor, direction)| {
             let verb = if *direction > 0.0 { "raises" } else { "lowers" };
@@ -73,6 +56,28 @@ pub fn prefix<'a>(
         ));
     }
     text
+}
+
+/// What a goal wants, in words: `keep air temperature between 18 °C and 24 °C`.
+pub(super) fn aim_words(config: &Config, goal: &Goal) -> Option<String> {
+    match &goal.aim {
+        Aim::Keep { sensor, min, max } => {
+            Some(format!("keep {}", between(config, *sensor, *min, *max)?))
+        }
+        Aim::Avoid { sensor, min, max } => {
+            Some(format!("not {}", between(config, *sensor, *min, *max)?))
+        }
+        Aim::Reach { sensor, min, max, by_minute } => {
+            let band = between(config, *sensor, *min, *max)?;
+            Some(format!("have {band} by {:02}:{:02}", by_minute / 60, by_minute % 60))
+        }
+        Aim::Follow { sensor, .. } => {
+            let name = words(&config.sensors[usize::from(sensor.0)].name);
+            Some(format!("{name} as its schedule says"))
+        }
+        Aim::Minimise(Least::Cost) => Some("little cost".into()),
+        Aim::Minimise(Least::Switching) => Some("few switchings".into()),
+    }
 }
 
 /// A sensor and its bounds.

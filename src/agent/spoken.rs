@@ -10,19 +10,23 @@ mod asides;
 mod goals;
 mod lamps;
 mod leave;
+mod levels;
 mod modes;
 mod names;
 mod opinions;
 mod orders;
 mod polite;
 mod questions;
+mod reasons;
 mod slips;
+mod statements;
 mod text;
 mod times;
 mod told;
 mod units;
 mod words;
 
+pub(super) use goals::goal_meant;
 pub(super) use text::number_of;
 pub(super) use units::unit_words;
 pub(super) use words::has;
@@ -92,6 +96,9 @@ pub fn hear(text: &str, config: &Config) -> Result<Spoken, String> {
     if text.contains(['{', '}', '[', ']', '<', '>', '=', '`', '\\']) {
         return Err("plain words are read, no markup".into());
     }
+    if let Some(quote) = text::quoted(text).find(|quote| Said::new(quote, config).commands()) {
+        return Err(format!("`{quote}`: that is a quote; say it without the marks"));
+    }
     let mut said = Said::new(text, config);
     if said.words.is_empty() {
         return Err("there are no words in it".into());
@@ -114,13 +121,7 @@ pub fn hear(text: &str, config: &Config) -> Result<Spoken, String> {
     if let Some(word) = said.harm() {
         return Err(format!("`{word}`: that is not for plain words to change"));
     }
-    let begins = said.words.first().is_some_and(|word| {
-        let of_it = said.words.get(1).is_some_and(|word| has("the my our", word));
-        word == "should" || (has("would might shall must", word) && of_it)
-    });
-    if begins || ADVICE.split(", ").any(|run| said.run_at(run) == Some(0)) {
-        return Err("what to do is for you to say".into());
-    }
+    said.asks_what_to_do()?;
     said.supposes()?;
     if asks || (said.reads() && said.wished(config).is_none()) {
         return said.question(config);
@@ -160,6 +161,8 @@ struct Said {
     words: Vec<String>,
     /// The part between commas that each stands in.
     parts: Vec<usize>,
+    /// The parts that a colon ends: what they announce is quoted.
+    announces: Vec<usize>,
     done: Vec<bool>,
     names: Rc<Names>,
     /// How well each word fits each name.
@@ -177,11 +180,13 @@ impl Said {
         let names = Names::new(config);
         let said = text::counted(&slips::mended(text::pieces(text), &names));
         let (words, parts): (Vec<_>, Vec<_>) = names.joined(said).into_iter().unzip();
+        let announces = text::announcing(text);
         let done = vec![false; words.len()];
         let fits = Rc::new(words.iter().map(|word| names.fits(word)).collect());
         Self {
             words,
             parts,
+            announces,
             fits,
             done,
             names: Rc::new(names),
@@ -244,6 +249,25 @@ impl Said {
     /// Whether one of these runs is said; marks all of them.
     fn take_any_run(&mut self, runs: &str) -> bool {
         runs.split(", ").filter(|run| self.take_run(run)).count() > 0
+    }
+
+    /// "Should I start the pump", "would the fan be better off".
+    fn asks_what_to_do(&self) -> Result<(), String> {
+        let of_it = has("the my our", self.raw(1));
+        let begins =
+            self.raw(0) == "should" || (has("would might shall must", self.raw(0)) && of_it);
+        match begins || ADVICE.split(", ").any(|run| self.run_at(run) == Some(0)) {
+            true => Err("what to do is for you to say".into()),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether it says "on", "off" or a verb of orders: what stands between quotation marks names a
+    /// device, or else quotes somebody.
+    fn commands(&self) -> bool {
+        let own = |word: &String| self.names.has(word);
+        let verbs = "turn switch set put start stop open close shut on off take watch act forget";
+        self.words.iter().any(|word| has(verbs, word) && !own(word))
     }
 
     /// A word that asks for what plain words must not change, unless a device is called so.

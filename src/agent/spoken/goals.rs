@@ -5,14 +5,14 @@ use serde_json::json;
 
 use super::names::{Mention, Named, is_word, parts};
 use super::text::number;
-use super::units::unit_words;
+use super::units::{times, unit_words};
 use super::words::{
     ABOVE, AROUND_A_GOAL, AROUND_FORGETTING, BELOW, FORGETTING, GOING, KEEPING, KEPT, LETTING_GO,
     List, NOT, Runs, STANDING, STATING, WANTING, has,
 };
 use super::{Meaning, Said, Spoken, spoken};
 use crate::agent::event::Body;
-use crate::config::{Config, goal_from_json};
+use crate::config::{Config, Goal, goal_from_json};
 
 const BAND: &str = "a band is needed: between … and …, above … or below …";
 
@@ -27,9 +27,9 @@ const UNWANTED: &str = "\
     ask asking sure try trying reason point use goal";
 /// What says so in one word, or in some.
 const NOT_NEEDED: Runs = "\
-    needn't, need not, needs not, need never, anywhere but, anything but, unnecessary, no longer, \
-    don't have to, doesn't have to, do not have to, does not have to, nobody wants, nobody needs, \
-    give up, given up, gave up, quit, cease, forget, why";
+    needn't, need not, needs not, need never, anywhere but, anything but, unnecessary, no \
+    longer, don't have to, doesn't have to, do not have to, does not have to, nobody wants, \
+    nobody needs, give up, given up, gave up, quit, cease, forget, why";
 /// What lets something be, and wants nothing.
 const LETTING: List = "\
     let allow allows allowed may can could might tolerate accept fine okay ok permitted free";
@@ -39,9 +39,13 @@ const LIMITING: List = "\
     must shall should always has needs sure only within up";
 /// What wishes a goal once more, at the end of it.
 const INSISTING: Runs = "\
-    see that it does, see to it that it does, see it does, make sure it does, make sure that it \
-    does, make certain it does, make certain that it does, ensure it does, ensure that it does, \
-    mind it does, mind that it does, take care that it does, be sure it does";
+    see that it does, see to it that it does, see it does, make sure it does, make sure that \
+    it does, make certain it does, make certain that it does, ensure it does, ensure that it \
+    does, mind it does, mind that it does, take care that it does, be sure it does";
+/// What ends the keeping of something.
+const NO_KEEPING: Runs = "stop, need not, don't need to, no need to, needn't, don't have to";
+/// What the goals are called that were said in plain words.
+const ASKED: &str = "asked: ";
 /// Verbs of orders.
 const SETS: &str = "get take bring turn set put crank dial dim turn ramp slow open close move";
 
@@ -96,6 +100,11 @@ impl Said {
             let tops = word == "top" && number(self.word(at + 1)).is_some();
             (is_bound(word) || tops || has("between from", word)) && !timed
         };
+        // "At least 16 degrees": a heater is set in no degrees.
+        let degrees = |at: usize| number(self.word(at)).is_some() && self.word(at + 1) == "degrees";
+        let of_heat = config.sensors[sensor.index].unit == "°C";
+        let beaten =
+            beaten && !(of_heat && self.any_run("at least, at most") && self.free().any(degrees));
         let bound = self.free().find(bounds);
         let kept = self.any_of("keep hold maintain keeping holding").is_some();
         let numbers = |at: &usize| {
@@ -163,6 +172,9 @@ impl Said {
             self.count_shares();
         }
         self.take_units(&sensor.unit);
+        if let Some(at) = self.more_than_now() {
+            return Err(format!("`{}`: how much more is no bound: above …", self.raw(at)));
+        }
         self.take_any_run(STANDING);
         self.take_companions(of);
         let (min, max) = bounds(self.take_bounds()?)?;
@@ -173,10 +185,13 @@ impl Said {
             }
         }
         self.take(AROUND_A_GOAL);
+        if min.is_some() && max.is_some() {
+            self.take("until till plus");
+        }
         self.take(NOT);
         self.take(KEEPING);
         self.take(GOING);
-        let put = json!({"name": format!("asked: {}", spoken(name)), "keep": keep});
+        let put = json!({"name": format!("{ASKED}{}", spoken(name)), "keep": keep});
         let goal = Box::new(goal_from_json(&put, config)?);
         let body = Body::PutGoal { goal, text: put.to_string() };
         Ok(self.meaning(Meaning::Do(Box::new(body))))
@@ -251,12 +266,39 @@ impl Said {
         }
     }
 
+    /// "2 cm more", not "2 or more" nor "more than 2".
+    fn more_than_now(&self) -> Option<usize> {
+        let more = |at: &usize| {
+            let counted = *at > 0 && (number(self.raw(at - 1)).is_some() || self.is_done(at - 1));
+            let counted =
+                counted && (at.saturating_sub(3)..*at).any(|at| number(self.raw(at)).is_some());
+            has("more less", self.word(*at))
+                && counted
+                && self.raw(at + 1) != "than"
+                && self.raw(at - 1) != "or"
+        };
+        self.free().find(more)
+    }
+
     /// Takes the words of a unit behind each number.
     fn take_units(&mut self, unit: &str) {
         let units = unit_words(unit);
+        let mut unsaid: Vec<usize> = Vec::new();
         for at in 0..self.words.len() {
-            if self.done[at] || number(&self.words[at]).is_none() {
+            let Some(said) = number(&self.words[at]).filter(|_| !self.done[at]) else { continue };
+            // "Three centimetres" of what is measured in millimetres, "between 3 and 4 cm".
+            if let Some(times) = times(self.word(at + 1), unit) {
+                let scaled = |said: f64| ((said * times * 1e6).round() / 1e6).to_string();
+                for before in unsaid.drain(..) {
+                    let said = number(&self.words[before]).unwrap_or_default();
+                    self.words[before] = scaled(said);
+                }
+                self.words[at] = scaled(said);
+                self.done[at + 1] = true;
                 continue;
+            }
+            if !units.iter().any(|unit| unit == self.word(at + 1)) {
+                unsaid.push(at);
             }
             let behind = self.words[at + 1..].iter().take_while(|word| units.contains(*word));
             let end = at + 1 + behind.count();
@@ -323,6 +365,11 @@ impl Said {
         if self.in_one_part(FORGETTING, KEPT, own) {
             return None;
         }
+        // "I forget everything these days".
+        let oneself = self.run_at("i forget").or_else(|| self.run_at("i always forget"));
+        if oneself.is_some() {
+            return None;
+        }
         let forgets = self.take(FORGETTING);
         let lets_go = self.take_any_run(LETTING_GO);
         let goal_alone = goal
@@ -330,7 +377,14 @@ impl Said {
                 | self.take_any_run(
                     "leave off, take off, call off, switch off, turn off, leave out",
                 ));
-        if !(forgets || lets_go || goal_alone) || (named.is_none() && !goal) || self.has_number() {
+        // "Stop keeping the humidity": the goal of that sensor.
+        let kept = self.any_of("keep keeping hold holding maintain maintaining").is_some();
+        let ends = kept && named.is_none() && !goal && (lets_go || self.take_any_run(NO_KEEPING));
+        let named = if ends { self.goal_of_sensor() } else { named };
+        if !(forgets || lets_go || goal_alone || ends)
+            || (named.is_none() && !goal)
+            || self.has_number()
+        {
             self.done = before;
             return None;
         }
@@ -340,6 +394,17 @@ impl Said {
         }
         self.take(AROUND_FORGETTING);
         Some(Ok(self.meaning(Meaning::Do(Box::new(Body::RemoveGoal { name })))))
+    }
+
+    /// The goal of the only sensor that is named.
+    fn goal_of_sensor(&self) -> Option<(String, Vec<usize>)> {
+        match self.named(self.names.sensors(), false) {
+            Named::One(of) => {
+                let name = self.names.of(of.index).join(" ");
+                Some((format!("{ASKED}{name}"), of.at))
+            }
+            _ => None,
+        }
     }
 
     /// Whether words of both lists stand in one part between commas, those of the goal's own name
@@ -358,7 +423,7 @@ impl Said {
         let asked = config
             .sensors
             .iter()
-            .map(|one| (format!("asked: {}", spoken(&one.name)), parts(&one.name)));
+            .map(|one| (format!("{ASKED}{}", spoken(&one.name)), parts(&one.name)));
         let mut best: Option<(usize, bool, String, Vec<usize>)> = None;
         let mut doubtful = false;
         for (name, words) in own.chain(asked.filter(|_| goal)) {
@@ -433,5 +498,26 @@ fn bounds(mut said: Vec<Bound>) -> Result<(Option<f64>, Option<f64>), String> {
         },
         [] => Err(BAND.into()),
         _ => Err("there is a number too many in it".into()),
+    }
+}
+
+/// The goal that is meant by a name: where nothing was asked of a sensor, the only one about it.
+pub(in crate::agent) fn goal_meant<'a>(
+    name: &'a str,
+    goals: impl Iterator<Item = &'a Goal> + Clone,
+    config: &Config,
+) -> &'a str {
+    let Some(sensor) = name.strip_prefix(ASKED) else { return name };
+    if goals.clone().any(|goal| goal.name == name) {
+        return name;
+    }
+    let about = |goal: &&Goal| {
+        let id = goal.aim.sensor();
+        id.is_some_and(|id| spoken(&config.sensors[usize::from(id.0)].name) == sensor)
+    };
+    let mut about = goals.filter(about);
+    match (about.next(), about.next()) {
+        (Some(only), None) => &only.name,
+        _ => name,
     }
 }

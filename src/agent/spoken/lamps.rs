@@ -13,7 +13,7 @@ const LIT: &str = "\
 impl Said {
     /// "Light up the path": a lamp's own name as a verb.
     pub(super) fn lights_first(&mut self) -> bool {
-        let first = (0..self.words.len()).find(|at| !has(POLITE_FIRST, &self.words[*at]));
+        let first = self.free().find(|at| !has(POLITE_FIRST, &self.words[*at]));
         let Some(at) = first.filter(|at| self.words[*at] == "light") else { return false };
         let up = usize::from(self.words.get(at + 1).is_some_and(|word| word == "up"));
         self.words.get(at + 1 + up).is_some_and(|word| has("the my our", word))

@@ -8,8 +8,8 @@ use super::words::has;
 
 /// What is given by one who is asked, in a word or in two.
 const NOUNS: &str = "\
-    approval permission consent okay ok agreement confirmation authorization authorisation assent \
-    nod clearance blessing";
+    approval permission consent okay ok agreement confirmation authorization authorisation \
+    assent nod clearance blessing";
 const NOUNS_OF_TWO: [(&str, &str); 3] = [("say", "so"), ("go", "ahead"), ("sign", "off")];
 /// What one does who gives it.
 const AGREES: &str = "\

@@ -3,7 +3,7 @@
 
 use super::leave::Leave;
 use super::names::Named;
-use super::words::{List, NOT, Runs, has};
+use super::words::{List, NOT, PLACES, Runs, has};
 use super::{Meaning, Said, Spoken};
 use crate::agent::event::Body;
 use crate::config::Mode;
@@ -13,51 +13,56 @@ use crate::domain::ActuatorId;
 const ADVISE: Runs = "\
     ask me before you do anything, ask me before doing anything, ask me before, ask me first, \
     check with me first, check with me before, consult me first, consult me, hint, hints, ask \
-    first, let me approve, let me decide, what you'd do, what you would do, what you would have \
-    done, advise, advising, advice, advisory, suggest, suggesting, suggestion, suggestions, \
-    recommend, recommending, recommendations, tips, wait for my, propose, proposing, proposals, \
-    say what you, tell me first, tell us first, recommendation, proposal, your ideas, your \
-    opinion, your opinions, your thoughts, let me confirm, ask for my, ask me for, ask for my \
-    okay, ask for approval, ask for my approval, ask for permission, ask for my permission, ask \
-    permission, ask before, ask me each time, ask me every time, check with me, my ok each \
-    time, my okay each time, run it by me, run everything by me, get my ok, get my okay, get my \
-    approval, with my approval, with my ok, with my okay, only with my permission, advisor, \
-    adviser, counsel, tell me what to do, tell us what to do, advisory";
+    first, let me approve, let me decide, what you'd do, what you would do, what you would \
+    have done, advise, advising, advice, advisory, suggest, suggesting, suggestion, \
+    suggestions, recommend, recommending, recommendations, tips, wait for my, propose, \
+    proposing, proposals, say what you, tell me first, tell us first, recommendation, \
+    proposal, your ideas, your opinion, your opinions, your thoughts, let me confirm, ask for \
+    my, ask me for, ask for my okay, ask for approval, ask for my approval, ask for \
+    permission, ask for my permission, ask permission, ask before, ask me each time, ask me \
+    every time, check with me, my ok each time, my okay each time, run it by me, run \
+    everything by me, get my ok, get my okay, get my approval, with my approval, with my ok, \
+    with my okay, only with my permission, advisor, adviser, counsel, tell me what to do, tell \
+    us what to do, advisory";
 const OBSERVE: Runs = "\
     watched, observed, monitored, keep an eye, keep your eyes, just look, only look, just \
-    looking, only looking, observe, observing, observation, observer, watch, watching, monitor, \
-    monitoring, passive, passively, look on, sit back, stay passive, just listen, only listen, \
-    look but not touch, look but don't touch, look don't touch, eyes only, spectator, observer, \
-    looking on, only look at, just look at, on the sidelines, just see, read only, look \
-    after nothing, only look, look only, onlooker";
+    looking, only looking, observe, observing, observation, observer, watch, watching, \
+    monitor, monitoring, passive, passively, look on, sit back, stay passive, just listen, \
+    only listen, look but not touch, look but don't touch, look don't touch, eyes only, \
+    spectator, observer, looking on, only look at, just look at, on the sidelines, just see, \
+    read only, look after nothing, only look, look only, onlooker";
 const ACT: Runs = "\
     all yours, is yours, are yours, under your control, your responsibility, in your control, \
     autonomy, the reins, the conn, the helm, take the wheel, the controls, off the leash, on \
     auto, on automatic, on autopilot, take control, take over, take charge, in charge, in \
     control, full control, by yourself, by itself, by its self, on your own, of your own, on \
-    its own, control yourself, handle yourself, act yourself, it yourself, everything yourself, \
-    things yourself, for yourself, free hand, as you see fit, as you think best, as you like, \
-    independently, independent, act on, start acting, act, acting, automatic, automatically, \
-    automatics, auto, autopilot, autonomous, autonomously, at the wheel, you're the boss, by \
-    you alone, the place alone, all alone, on its own again, your own decisions, in your hands, \
-    up to you, do as you like, full authority, free rein, unattended, unaided, resume control, \
-    back control, control back, have the wheel, full auto, full automatic, self control, work \
-    alone, you have control, you've got control, you have the controls, control to you, give you \
-    control";
+    its own, control yourself, handle yourself, act yourself, it yourself, everything \
+    yourself, things yourself, for yourself, free hand, as you see fit, as you think best, as \
+    you like, independently, independent, act on, start acting, act, acting, automatic, \
+    automatically, automatics, auto, autopilot, autonomous, autonomously, at the wheel, you're \
+    the boss, by you alone, the place alone, all alone, on its own again, your own decisions, \
+    in your hands, up to you, do as you like, full authority, free rein, unattended, unaided, \
+    resume control, back control, control back, have the wheel, full auto, full automatic, \
+    self control, work alone, you have control, you've got control, you have the controls, \
+    control to you, give you control, control alone, steer alone, run alone, operate alone, \
+    manage alone, drive alone, handle alone, on your own authority, your own authority, be run \
+    by you, be controlled by you, be operated by you, be managed by you";
 /// What only says once more that nothing is done. Alone it would be a ban.
 const IDLE: Runs = "\
-    your hands in your pockets, hands in your pockets, sit on your hands, on your hands, fold \
-    your arms, your fingers off, fingers off, your hands to yourself, stop acting by yourself, \
-    stop acting on your own, don't act by yourself, don't act on your own, not act by yourself, \
-    not act on your own, nothing by yourself, nothing on your own, don't do anything by \
-    yourself, don't do anything on your own, don't do anything yourself, don't switch anything \
-    yourself, don't do it, do not do it, don't touch it, do not touch it, without doing \
-    anything, without touching anything, without touching it, without acting, don't act, do not \
-    act, don't interfere, do not interfere, not act, stop acting, no acting, no action, no \
-    actions, hands off, leave them alone, leave it alone, instead of acting, no switching, no \
-    touching, keep your hands off, keep hands off, nothing else, nothing more, no more acting, \
-    no interfering, no intervening, no interference, no intervention, no orders, no commands, \
-    no changes, not touch, not action, not actions, don't touch, do not touch";
+    stop doing things yourself, stop doing things, stop doing anything, don't do a thing, do \
+    not do a thing, your hands in your pockets, hands in your pockets, sit on your hands, on \
+    your hands, fold your arms, your fingers off, fingers off, your hands to yourself, stop \
+    acting by yourself, stop acting on your own, don't act by yourself, don't act on your own, \
+    not act by yourself, not act on your own, nothing by yourself, nothing on your own, don't \
+    do anything by yourself, don't do anything on your own, don't do anything yourself, don't \
+    switch anything yourself, don't do it, do not do it, don't touch it, do not touch it, \
+    without doing anything, without touching anything, without touching it, without acting, \
+    don't act, do not act, don't interfere, do not interfere, not act, stop acting, no acting, \
+    no action, no actions, hands off, leave them alone, leave it alone, instead of acting, no \
+    switching, no touching, keep your hands off, keep hands off, nothing else, nothing more, \
+    no more acting, no interfering, no intervening, no interference, no intervention, no \
+    orders, no commands, no changes, not touch, not action, not actions, don't touch, do not \
+    touch";
 /// What says that nothing is to be done at all.
 const NOTHING: Runs = "\
     don't do anything, do not do anything, don't touch anything, do not touch anything, do \
@@ -66,29 +71,31 @@ const NOTHING: Runs = "\
 const TELL: Runs = "only tell me, just tell me, tell me only, only inform me, only report";
 /// What is done "yourself" by an agent that acts.
 const DEEDS: List = "\
-    control handle manage run operate do drive decide look take steer regulate managing running \
-    handling controlling adjust";
+    control handle manage run operate do drive decide look take steer regulate managing \
+    running handling controlling adjust";
 /// Where the one who speaks acts.
 const SPEAKER: Runs = "\
-    i take, i act, i control, i handle, i run, i will, i am, i have, i manage, i do, i'll, i'm, \
-    i've, myself, we take, we act, we control, we handle, we run, we will, we are, we have, we \
-    manage, we do, we'll, we're, we've, let me, let us";
+    i take, i act, i control, i handle, i run, i will, i am, i have, i manage, i do, i'll, \
+    i'm, i've, myself, we take, we act, we control, we handle, we run, we will, we are, we \
+    have, we manage, we do, we'll, we're, we've, let me, let us";
 const AROUND: Runs = "\
     from this moment on, from this moment, as of now, from today on, from today, starting now, \
     with immediate effect, effective immediately, as of today, from now on, from here on, from \
     now, for now, for the moment, for the time being, on your own, on its own, by yourself, by \
     itself, go on, go ahead, back on, back from, until further notice, as before, like before, \
-    concerning, regarding, when it comes to, you've got, you have got, you got, each time, every \
-    time, until i say otherwise, until i say so, until i tell you otherwise, as far as, is \
-    concerned, i'm back, i am back, i trust you, we trust you, look after";
+    concerning, regarding, when it comes to, you've got, you have got, you got, each time, \
+    every time, until i say otherwise, until i say so, until i tell you otherwise, as far as, \
+    is concerned, i'm back, i am back, i trust you, we trust you, look after";
 /// What is said around less than acting: it may speak of a person who does the rest.
 const AROUND_LESS: Runs = "\
-    in manual, by hand, keep an eye on, an eye on, eye on, eyes on, on things, on everything, i \
-    do the rest myself, i do the rest, i'll do the rest, i'll decide, i decide, i'll do it, i'll \
-    do it myself, i do it myself, i want, on manual, stand by, step back, stand back, before you \
-    do it, before you do anything, before doing anything, before you touch, before you switch, \
-    before you change, before you move, before acting, before you act, everything before you do \
-    it";
+    in manual, by hand, keep an eye on, an eye on, eye on, eyes on, on things, on everything, \
+    i do the rest myself, i do the rest, i'll do the rest, i'll do the deciding, i do the \
+    deciding, leave the doing to us, leave the doing to me, leave the switching to us, leave \
+    the deciding to me, leave the deciding to us, i'd rather decide myself, i'll decide \
+    myself, i decide myself, i'll decide, i decide, i'll do it, i'll do it myself, i do it \
+    myself, i want, on manual, stand by, step back, stand back, before you do it, before you \
+    do anything, before doing anything, before you touch, before you switch, before you \
+    change, before you move, before acting, before you act, everything before you do it";
 /// What is said around acting: who gives it, and to whom.
 const GRANTS: Runs = "\
     from me, from us, you have my blessing, you have my permission, you have our permission, \
@@ -97,12 +104,13 @@ const GRANTS: Runs = "\
     handing you";
 /// What one says who does the rest himself. Whoever acts, it is not the agent.
 const BY_HAND: Runs = "\
-    i'll press the buttons, i will press the buttons, i press the buttons, i'll push the buttons, \
-    i will push the buttons, i push the buttons, i'll flip the switches, i will flip the \
-    switches, i flip the switches, i'll work the switches, i'll turn the knobs, i turn the knobs, \
-    i'll pull the levers, i will pull the levers, i pull the levers, i'll do the switching, i \
-    will do the switching, i do the switching, i'll do the switching myself, leave the switching \
-    to me, leave the buttons to me, leave the rest to me, leave the doing to me";
+    i'll press the buttons, i will press the buttons, i press the buttons, i'll push the \
+    buttons, i will push the buttons, i push the buttons, i'll flip the switches, i will flip \
+    the switches, i flip the switches, i'll work the switches, i'll turn the knobs, i turn the \
+    knobs, i'll pull the levers, i will pull the levers, i pull the levers, i'll do the \
+    switching, i will do the switching, i do the switching, i'll do the switching myself, \
+    leave the switching to me, leave the buttons to me, leave the rest to me, leave the doing \
+    to me";
 /// Words of advice, and what says that none is wanted of one who watches.
 const ADVISING: List = "\
     advise advising advice suggest suggesting suggestion suggestions recommend recommending \
@@ -115,9 +123,9 @@ const FILL: List = "\
     does have mode yourself itself again back into your own you do things thing everything \
     anything something alone and allowed are you're be can control controlling handle handling \
     manage managing operate run running take place plant agent system let go change over make \
-    full fully its stay keep then here that with care of whole show drive steer regulate adjust \
-    resume is the please work working yes an at a in to for from by about status state become \
-    being now got has must may shall should set setting put switch turn one right also \
+    full fully its stay keep then here that with care of whole show drive steer regulate \
+    adjust resume is the please work working yes an at a in to for from by about status state \
+    become being now got has must may shall should set setting put switch turn one right also \
     too free present any their fit sees trust job task role time will hear allow those these \
     them each it it's all just simply decide on";
 /// Words that carry nothing where less is wanted than acting; of one who acts they would say on
@@ -125,16 +133,18 @@ const FILL: List = "\
 const FILL_LESS: List = "\
     how happens happening staff team crew people humans human operators operator person manual \
     manually restrict limit confine only leave but give return tell say made stick know moving \
-    would you'd touching changing using after me first before purely strictly exclusively merely \
-    rest as like approval permission okay whatever advise observe us my more ideas nothing \
-    without anymore until confirm i touch quiet remain remains prefer i'd task wish could hand \
-    what";
+    would you'd touching changing using after me first before purely strictly exclusively \
+    merely rest as like approval permission okay whatever advise observe us my more ideas \
+    nothing without anymore until confirm i touch quiet remain remains prefer i'd task wish \
+    could hand what giving";
 /// What is given to the agent by one who says "I give you control".
 const GIVEN: List = "give giving hand handing leave trust let allow permit grant am return";
 /// With one of these right before them, words of a mode are not what is wanted.
 const NAYS: List = "no not never without more any";
 /// What "on" may stand before in words of acting.
 const BY_ITSELF: List = "your its auto automatic autopilot manual";
+/// What says that it is the agent who acts, whatever it acts on.
+const ALONE: Runs = "yourself, on your own, by yourself, all yours";
 /// What a question begins with; "do" only before one of those behind it.
 const ASKS: List = "is are was were does did has why who what when";
 const ASKED: List = "you i we they the";
@@ -165,6 +175,7 @@ impl Said {
             }
             Named::None => match self.named(self.names.sensors(), false) {
                 Named::None => None,
+                _ if self.any_run(ALONE) && self.speaks_of_place() => None,
                 _ => return None,
             },
             _ => return None,
@@ -230,6 +241,12 @@ impl Said {
         }
         self.take_manner();
         Ok(self.meaning(Meaning::Do(Box::new(Body::Mode { mode, actuator }))))
+    }
+
+    /// "Control the room yourself": no sensor of the room.
+    fn speaks_of_place(&self) -> bool {
+        let of_sensor = |at: usize| self.names.sensors().any(|index| self.is_of(at, index));
+        self.free().all(|at| has(PLACES, &self.words[at]) || !of_sensor(at))
     }
 
     /// Whether leave is to be had first; then the words that say so are taken.

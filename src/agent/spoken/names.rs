@@ -6,12 +6,17 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::text::Word;
-use super::words::{ABBREVIATIONS, COMPANIONS, GENERIC, OF_ANY, QUALITIES, SAME, has, is_known};
+use super::words::{
+    ABBREVIATIONS, COMPANIONS, GENERIC, List, OF_ANY, PLACES, QUALITIES, SAME, has, is_known,
+};
 use super::{Said, spoken, text};
 use crate::config::Config;
 
 /// Letters of a word that may be misspelt.
 const LONG: usize = 7;
+
+/// Words of their own that are a slip of another: barley, silver, trial.
+const PAIRS: List = "barely sliver trail casual diary united angel odor slat form";
 
 /// The words of all names: those of the sensors, then those of the devices.
 pub(super) struct Names {
@@ -82,6 +87,24 @@ impl Names {
         self.words[index].iter().any(|own| own == noun)
     }
 
+    /// The only word of all names that is this one with two neighbouring letters exchanged.
+    pub(super) fn swapped(&self, said: &str) -> Option<&str> {
+        if said.len() < 4 || !said.is_ascii() || has(PAIRS, said) {
+            return None;
+        }
+        let is = |own: &&str| {
+            let (one, other) = (said.as_bytes(), own.as_bytes());
+            let head = one.iter().zip(other).take_while(|(one, other)| one == other).count();
+            one.len() == other.len()
+                && head + 2 <= one.len()
+                && (one[head], one[head + 1]) == (other[head + 1], other[head])
+                && one[head + 2..] == other[head + 2..]
+        };
+        let mut found = self.words.iter().flatten().map(String::as_str).filter(is);
+        let first = found.next()?;
+        found.all(|other| other == first).then_some(first)
+    }
+
     /// The word of its name that says what it is: of a brush motor, the brush.
     pub(super) fn head(&self, index: usize) -> Option<&String> {
         let own = &self.words[index];
@@ -93,9 +116,9 @@ impl Names {
         self.goals.iter().any(|own| is_word(word, own))
     }
 
-    /// Whether it is a word of the place's name.
+    /// Whether it is a word of the place's name, or the end of one: "rink" of an icerink.
     pub(super) fn is_place(&self, word: &str) -> bool {
-        self.place.iter().any(|own| is_word(word, own))
+        self.place.iter().any(|own| is_word(word, own) || has(PLACES, word) && own.ends_with(word))
     }
 
     pub(super) fn sensors(&self) -> Range<usize> {
@@ -151,7 +174,8 @@ impl Names {
 
     /// The words, with "under water" as "underwater" where a name has it so, and the other way.
     pub(super) fn joined(&self, said: Vec<Word>) -> Vec<Word> {
-        let own = |word: &str| self.words.iter().flatten().any(|own| is_word(word, own));
+        let names = || self.words.iter().flatten().chain(&self.goals);
+        let own = |word: &str| names().any(|own| is_word(word, own));
         let said = said.into_iter().flat_map(|(word, part)| {
             let named = self.same(&word).filter(|_| !own(&word));
             let words = named
@@ -205,17 +229,36 @@ fn bare(said: &str) -> &str {
 /// Whether a word of a name is said, as it stands.
 pub(super) fn is_word(said: &str, own: &str) -> bool {
     let bare = bare(said);
-    let plural = |one: &str, more: &str| more.strip_suffix('s') == Some(one);
+    let plural = |one: &str, more: &str| {
+        let es = one.ends_with(['s', 'x', 'h']) && more.strip_suffix("es") == Some(one);
+        es || more.strip_suffix('s') == Some(one)
+    };
     let short = || ABBREVIATIONS.iter().any(|(short, long)| *short == bare && *long == own);
-    bare == own || plural(bare, own) || plural(own, bare) || short()
+    // "Leaves" of a leaf, "shelves" of a shelf.
+    let of_f = |one: &str, more: &str| {
+        let stem = more.strip_suffix("ves").filter(|stem| stem.len() >= 2);
+        stem.is_some_and(|stem| one.strip_prefix(stem) == Some("f"))
+    };
+    let plural = |one: &str, more: &str| plural(one, more) || of_f(one, more);
+    // "Color" of a colour, "center" of a centre.
+    let american = || own.replace("our", "or") == bare || own.replace("tre", "ter") == bare;
+    let american = own.len() > 4 && american();
+    bare == own || american || plural(bare, own) || plural(own, bare) || short()
 }
 
 /// Whether a long word is said with one letter wrong, left out, too many or before its turn.
 /// Its first letter must be right: a "flower" is no "blower".
-fn is_near(said: &str, own: &str) -> bool {
+pub(super) fn is_near(said: &str, own: &str) -> bool {
     let (one, other): (Vec<char>, Vec<char>) = (said.chars().collect(), own.chars().collect());
-    let long = one.len().min(other.len()) >= LONG && one.len().abs_diff(other.len()) <= 1;
-    if !long || one[0] != other[0] {
+    let long = other.len() >= LONG
+        && one.len() + 1 >= LONG.max(other.len())
+        && one.len() <= other.len() + 1;
+    // In a shorter one only two letters in the wrong order.
+    let turned = one.len() == LONG - 1 && one.len() == other.len() && one != other;
+    if turned && has(PAIRS, said) {
+        return false;
+    }
+    if !(long || turned) || one[0] != other[0] {
         return false;
     }
     let head = one.iter().zip(&other).take_while(|(a, b)| a == b).count();
@@ -228,7 +271,7 @@ fn is_near(said: &str, own: &str) -> bool {
     match one.len().cmp(&other.len()) {
         Ordering::Less => after(other, 1) == one,
         Ordering::Greater => after(one, 1) == other,
-        Ordering::Equal => after(one, 1) == after(other, 1) || swapped(),
+        Ordering::Equal => !turned && after(one, 1) == after(other, 1) || swapped(),
     }
 }
 

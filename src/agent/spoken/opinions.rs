@@ -6,9 +6,9 @@ use super::words::{List, NOT, has};
 
 /// Who is not the agent, and what gives away what the agent has.
 const PERSONS: List = "\
-    i i'm i'll i've i'd we we're we'll we've we'd me us mine ours my our myself ourselves he she \
-    him her his hers they staff team crew people humans human operators operator person persons \
-    somebody someone everybody everyone anybody boss manual manually";
+    i i'm i'll i've i'd we we're we'll we've we'd me us mine ours my our myself ourselves he \
+    she him her his hers they staff team crew people humans human operators operator person \
+    persons somebody someone everybody everyone anybody boss manual manually";
 const GIVING: List = "\
     give giving gave hand handing return returning leave leaving release surrender yield drop \
     lose lost stop end quit exit disable off out against away";
@@ -16,15 +16,16 @@ const GIVING: List = "\
 const CONTROLS: List = "control controls wheel helm reins conn charge";
 /// What makes an opinion of it: "observing is better".
 const EVALUATES: List = "\
-    better best worse worst good bad fine nice great enough boring silly stupid dangerous risky \
-    mistake idea fun clever wise useless pointless safer wrong annoying lovely brilliant terrible \
-    awful welcome";
+    better best worse worst good bad fine nice great enough boring silly stupid dangerous \
+    risky mistake idea fun clever wise useless pointless safer wrong annoying lovely brilliant \
+    terrible awful welcome";
 /// What tells of an hour that is over.
 const WAS: List = "was were been had wasn't weren't hadn't acted advised";
 const WATCHED: List = "watched observed monitored";
 /// Who is spoken of, and what such people do: "people say you should only watch".
 const OTHERS: List = "\
-    he she they staff team crew people humans operators somebody someone everybody everyone boss";
+    he she they staff team crew people humans operators somebody someone everybody everyone \
+    boss";
 const SAYING: List = "say says said want wants think thinks like likes prefer prefers";
 /// Words for advice that may be asked for once.
 const ADVICE: List = "\

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use super::levels::STEPS_MAX;
 use super::names::{Mention, Named, is_like, is_word};
 use super::text::number;
 use super::told::is_past;
 use super::words::{
-    AHEAD, CLOCK_HOURS_MAX, DEEDS, FAR, FILLERS, FULL, HALF, HARM, LEAST, MOVES, NO_DEEDS, OFF,
-    OFF_RUNS, ON, ON_RUNS, POLITE, PULSES, RELATIVE, RETRACTING, RUNS, SCALES, THIRDS, TO_NOTHING,
-    UP_OR_DOWN, WHOLLY_OFF, WISHED, WISHED_OFF, WISHED_ON, WISHING, has, is_known,
+    AHEAD, DEEDS, FILLERS, HARM, NO_DEEDS, OFF, OFF_RUNS, ON, ON_RUNS, POLITE, PULSES, RETRACTING,
+    RUNS, UP_OR_DOWN, WHOLLY_OFF, WISHED, WISHED_OFF, WISHED_ON, WISHING, has, is_known,
 };
 use super::{Meaning, Said, Spoken, spoken};
 use crate::agent::event::Body;
@@ -24,20 +24,14 @@ use crate::limits;
 /// often or whether at all, and is never left out.
 pub(super) const MANNERS: &str = "\
     really kindly immediately quickly finally simply promptly instantly directly properly \
-    completely entirely totally fully wholly utterly exactly precisely swiftly rapidly speedily \
-    hurriedly urgently surely certainly definitely absolutely actually truly honestly seriously \
-    literally obviously clearly safely carefully firmly tightly securely thoroughly neatly \
-    politely cordially respectfully duly gladly warmly quietly lovely";
+    completely entirely totally fully wholly utterly exactly precisely swiftly rapidly \
+    speedily hurriedly urgently surely certainly definitely absolutely actually truly honestly \
+    seriously literally obviously clearly safely carefully firmly tightly securely thoroughly \
+    neatly politely cordially respectfully duly gladly warmly quietly lovely";
 
 /// Words before the first that says what is wanted.
 pub(super) const POLITE_FIRST: &str =
     "please plz pls hey can could would you will now ok so and then";
-
-/// Units of power and speed that a level may be said in. None that scales a number.
-pub(super) const LEVEL_UNITS: &str = "\
-    w watt watts rpm revs rev revolution revolutions rotation rotations turn turns";
-/// A level up to this is one of stages, which are no watts.
-const STEPS_MAX: f64 = 10.0;
 
 /// What is said of how a device is to be.
 struct Wish {
@@ -189,8 +183,12 @@ impl Said {
         }
     }
 
-    /// "One blast of the horn": no number of anything.
+    /// "One short blast of the horn": no number of anything.
     fn take_one_of_them(&mut self) {
+        for at in 0..self.words.len() {
+            let then = self.word(at + 1);
+            self.done[at] |= has("short brief", self.word(at)) && has(PULSES, then);
+        }
         for at in 0..self.words.len() {
             let one = self.word(at) == "1" && has(PULSES, self.word(at + 1));
             let one = one || (self.word(at) == "1" && has(PULSES, self.word(at + 2)));
@@ -209,6 +207,13 @@ impl Said {
             return;
         };
         let same = self.words[*first] == self.words[*last];
+        // "A puff from the fogger".
+        let article = usize::from(*first > 0 && has("the my our", &self.words[*first - 1]));
+        if let Some(at) = first.checked_sub(1 + article)
+            && has("from by with via through", &self.words[at])
+        {
+            self.done[at] = true;
+        }
         for at in *first..*last {
             let article = usize::from(has("the my our", &self.words[at + 1]));
             let of_name = mention.at.contains(&(at + 1 + article));
@@ -293,31 +298,8 @@ impl Said {
         }
     }
 
-    /// Takes a share of a level's range: "half", "flat out", "minimum".
-    fn take_share(&mut self, level: bool) -> Option<f64> {
-        let share = match () {
-            () if self.take_any_run(THIRDS[0]) => Some(1.0 / 3.0),
-            () if self.take_any_run(THIRDS[1]) => Some(2.0 / 3.0),
-            () if self.take_run("3 quarters") => Some(0.75),
-            // "Half the speed" may be half of what it is now.
-            () if self.run_at("half the").is_none() && self.take(HALF) => Some(0.5),
-            () if self.take("quarter") => Some(0.25),
-            () if level && (self.take_as_far() | self.take_any_run(FULL)) => Some(1.0),
-            () if level && (self.take_any_run(TO_NOTHING) | self.take(LEAST)) => Some(0.0),
-            () if level && !self.has_number() && self.take_run("right up") => Some(1.0),
-            () => None,
-        };
-        if share.is_some() {
-            self.take(SCALES);
-            if self.any_of("to at").is_some() || self.any_of(RELATIVE).is_none() {
-                self.take(MOVES);
-            }
-        }
-        share
-    }
-
     /// The word so many places before one, or none.
-    fn before(&self, at: usize, places: usize) -> &str {
+    pub(super) fn before(&self, at: usize, places: usize) -> &str {
         at.checked_sub(places).map_or("", |at| self.words[at].as_str())
     }
 
@@ -373,81 +355,6 @@ impl Said {
             self.done[at..at + 2].fill(true);
         }
         at.is_some()
-    }
-
-    /// "As far as it goes".
-    fn take_as_far(&mut self) -> bool {
-        let as_as = |at: &usize| {
-            self.word(*at) == "as" && has(FAR, self.word(at + 1)) && self.word(at + 2) == "as"
-        };
-        let Some(begin) = self.free().find(as_as) else { return false };
-        let part = self.parts[begin];
-        let known = |at: &usize| {
-            let word = self.word(*at);
-            has("possible it it'll they they'll you we can will could may go goes get gets", word)
-                || has("be open opened run", word)
-        };
-        let end = (begin + 3..self.words.len())
-            .take_while(|at| self.parts[*at] == part && known(at))
-            .last();
-        let Some(end) = end else { return false };
-        self.done[begin..=end].fill(true);
-        true
-    }
-
-    /// The number of a level, and whether it is one of a hundred.
-    fn level_number(
-        &mut self,
-        off: bool,
-        on: bool,
-        mention: &Mention,
-        kind: &ActuatorKind,
-    ) -> Result<(Option<f64>, bool), String> {
-        let found = self.free().find_map(|at| Some((at, number(&self.words[at])?)));
-        let Some((at, number)) = found else { return Ok((None, false)) };
-        self.done[at] = true;
-        let before = if at > 0 { self.words[at - 1].clone() } else { String::new() };
-        let scaled = has(SCALES, &before);
-        if scaled {
-            self.done[at - 1] = true;
-        }
-        let percent = self.word(at + 1) == "percent";
-        // A heater's level is no temperature.
-        let warms = ["heat", "cool"].iter().any(|verb| self.does(mention.index, verb));
-        let degrees = has("degrees degree celsius fahrenheit", self.word(at + 1));
-        if degrees && (warms || self.is_light(mention)) {
-            return Err("degrees are of a sensor: keep … between … and …".into());
-        }
-        let counts = has("rpm revs notch notches points clicks", self.word(at + 1));
-        if percent || counts || self.is_unit(at + 1, kind) {
-            self.done[at + 1] = true;
-        }
-        if has("up down", &before) && !percent {
-            return Err("is that the level, or how much more or less? say to …".into());
-        }
-        let said_at = before == "at";
-        let clock = number.fract() == 0.0 && (0.0..=CLOCK_HOURS_MAX).contains(&number);
-        let turns = self.words.iter().any(|word| has("turn switch", word));
-        let moves = has("up down", self.before(at, 2));
-        if said_at && clock && !percent && (off || moves || (on && turns)) {
-            return Err("is that a time of the day? a time that is yet to come is a rule".into());
-        }
-        let led = has("to at on about around only", &before);
-        if scaled || led || percent {
-            self.take(MOVES);
-            self.take("about around only");
-        }
-        Ok((Some(number), percent))
-    }
-
-    /// "2000 watts", "750 turns" of a level that counts them: one of a hundred or of a few steps
-    /// does not, and a valve is opened by so many turns more.
-    fn is_unit(&self, at: usize, kind: &ActuatorKind) -> bool {
-        let ActuatorKind::Level { max, .. } = kind else { return false };
-        let moves = "open close opened closed shut turn rotate wind screw";
-        let moved = self.words[..at].iter().any(|word| has(moves, word));
-        let turns = has("turn turns", self.word(at)) && moved;
-        has(LEVEL_UNITS, self.word(at)) && *max > STEPS_MAX && *max != 100.0 && !turns
     }
 
     /// Whether it is to be on though no word says it: "stir for a minute", "ten seconds of horn".
@@ -550,6 +457,9 @@ fn value(kind: &ActuatorKind, wish: &Wish) -> Result<Json, String> {
         ActuatorKind::Level { min, max, .. } => match wish {
             Wish { number: Some(_), share: Some(_), .. } => Err("it says two levels".into()),
             // Of a fan with three stages, nobody knows what 50 percent is.
+            Wish { number: Some(number), percent: true, .. } if *max > STEPS_MAX && *min == 0.0 => {
+                Ok(json!(max * number / 100.0))
+            }
             Wish { number: Some(_), percent: true, .. } if *max != 100.0 => {
                 Err(format!("to what? {min} to {max}, not percent"))
             }

@@ -17,6 +17,14 @@ const PEOPLE: &str = "people persons visitors guests bathers swimmers customers 
 
 /// What is asked of a device in the form of a question, behind "be".
 const BECOMING: &str = "on off at switched turned started stopped opened closed shut set put";
+/// What is said of them without their name.
+const KEPT_BY_YOU: &str = "\
+    supposed to keep, supposed to hold, meant to be looking after, supposed to be looking \
+    after, you aiming at, you aiming for, you trying to, you working towards, you working on, \
+    you looking after, you keeping, you supposed to do, your job, your jobs, your task, your \
+    tasks, you to look after, you have to keep, you meant to keep";
+/// What goals are called besides.
+const GOALS: &str = "targets objectives aims";
 /// What a question about all goals may consist of.
 const AROUND_GOALS: &str =
     "goal goals the my our your all current list name present please now give me us of a";
@@ -27,7 +35,10 @@ impl Said {
     /// Whether it asks. "Could you start the fan?" orders; "did the fan start" asks; "when the door
     /// opens, …" is a condition.
     pub(super) fn asks(&self, mark: bool) -> bool {
-        let begin = self.words.iter().position(|word| !has(LEADS, word));
+        // "Because the noise frightens them, would you …".
+        let why = has("because cos since as", self.raw(0)) && self.is_done(0);
+        let mut leads = (0..self.words.len()).filter(|at| !(why && self.is_done(*at)));
+        let begin = leads.find(|at| !has(LEADS, &self.words[*at]));
         let word = |at: usize| self.words.get(at).map_or("", String::as_str);
         let begin = begin.unwrap_or(0);
         let (first, second) = (word(begin), word(begin + 1));
@@ -103,7 +114,10 @@ impl Said {
         if self.any_run(ADVICE) {
             return Err("I say how things are now; what to do is for you to say".into());
         }
-        let goals = || self.words.iter().any(|word| word.starts_with("goal"));
+        let goals = || {
+            let of_goals = |word: &String| word.starts_with("goal") || has(GOALS, word);
+            self.words.iter().any(of_goals) || self.any_run(KEPT_BY_YOU)
+        };
         let mention = match self.asked_about(config)? {
             Some(mention) => Some(mention),
             None if goals() => None,
@@ -152,6 +166,13 @@ impl Said {
             return Ok(Some(mention));
         }
         if let Some(mention) = self.in_unit(config) {
+            return Ok(Some(mention));
+        }
+        // "Why are the yard lights on in bright daylight".
+        let why = self.words.iter().any(|word| has("why why's why're reason", word));
+        if let (true, Named::One(mention)) = (why, self.named(self.names.actuators(), false))
+            && mention.whole
+        {
             return Ok(Some(mention));
         }
         let quality = |at: &usize| {

@@ -39,13 +39,39 @@ const PRONOUNCED: &[(&str, &str)] = &[
     ("percant", "percent"),
     ("minuts", "minutes"),
     ("hlaf", "half"),
+    ("haf", "half"),
+    ("lite", "light"),
+    ("dont", "don't"),
+    ("doesnt", "doesn't"),
+    ("isnt", "isn't"),
+    ("cant", "can't"),
+    ("didnt", "didn't"),
+    ("teh", "the"),
+    ("plese", "please"),
+    ("pleas", "please"),
+    ("opne", "open"),
+    ("colse", "close"),
+    ("percnt", "percent"),
+    ("im", "i'm"),
+    ("ive", "i've"),
+    ("becasue", "because"),
+    ("becuase", "because"),
+    ("beacuse", "because"),
+    ("kep", "keep"),
+    ("u", "you"),
+    ("ur", "your"),
+    ("runing", "running"),
+    ("swich", "switch"),
+    ("swtich", "switch"),
+    ("nobody'll", "nobody will"),
 ];
 /// Those that may tell what somebody does himself, and the verbs by which they wish.
 const INTENDING: List = "wanna gonna";
 const WISHED: List = "have need want see get know";
 /// What "one" behind "that" counts, if it counts: "that one hour".
 const COUNTED: List = "\
-    hundred thousand point and s sec second min minute h hr hour percent half quarter third more";
+    hundred thousand point and s sec second min minute h hr hour percent half quarter third \
+    more";
 /// Words of a share, behind which a swapped "of" is no "for": "half fo an hour".
 const SHARES: List = "half quarter quarters third thirds couple";
 
@@ -62,6 +88,21 @@ pub(super) fn mended(said: Vec<Word>, names: &Names) -> Vec<Word> {
         if word == "one" && has("that this", before) && !counts {
             continue;
         }
+        // "I can not see".
+        if word == "not" && before == "can" && found.last().is_some_and(|one| one.1 == *part) {
+            found.pop();
+            found.push(("cannot".to_owned(), *part));
+            continue;
+        }
+        // "No one's there".
+        if has("one one's", word)
+            && before == "no"
+            && found.last().is_some_and(|one| one.1 == *part)
+        {
+            found.pop();
+            found.push((word.replace("one", "nobody"), *part));
+            continue;
+        }
         if names.has(word) || names.is_place(word) || is_known(word) {
             found.push((word.clone(), *part));
             continue;
@@ -70,7 +111,10 @@ pub(super) fn mended(said: Vec<Word>, names: &Names) -> Vec<Word> {
             Some((_, words)) if !has(INTENDING, word) || has(WISHED, next) => words,
             Some((word, _)) => word,
             None if word == "fo" && !has(SHARES, before) => "for",
-            None => SMALL.split_ascii_whitespace().find(|small| slips(word, small)).unwrap_or(word),
+            None => {
+                let small = SMALL.split_ascii_whitespace().find(|small| slips(word, small));
+                small.or_else(|| names.swapped(word)).unwrap_or(word)
+            }
         };
         found.extend(meant.split(' ').map(|word| (word.to_owned(), *part)));
     }

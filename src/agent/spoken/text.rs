@@ -27,6 +27,19 @@ pub(super) fn counted(pieces: &[Word]) -> Vec<Word> {
     words
 }
 
+/// What stands between quotation marks.
+pub(super) fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split(['"', '“', '”', '„', '«', '»']).skip(1).step_by(2)
+}
+
+/// The parts that end in a colon.
+pub(super) fn announcing(text: &str) -> Vec<usize> {
+    let digit = |at: usize| text[at + 1..].starts_with(|c: char| c.is_ascii_digit());
+    let colons = text.match_indices(':').filter(|(at, _)| !digit(*at));
+    let ends = colons.map(|(at, _)| &text[..at]);
+    ends.filter_map(|before| pieces(before).last().map(|(_, part)| *part)).collect()
+}
+
 /// The words as they are written. `20min` is two, `forty-five` too; `-2` and `0.5` are one.
 pub(super) fn pieces(text: &str) -> Vec<Word> {
     let mut plain = text.to_lowercase();

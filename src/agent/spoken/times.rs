@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::Said;
-use super::orders::LEVEL_UNITS;
+use super::levels::LEVEL_UNITS;
 use super::text::number;
 use super::words::{List, PULSES, has};
 use crate::limits;
@@ -15,15 +15,15 @@ const LATER: List = "in after within every each before by since at past until ti
 const FROM_THEN: List = "later ago before after past to";
 /// Words before one that change nothing.
 const ABOUT: List = "\
-    about around roughly approximately some only just exactly another next coming following the \
-    a an good full whole solid nearly almost under over least most";
+    about around roughly approximately some only just exactly another next coming following \
+    the a an good full whole solid nearly almost under over least most";
 
 /// What asks to wait, and what is no length that anybody could keep.
 const MOMENTS: List = "moment moments mo tick ticks jiffy jiff instant while";
 /// Words around one who asks to wait: "hold on a minute, please".
 const WAITING: List = "\
-    just only wait hold hang on give us me it i need want got take please for now then ok okay one \
-    so well sorry excuse to another more";
+    just only wait hold hang on give us me it i need want got take please for now then ok okay \
+    one so well sorry excuse to another more";
 /// Words right before a length that ask to wait for it.
 const WAIT: List = "wait hold hang";
 /// Words right before "a minute" that make it one to wait for.
@@ -43,9 +43,21 @@ impl Said {
     /// "750 turns a minute": no length of time. Of another time it would be another number.
     pub(super) fn take_rate(&mut self) -> Result<(), String> {
         for at in 1..self.words.len() {
-            let unit = has(LEVEL_UNITS, self.word(at)) && number(self.word(at - 1)).is_some();
+            let unit =
+                has(LEVEL_UNITS, self.word(at)) || has("l deg degrees degree m3", self.word(at));
+            let unit = unit && number(self.word(at - 1)).is_some();
+            // "12 l/min", "6 deg/s".
+            if unit && has("min s sec", self.word(at + 1)) {
+                self.done[at..at + 2].fill(true);
+                continue;
+            }
             let here = self.parts.get(at + 1) == Some(&self.parts[at]);
             if !unit || !here || !has("a an per each every", self.word(at + 1)) {
+                continue;
+            }
+            let turns = has("deg degrees degree", self.word(at));
+            if turns && has("second sec", self.word(at + 2)) {
+                self.done[at + 1..at + 3].fill(true);
                 continue;
             }
             if !has("minute min", self.word(at + 2)) {

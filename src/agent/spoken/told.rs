@@ -3,7 +3,7 @@
 //! is asked, and its verb stands as it is. What must never be here: what an order is made of.
 
 use super::Said;
-use super::names::Mention;
+use super::names::{Mention, is_near};
 use super::orders::MANNERS;
 use super::words::{
     ABOVE, BELOW, FILLERS, MOVES, NOT, OFF, ON, PULSES, SETTING, STANDING, WISHED_OFF, WISHED_ON,
@@ -17,8 +17,8 @@ const BETWEEN: &str = "\
 const SPEAKERS: &str = "i we i'd we'd i'll we'll";
 /// Whose deed it is whatever verb comes, or what is told by the verb within the word.
 const OTHERS: &str = "\
-    he she they he's she's they're they've they'll he'll she'll he'd she'd they'd who's i'm i've \
-    we're we've you've";
+    he she they he's she's they're they've they'll he'll she'll he'd she'd they'd who's i'm \
+    i've we're we've you've";
 const ANYBODY: &str = "somebody someone everybody everyone";
 /// Verbs by which one who speaks wishes something.
 const WISHES: &str = "want need require request demand ask beg order insist urge wanna";
@@ -38,12 +38,12 @@ const NO_OTHERS: &str = "\
 /// Who needs something by himself; "the area needs the heater on" says what is to be.
 const THEY: &str = "\
     boss chief chef captain manager owner landlord wife husband mother father mum mom dad son \
-    daughter sister brother colleague neighbour neighbor customer guest visitor crew team staff \
-    everyone everybody somebody someone nobody";
+    daughter sister brother colleague neighbour neighbor customer guest visitor crew team \
+    staff everyone everybody somebody someone nobody";
 /// Past forms that are no "-ed", and what else only tells.
 const IRREGULAR: &str = "\
-    ran rang went came left kept got gave took brought held blew rose fell forgot made began had \
-    was were drove stood sat felt found saw heard thought spun stuck threw woke";
+    ran rang went came left kept got gave took brought held blew rose fell forgot made began \
+    had was were drove stood sat felt found saw heard thought spun stuck threw woke";
 /// Verbs whose past is as they stand: of "you", a complaint.
 const SAME_IN_PAST: &str = "let set put shut cut hit";
 /// What "you" have or would, and are not asked for.
@@ -58,8 +58,8 @@ const TELLING: &str = "\
     stands reads shows keeps comes gets spins moves sounds burns seems turned";
 /// What makes a verb of telling part of a wish: "see that the pump stops".
 const LICENCES: &str = "\
-    want wants need needs i'd we'd would should must shall ought sure certain ensure see if get \
-    have let make be insist take mind watch careful keep leave";
+    want wants need needs i'd we'd would should must shall ought sure certain ensure see if \
+    get have let make be insist take mind watch careful keep leave";
 /// What a sensor's value does.
 const MOVING: &str = "rises falls drops climbs sinks exceeds dips creeps";
 /// What is said of a goal that was not met or was.
@@ -71,8 +71,8 @@ const MODALS_HAVE: &str = "\
     should've could've would've must've might've shouldn't've shoulda coulda woulda";
 /// Past participles that are no "-ed".
 const DONE: &str = "\
-    been run rung gone left set put shut let cut done given taken begun blown risen fallen kept \
-    held got had stayed";
+    been run rung gone left set put shut let cut done given taken begun blown risen fallen \
+    kept held got had stayed";
 
 impl Said {
     /// The words by which it only tells of a device, or of a sensor that has a goal.
@@ -97,6 +97,8 @@ impl Said {
         let form = |at: &usize| {
             let word = self.raw(*at);
             let third = word.ends_with('s') && !word.ends_with("ss");
+            // A slip of "lights" tells nothing.
+            let third = third && !self.names.of(of.index).iter().any(|own| is_near(word, own));
             let tells = third || word.ends_with("ed") || (word.ends_with("ing") && *at == 0);
             tells && !self.is_of(*at, of.index) && !self.licensed(*at)
         };

@@ -24,10 +24,11 @@ pub(super) const LEADS: List = "\
 pub(super) const POLITE: List = "could can would will please do may might shall should";
 /// What asks to be told, wherever it stands.
 pub(super) const TELLING: Runs = "\
-    what reason, which reason, what cause, for what, tell me, tell us, show me, show us, let me \
-    know, to know, may i know, can i know, you know, how come, read out, read me, any idea, \
-    wondering, i wonder, explain, how much, how many, how is, what is, what's, what does, have \
-    a look at, the reason";
+    what reason, which reason, what cause, for what, tell me, tell us, show me, show us, let \
+    me know, to know, may i know, can i know, you know, how come, read out, read me, any idea, \
+    wondering, i wonder, explain, remind me which, remind me what, remind me how, remind me \
+    why, how much, how many, how is, what is, what's, what does, have a look at, telling me, \
+    telling us, the reason";
 /// Words that ask for a value, wherever they stand.
 pub(super) const READING: List = "\
     reading readings read value level status figure give state get report display current";
@@ -35,41 +36,42 @@ pub(super) const READING: List = "\
 pub(super) const ABOUT: List = "\
     bin tank silo hopper container bucket box stock store do burn burns draw draws pull pulls \
     weigh use uses consume consumes carry carries hold holds contain contains produce produces \
-    board aboard onboard warm hot cold high low full much many humid wet bright dark noisy loud \
-    moment currently current today here on off open closed running start started stop stopped \
-    did does has was were been give tell show read out reading readings value values status \
-    state explain reason being what what's whats how how's why why's where which who when or \
-    and come comes so far still already stand stands standing very say says set left got \
-    pulling drawing using use speed position percent know any idea these present presently \
+    board aboard onboard warm hot cold high low full much many humid wet bright dark noisy \
+    loud moment currently current today here on off open closed running start started stop \
+    stopped did does has was were been give tell show read out reading readings value values \
+    status state explain reason being what what's whats how how's why why's where which who \
+    when or and come comes so far still already stand stands standing very say says set left \
+    got pulling drawing using use speed position percent know any idea these present presently \
     showing shows where's why're sitting sit sits doing turned switched not isn't whether \
     percentage actual exact precise caused cause ever even turn switch shut is are opened up \
     working work works too quite really actually stage degrees degree temperature about check \
     look looking wide quickly fast slow slowly number figure report display measure measuring \
-    measured exactly in inside sudden suddenly happened going gone that there remaining remains \
-    big strong deep by itself made see enough near some people one latest last long ok okay \
-    fine more less down from yet alright normal good bad heavy clean dirty dusty clear saying \
-    telling tells hows holding kept keeps always constantly somehow time minute second hour \
-    morning afternoon earth hell heck world for than usual normally hard half only fully empty \
-    nearly you your on-going wrong with anything matter roughly about approximately outside \
-    again since we makes making angle setting height stage way like this they them us have get \
-    make take site place moving turning spinning brings brought led cause behind reasons \
-    explanation explain see to put leave our my it's its his all both also only just then than \
-    got come coming came waiting present total altogether count number altogether amount room \
-    keep";
+    measured exactly in inside sudden suddenly happened going gone that there remaining \
+    remains big strong deep by itself made see enough near some people one latest last long ok \
+    okay fine more less down from yet alright normal good bad heavy clean dirty dusty clear \
+    saying telling tells hows holding kept keeps always constantly somehow time minute second \
+    hour morning afternoon earth hell heck world for than usual normally hard half only fully \
+    empty nearly you your on-going wrong with anything matter roughly about approximately \
+    outside again since we makes making angle setting height stage way like this they them us \
+    have get make take site place moving turning spinning brings brought led cause behind \
+    reasons explanation explain see to put leave our my it's its his all both also only just \
+    then than got come coming came waiting present total altogether count number altogether \
+    amount room keep";
 /// What asks for advice, which nothing here gives.
 pub(super) const ADVICE: Runs = "\
     should i, should we, shall i, shall we, do i, can i do, how to, how can i, how can we, do \
-    you advise, do you suggest, do you recommend, do you think, would it be all \
-    right to, would it be alright to, would it be ok to, would it be okay to, would it be fine to, \
-    would it be wise to, would it be good to";
+    you advise, do you suggest, do you recommend, do you think, would it be all right to, \
+    would it be alright to, would it be ok to, would it be okay to, would it be fine to, would \
+    it be wise to, would it be good to";
 /// Words by which a question is about a device, where a sensor shares the name.
 pub(super) const ABOUT_A_DEVICE: List = "\
-    why why's on off running open closed stopped started start stop run doing come set position \
-    working turned switched fast slow quick strong";
+    why why's on off running open closed stopped started start stop run doing come set \
+    position working turned switched fast slow quick strong";
 /// Words by which a question is not about now.
 pub(super) const AHEAD: List = "\
-    tomorrow later tonight yesterday if would will ago week weekend month year forecast predict \
-    cost costs price next monday tuesday wednesday thursday friday saturday sunday buy sell";
+    tomorrow later tonight yesterday if would will ago week weekend month year forecast \
+    predict cost costs price next monday tuesday wednesday thursday friday saturday sunday buy \
+    sell";
 /// Adjectives, and the noun that a sensor which they ask for has in its name.
 pub(super) const QUALITIES: &[(&str, &str)] = &[
     ("warm", "temperature"),
@@ -83,6 +85,7 @@ pub(super) const QUALITIES: &[(&str, &str)] = &[
     ("degrees", "temperature"),
     ("humid", "humidity"),
     ("damp", "humidity"),
+    ("damp", "moisture"),
     ("damper", "humidity"),
     ("moist", "humidity"),
     ("moist", "moisture"),
@@ -224,12 +227,15 @@ pub(super) const ABBREVIATIONS: &[(&str, &str)] = &[
     ("louvers", "louvres"),
     ("windspeed", "wind"),
     ("carbonic", "carbon"),
+    ("draft", "draught"),
+    ("gray", "grey"),
+    ("sulfur", "sulphur"),
 ];
 pub(super) const ON: List = "\
     on start starting run running open opening enable begin activate pulse going sound fire \
     engage launch resume trigger energise energize firing kick work working blow blowing \
-    spinning online rolling moving flowing suck spin rotate revolve play playing restart unmute \
-    unpause reactivate reopen operate operating";
+    spinning online rolling moving flowing suck spin rotate revolve play playing restart \
+    unmute unpause reactivate reopen operate operating";
 /// Runs that say the same.
 pub(super) const ON_RUNS: Runs = "\
     in motion, into motion, in operation, into operation, in service, into service, in action, \
@@ -244,15 +250,15 @@ pub(super) const RUNS: List =
 /// What starts a device that gives pulses.
 pub(super) const PULSES: List = "\
     ring honk toot blow squirt spray shoot blast flash beep buzz dispense inject dose release \
-    shot burst puff bang strike hit beat clang toll chime peal ding knock shake sift feed throw \
-    scatter spread spit spurt gush drip pour top fill flush rinse wash soak sprinkle splash jet \
-    hose lubricate grease oil purge bleed hoot whistle scare rattle vibrate refill add drop tap \
-    clean quick short pump water";
+    shot burst puff bang strike hit beat clang toll chime peal ding knock shake sift feed \
+    throw scatter spread spit spurt gush drip pour top fill flush rinse wash soak sprinkle \
+    splash jet hose lubricate grease oil purge bleed hoot whistle scare rattle vibrate refill \
+    add drop tap clean pump water";
 /// What a device is to have become, where it is wished: without a wish it says how it is.
 pub(super) const WISHED_ON: List = "started opened runs starts opens";
 pub(super) const WISHED_OFF: List = "stopped stops closes killed paused halted";
 pub(super) const WISHED: List =
-    "sure certain ensure may turned switched is are set put must shall ought been";
+    "sure certain ensure makes may turned switched is are set put must shall ought been";
 pub(super) const WISHING: List = "\
     want need needs like i'd get must shall should ought be love make see";
 /// Verbs that start with "up" behind them, and end with "down". Of a level they say no number.
@@ -279,8 +285,8 @@ pub(super) const MOVES: List = "\
     knock hoist pull push swivel fix lighten darken step setting blow reset fade soften give";
 /// Words that stand before the number of a level.
 pub(super) const SCALES: List = "\
-    speed stage step level position notch gear setting power output strength brightness opening \
-    throttle number intensity way open";
+    speed stage step level position notch gear setting power output strength brightness \
+    opening throttle number intensity way open current";
 pub(super) const HALF: List = "half halfway midway middle mid";
 /// Pieces of devices' names, and the verbs that such devices run for: "warm the mat".
 pub(super) const DEEDS: &[(&str, List)] = &[
@@ -320,13 +326,17 @@ pub(super) const THIRDS: [Runs; 2] = ["a third, 1 third", "2 thirds"];
 pub(super) const RELATIVE: List = "\
     raise lower increase decrease reduce lift drop boost trim cut add subtract by";
 pub(super) const FULL: Runs = "\
-    flat out, full on, full blast, full tilt, full bore, full speed, full power, full throttle, \
-    full whack, full strength, full brightness, full output, full force, top speed, wide open, \
-    all the way up, all the way open, as far as it goes, as far as it will go, full, fully, \
-    maximum, max, as fast as it goes, as fast as it can, as fast as it will go, as high as it \
-    goes, as wide as it goes, as hard as it goes, highest, utmost, the top, its top, \
-    everything it's got, everything it has got, everything it has, all it's got, all it has got, \
-    all it has, everything you've got, all you've got";
+    flat out, full on, full blast, full tilt, full bore, full speed, full power, full \
+    throttle, full whack, full strength, full brightness, full output, full force, top speed, \
+    wide open, all the way up, all the way open, as far as it goes, as far as it will go, \
+    full, fully, maximum, max, as fast as it goes, as fast as it can, as fast as it will go, \
+    as high as it goes, as wide as it goes, as hard as it goes, highest, utmost, the top, its \
+    top, everything it's got, everything it has got, everything it has, all it's got, all it \
+    has got, all it has, everything you've got, all you've got";
+/// What a share is one of.
+pub(super) const OF_FULL: Runs = "\
+    of what it can do, of what it can, of what it has, of its range, of its power, of full, of \
+    its full, of the full, of maximum, of its maximum, of the maximum, of max, of top";
 /// The same in more words: "turn it down to nothing".
 pub(super) const TO_NOTHING: Runs = "\
     down to nothing, to nothing, down to nought, to nought, down to naught, to naught, down to \
@@ -344,12 +354,12 @@ pub(super) const BANS: List = "\
     not don't dont never no without avoid forbid prefer nobody mustn't shouldn't can't cannot \
     won't isn't nor neither forbidden allowed refrain instead rather";
 pub(super) const CONDITIONS: List = "\
-    permitting willing allowing providing supposing if when whenever unless except while before \
-    after tomorrow every always until till later tonight daily during once will provided then \
-    soon o'clock pm noon midnight morning whilst monday tuesday wednesday thursday friday \
-    saturday sunday overnight nightly hourly weekly monthly midday teatime bedtime lunchtime \
-    afternoon evening night dawn dusk sunrise sunset lunch breakfast dinner weekdays case \
-    assuming depending otherwise else";
+    permitting willing allowing providing supposing if when whenever unless except while \
+    before after tomorrow every always until till later tonight daily during once will \
+    provided then soon o'clock pm noon midnight morning whilst monday tuesday wednesday \
+    thursday friday saturday sunday overnight nightly hourly weekly monthly midday teatime \
+    bedtime lunchtime afternoon evening night dawn dusk sunrise sunset lunch breakfast dinner \
+    weekdays case assuming depending otherwise else";
 /// What no sentence may ask for here; the names of devices aside.
 pub(super) const HARM: List = "\
     ignore override bypass interlock interlocks safety guard guards pretend instructions \
@@ -374,10 +384,10 @@ pub(super) const NO_DEEDS: List = "\
     imagine picture compare rename prepare schedule plan test consider suggest propose expect \
     estimate predict simulate describe mention remember remind note record log explain define \
     discuss sell buy order repair fix replace paint inspect check calculate count measure mind \
-    regarding concerning about assuming think guess hope wonder believe suppose fancy who whose \
-    limit restrict cap repeat toggle invert reverse alternate cycle reset unplug remove install \
-    lock unlock half double all both every hear see feel smell listen notice enjoy hate admire \
-    like love find know thank";
+    regarding concerning about assuming think guess hope wonder believe suppose fancy who \
+    whose limit restrict cap repeat toggle invert reverse alternate cycle reset unplug remove \
+    install lock unlock half double all both every hear see feel smell listen notice enjoy \
+    hate admire like love find know thank";
 /// What a part of a sentence begins with that only explains.
 pub(super) const REASONS: List = "\
     it's its it there's there somebody somebody's someone someone's people we we're we've i'm \
@@ -389,15 +399,15 @@ pub(super) const THINGS: List = "\
 /// Lengths and times that "for the …" may name.
 pub(super) const TIMES: List = "\
     rest day days night evening morning afternoon week weekend month year shift hour hours \
-    minute minutes second seconds season winter summer spring autumn duration time while moment \
-    period holiday holidays session meantime bit break whole remainder future present long next \
-    foreseeable start end";
+    minute minutes second seconds season winter summer spring autumn duration time while \
+    moment period holiday holidays session meantime bit break whole remainder future present \
+    long next foreseeable start end";
 /// What says that a device is needed no more.
 pub(super) const NEEDLESS: Runs = "\
     i've had enough of, i have had enough of, we've had enough of, we have had enough of, \
     that's enough of, that is enough of, had enough of, enough of, that's enough, that is \
     enough, enough, no more, no need for, i'm done with, we're done with, done with, finished \
-    with, can do without, could do without, can manage without";
+    with, want no, can do without, could do without, can manage without";
 /// What does with a word of [`NO_MORE`] behind it.
 pub(super) const NO_NEED: Runs = "\
     don't need, do not need, don't want, do not want, no longer need, no longer want, isn't \
@@ -407,36 +417,41 @@ pub(super) const NO_MORE: Runs = "any more, anymore, any longer, no more, right 
 pub(super) const FORGETTING: List = "\
     forget remove drop delete rid scrap cancel discard abandon ditch dismiss lift erase axe \
     obsolete strike struck abolish annul revoke withdraw eliminate skip relinquish waive \
-    outdated dropped cancelled removed deleted bin retire wipe clear undo forgotten scrapped \
-    discarded";
+    outdated dropped cancelled removed deleted bin retire wipe clear undo bury forgotten \
+    scrapped discarded";
 /// With one of these, a goal is not forgotten.
 pub(super) const KEPT: List = "don't dont not never no needn't";
 /// What says that a goal is no longer wanted.
 pub(super) const LETTING_GO: Runs = "\
-    don't care for, do not care for, not chasing, not pursuing, not following, not tracking, \
-    not aiming for, not after, done with, don't care about, do not care about, don't need to, \
-    don't have to, don't need, do not need, don't want, do not want, doesn't matter, don't \
-    pursue, don't follow, don't bother, not needed, no need, needn't, isn't needed, no longer, \
-    any more, any longer, anymore, can go, let go, give up, stop pursuing, stop following, stop \
-    chasing, stop keeping, stop worrying about, take away, strike out, throw out, throw away, \
-    no more, not interested in, stop trying, stop aiming, not relevant, not necessary, isn't \
-    necessary, isn't relevant, enough of, off the list, stop caring about, can stop, may stop, \
-    not wanted, not want, don't try, off your list, off my list, no use for, gave up, given up, \
-    giving up, stop bothering, stop holding, stop enforcing, stop maintaining, is history, is \
-    over, has had its day, not a goal, isn't a goal, no goal, is finished, doesn't count, quit \
-    trying, cease trying, quit pursuing, cease pursuing, quit worrying about, may go, doesn't \
-    apply, does not apply, does not matter, not valid, not required, out of the list, won't be \
-    needing, off the table, matters no, no longer matters, don't require, do not require, no \
-    further need of, no further need for, no further use for";
+    don't care for, do not care for, not more needed, no more needed, release you from, \
+    relieved of, off your plate, do without, trouble yourself with, of any interest, stop \
+    looking after, stop minding, stop guarding, stop watching over, not chasing, not pursuing, \
+    not following, not tracking, not aiming for, not after, done with, don't care about, do \
+    not care about, don't need to, don't have to, don't need, do not need, don't want, do not \
+    want, doesn't matter, don't pursue, don't follow, don't bother, not needed, no need, \
+    needn't, isn't needed, no longer, any more, any longer, anymore, can go, let go, give up, \
+    stop pursuing, stop following, stop chasing, stop keeping, stop worrying about, take away, \
+    strike out, throw out, throw away, no more, not interested in, stop trying, stop aiming, \
+    not relevant, not necessary, isn't necessary, isn't relevant, enough of, off the list, \
+    stop caring about, can stop, may stop, not wanted, not want, don't try, off your list, off \
+    my list, no use for, gave up, given up, giving up, stop bothering, stop holding, stop \
+    enforcing, stop maintaining, is history, is over, has had its day, not a goal, isn't a \
+    goal, no goal, is finished, doesn't count, quit trying, cease trying, quit pursuing, cease \
+    pursuing, quit worrying about, may go, doesn't apply, does not apply, does not matter, not \
+    valid, not required, out of the list, won't be needing, off the table, matters no, no \
+    longer matters, don't require, do not require, no further need of, no further need for, no \
+    further use for";
 pub(super) const AROUND_FORGETTING: List = "\
     goal goals target objective stop no any we're we are done with it about you follow more \
     anymore that is can go over one called named from list as on needed bother thing out your \
     keeping keep pursue chase longer care off 1 necessary relevant wanted applies valid \
     required trying try hold holding all right i now interested doing pursuing of been meet \
     meeting have altogether completely after for longer be isn't i've we've use has had been \
-    with also its this anything bothering enforcing entirely an up because us me my am were was \
-    set please so as take off list changed mind served require requires purpose reached achieved \
-    fulfilled met outlived usefulness away may matters ours needing won't will now just can could";
+    with also its this anything bothering enforcing entirely an up because us me my am were \
+    was set please so as take off list changed mind served require requires purpose reached \
+    achieved fulfilled met outlived usefulness away kept look looking trouble yourself quietly \
+    consider dont things chase interest day release from plate matters may ours needing won't \
+    will now just can could";
 /// Words of a wish for a goal.
 pub(super) const KEEPING: List = "\
     keep hold maintain ensure limit stay stays sure must mustn't shall should shouldn't shan't \
@@ -452,31 +467,31 @@ pub(super) const GOING: List = "\
     being sliding slipping leaving drifting running creeping become becomes turn turns";
 /// Words that turn a bound round: "not below" is "at least".
 pub(super) const NOT: List = "\
-    didn't wouldn't not don't dont never no cannot can't mustn't shouldn't doesn't doesnt won't \
-    shan't isn't stop prevent avoid nor without";
+    didn't wouldn't not don't dont never no cannot can't mustn't shouldn't doesn't doesnt \
+    won't shan't isn't stop prevent avoid nor without";
 /// Words of a bound from below; said with a "not" before it, one from above.
 pub(super) const ABOVE: List = "\
-    above over more higher greater least rise rises rising exceed exceeds exceeding minimum min \
-    past beyond warmer hotter climb climbs climbing wetter bigger upwards brighter louder \
+    above over more higher greater least rise rises rising exceed exceeds exceeding minimum \
+    min past beyond warmer hotter climb climbs climbing wetter bigger upwards brighter louder \
     fuller damper floor lowest upward longer heavier faster stronger deeper taller thicker \
     saltier larger surpass surpasses sweeter moister overshoot surpassing";
 /// Words of a bound from above; said with a "not" before it, one from below.
 pub(super) const BELOW: List = "\
-    below under underneath beneath less lower most fall falls falling drop drops dropping limit \
-    limited maximum max colder cooler drier cap capped sink sinks sinking dip dips smaller \
-    ceiling darker tops dipping highest fewer shorter lighter slower weaker shallower thinner \
-    quieter calmer limiting restrict restricted softer undershoot slip slips slide slides \
-    emptier";
+    below under underneath beneath less lower most fall falls falling drop drops dropping \
+    limit limited maximum max colder cooler drier cap capped sink sinks sinking dip dips \
+    smaller ceiling darker tops dipping highest fewer shorter lighter slower weaker shallower \
+    thinner quieter calmer limiting restrict restricted softer undershoot slip slips slide \
+    slides emptier";
 /// What a wish for a goal may begin with.
 pub(super) const WANTING: Runs = "\
-    see to it that, see to it, see that, watch that, watch out that, take care that, be careful \
-    that, mind that, look that, look to it that, i insist that, i insist, it is important that, \
-    it's important that, make certain that, make certain, be sure that, be sure to, make sure \
-    that, make sure, i can live with, i'd be happy with, i'm fine with, new rule, the rule is, \
-    set a limit of, set a goal of, set a target of, set the goal of, set the target to, as a \
-    goal, as a new goal, new goal, goal is, the goal is, your goal is, your job is, see if, we \
-    need, i need, we have to, you have to, has got to, have got to, got to, please note that, aim \
-    for, aim at, shoot for, i'd say";
+    see to it that, see to it, see that, watch that, watch out that, take care that, be \
+    careful that, mind that, look that, look to it that, i insist that, i insist, it is \
+    important that, it's important that, make certain that, make certain, be sure that, be \
+    sure to, make sure that, make sure, i can live with, i'd be happy with, i'm fine with, new \
+    rule, the rule is, set a limit of, set a goal of, set a target of, set the goal of, set \
+    the target to, as a goal, as a new goal, new goal, goal is, the goal is, your goal is, \
+    your job is, see if, we need, i need, we have to, you have to, has got to, have got to, \
+    got to, please note that, aim for, aim at, shoot for, i'd say";
 /// Words beside a name that say what it is measured of.
 pub(super) const COMPANIONS: &[(&str, &str)] = &[
     (
@@ -503,26 +518,32 @@ pub(super) const STANDING: Runs = "\
 pub(super) const AROUND_A_GOAL: List = "\
     very take takes rather than see that or from and between always but ever goes go gets get \
     up times time any somewhere lies sits range around only also care band please its value \
-    reading on by stays maintain hold keep holding kept happen moment permanently constantly is \
-    are fine ok okay target reach thing down no matter what whatever happens anywhere wander \
-    hover sit lie come creep end bring it's that's so try trying aim wants important required \
-    rule goal itself run runs draw draws pull pulls use uses contain contains read reads show \
-    shows insist guarantee tolerate accept constant steady stable new full left they there's \
-    short become becomes turn turns reach reaches touch touches hit hits in inside";
+    reading on by stays maintain hold keep holding kept happen moment permanently constantly \
+    is are fine ok okay target reach thing down no matter what whatever happens anywhere \
+    wander hover sit lie come creep end bring it's that's so try trying aim wants important \
+    required rule goal itself run runs draw draws pull pulls use uses contain contains read \
+    reads show shows insist guarantee tolerate accept constant steady stable new full left \
+    they there's short become becomes turn turns reach reaches touch touches hit hits in \
+    inside";
+/// What is looked after as a whole, and what its name ends in.
+pub(super) const PLACES: List = "\
+    room house hall place plant building site greenhouse cellar barn rink hut shed depot pool \
+    farm cave shop tower chamber stable tent van boat cabin studio kitchen hangar";
 /// Words that carry nothing here.
 pub(super) const FILLERS: List = "\
     the a an please to in of my our now could you can would set setting turn turning switch \
-    switching put putting make it at for just right away let be get go ahead i i'd we'd like mind \
-    we want need will should have this with up down power bring dim completely entirely totally \
-    all way there us me do kindly immediately level degrees so well again that inside your back \
-    needs good then love stick pop flick flip whack alright someone somebody here throw slam yank \
-    knock dear darling sweetheart honey buddy pal mate sir boss chief friend man dude bro lad \
-    guys folks quick quickly fast hurry promptly pronto instantly yes yeah yep actually really \
-    simply carefully along beside near behind everybody everyone their its also too properly \
-    straight directly slap hit shove button quietly plz pls swiftly thanks ta quiet room place \
-    area site building facility premises some them give bitte danke merci gracias grazie prego \
-    alstublieft tack colleague colleagues comrade everyone girls ladies gents gentlemen sunshine \
-    champ doc coach hall skipper captain understood ok okay roger onto c'mon oi";
+    switching put putting make it at for just right away let be get go ahead i i'd we'd like \
+    mind we want need will should have this with up down power bring dim completely entirely \
+    totally all way there us me do kindly immediately level degrees so well again that inside \
+    your back needs good then love stick pop flick flip whack alright someone somebody here \
+    throw slam yank knock dear darling sweetheart honey buddy pal mate sir boss chief friend \
+    man dude bro lad guys folks quick quickly fast hurry promptly pronto instantly yes yeah \
+    yep actually really simply carefully along beside near behind everybody everyone their its \
+    also too properly straight directly slap hit shove button quietly plz pls swiftly thanks \
+    ta quiet room place area site building facility premises some them give bitte danke merci \
+    gracias grazie prego alstublieft tack colleague colleagues comrade everyone girls ladies \
+    gents gentlemen sunshine champ doc coach hall thingy gadget contraption skipper captain \
+    understood ok okay roger onto c'mon oi";
 
 /// Whether a word has a meaning of its own, so that it is no verb of a name.
 pub(super) fn is_known(word: &str) -> bool {
