@@ -7,6 +7,7 @@
 //! never be here: a command that the configuration does not allow, text that reaches a prompt.
 
 mod asides;
+mod forgetting;
 mod goals;
 mod lamps;
 mod leave;
@@ -26,7 +27,7 @@ mod told;
 mod units;
 mod words;
 
-pub(super) use goals::goal_meant;
+pub(super) use forgetting::goal_meant;
 pub(super) use text::number_of;
 pub(super) use units::unit_words;
 pub(super) use words::has;
@@ -104,11 +105,11 @@ pub fn hear(text: &str, config: &Config) -> Result<Spoken, String> {
         return Err("there are no words in it".into());
     }
     said.take_asides();
-    if let Some(forgetting) = said.removal(config) {
-        return forgetting;
-    }
     let end = text.trim_end_matches(|c: char| c.is_whitespace() || "?!.".contains(c)).len();
     let mark = text[end..].contains('?') && !said.ends_with_tag();
+    if let Some(forgetting) = said.removal(config, mark) {
+        return forgetting;
+    }
     let asks = said.asks(mark);
     // "What do you advise?" sets no mode; "tell me what you would do" does.
     let bounded = said.has_number() && said.wished(config).is_some();
@@ -122,6 +123,7 @@ pub fn hear(text: &str, config: &Config) -> Result<Spoken, String> {
         return Err(format!("`{word}`: that is not for plain words to change"));
     }
     said.asks_what_to_do()?;
+    said.times_by_clock(text)?;
     said.supposes()?;
     if asks || (said.reads() && said.wished(config).is_none()) {
         return said.question(config);
@@ -256,9 +258,22 @@ impl Said {
         let of_it = has("the my our", self.raw(1));
         let begins =
             self.raw(0) == "should" || (has("would might shall must", self.raw(0)) && of_it);
-        match begins || ADVICE.split(", ").any(|run| self.run_at(run) == Some(0)) {
+        let me =
+            has("want need wanting", self.raw(0)) && self.raw(1) == "me" && self.raw(2) == "to";
+        match begins || me || ADVICE.split(", ").any(|run| self.run_at(run) == Some(0)) {
             true => Err("what to do is for you to say".into()),
             false => Ok(()),
+        }
+    }
+
+    /// "Off at 0600": no level has a zero in front.
+    fn times_by_clock(&self, text: &str) -> Result<(), String> {
+        let clock = |word: &&str| {
+            word.len() == 4 && word.starts_with('0') && word.bytes().all(|one| one.is_ascii_digit())
+        };
+        match text.split_whitespace().find(clock) {
+            Some(word) => Err(format!("`{word}`: a time that is yet to come is a rule or a note")),
+            None => Ok(()),
         }
     }
 

@@ -47,6 +47,11 @@ fn a_report_and_a_complaint_order_nothing() {
 }
 
 #[test]
+fn what_a_reader_found_to_act_is_an_order_no_more() {
+    reads("nearly.txt", 40);
+}
+
+#[test]
 fn a_wish_is_an_order_all_the_same() {
     reads("wishes.txt", 70);
 }

@@ -97,7 +97,17 @@ impl Said {
         let between: Vec<&str> = (behind..second).map(|at| self.raw(at)).collect();
         let mends = "no not sorry oops wait i mean meant rather make it actually to correction but";
         let apart = self.parts[first] != self.parts[second];
-        if between.is_empty() || !apart || !between.iter().all(|word| has(mends, word)) {
+        if between.is_empty()
+            || has("min s h sec hour hours", self.raw(second + 1))
+            || !apart
+            || !between.iter().all(|word| has(mends, word))
+        {
+            return;
+        }
+        let length = |at: usize| self.length_at(at).is_some();
+        let measured = (unit(first + 1) > 0, unit(second + 1) > 0);
+        if length(first) || length(second) || measured == (false, true) && between.contains(&"not")
+        {
             return;
         }
         let not_first = first > 0 && self.raw(first - 1) == "not";
@@ -108,7 +118,13 @@ impl Said {
         } else if not_first && !between.contains(&"not") {
             self.done[first - 1..second].fill(true);
         } else if !between.contains(&"not") && between.iter().any(|word| has(says, word)) {
-            self.done[first..second].fill(true);
+            if measured == (true, false) {
+                // "To 1.5 kW, sorry, 2": kilowatts as well.
+                self.words.swap(first, second);
+                self.done[behind..=second].fill(true);
+            } else {
+                self.done[first..second].fill(true);
+            }
         }
     }
 

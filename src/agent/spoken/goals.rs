@@ -3,19 +3,22 @@
 
 use serde_json::json;
 
-use super::names::{Mention, Named, is_word, parts};
+use super::names::{Mention, Named};
 use super::text::number;
 use super::units::{times, unit_words};
 use super::words::{
-    ABOVE, AROUND_A_GOAL, AROUND_FORGETTING, BELOW, FORGETTING, GOING, KEEPING, KEPT, LETTING_GO,
-    List, NOT, Runs, STANDING, STATING, WANTING, has,
+    ABOVE, AROUND_A_GOAL, BELOW, GOING, KEEPING, List, NOT, Runs, STANDING, STATING, WANTING, has,
 };
 use super::{Meaning, Said, Spoken, spoken};
 use crate::agent::event::Body;
-use crate::config::{Config, Goal, goal_from_json};
+use crate::config::{Config, goal_from_json};
 
 const BAND: &str = "a band is needed: between … and …, above … or below …";
 
+/// What wishes a bound besides.
+const WANTED: &str = "\
+    live happy please pls plz want need see always at most least max maximum min minimum goal \
+    target wish would like i'd we'd let's from now set aim";
 /// What is said not to be done that is about a bound.
 const NOT_WHAT: &str = "\
     let allow permit want like ever go exceed get have drop fall rise accept tolerate need be \
@@ -42,10 +45,8 @@ const INSISTING: Runs = "\
     see that it does, see to it that it does, see it does, make sure it does, make sure that \
     it does, make certain it does, make certain that it does, ensure it does, ensure that it \
     does, mind it does, mind that it does, take care that it does, be sure it does";
-/// What ends the keeping of something.
-const NO_KEEPING: Runs = "stop, need not, don't need to, no need to, needn't, don't have to";
 /// What the goals are called that were said in plain words.
-const ASKED: &str = "asked: ";
+pub(super) const ASKED: &str = "asked: ";
 /// Verbs of orders.
 const SETS: &str = "get take bring turn set put crank dial dim turn ramp slow open close move";
 
@@ -58,6 +59,8 @@ struct Bound {
     turned: bool,
     /// Whether it is joined by an "or".
     other: bool,
+    /// The part between commas that it stands in.
+    part: usize,
 }
 
 impl Bound {
@@ -175,6 +178,9 @@ impl Said {
         if let Some(at) = self.more_than_now() {
             return Err(format!("`{}`: how much more is no bound: above …", self.raw(at)));
         }
+        if self.is_tolerance() || self.alarms() {
+            return Err(BAND.into());
+        }
         self.take_any_run(STANDING);
         self.take_companions(of);
         let (min, max) = bounds(self.take_bounds()?)?;
@@ -280,6 +286,32 @@ impl Said {
         self.free().find(more)
     }
 
+    /// "At -5 plus or minus 1", "within 2 degrees of 21", "2 degrees below 14".
+    fn is_tolerance(&self) -> bool {
+        let counts = |at: usize| number(self.raw(at)).is_some();
+        (1..self.words.len()).any(|at| {
+            let before = self.raw(at - 1);
+            let plus = self.raw(at) == "plus" && !has("and to between from until till", before);
+            let within = self.raw(at) == "within"
+                && (at + 1..at + 4).any(|at| self.raw(at) == "of" && counts(at + 1));
+            let apart = has("above below over under", self.raw(at))
+                && (counts(at - 1) || at > 1 && self.is_done(at - 1) && counts(at - 2))
+                && counts(at + 1);
+            plus || within || apart
+        })
+    }
+
+    /// "Ammonia above 20 ppm", "temperature rising above -3": how it is, by one who is alarmed.
+    fn alarms(&self) -> bool {
+        let lists = [KEEPING, NOT, WANTED];
+        let wants = |at: usize| lists.iter().any(|list| has(list, self.raw(at)));
+        let wishes =
+            (0..self.words.len()).any(wants) || self.any_run(STANDING) || self.any_run(WANTING);
+        let sides = "above over exceeding below under rising falling dropping climbing more less";
+        let sides = (0..self.words.len()).any(|at| has(sides, self.raw(at)));
+        sides && !wishes && self.free().filter(|at| number(&self.words[*at]).is_some()).count() == 1
+    }
+
     /// Takes the words of a unit behind each number.
     fn take_units(&mut self, unit: &str) {
         let units = unit_words(unit);
@@ -315,7 +347,7 @@ impl Said {
             let word = self.words[at].as_str();
             let then = free.get(place + 1).map_or("", |next| self.words[*next].as_str());
             if let Some(number) = number(word) {
-                found.push(Bound { number, above, turned, other });
+                found.push(Bound { number, above, turned, other, part: self.parts[at] });
                 (above, turned, other) = (None, false, false);
             } else if has(NOT, word) || (word == "from" && has(GOING, then)) {
                 // "Prevent it from going above 20" says it once.
@@ -354,95 +386,6 @@ impl Said {
         }
         Ok(found)
     }
-
-    /// `forget the goal climate`, `I no longer need the goal climate`.
-    pub(super) fn removal(&mut self, config: &Config) -> Option<Result<Spoken, String>> {
-        let before = self.done.clone();
-        // "You don't need to drop the goal" keeps it; "we don't need it, drop it" does not.
-        let goal = self.any_of("goal goals target objective").is_some();
-        let named = self.goal_named(config, goal);
-        let own = named.as_ref().map_or(&[][..], |(_, at)| at.as_slice());
-        if self.in_one_part(FORGETTING, KEPT, own) {
-            return None;
-        }
-        // "I forget everything these days".
-        let oneself = self.run_at("i forget").or_else(|| self.run_at("i always forget"));
-        if oneself.is_some() {
-            return None;
-        }
-        let forgets = self.take(FORGETTING);
-        let lets_go = self.take_any_run(LETTING_GO);
-        let goal_alone = goal
-            && (self.take("stop end quit cease")
-                | self.take_any_run(
-                    "leave off, take off, call off, switch off, turn off, leave out",
-                ));
-        // "Stop keeping the humidity": the goal of that sensor.
-        let kept = self.any_of("keep keeping hold holding maintain maintaining").is_some();
-        let ends = kept && named.is_none() && !goal && (lets_go || self.take_any_run(NO_KEEPING));
-        let named = if ends { self.goal_of_sensor() } else { named };
-        if !(forgets || lets_go || goal_alone || ends)
-            || (named.is_none() && !goal)
-            || self.has_number()
-        {
-            self.done = before;
-            return None;
-        }
-        let Some((name, at)) = named else { return Some(Err("which goal? say its name".into())) };
-        for at in at {
-            self.done[at] = true;
-        }
-        self.take(AROUND_FORGETTING);
-        Some(Ok(self.meaning(Meaning::Do(Box::new(Body::RemoveGoal { name })))))
-    }
-
-    /// The goal of the only sensor that is named.
-    fn goal_of_sensor(&self) -> Option<(String, Vec<usize>)> {
-        match self.named(self.names.sensors(), false) {
-            Named::One(of) => {
-                let name = self.names.of(of.index).join(" ");
-                Some((format!("{ASKED}{name}"), of.at))
-            }
-            _ => None,
-        }
-    }
-
-    /// Whether words of both lists stand in one part between commas, those of the goal's own name
-    /// aside.
-    fn in_one_part(&self, one: &str, other: &str, own: &[usize]) -> bool {
-        let of = |list: &str, part: usize| {
-            let mut here = self.free().filter(|at| self.parts[*at] == part && !own.contains(at));
-            here.any(|at| has(list, &self.words[at]))
-        };
-        self.parts.iter().any(|part| of(one, *part) && of(other, *part))
-    }
-
-    /// The goal that is named: by all words of its name or, where `goal` is said, by some.
-    fn goal_named(&self, config: &Config, goal: bool) -> Option<(String, Vec<usize>)> {
-        let own = config.goals.iter().map(|one| (one.name.clone(), parts(&one.name)));
-        let asked = config
-            .sensors
-            .iter()
-            .map(|one| (format!("{ASKED}{}", spoken(&one.name)), parts(&one.name)));
-        let mut best: Option<(usize, bool, String, Vec<usize>)> = None;
-        let mut doubtful = false;
-        for (name, words) in own.chain(asked.filter(|_| goal)) {
-            let said = |at: &usize| words.iter().any(|own| is_word(&self.words[*at], own));
-            let at: Vec<usize> = self.free().filter(said).collect();
-            let has = |own: &String| at.iter().any(|at| is_word(&self.words[*at], own));
-            let whole = words.iter().all(has);
-            if at.is_empty() || !(whole || goal) {
-                continue;
-            }
-            let rank = (at.len(), whole);
-            let most = best.as_ref().map(|(count, whole, ..)| (*count, *whole));
-            doubtful = most == Some(rank) || (doubtful && most > Some(rank));
-            if most.is_none_or(|most| rank > most) {
-                best = Some((rank.0, rank.1, name, at));
-            }
-        }
-        best.filter(|_| !doubtful).map(|(_, _, name, at)| (name, at))
-    }
 }
 
 /// Whether it is a word of a bound.
@@ -473,7 +416,8 @@ fn side(word: &str, then: &str, before: Option<&str>) -> Option<bool> {
 fn bounds(mut said: Vec<Bound>) -> Result<(Option<f64>, Option<f64>), String> {
     match said.as_mut_slice() {
         [low, high] if low.above.is_none() && high.above.is_none() => {
-            match low.turned || high.turned {
+            // "It is 5, keep it at 12": two numbers, and no band.
+            match low.turned || high.turned || low.part != high.part {
                 true => Err(BAND.into()),
                 false => Ok((Some(low.number), Some(high.number))),
             }
@@ -485,7 +429,11 @@ fn bounds(mut said: Vec<Bound>) -> Result<(Option<f64>, Option<f64>), String> {
                 (Some(true), Some(false)) => Ok((Some(first.number), Some(second.number))),
                 (Some(false), Some(true)) => Ok((Some(second.number), Some(first.number))),
                 // "From 110 up to 135".
-                (None, Some(false)) if first.number < second.number && !first.turned => {
+                (None, Some(false))
+                    if first.number < second.number
+                        && !first.turned
+                        && first.part == second.part =>
+                {
                     Ok((Some(first.number), Some(second.number)))
                 }
                 _ => Err("there is a number too many in it".into()),
@@ -498,26 +446,5 @@ fn bounds(mut said: Vec<Bound>) -> Result<(Option<f64>, Option<f64>), String> {
         },
         [] => Err(BAND.into()),
         _ => Err("there is a number too many in it".into()),
-    }
-}
-
-/// The goal that is meant by a name: where nothing was asked of a sensor, the only one about it.
-pub(in crate::agent) fn goal_meant<'a>(
-    name: &'a str,
-    goals: impl Iterator<Item = &'a Goal> + Clone,
-    config: &Config,
-) -> &'a str {
-    let Some(sensor) = name.strip_prefix(ASKED) else { return name };
-    if goals.clone().any(|goal| goal.name == name) {
-        return name;
-    }
-    let about = |goal: &&Goal| {
-        let id = goal.aim.sensor();
-        id.is_some_and(|id| spoken(&config.sensors[usize::from(id.0)].name) == sensor)
-    };
-    let mut about = goals.filter(about);
-    match (about.next(), about.next()) {
-        (Some(only), None) => &only.name,
-        _ => name,
     }
 }

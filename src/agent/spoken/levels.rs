@@ -59,8 +59,10 @@ impl Said {
         let part = self.parts[begin];
         let known = |at: &usize| {
             let word = self.word(*at);
-            has("possible it it'll they they'll you we can will could may go goes get gets", word)
-                || has("be open opened run", word)
+            has(
+                "possible it it'll she he they they'll you we can will could may go goes get gets",
+                word,
+            ) || has("be open opened run", word)
         };
         let end = (begin + 3..self.words.len())
             .take_while(|at| self.parts[*at] == part && known(at))
@@ -87,19 +89,7 @@ impl Said {
             self.done[at - 1] = true;
         }
         let percent = self.word(at + 1) == "percent";
-        // A heater's level is no temperature.
-        let warms = ["heat", "cool"].iter().any(|verb| self.does(mention.index, verb));
-        let degrees = has("degrees degree deg celsius fahrenheit", self.word(at + 1));
-        // Nor is a share of a hundred an angle.
-        let shares = matches!(kind, ActuatorKind::Level { min: 0.0, max: 100.0, .. });
-        if degrees && (warms || shares || self.is_light(mention)) {
-            return Err("degrees are of a sensor: keep … between … and …".into());
-        }
-        let celsius = has("c celsius fahrenheit", self.word(at + 2));
-        if degrees && celsius && !self.names.of(mention.index).iter().any(|own| has(PLATES, own)) {
-            return Err("degrees are of a sensor: keep … between … and …".into());
-        }
-        self.done_if(degrees && celsius, at + 2);
+        self.take_celsius(at, mention, kind)?;
         let unit = usize::from(
             has(LEVEL_UNITS, self.word(at + 1)) || self.is_of_thousands(at + 1, kind, mention),
         );
@@ -121,17 +111,23 @@ impl Said {
             }
             false => number,
         };
-        if has("up down", &before) && !percent {
+        let behind = at + 1 + usize::from(unit > 0 || percent);
+        let led = has("to at on about around only", &before);
+        let moved = has("up down", &before) || has("up down", self.raw(behind));
+        let moved = moved || !led && (percent || counts) && self.goes_by_so_much();
+        if has("in for", &before) || self.is_alone_in_first(at) {
+            return Err("is that a time, or the level? say to …".into());
+        }
+        if moved {
             return Err("is that the level, or how much more or less? say to …".into());
         }
         let said_at = before == "at";
         let clock = number.fract() == 0.0 && (0.0..=CLOCK_HOURS_MAX).contains(&number);
         let turns = self.words.iter().any(|word| has("turn switch", word));
         let moves = has("up down", self.before(at, 2));
-        if said_at && clock && !percent && (off || moves || (on && turns)) {
+        if said_at && clock && !percent && (off || moves || on && (turns || self.is_last(at))) {
             return Err("is that a time of the day? a time that is yet to come is a rule".into());
         }
-        let led = has("to at on about around only", &before);
         if scaled || led || percent {
             self.take(MOVES);
             self.take("about around only");
@@ -163,6 +159,40 @@ impl Said {
         has(LEVEL_UNITS, self.word(at)) && *max > STEPS_MAX && *max != 100.0 && !turns
     }
 
+    /// Degrees behind a number: an angle, or those of a plate. Of all else they are a sensor's.
+    fn take_celsius(&mut self, at: usize, of: &Mention, kind: &ActuatorKind) -> Result<(), String> {
+        if !has("degrees degree deg celsius fahrenheit", self.word(at + 1)) {
+            return Ok(());
+        }
+        // A heater's level is no temperature, nor is a share of a hundred an angle.
+        let warms = ["heat", "cool"].iter().any(|verb| self.does(of.index, verb));
+        let shares = matches!(kind, ActuatorKind::Level { min: 0.0, max: 100.0, .. });
+        let celsius = has("c celsius fahrenheit", self.word(at + 2));
+        let plate = self.names.of(of.index).iter().any(|own| has(PLATES, own));
+        if warms || shares || self.is_light(of) || celsius && !plate {
+            return Err("degrees are of a sensor: keep … between … and …".into());
+        }
+        if celsius {
+            self.done[at + 2] = true;
+        }
+        Ok(())
+    }
+
+    /// "Raise it 10 percent", "the lights 20 percent down": how much more or less.
+    fn goes_by_so_much(&self) -> bool {
+        let moves = |word: &String| has(RELATIVE, word) || has("up down dim dimmer brighter", word);
+        self.words.iter().any(moves)
+    }
+
+    /// "1. Compressor on": the number of a list.
+    fn is_alone_in_first(&self, at: usize) -> bool {
+        at == 0 && self.parts.get(1).is_some_and(|part| *part != self.parts[0])
+    }
+
+    fn is_last(&self, at: usize) -> bool {
+        at + 1 == self.words.len()
+    }
+
     /// "2k" is two thousand, and no two kelvin.
     fn before_is_small(&self, at: usize) -> bool {
         let before = at.checked_sub(1).and_then(|at| number(&self.words[at]));
@@ -173,12 +203,6 @@ impl Said {
     fn is_of_heat(&self, of: &Mention) -> bool {
         let own = self.names.of(of.index);
         own.iter().any(|own| HEATS.split_ascii_whitespace().any(|piece| own.contains(piece)))
-    }
-
-    fn done_if(&mut self, so: bool, at: usize) {
-        if so {
-            self.done[at] = true;
-        }
     }
 
     /// "1.5 kW" of a level that counts watts.

@@ -49,20 +49,20 @@ const ACT: Runs = "\
     by you, be controlled by you, be operated by you, be managed by you";
 /// What only says once more that nothing is done. Alone it would be a ban.
 const IDLE: Runs = "\
-    stop doing things yourself, stop doing things, stop doing anything, don't do a thing, do \
-    not do a thing, your hands in your pockets, hands in your pockets, sit on your hands, on \
-    your hands, fold your arms, your fingers off, fingers off, your hands to yourself, stop \
-    acting by yourself, stop acting on your own, don't act by yourself, don't act on your own, \
-    not act by yourself, not act on your own, nothing by yourself, nothing on your own, don't \
-    do anything by yourself, don't do anything on your own, don't do anything yourself, don't \
-    switch anything yourself, don't do it, do not do it, don't touch it, do not touch it, \
-    without doing anything, without touching anything, without touching it, without acting, \
-    don't act, do not act, don't interfere, do not interfere, not act, stop acting, no acting, \
-    no action, no actions, hands off, leave them alone, leave it alone, instead of acting, no \
-    switching, no touching, keep your hands off, keep hands off, nothing else, nothing more, \
-    no more acting, no interfering, no intervening, no interference, no intervention, no \
-    orders, no commands, no changes, not touch, not action, not actions, don't touch, do not \
-    touch";
+    stop doing things on your own, stop doing things by yourself, stop doing things yourself, \
+    stop doing things, stop doing anything, don't do a thing, do not do a thing, your hands in \
+    your pockets, hands in your pockets, sit on your hands, on your hands, fold your arms, \
+    your fingers off, fingers off, your hands to yourself, stop acting by yourself, stop \
+    acting on your own, don't act by yourself, don't act on your own, not act by yourself, not \
+    act on your own, nothing by yourself, nothing on your own, don't do anything by yourself, \
+    don't do anything on your own, don't do anything yourself, don't switch anything yourself, \
+    don't do it, do not do it, don't touch it, do not touch it, without doing anything, \
+    without touching anything, without touching it, without acting, don't act, do not act, \
+    don't interfere, do not interfere, not act, stop acting, no acting, no action, no actions, \
+    hands off, leave them alone, leave it alone, instead of acting, no switching, no touching, \
+    keep your hands off, keep hands off, nothing else, nothing more, no more acting, no \
+    interfering, no intervening, no interference, no intervention, no orders, no commands, no \
+    changes, not touch, not action, not actions, don't touch, do not touch";
 /// What says that nothing is to be done at all.
 const NOTHING: Runs = "\
     don't do anything, do not do anything, don't touch anything, do not touch anything, do \
@@ -162,6 +162,9 @@ impl Said {
     }
 
     fn mode_or_not(&mut self) -> Option<Result<Spoken, String>> {
+        if has("should must shall might", self.raw(0)) {
+            return None;
+        }
         let asks = has(ASKS, self.word(0)) || has("do have", self.word(0));
         if asks && (has(ASKS, self.word(0)) || has(ASKED, self.word(1))) {
             return None;
@@ -228,7 +231,7 @@ impl Said {
         }
         self.take_around(mode);
         let others = match mode {
-            Mode::Act => self.gives_away(),
+            Mode::Act => self.gives_away().or_else(|| self.is_back()),
             _ => self.speaks_of_oneself(aside),
         };
         if let Some(words) = others {
@@ -247,6 +250,16 @@ impl Said {
     fn speaks_of_place(&self) -> bool {
         let of_sensor = |at: usize| self.names.sensors().any(|index| self.is_of(at, index));
         self.free().all(|at| has(PLACES, &self.words[at]) || !of_sensor(at))
+    }
+
+    /// "We're back, in charge again": those who are back, where nothing says "you".
+    fn is_back(&self) -> Option<String> {
+        let you = self.words.iter().any(|word| has("you your yourself you're you've", word));
+        let is = |at: usize| has("is are am we're i'm he's she's they're", self.raw(at));
+        let here = (1..self.words.len()).find(|at| {
+            self.raw(*at) == "here" || has("back coming", self.raw(*at)) && is(at - 1)
+        })?;
+        if you || !self.is_done(here) { None } else { self.run_of(here - 1, here) }
     }
 
     /// Whether leave is to be had first; then the words that say so are taken.
@@ -337,7 +350,12 @@ impl Said {
         for run in runs.split(", ") {
             let Some(at) = self.run_at(run) else { continue };
             // "No more advice".
-            if at > 0 && has(NAYS, self.word(at - 1)) {
+            // "Turn on the monitor".
+            if at > 0
+                && (has(NAYS, self.word(at - 1)) || has("the my our a an", self.raw(at - 1)))
+                && has("watch monitor act", run)
+                || at > 0 && has(NAYS, self.word(at - 1))
+            {
                 continue;
             }
             any = self.take_run(run);

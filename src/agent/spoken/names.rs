@@ -16,7 +16,10 @@ use crate::config::Config;
 const LONG: usize = 7;
 
 /// Words of their own that are a slip of another: barley, silver, trial.
-const PAIRS: List = "barely sliver trail casual diary united angel odor slat form";
+const PAIRS: List = "\
+    barely sliver trail casual diary united angel odor slat form barn tarp wrap calm sign \
+    split curd crab lion bolt fired tired quiet bran trap warp clam sing spilt crud carb loin \
+    blot fried tried quite";
 
 /// The words of all names: those of the sensors, then those of the devices.
 pub(super) struct Names {
@@ -85,6 +88,41 @@ impl Names {
     /// Whether one of its words is this.
     pub(super) fn called(&self, index: usize, noun: &str) -> bool {
         self.words[index].iter().any(|own| own == noun)
+    }
+
+    /// The word of a name that is this one with a letter left out or doubled, beside another word
+    /// of the same name: "intke gate", "suger content".
+    pub(super) fn slip_beside(&self, said: &str, beside: [&str; 2]) -> Option<&str> {
+        if said.len() < 4 || !said.is_ascii() || has(PAIRS, said) {
+            return None;
+        }
+        let slips = |own: &&String| {
+            let (one, other) = (said.as_bytes(), own.as_bytes());
+            let head = one.iter().zip(other).take_while(|(one, other)| one == other).count();
+            // The first letter is right, and it is not the same word.
+            if head == 0 || own.as_str() == said || !own.is_ascii() {
+                return false;
+            }
+            let short =
+                own.len() >= 5 && one.len() + 1 == other.len() && one[head..] == other[head + 1..];
+            let doubled = one.len() == other.len() + 1
+                && head < one.len()
+                && one[head + 1..] == other[head..]
+                && one[head] == one[head - 1];
+            let vowel = own.len() >= 5
+                && one.len() == other.len()
+                && head < one.len()
+                && b"aeiou".contains(&one[head])
+                && b"aeiou".contains(&other[head])
+                && one[head + 1..] == other[head + 1..];
+            short || doubled || vowel
+        };
+        let with = |name: &&Vec<String>| {
+            name.iter().any(|own| beside.iter().any(|word| is_word(word, own)))
+        };
+        let mut found = self.words.iter().filter(with).flatten().filter(slips).map(String::as_str);
+        let first = found.next()?;
+        found.all(|other| other == first).then_some(first)
     }
 
     /// The only word of all names that is this one with two neighbouring letters exchanged.
@@ -296,7 +334,7 @@ fn root(word: &str) -> &str {
     let mut last = rest.chars().rev();
     let doubled = last.next().is_some_and(|a| last.next() == Some(a) && !"aeiouls".contains(a));
     match doubled {
-        true => &rest[..rest.len() - 1],
+        true => &rest[..rest.len() - rest.chars().last().map_or(0, char::len_utf8)],
         false => rest.strip_suffix('e').filter(|rest| rest.len() >= 3).unwrap_or(rest),
     }
 }

@@ -8,7 +8,8 @@ use super::words::{List, NOT, has};
 const PERSONS: List = "\
     i i'm i'll i've i'd we we're we'll we've we'd me us mine ours my our myself ourselves he \
     she him her his hers they staff team crew people humans human operators operator person \
-    persons somebody someone everybody everyone anybody boss manual manually";
+    persons somebody someone everybody everyone anybody boss manual manually coach captain \
+    skipper chief guys girls colleague colleagues friend lads technician engineer caretaker";
 const GIVING: List = "\
     give giving gave hand handing return returning leave leaving release surrender yield drop \
     lose lost stop end quit exit disable off out against away";

@@ -41,6 +41,8 @@ struct Wish {
     share: Option<f64>,
     number: Option<f64>,
     percent: bool,
+    /// Whether the level is one to go to.
+    led: bool,
 }
 
 impl Said {
@@ -141,7 +143,8 @@ impl Said {
         let verb_alone = mention.as_verb.is_some_and(|at| mention.at == [at] && !is_head(&at));
         // "Misting" by nozzles, which say only how.
         let verb_alone = verb_alone && !head.is_some_and(|own| has("nozzle nozzles jet jets", own));
-        !verb_alone && (by_head || !(turns || moves && !level))
+        let open = level && self.any_of("vent louvre flap damper hatch window shade").is_some();
+        !verb_alone && (by_head || !(turns || moves && !open))
     }
 
     /// "Chuck the fan on": a first word that is no other's, before the device and what is to become
@@ -231,6 +234,14 @@ impl Said {
         hold: Option<Duration>,
     ) -> Result<Wish, String> {
         let level = matches!(actuator.kind, ActuatorKind::Level { .. });
+        // "Set off the siren" starts it, and "set the siren off" may.
+        let rings = has(
+            "siren alarm alert bell horn buzzer fireworks sprinkler",
+            self.names.head(mention.index).map_or("", String::as_str),
+        );
+        if rings && self.any_run("set off") {
+            return Err("to start it or to end it? say on or off".into());
+        }
         let wholly_off = self.take_any_run(WHOLLY_OFF) | self.take_any_run(OFF_RUNS);
         let set_going = self.take_any_run(ON_RUNS) | (!level && self.runs(mention));
         let off_of = self.take_off_of();
@@ -281,7 +292,8 @@ impl Said {
             on = self.implies_on(mention, actuator, hold);
         }
         let (number, percent) = self.level_number(off, on, mention, &actuator.kind)?;
-        Ok(Wish { on, off, share, number, percent })
+        let led = self.words.iter().any(|word| has("to at", word));
+        Ok(Wish { on, off, share, number, percent, led })
     }
 
     /// "The pump may go on now": what lets it; "can go on fire" does not.
@@ -456,6 +468,14 @@ fn value(kind: &ActuatorKind, wish: &Wish) -> Result<Json, String> {
     match kind {
         ActuatorKind::Level { min, max, .. } => match wish {
             Wish { number: Some(_), share: Some(_), .. } => Err("it says two levels".into()),
+            Wish { number: Some(number), off: true, led: false, .. } if number != min => {
+                Err(format!("off, or to what? {min} to {max}"))
+            }
+            Wish { share: Some(share), off: true, led: false, .. }
+                if ![0.0, 0.5, 1.0].contains(share) =>
+            {
+                Err(format!("off, or to what? {min} to {max}"))
+            }
             // Of a fan with three stages, nobody knows what 50 percent is.
             Wish { number: Some(number), percent: true, .. } if *max > STEPS_MAX && *min == 0.0 => {
                 Ok(json!(max * number / 100.0))

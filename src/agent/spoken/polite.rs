@@ -102,6 +102,7 @@ impl Said {
     pub(super) fn take_courtesy(&mut self) {
         self.take_be_a_dear();
         self.take_already();
+        self.take_greeting();
         self.take_curses();
         self.take_would_you_mind();
         for run in THANKS.split(", ") {
@@ -126,6 +127,16 @@ impl Said {
         let end = at + run.split(' ').count();
         let same = self.parts.get(end) == Some(&self.parts[end - 1]);
         same && (run == "if you please" || has("the my our your his her their a an", self.raw(end)))
+    }
+
+    /// "Morning dear, …", "evening all, …".
+    fn take_greeting(&mut self) {
+        let whom = "dear all everyone everybody folks mate boss love team guys lads";
+        let end = 1 + usize::from(has(whom, self.raw(1)));
+        let greets = has("morning evening afternoon", self.raw(0));
+        if greets && self.parts.get(end).is_some_and(|part| *part != self.parts[0]) {
+            self.done[..end].fill(true);
+        }
     }
 
     /// "That damn speaker". Alone, it complains.

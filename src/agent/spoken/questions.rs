@@ -69,7 +69,8 @@ impl Said {
             self.parts[at] != self.parts[at - 1] && asks
         };
         let tells = tells || (1..self.words.len()).any(why);
-        tells || asked || done || reason || of_it || (mark && !orders)
+        let kept = has("need want keep hold leave have", first);
+        tells || asked || done || reason || of_it || (mark && (!orders || kept))
     }
 
     /// Whether a value is asked for without a question: `ammonia reading please`.

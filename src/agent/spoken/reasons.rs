@@ -89,7 +89,10 @@ impl Said {
                 && has("minute moment second instant day hour time week month", second)
                 && part.len() > 2
                 && !has("is was has", third);
-        if as_of || supposes || self.announces.contains(&self.parts[part.start]) {
+        let as_of =
+            as_of || has("that's that", first) && part.clone().any(|at| self.raw(at) == "too");
+        let announces = self.announces.contains(&self.parts[part.start]);
+        if as_of || supposes || announces && !self.tells_before_colon(part.clone()) {
             return false;
         }
         let idle = self.is_weather(part.clone()) || self.introduces(part.clone());

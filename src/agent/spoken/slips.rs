@@ -113,7 +113,8 @@ pub(super) fn mended(said: Vec<Word>, names: &Names) -> Vec<Word> {
             None if word == "fo" && !has(SHARES, before) => "for",
             None => {
                 let small = SMALL.split_ascii_whitespace().find(|small| slips(word, small));
-                small.or_else(|| names.swapped(word)).unwrap_or(word)
+                let near = || names.slip_beside(word, [before, next]);
+                small.or_else(|| names.swapped(word)).or_else(near).unwrap_or(word)
             }
         };
         found.extend(meant.split(' ').map(|word| (word.to_owned(), *part)));

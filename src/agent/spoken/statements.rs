@@ -18,9 +18,9 @@ use super::words::{
 const LINKS: &str = "and so because cos cause coz as but or otherwise else since";
 /// Who speaks of himself or of people, with or without a verb in the word.
 const PERSONS: &str = "\
-    i we he she somebody someone everybody everyone nobody people guests visitors customers \
-    kids children i'm i've we're we've he's she's somebody's someone's everybody's everyone's \
-    nobody's people've";
+    i we he she they they've somebody someone everybody everyone nobody people guests visitors \
+    customers kids children i'm i've we're we've he's she's somebody's someone's everybody's \
+    everyone's nobody's people've";
 /// What stands before a noun.
 const ARTICLES: &str = "the a an my our his her their its some these those both all";
 /// Subjects that are there.
@@ -44,15 +44,16 @@ pub(super) const VETO: &str = "\
     hazardous slip slipped mishap finger whoever wherever whichever event";
 /// What besides takes an order back or makes it less than one in a statement.
 const DANGER: &str = "\
-    kidding joking joke jk mistake sorry wait waits maybe perhaps think thinks guess suppose \
-    hope wonder changed mind cancel cancelled canceled undo reverse nevermind hypothetical \
-    hypothetically pretending supposedly allegedly apparently sarcasm false untrue imagine \
-    dream lie lies quote reminder decided depend depends forget forgot say says said tell \
-    tells told ask asks asked orders ordered want wants wanted wish wishes prefer prefers \
-    rather instead later until till unless if whether when whenever once before after while \
-    provided providing depending supposing assuming except only hurry rush need needs reason \
-    point ok goal goals test example first second next then also too tonight manually timer \
-    schedule automatic automatically nothing";
+    report reports shows indicate indicates displays announces states confirms recommends \
+    requires kidding joking joke jk mistake sorry wait waits maybe perhaps think thinks guess \
+    suppose hope wonder changed mind cancel cancelled canceled undo reverse nevermind \
+    hypothetical hypothetically pretending supposedly allegedly apparently sarcasm false \
+    untrue imagine dream lie lies quote reminder decided depend depends forget forgot say says \
+    said tell tells told ask asks asked orders ordered want wants wanted wish wishes prefer \
+    prefers rather instead later until till unless if whether when whenever once before after \
+    while provided providing depending supposing assuming except only hurry rush need needs \
+    reason point ok goal goals test example first second next then also too tonight manually \
+    timer schedule automatic automatically nothing";
 /// What stands before an order and is no noun.
 const ADVERBS: &str =
     "just simply please kindly only maybe perhaps better not never always more again";
@@ -77,6 +78,15 @@ impl Said {
         !part.clone().any(touches)
     }
 
+    /// "The kids can't see a thing: lights on"; not "the parrot screams: lights on".
+    pub(super) fn tells_before_colon(&self, part: Range<usize>) -> bool {
+        let verb = self.verb_of_statement(part.clone());
+        let plain = verb
+            .filter(|verb| verb + 1 < part.end)
+            .is_some_and(|verb| is_deed(self.raw(verb)) || self.raw(verb).ends_with("n't"));
+        plain && self.states_something(part)
+    }
+
     /// Where the verb of a statement stands, or behind its subject; `None` where it is none.
     fn verb_of_statement(&self, part: Range<usize>) -> Option<usize> {
         let word = |at: usize| if part.contains(&at) { self.raw(at) } else { "" };
@@ -92,7 +102,6 @@ impl Said {
         if part.end < begin + 2 {
             return None;
         }
-        // "…, is full of scales", "or it goes mouldy".
         // "It drones all day": what it does, by a verb that no order has.
         let then = word(begin + 1);
         let drones =
@@ -100,6 +109,7 @@ impl Said {
         if has("it they", first) && (drones || is_plain_deed(then)) && !has(THEIRS, then) {
             return Some(begin + 1);
         }
+        // "…, is full of scales", "or it goes mouldy".
         let or =
             linked > 0 && has("or otherwise else", word(begin - 1)) && has("it they you", first);
         if or || (part.start > 0 && first == "is" && !has(OBJECTS, word(begin + 1))) {
@@ -113,6 +123,13 @@ impl Said {
             let is = first == "there's" || has("is are has have", word(begin + 1));
             return is.then_some(begin + 1);
         }
+        self.verb_of_noun(part, begin, linked > 0)
+    }
+
+    /// The same, where a noun is the subject.
+    fn verb_of_noun(&self, part: Range<usize>, begin: usize, linked: bool) -> Option<usize> {
+        let word = |at: usize| if part.contains(&at) { self.raw(at) } else { "" };
+        let first = word(begin);
         let article = usize::from(has(ARTICLES, first));
         let counted = number(first).is_some_and(|number| number >= 2.0)
             || first == "1" && word(begin + 1) == "of";
@@ -139,7 +156,9 @@ impl Said {
             let does =
                 word(*at).ends_with('s') && !word(*at).ends_with("ss") && word(*at).len() > 3;
             let past = past || (one && does && !is_known(word(*at)));
-            short || behind || past || (*at > noun && word(*at).ends_with("n't"))
+            // "So the lads can rinse the channel".
+            let can = linked && *at > noun && word(*at) == "can" && is_plain_deed(word(at + 1));
+            can || short || behind || past || (*at > noun && word(*at).ends_with("n't"))
         })?;
         let own = (begin..verb).any(|at| self.is_head(at));
         let known = (verb > begin + article + 1)
@@ -173,7 +192,7 @@ impl Said {
         let ends = next.is_empty();
         // "This shoulder", "those boxes": before a noun it names another thing.
         // "The frogs need it": what they need is what is ordered.
-        let theirs = !has("i we he she i'm i've we're we've", self.raw(part.start));
+        let theirs = !has("i we he she i'm i've we're we've nobody", self.raw(part.start));
         let senses = has("hear hears see sees smell smells feel feels", before);
         let needed = theirs && has("it them", said) && (has(THEIRS, before) || senses);
         let needed = needed || has("how what why where", before);

@@ -1,6 +1,8 @@
 //! A text as words: lower case, numbers in words made numbers, and which part between commas a word
 //! stands in. What must never be here: what a word means for a device.
 
+use super::words::has;
+
 /// A word, and the number of the part between commas that it stands in.
 pub(super) type Word = (String, usize);
 
@@ -79,7 +81,7 @@ pub(super) fn pieces(text: &str) -> Vec<Word> {
             '.' if word.is_empty() && digit(after) && !is(before, |c| c == '.') => {
                 word.push_str("0.")
             }
-            ',' if digit(before) && digit(after) && thousands() => {}
+            ',' if digit(before) && digit(after) && thousands() && !has("0 -0", &word) => {}
             ',' if digit(before) && digit(after) => word.push('.'),
             '-' if word.is_empty() && digit(after) && !is(before, char::is_alphanumeric) => {
                 word.push('-');

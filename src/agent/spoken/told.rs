@@ -40,6 +40,10 @@ const THEY: &str = "\
     boss chief chef captain manager owner landlord wife husband mother father mum mom dad son \
     daughter sister brother colleague neighbour neighbor customer guest visitor crew team \
     staff everyone everybody somebody someone nobody";
+/// Who may be called, and may be told of.
+const PERSON: &str = "\
+    coach boss captain skipper chief guys girls colleague colleagues friend lads folks them \
+    somebody someone everybody everyone";
 /// Past forms that are no "-ed", and what else only tells.
 const IRREGULAR: &str = "\
     ran rang went came left kept got gave took brought held blew rose fell forgot made began \
@@ -81,9 +85,27 @@ impl Said {
         let subject = free.find_map(|at| self.told_by(at, of, goal));
         let subject = subject.or_else(|| self.told_of(of, goal)).or_else(|| self.told_late());
         let subject = subject.or_else(|| self.told_wish(of, goal));
+        let subject = subject.or_else(|| self.told_of_person());
         let subject = subject.or_else(|| self.told_of_other(of));
         let subject = subject.or_else(|| if goal { None } else { self.told_by_name(of) });
         subject.or_else(|| if goal { self.told_keeping() } else { self.told_first(of) })
+    }
+
+    /// "Our coach set it to 60", "let the guys turn it off": whom somebody else is to ask, or told.
+    pub(super) fn told_of_person(&self) -> Option<String> {
+        let all = 0..self.words.len();
+        let person = |at: &usize| {
+            let led = *at > 0 && has("the my our a", self.raw(*at - 1));
+            let let_him = has("let get have", self.raw(0)) && *at < 4;
+            let verb = self.raw(at + 1);
+            let same = self.parts.get(at + 1) == Some(&self.parts[*at]);
+            let acts = [SETTING, ON, OFF].iter().any(|list| has(list, verb))
+                || has("have should will must can needs to", verb);
+            let acts = acts && !has("on off please", verb);
+            !self.is_done(*at) && has(PERSON, self.raw(*at)) && same && acts && (led || let_him)
+        };
+        let at = all.clone().find(person)?;
+        self.run_of(at.saturating_sub(1), at + 1)
     }
 
     /// "Keeping the tank above 60": whoever does it.
@@ -386,5 +408,7 @@ pub(super) fn is_past(word: &str) -> bool {
     let known = |verb: &str| lists.iter().any(|list| has(list, verb));
     let mut last = stem.chars().rev();
     let doubled = last.next().is_some_and(|one| last.next() == Some(one));
-    known(stem) || known(&format!("{stem}e")) || (doubled && known(&stem[..stem.len() - 1]))
+    known(stem)
+        || known(&format!("{stem}e"))
+        || (doubled && known(stem.get(..stem.len() - 1).unwrap_or_default()))
 }

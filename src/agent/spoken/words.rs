@@ -328,11 +328,12 @@ pub(super) const RELATIVE: List = "\
 pub(super) const FULL: Runs = "\
     flat out, full on, full blast, full tilt, full bore, full speed, full power, full \
     throttle, full whack, full strength, full brightness, full output, full force, top speed, \
-    wide open, all the way up, all the way open, as far as it goes, as far as it will go, \
-    full, fully, maximum, max, as fast as it goes, as fast as it can, as fast as it will go, \
-    as high as it goes, as wide as it goes, as hard as it goes, highest, utmost, the top, its \
-    top, everything it's got, everything it has got, everything it has, all it's got, all it \
-    has got, all it has, everything you've got, all you've got";
+    wide open, all the way up, all the way open, as far up as it goes, as far up as it will \
+    go, as high up as it goes, as far as it goes, as far as it will go, full, fully, maximum, \
+    max, as fast as it goes, as fast as it can, as fast as it will go, as high as it goes, as \
+    wide as it goes, as hard as it goes, highest, utmost, the top, its top, everything it's \
+    got, everything it has got, everything it has, all it's got, all it has got, all it has, \
+    everything you've got, all you've got";
 /// What a share is one of.
 pub(super) const OF_FULL: Runs = "\
     of what it can do, of what it can, of what it has, of its range, of its power, of full, of \
