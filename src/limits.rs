@@ -383,6 +383,8 @@ pub const CATALOG_MODELS_MAX: usize = 256;
 pub const PULL_ATTEMPTS_MAX: u32 = 4;
 /// Pause before the second attempt; doubles with each. A router's restart fits into the sum.
 pub const PULL_PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
+/// Of such a pause before it is asked whether the file is still wanted.
+pub const PULL_PAUSE_SLICE: std::time::Duration = std::time::Duration::from_secs(1);
 /// Until a connection stands. Beyond: the attempt has failed.
 pub const PULL_CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(15);
 /// Between two reads of a transfer. Beyond: the attempt has failed and the next one goes on from

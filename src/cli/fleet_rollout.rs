@@ -237,7 +237,7 @@ fn line(one: &Rollout, tally: &Tally, known: usize, verdict: &Verdict) -> Json {
         "percent": f64::from(one.share()) / 100.0,
         "known": known, "meant": tally.meant, "inside": tally.inside,
         "confirmed": tally.confirmed, "undone": tally.undone, "refused": tally.refused,
-        "under_way": tally.under_way, "why": why,
+        "failed": tally.failed, "under_way": tally.under_way, "why": why,
     })
 }
 
@@ -247,12 +247,13 @@ fn told(one: &Rollout, tally: &Tally, known: usize, verdict: &Verdict, json: boo
         println!("{line}");
         return;
     }
-    let Tally { meant, inside, confirmed, undone, refused, under_way, .. } = tally;
-    let quiet = inside.saturating_sub(confirmed + undone + refused + under_way);
+    let Tally { meant, inside, confirmed, undone, refused, failed, under_way, .. } = tally;
+    let begun = confirmed + undone + refused + failed + under_way;
+    let quiet = inside.saturating_sub(begun);
     println!(
         "rollout {} (release {}) is {}: step {} of {}, {} % of {meant} boards, {inside} are in: \
-         {confirmed} confirmed, {undone} undone, {refused} refused, {under_way} under way, \
-         {quiet} have not begun",
+         {confirmed} confirmed, {undone} undone, {refused} refused, {failed} try again, \
+         {under_way} under way, {quiet} have not begun",
         one.number,
         one.release,
         one.standing.word(),

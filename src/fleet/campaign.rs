@@ -88,6 +88,8 @@ pub struct Tally {
     pub undone: usize,
     /// Boards that have not taken it and say why: it is not for them, or needs what is not there.
     pub refused: usize,
+    /// Boards that could not fetch or unpack it, and try again.
+    pub failed: usize,
     /// Boards that take it or have it on trial.
     pub under_way: usize,
     /// The reason of one that has undone it, with its name.
@@ -117,6 +119,7 @@ impl Tally {
                     tally.example.get_or_insert_with(|| (name.clone(), report.reason.clone()));
                 }
                 "refused" if is(&report.release) => tally.refused += 1,
+                "failed" if is(&report.release) => tally.failed += 1,
                 "staging" | "trial" if is(&report.release) => tally.under_way += 1,
                 _ if is(&report.confirmed) || has_gone_on(rollout, document, report) => {
                     tally.confirmed += 1;

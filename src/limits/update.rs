@@ -81,9 +81,9 @@ pub const REPOSITORY_LOCK_MS_MAX: u64 = 10_000;
 /// How often it looks meanwhile, in milliseconds.
 pub const REPOSITORY_LOOK_MS: u64 = 20;
 /// How long an operator's word waits for one who takes another release just now, in milliseconds:
-/// one who follows a rollout gives way after the read that it is in (`PULL_READ_TIMEOUT`), or once
-/// its slot is filled.
-pub const TAKER_WAIT_MS_MAX: u64 = 60_000;
+/// one who follows a rollout gives way after the attempt that it is in, 75 s at most
+/// (`PULL_CONNECT_TIMEOUT` and twice `PULL_READ_TIMEOUT`), or once its slot is filled.
+pub const TAKER_WAIT_MS_MAX: u64 = 120_000;
 /// How often it looks meanwhile, in milliseconds.
 pub const TAKER_LOOK_MS: u64 = 50;
 /// Silence after which all retained reports of a fleet have come, in milliseconds.

@@ -156,7 +156,13 @@ pub(crate) fn fetch(
                     return Err(HttpError::Broken { attempts: failed, done, wanted, source });
                 }
                 report.note(&format!("the transfer broke at {done} bytes, going on: {source}"));
-                std::thread::sleep(patience.pause * 2_u32.saturating_pow(failed));
+                // One who is no longer wanted gives way within a slice.
+                let mut left = patience.pause * 2_u32.saturating_pow(failed);
+                while !left.is_zero() && report.goes_on() {
+                    let slice = left.min(limits::PULL_PAUSE_SLICE);
+                    std::thread::sleep(slice);
+                    left -= slice;
+                }
             }
         }
     }
