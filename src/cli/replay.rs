@@ -21,6 +21,8 @@ use crate::limits::REPLAY_DECISIONS_MAX;
 
 /// Scores that differ by no more are the same: kernels add in other orders (design §6).
 const SCORE_SAME: f64 = 0.02;
+/// Utilities that differ by no more are of one moment: the same arithmetic, once through text.
+const UTILITY_SAME: f64 = 1e-9;
 /// So much longer than the mind counted may have gone by between question and answer: on a loaded
 /// machine both processes wait for the processor. A moment looked at in vain costs one plan.
 const ASKED_EARLIER_MS: u64 = 1000;
@@ -103,7 +105,7 @@ impl Wanted {
     }
 
     fn is_found(&self) -> bool {
-        self.found.as_ref().is_some_and(|found| found.same && found.facts)
+        self.found.as_ref().is_some_and(|found| found.facts && found.utility <= UTILITY_SAME)
     }
 
     /// Looks at what would be proposed now, and keeps it where it is nearer.
