@@ -2,9 +2,9 @@
 //! a verb of it ("stir"), by a quality ("warm"). Where two could be meant, none is. What must never
 //! be here: what is to be done with it.
 
-use std::cmp::Ordering;
 use std::ops::Range;
 
+use super::slips::{Slip, slip};
 use super::text::Word;
 use super::words::{
     ABBREVIATIONS, COMPANIONS, GENERIC, List, OF_ANY, PLACES, QUALITIES, SAME, has, is_known,
@@ -90,57 +90,24 @@ impl Names {
         self.words[index].iter().any(|own| own == noun)
     }
 
-    /// The word of a name that is this one with a letter left out or doubled, beside another word
-    /// of the same name: "intke gate", "suger content".
+    /// The word of a name that is this one with a letter left out, doubled or another vowel, beside
+    /// another word of the same name: "intke gate", "suger content".
     pub(super) fn slip_beside(&self, said: &str, beside: [&str; 2]) -> Option<&str> {
-        if said.len() < 4 || !said.is_ascii() || has(PAIRS, said) {
-            return None;
-        }
-        let slips = |own: &&String| {
-            let (one, other) = (said.as_bytes(), own.as_bytes());
-            let head = one.iter().zip(other).take_while(|(one, other)| one == other).count();
-            // The first letter is right, and it is not the same word.
-            if head == 0 || own.as_str() == said || !own.is_ascii() {
-                return false;
-            }
-            let short =
-                own.len() >= 5 && one.len() + 1 == other.len() && one[head..] == other[head + 1..];
-            let doubled = one.len() == other.len() + 1
-                && head < one.len()
-                && one[head + 1..] == other[head..]
-                && one[head] == one[head - 1];
-            let vowel = own.len() >= 5
-                && one.len() == other.len()
-                && head < one.len()
-                && b"aeiou".contains(&one[head])
-                && b"aeiou".contains(&other[head])
-                && one[head + 1..] == other[head + 1..];
-            short || doubled || vowel
-        };
         let with = |name: &&Vec<String>| {
             name.iter().any(|own| beside.iter().any(|word| is_word(word, own)))
         };
-        let mut found = self.words.iter().filter(with).flatten().filter(slips).map(String::as_str);
-        let first = found.next()?;
-        found.all(|other| other == first).then_some(first)
+        let slips = |own: &&str| match slip(said, own) {
+            Some(Slip::LeftOut | Slip::Vowel) => own.len() >= 5 && same_first(said, own),
+            Some(Slip::Doubled) => same_first(said, own),
+            _ => false,
+        };
+        only(said, self.words.iter().filter(with).flatten().map(String::as_str).filter(slips))
     }
 
     /// The only word of all names that is this one with two neighbouring letters exchanged.
     pub(super) fn swapped(&self, said: &str) -> Option<&str> {
-        if said.len() < 4 || !said.is_ascii() || has(PAIRS, said) {
-            return None;
-        }
-        let is = |own: &&str| {
-            let (one, other) = (said.as_bytes(), own.as_bytes());
-            let head = one.iter().zip(other).take_while(|(one, other)| one == other).count();
-            one.len() == other.len()
-                && head + 2 <= one.len()
-                && (one[head], one[head + 1]) == (other[head + 1], other[head])
-                && one[head + 2..] == other[head + 2..]
-        };
-        let mut found = self.words.iter().flatten().map(String::as_str).filter(is);
-        let first = found.next()?;
-        found.all(|other| other == first).then_some(first)
+        let swapped = |own: &&str| slip(said, own) == Some(Slip::Swapped);
+        only(said, self.words.iter().flatten().map(String::as_str).filter(swapped))
     }
 
     /// The word of its name that says what it is: of a brush motor, the brush.
@@ -287,30 +254,29 @@ pub(super) fn is_word(said: &str, own: &str) -> bool {
 /// Whether a long word is said with one letter wrong, left out, too many or before its turn.
 /// Its first letter must be right: a "flower" is no "blower".
 pub(super) fn is_near(said: &str, own: &str) -> bool {
-    let (one, other): (Vec<char>, Vec<char>) = (said.chars().collect(), own.chars().collect());
-    let long = other.len() >= LONG
-        && one.len() + 1 >= LONG.max(other.len())
-        && one.len() <= other.len() + 1;
-    // In a shorter one only two letters in the wrong order.
-    let turned = one.len() == LONG - 1 && one.len() == other.len() && one != other;
-    if turned && has(PAIRS, said) {
-        return false;
+    let (letters, own_letters) = (said.chars().count(), own.chars().count());
+    same_first(said, own)
+        && match slip(said, own) {
+            None => false,
+            // In a shorter one only two letters in the wrong order.
+            Some(Slip::Swapped) if own_letters < LONG => {
+                own_letters + 1 == LONG && !has(PAIRS, said)
+            }
+            Some(_) => own_letters >= LONG && letters + 1 >= LONG,
+        }
+}
+
+fn same_first(said: &str, own: &str) -> bool {
+    said.chars().next() == own.chars().next()
+}
+
+/// What a word that is no other stands for, where it is only one.
+fn only<'a>(said: &str, mut found: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    if said.len() < 4 || has(PAIRS, said) {
+        return None;
     }
-    if !(long || turned) || one[0] != other[0] {
-        return false;
-    }
-    let head = one.iter().zip(&other).take_while(|(a, b)| a == b).count();
-    let (one, other) = (&one[head..], &other[head..]);
-    let after = |word: &[char], count: usize| word.get(count..).unwrap_or_default().to_vec();
-    let swapped = || {
-        let ends = one.len() >= 2 && other.len() >= 2;
-        ends && one[0] == other[1] && one[1] == other[0] && one[2..] == other[2..]
-    };
-    match one.len().cmp(&other.len()) {
-        Ordering::Less => after(other, 1) == one,
-        Ordering::Greater => after(one, 1) == other,
-        Ordering::Equal => !turned && after(one, 1) == after(other, 1) || swapped(),
-    }
+    let first = found.next()?;
+    found.all(|other| other == first).then_some(first)
 }
 
 /// Whether it is a word of a name, if with a letter wrong.

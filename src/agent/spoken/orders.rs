@@ -79,7 +79,6 @@ impl Said {
             return Err("which device? say its whole name".into());
         }
         self.take_place_of(mention);
-        self.take_misspelt(mention);
         self.take_too_much();
         let options = match &actuator.kind {
             ActuatorKind::Choice { options } => Some(options.as_slice()),
@@ -110,25 +109,6 @@ impl Said {
         let head = self.names.head(mention.index);
         let is_head = |at: &usize| head.is_some_and(|own| is_like(&self.words[*at], own));
         mention.at.iter().any(|at| mention.as_verb == Some(*at) || is_head(at))
-    }
-
-    /// "Intake dampr": a letter left out of a word, beside a word of the same name.
-    fn take_misspelt(&mut self, mention: &Mention) {
-        let own = self.names.of(mention.index).to_vec();
-        let missing = |said: &str, own: &str| {
-            let short = said.len() >= 5 && said.is_ascii() && own.len() == said.len() + 1;
-            let head = said.bytes().zip(own.bytes()).take_while(|(one, other)| one == other);
-            let head = head.count();
-            short && own.is_ascii() && head > 0 && said[head..] == own[head + 1..]
-        };
-        for at in mention.at.iter().map(|at| at + 1) {
-            let said = self.word(at);
-            let strange = !(is_known(said) || self.names.has(said));
-            let unsaid = |own: &&String| !self.words.iter().any(|word| is_word(word, own));
-            if strange && own.iter().filter(unsaid).any(|own| missing(said, own)) {
-                self.done[at] = true;
-            }
-        }
     }
 
     /// Whether the device itself is meant, not what it is called by: "open the gate" is not said of

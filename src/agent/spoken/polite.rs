@@ -139,12 +139,15 @@ impl Said {
         }
     }
 
+    /// The first word, where it is a verb of orders.
+    fn first_order(&self) -> Option<&str> {
+        let first = self.words.iter().find(|word| !has(BEFORE_A_CALL, word))?;
+        [ON, OFF, SETTING].iter().any(|list| has(list, first)).then_some(first)
+    }
+
     /// "That damn speaker". Alone, it complains.
     fn take_curses(&mut self) {
-        let first = self.words.iter().find(|word| !has(BEFORE_A_CALL, word));
-        let orders =
-            first.is_some_and(|word| [ON, OFF, SETTING].iter().any(|list| has(list, word)));
-        if !orders || self.words.iter().any(|word| word == "again") {
+        if self.first_order().is_none() || self.words.iter().any(|word| word == "again") {
             return;
         }
         for at in 1..self.words.len() {
@@ -174,12 +177,9 @@ impl Said {
     /// "Silence it already": impatience at the end of what begins as an order. "It is off already"
     /// tells.
     fn take_already(&mut self) {
-        let first = self.words.iter().find(|word| !has(BEFORE_A_CALL, word));
+        let orders = self.first_order().is_some_and(|word| !has("on off open closed", word));
         let last = self.words.len().saturating_sub(1);
-        let orders =
-            first.is_some_and(|word| [ON, OFF, SETTING].iter().any(|list| has(list, word)));
-        let on_or_off = has("on off open closed", first.map_or("", String::as_str));
-        if self.word(last) == "already" && orders && !on_or_off {
+        if self.word(last) == "already" && orders {
             self.done[last] = true;
         }
     }

@@ -21,7 +21,7 @@ const BECOMING: &str = "on off at switched turned started stopped opened closed 
 const KEPT_BY_YOU: &str = "\
     supposed to keep, supposed to hold, meant to be looking after, supposed to be looking \
     after, you aiming at, you aiming for, you trying to, you working towards, you working on, \
-    you looking after, you keeping, you supposed to do, your job, your jobs, your task, your \
+    you looking after, you supposed to do, your job, your jobs, your task, your \
     tasks, you to look after, you have to keep, you meant to keep";
 /// What goals are called besides.
 const GOALS: &str = "targets objectives aims";

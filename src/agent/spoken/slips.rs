@@ -122,19 +122,73 @@ pub(super) fn mended(said: Vec<Word>, names: &Names) -> Vec<Word> {
     found
 }
 
-/// Whether a word is another with two neighbouring letters exchanged, or one of them doubled.
-fn slips(said: &str, small: &str) -> bool {
-    if has(OTHERS, said) || !said.is_ascii() {
-        return false;
-    }
-    let (said, small) = (said.as_bytes(), small.as_bytes());
-    let head = said.iter().zip(small).take_while(|(one, other)| one == other).count();
-    let (one, other) = (&said[head..], &small[head..]);
-    match said.len().checked_sub(small.len()) {
-        Some(0) if one.len() >= 2 => {
-            one[0] == other[1] && one[1] == other[0] && one[2..] == other[2..]
+/// The one letter, or two, that a word has otherwise than the word that is meant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Slip {
+    /// Two neighbours exchanged.
+    Swapped,
+    LeftOut,
+    /// Said twice.
+    Doubled,
+    Added,
+    /// One vowel for another.
+    Vowel,
+    Wrong,
+}
+
+/// By which slip one word stands for another; `None` where it takes more than one, or none.
+pub(super) fn slip(said: &str, meant: &str) -> Option<Slip> {
+    let (one, other): (Vec<char>, Vec<char>) = (said.chars().collect(), meant.chars().collect());
+    let head = one.iter().zip(&other).take_while(|(one, other)| one == other).count();
+    let before = head.checked_sub(1).map(|at| one[at]);
+    match (&one[head..], &other[head..]) {
+        (one, [_, rest @ ..]) if one == rest => Some(Slip::LeftOut),
+        ([more, rest @ ..], other) if rest == other => match before == Some(*more) {
+            true => Some(Slip::Doubled),
+            false => Some(Slip::Added),
+        },
+        ([a, b, rest @ ..], [c, d, same @ ..]) if a == d && b == c && rest == same => {
+            Some(Slip::Swapped)
         }
-        Some(1) if head > 0 => one[0] == said[head - 1] && one[1..] == *other,
-        _ => false,
+        ([a, rest @ ..], [b, same @ ..]) if rest == same => {
+            match [a, b].iter().all(|one| "aeiou".contains(**one)) {
+                true => Some(Slip::Vowel),
+                false => Some(Slip::Wrong),
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Whether a small word has two neighbouring letters exchanged, or one of them doubled.
+fn slips(said: &str, small: &str) -> bool {
+    let found = || slip(said, small);
+    !has(OTHERS, said) && matches!(found(), Some(Slip::Swapped | Slip::Doubled))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_one_letter_and_nothing_more() {
+        let all = [
+            ("teh", "the", Some(Slip::Swapped)),
+            ("hte", "the", Some(Slip::Swapped)),
+            ("intke", "intake", Some(Slip::LeftOut)),
+            ("dampr", "damper", Some(Slip::LeftOut)),
+            ("halll", "hall", Some(Slip::Doubled)),
+            ("hallo", "hall", Some(Slip::Added)),
+            ("xhall", "hall", Some(Slip::Added)),
+            ("suger", "sugar", Some(Slip::Vowel)),
+            ("sugar", "sugas", Some(Slip::Wrong)),
+            ("hall", "hall", None),
+            ("", "", None),
+            ("a", "bcd", None),
+            ("jää", "jäää", Some(Slip::LeftOut)),
+        ];
+        for (said, meant, wanted) in all {
+            assert_eq!(slip(said, meant), wanted, "{said} {meant}");
+        }
     }
 }

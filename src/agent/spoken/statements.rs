@@ -95,7 +95,7 @@ impl Said {
         let first = word(begin);
         // "Baby sleeps".
         if part.end == begin + 2 {
-            let noun = !is_known(first) && !has(OBJECTS, first) && !first.contains('\'');
+            let noun = may_be_noun(first);
             let deed = is_plain_deed(word(begin + 1)) && !self.is_head(begin);
             return (noun && deed && part.start > 0).then_some(begin + 1);
         }
@@ -134,13 +134,7 @@ impl Said {
         let counted = number(first).is_some_and(|number| number >= 2.0)
             || first == "1" && word(begin + 1) == "of";
         let noun = begin + article;
-        let strange = |at: usize| {
-            let word = word(at);
-            let people = has("girls boys ladies men women lads guys folks", word);
-            let known = is_known(word) && !people;
-            let no_noun = word.is_empty() || word.contains('\'') || known;
-            !(no_noun || has(DANGER, word) || has(OBJECTS, word) || has(ADVERBS, word))
-        };
+        let strange = |at: usize| may_be_noun(word(at));
         if !(article > 0 || counted || strange(begin)) || self.is_head(noun) {
             return None;
         }
@@ -262,4 +256,12 @@ impl Said {
         let other = !has("i we i'm we're i've we've", self.raw(begin));
         other && self.length_at(at).is_some() && at > begin && self.raw(at - 1) == "in"
     }
+}
+
+/// Whether a word that is no other may be a noun.
+fn may_be_noun(word: &str) -> bool {
+    let people = has("girls boys ladies men women lads guys folks", word);
+    let known = is_known(word) && !people;
+    let no_noun = word.is_empty() || word.contains('\'') || known;
+    !(no_noun || has(DANGER, word) || has(OBJECTS, word) || has(ADVERBS, word))
 }
