@@ -177,6 +177,9 @@ pub const HOLD_S_DEFAULT: u64 = 1800;
 pub const HOLD_S_MAX: u64 = 7 * 24 * 3600;
 /// Longest sentence of an `ask` command, in bytes. Beyond: rejected; an order is a line.
 pub const ASK_BYTES_MAX: usize = 500;
+/// Most parts of such a sentence of which one may be the order, the others beside it; each run of
+/// them is read, 36 at most. Beyond: it is refused as a whole.
+pub const ASK_PARTS_MAX: usize = 8;
 /// Longest payload of a device command, in bytes; longer ones are rejected.
 pub const COMMAND_BYTES_MAX: usize = 64 * 1024;
 /// Longest command id, in bytes; longer ones are rejected.
@@ -185,6 +188,13 @@ pub const COMMAND_ID_BYTES_MAX: usize = 128;
 /// broker's restart or a roaming Wi-Fi takes seconds; in a minute somebody has walked to the
 /// switch. Then the actuator is unknown, and the unknown forbids, until it speaks again.
 pub const ECHO_BELIEVED_MS: u64 = 60_000;
+/// How long a word of a device may be on its way, in milliseconds: a minute. One that takes back
+/// what the device confirmed within that time may be the older of the two.
+pub const ECHO_LATE_MS_MAX: u64 = 60_000;
+/// How long both words count for interlocks, in milliseconds, where the device says nothing more:
+/// ten minutes. One that repeats its state has done so by then; of one that does not, the last
+/// word is believed.
+pub const ECHO_DOUBTED_MS_MAX: u64 = 600_000;
 /// Most settings of one actuator that count as in flight; the oldest is forgotten. Each doubles
 /// the combinations that its interlocks are tried on.
 pub const SETTINGS_IN_FLIGHT_MAX: usize = 3;

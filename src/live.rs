@@ -154,6 +154,10 @@ impl Live {
             json!({"id": waits.id, "actuator": actuator.name, "value": waits.setting.to_string(),
                 "cause": waits.cause, "left_s": waits.until.since(now.tick).as_secs()})
         });
+        let shown = agent.shown().iter().map(|waits| {
+            json!({"id": waits.id, "actuator": waits.kind, "value": waits.words,
+                "cause": waits.cause, "left_s": waits.until.since(now.tick).as_secs()})
+        });
         let proposals = agent.proposals().iter().map(|waits| {
             json!({"id": waits.id, "actuator": "note", "value": waits.words, "cause": waits.cause,
                 "left_s": waits.until.since(now.tick).as_secs()})
@@ -172,7 +176,7 @@ impl Live {
                 (0u16..).zip(actuators).map(|(id, _)| self.actuator(id, agent, now))
             }),
             goals: goals.collect(),
-            approvals: approvals.chain(proposals).collect(),
+            approvals: approvals.chain(shown).chain(proposals).collect(),
             update: &self.update,
         })
     }

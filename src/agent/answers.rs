@@ -33,7 +33,6 @@ impl Agent {
     }
 
     fn do_as_asked(&mut self, key: &(String, String), text: &str, body: Body, unsure: &[String]) {
-        let left = unsure.join("`, `");
         match body {
             Body::Set { actuator, setting, hold } => {
                 let name = change(&self.config.actuators[usize::from(actuator.0)], &setting);
@@ -54,16 +53,20 @@ impl Agent {
                 let id = self.ask_of_order(actuator, &setting, hold, &cause);
                 let why = match unsure.is_empty() {
                     true => "it is one that a person has to approve".to_owned(),
-                    false => format!("nothing was made of `{left}`"),
+                    false => format!("nothing was made of `{}`", unsure.join("`, `")),
                 };
                 let reason =
                     format!("understood as {name}; waits for approval, since {why} (approve {id})");
                 self.set_command(key, CommandState::Succeeded, &reason);
             }
-            _ if !unsure.is_empty() => {
-                let reason = format!("nothing was made of `{left}`: say it without");
-                self.set_command(key, CommandState::Rejected, &reason);
-            }
+            body if unsure.is_empty() => self.carry_out_words(key, text, body),
+            body => self.show_back(key, text, body, unsure),
+        }
+    }
+
+    /// Carries out what is no setting.
+    pub(super) fn carry_out_words(&mut self, key: &(String, String), text: &str, body: Body) {
+        match body {
             Body::Mode { mode, actuator } => {
                 let config = &self.config.actuators;
                 let of =
@@ -86,7 +89,7 @@ impl Agent {
     }
 
     /// Says what was made of the words, before it is done.
-    fn understood(&mut self, text: &str, meaning: &str) {
+    pub(super) fn understood(&mut self, text: &str, meaning: &str) {
         let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         self.say("asked", format!("\"{plain}\" understood as: {meaning}"), Severity::Info);
     }

@@ -1,5 +1,5 @@
 //! What waits for a person's yes: put before them, settled by `approve` or `deny`, and given up
-//! after its time. Proposals of notes are in `notes`. No judgement of what is worth asking.
+//! after its time. Proposals of notes are in `notes`, goals and modes in `shown`. No judgement of what is worth asking.
 
 use std::time::Duration;
 
@@ -95,7 +95,7 @@ impl Agent {
     }
 
     pub(super) fn settle_approval(&mut self, key: &(String, String), approval: &str, yes: bool) {
-        if self.settle_proposal(key, approval, yes) {
+        if self.settle_proposal(key, approval, yes) || self.settle_shown(key, approval, yes) {
             return;
         }
         let now = self.now.tick;
@@ -138,20 +138,27 @@ impl Agent {
         let now = self.now.tick;
         let (over, open) = std::mem::take(&mut self.approvals)
             .into_iter()
-            .partition(|waits: &Approval| waits.until <= now);
+            .partition::<Vec<_>, _>(|waits: &Approval| waits.until <= now);
         self.approvals = open;
-        self.take_back(over);
+        let mut over: Vec<_> = over.into_iter().map(|waits| waits.id).collect();
+        self.shown.retain(|one| {
+            let open = one.until > now;
+            over.extend((!open).then(|| one.id.clone()));
+            open
+        });
+        self.take_back(&over);
     }
 
     /// The agent ends: nobody could carry out a yes.
     pub(super) fn clear_approvals(&mut self) {
-        let all = std::mem::take(&mut self.approvals);
-        self.take_back(all);
+        let all = std::mem::take(&mut self.approvals).into_iter().map(|waits| waits.id);
+        let shown = std::mem::take(&mut self.shown).into_iter().map(|one| one.id);
+        self.take_back(&all.chain(shown).collect::<Vec<_>>());
     }
 
-    fn take_back(&mut self, approvals: Vec<Approval>) {
-        if !approvals.is_empty() {
-            approvals.iter().for_each(|waits| self.clear_approval(&waits.id));
+    fn take_back(&mut self, ids: &[String]) {
+        if !ids.is_empty() {
+            ids.iter().for_each(|id| self.clear_approval(id));
             self.keep_approvals();
         }
     }

@@ -22,6 +22,7 @@ use super::notes::Notes;
 use super::partners::Partners;
 use super::rules::RuleState;
 use super::several::Who;
+use super::shown::Shown;
 use super::thin::Thinning;
 use super::world::{FaultCount, LocalTime, View, World};
 use crate::clock::{Now, Tick};
@@ -110,6 +111,7 @@ pub struct Agent {
     pub(super) commands_order: u64,
     pub(super) commands_looked: Option<Tick>,
     pub(super) approvals: Vec<Approval>,
+    pub(super) shown: Vec<Shown>,
     /// Ids of what waits for nobody any more, of which the bus has not heard yet.
     pub(super) unsaid: Vec<String>,
     /// Notes that are being understood, and what waits for a person's yes.
@@ -190,6 +192,7 @@ impl Agent {
             commands_order: 0,
             commands_looked: None,
             approvals: Vec::new(),
+            shown: Vec::new(),
             unsaid: Vec::new(),
             notes: Notes::default(),
             moves: vec![None; config.actuators.len()],
@@ -318,7 +321,7 @@ impl Agent {
     /// Commands that wait for a person.
     #[must_use]
     pub fn open_approvals(&self) -> usize {
-        self.approvals.len() + self.proposals().len()
+        self.approvals.len() + self.shown.len() + self.proposals().len()
     }
 
     /// What waits for a person.

@@ -344,6 +344,7 @@ impl Agent {
             let actuator = &self.config.actuators[usize::from(one.actuator.0)].name;
             json!({"id": one.id, "actuator": actuator})
         });
+        let open = open.chain(self.shown.iter().map(|one| json!({"id": one.id})));
         let open = open.chain(self.unsaid.iter().map(|id| json!({"id": id})));
         let put = Some(json!({"open": open.collect::<Vec<_>>()}).to_string());
         self.record(Entry::Goal { name: APPROVALS.into(), put });

@@ -224,8 +224,8 @@ impl Agent {
         (wanted(&holder) != Some(setting)).then(|| self.config.rules[holder].name.as_str())
     }
 
-    /// Truth of an interlock where everything in flight counts at its old and at its new value,
-    /// and `change`, if given, at what it would be set to. True if it holds in any of them.
+    /// Truth of an interlock where everything in flight counts at its old and at its new value, a
+    /// device whose words may have come in the wrong order at both, and `change`, if given, at what it would be set to. True if it holds in any of them.
     pub(super) fn truth_in_flight(
         &self,
         forbid: &Expression,
@@ -238,8 +238,8 @@ impl Agent {
                 _ => {
                     let state = self.world.actuator(id);
                     let old = std::iter::once(state.confirmed.clone());
-                    old.chain(state.in_flight.iter().map(|(setting, _)| Some(setting.clone())))
-                        .collect()
+                    let perhaps = state.in_flight.iter().chain(&state.overtaken);
+                    old.chain(perhaps.map(|(setting, _)| Some(setting.clone()))).collect()
                 }
             };
             if combinations.len() * values.len() > COMBINATIONS_MAX {

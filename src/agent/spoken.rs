@@ -19,6 +19,7 @@ mod orders;
 mod polite;
 mod questions;
 mod reasons;
+mod second;
 mod slips;
 mod statements;
 mod text;
@@ -54,6 +55,13 @@ pub struct Spoken {
     pub unsure: Vec<String>,
 }
 
+impl Spoken {
+    /// "The fan at 80; I want to watch the plant": more than a mode was said.
+    fn leaves_number(&self) -> bool {
+        self.unsure.iter().any(|word| text::number(word).is_some())
+    }
+}
+
 /// A command or a question.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Meaning {
@@ -85,11 +93,18 @@ pub fn goal_of_words(text: &str, config: &Config) -> Result<Goal, String> {
     }
 }
 
-/// Reads a text.
+/// Reads a text; where that cannot be done, the one part of it that is an order, with what stands
+/// beside it as words that nothing was made of.
 ///
 /// # Errors
 /// Why it is nothing that can be done, in a sentence for the one who wrote it.
 pub fn hear(text: &str, config: &Config) -> Result<Spoken, String> {
+    plain(text, config)?;
+    read(text, config).or_else(|why| second::look(text, config).ok_or(why))
+}
+
+/// Whether it may be read at all.
+fn plain(text: &str, config: &Config) -> Result<(), String> {
     if text.len() > limits::ASK_BYTES_MAX {
         let most = limits::ASK_BYTES_MAX;
         return Err(format!("{} bytes, at most {most} are read", text.len()));
@@ -100,6 +115,11 @@ pub fn hear(text: &str, config: &Config) -> Result<Spoken, String> {
     if let Some(quote) = text::quoted(text).find(|quote| Said::new(quote, config).commands()) {
         return Err(format!("`{quote}`: that is a quote; say it without the marks"));
     }
+    Ok(())
+}
+
+/// Reads a text as a whole.
+fn read(text: &str, config: &Config) -> Result<Spoken, String> {
     let mut said = Said::new(text, config);
     if said.words.is_empty() {
         return Err("there are no words in it".into());
@@ -116,6 +136,7 @@ pub fn hear(text: &str, config: &Config) -> Result<Spoken, String> {
     if !mark
         && !bounded
         && let Some(mode) = said.mode()
+        && !mode.as_ref().is_ok_and(Spoken::leaves_number)
     {
         return mode;
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::commands::LastMove;
 use super::core::{Agent, due_fault};
 use super::effect::Effect;
-use super::world::{Pending, fault_index};
+use super::world::{ActuatorState, Pending, fault_index};
 use crate::clock::Tick;
 use crate::config::{Actuator, ActuatorKind};
 use crate::domain::{
@@ -17,6 +17,30 @@ use crate::limits;
 /// Pauses between two messages to a device of which nothing is known: a minute, then ten.
 const RETRY_SAFE_MIN: Duration = Duration::from_secs(60);
 const RETRY_SAFE_MAX: Duration = Duration::from_secs(600);
+
+impl ActuatorState {
+    /// A word of the device comes that may be older than the one before: nobody asked for it, and
+    /// it takes back what was confirmed to the agent a moment ago. A broker keeps the order of a
+    /// topic's messages; a bridge, a mesh or a queue on the way may not.
+    fn overtake(&mut self, actuator: &Actuator, setting: &Setting, now: Tick) {
+        let late = Duration::from_millis(limits::ECHO_LATE_MS_MAX);
+        let newer = |(known, at): &mut (Setting, Tick)| {
+            now.since(*at) >= late || same(actuator, known, setting)
+        };
+        self.overtaken.take_if(newer);
+        let sent = |one: &Setting| same(actuator, one, setting);
+        let asked = self.pending.as_ref().is_some_and(|one| sent(&one.setting))
+            || self.in_flight.iter().any(|(one, _)| sent(one));
+        let fresh = self.changed.filter(|at| now.since(*at) < late);
+        if asked {
+            self.overtaken = None;
+        } else if let (Some(at), Some(before), Some(_)) = (fresh, &self.confirmed, self.owner)
+            && !sent(before)
+        {
+            self.overtaken = Some((before.clone(), at));
+        }
+    }
+}
 
 impl Agent {
     /// Sends for a rule or an interlock: the message first, its record in the same batch.
@@ -191,6 +215,7 @@ impl Agent {
         let now = self.now.tick;
         let state = self.world.actuator_mut(id);
         state.unheard = false;
+        state.overtake(actuator, &setting, now);
         let before = state.confirmed.replace(setting.clone());
         let is_first = state.changed.is_none();
         let settled = state.settled.take();
@@ -289,6 +314,8 @@ impl Agent {
             self.forget_unheard(id);
             let within = self.config.actuators[index].confirm_within;
             let state = self.world.actuator_mut(id);
+            let doubted = Duration::from_millis(limits::ECHO_DOUBTED_MS_MAX);
+            state.overtaken.take_if(|(_, at)| now.since(*at) >= doubted);
             if state.pending.is_none() && state.confirmed.is_some() {
                 // What it confirmed stands; older messages have had their time to arrive.
                 state.in_flight.retain(|(_, at)| now.since(*at) < within);

@@ -169,3 +169,53 @@ fn interlocks_hold_against_words_and_questions_are_answered_with_the_record() {
     assert_eq!(ended(&effects, "d").0, CommandState::Succeeded);
     assert_eq!(bench.agent.mode, Mode::Advise);
 }
+
+/// The one thing that waits for a person after these effects: its id, and what it is.
+fn waiting(effects: &[Effect]) -> (String, String) {
+    let mut waits = effects.iter().filter_map(|effect| match effect {
+        Effect::Report {
+            report: Report::Approval { id, waits: Some((of, value, _)), .. }, ..
+        } => Some((id.clone(), format!("{of}: {value}"))),
+        _ => None,
+    });
+    let one = waits.next().expect("it waits");
+    assert_eq!(waits.next(), None);
+    one
+}
+
+/// A person's word on what waits.
+fn settle(bench: &mut Bench, kind: &str, id: &str) -> CommandState {
+    let payload = serde_json::json!({ "approval": id }).to_string();
+    let inbox = Inbox::new(std::sync::Arc::new(room()));
+    let command = format!("{kind}-{id}");
+    let word = inbox.command(kind, &command, payload.as_bytes(), false).expect("a good id");
+    ended(&bench.on(word), &command).0
+}
+
+#[test]
+fn a_goal_and_a_mode_with_words_left_over_are_shown_back_and_hold_after_a_yes() {
+    let config = std::sync::Arc::new(room());
+    let mut bench = Bench::new(room()).up();
+    bench.steady(22.0, 60);
+    let before = bench.agent.goals_in_force().len();
+    let text = "keep the air temperature between 18 and 21, zebra quartz";
+    let effects = bench.on(ask("a", text, &config));
+    let (state, reason) = ended(&effects, "a");
+    let (id, what) = waiting(&effects);
+    assert_eq!(state, CommandState::Succeeded, "{reason}");
+    assert!(reason.contains("nothing was made of") && reason.contains(&id), "{reason}");
+    assert!(what.starts_with("goal: keep ") && what.contains("18"), "{what}");
+    assert_eq!((bench.agent.goals_in_force().len(), bench.agent.open_approvals()), (before, 1));
+    // Said once more, it waits once.
+    let effects = bench.on(ask("b", text, &config));
+    let (id, _) = waiting(&effects);
+    assert_eq!(bench.agent.open_approvals(), 1);
+    assert_eq!(settle(&mut bench, "approve", &id), CommandState::Succeeded);
+    assert_eq!((bench.agent.goals_in_force().len(), bench.agent.open_approvals()), (before + 1, 0));
+    let effects = bench.on(ask("c", "only watch from now on, zebra quartz", &config));
+    let (id, what) = waiting(&effects);
+    assert_eq!((what.as_str(), bench.agent.mode), ("mode: mode observe", Mode::Act));
+    assert_eq!(settle(&mut bench, "deny", &id), CommandState::Succeeded);
+    assert_eq!((bench.agent.mode, bench.agent.open_approvals()), (Mode::Act, 0));
+    assert_eq!(settle(&mut bench, "approve", &id), CommandState::Rejected);
+}

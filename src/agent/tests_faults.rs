@@ -237,3 +237,46 @@ fn faults_are_counted_and_said_once_in_a_while() {
     assert_eq!(said(&bench.on(fault())), [1000]);
     assert_eq!(bench.agent.counters().faults, 1001);
 }
+
+/// Whether the heater, which must not run beside the chiller, may be switched on.
+fn heater_may_run(bench: &mut Bench, id: &str) -> bool {
+    let may = states(&bench.on(set(id, 2, true)), id).last() == Some(&CommandState::Succeeded);
+    bench.on(set(&format!("{id}-off"), 2, false));
+    may
+}
+
+#[test]
+fn a_word_that_takes_back_what_was_confirmed_just_now_may_be_the_older_one() {
+    let chiller_says = |on| {
+        let setting = if on { Setting::On } else { Setting::Off };
+        Event::Echo { actuator: ActuatorId(1), setting: Ok(setting) }
+    };
+    let begun = || {
+        let mut bench = Bench::new(room()).up();
+        bench.steady(22.0, 60);
+        bench.on(set("a", 1, true));
+        bench.steady(22.0, 8);
+        bench.on(chiller_says(false));
+        bench
+    };
+    let mut bench = begun();
+    assert!(!heater_may_run(&mut bench, "at-once"), "the chiller may run");
+    bench.steady(22.0, 120);
+    assert!(!heater_may_run(&mut bench, "later"), "it has said nothing more");
+    // A minute after it was confirmed no older word is on its way any more.
+    bench.on(chiller_says(false));
+    assert!(heater_may_run(&mut bench, "said-again"));
+    let mut bench = begun();
+    bench.steady(22.0, 620);
+    assert!(heater_may_run(&mut bench, "never-again"), "one that says nothing more is believed");
+    let mut bench = begun();
+    bench.on(set("b", 1, false));
+    assert!(heater_may_run(&mut bench, "sent-off"), "it has confirmed this one");
+    // Long after it was confirmed somebody has switched it by hand.
+    let mut bench = Bench::new(room()).up();
+    bench.steady(22.0, 60);
+    bench.on(set("a", 1, true));
+    bench.steady(22.0, 70);
+    bench.on(chiller_says(false));
+    assert!(heater_may_run(&mut bench, "by-hand"));
+}

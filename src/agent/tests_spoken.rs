@@ -17,6 +17,8 @@ pub(super) const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixt
 /// Shares that must be right; issue 7's bars.
 const EXACT_MIN: f64 = 0.90;
 const SAFE_MIN: f64 = 0.95;
+/// Most that may be shown back as something else: a hasty yes would do it.
+const OTHERWISE_MAX: f64 = 0.01;
 
 fn folder() -> PathBuf {
     std::env::var_os("OUTPOST_ASK_FOLDER").map_or_else(|| FOLDER.into(), PathBuf::from)
@@ -38,10 +40,17 @@ fn sentences() -> Vec<String> {
 
 /// What becomes of a sentence, in the words of the file; `no` where nobody but a person acts on it.
 pub(super) fn read(text: &str, config: &Config) -> String {
-    let Ok(Spoken { meaning, unsure }) = hear(text, config) else { return "no".into() };
+    match hear(text, config) {
+        Ok(spoken) if spoken.unsure.is_empty() => named(spoken.meaning, config),
+        Ok(Spoken { meaning: Meaning::Do(_), .. }) | Err(_) => "no".into(),
+        Ok(spoken) => named(spoken.meaning, config),
+    }
+}
+
+/// A command or question in the words of the file.
+fn named(meaning: Meaning, config: &Config) -> String {
     let actuator = |id: ActuatorId| config.actuators[usize::from(id.0)].name.clone();
     match meaning {
-        Meaning::Do(_) if !unsure.is_empty() => "no".into(),
         Meaning::Do(body) => match *body {
             Body::Set { actuator: id, .. } if config.actuators[usize::from(id.0)].ask_human => {
                 "no".into()
@@ -74,14 +83,51 @@ pub(super) fn read(text: &str, config: &Config) -> String {
     }
 }
 
+/// How sentences were read.
+#[derive(Debug, Default)]
+struct Tally {
+    /// Those that mean something, and how many of them are carried out or answered as meant.
+    meant: u32,
+    at_once: u32,
+    /// Shown back as meant, or as something else, for a yes.
+    shown: u32,
+    otherwise: u32,
+    /// Those that must not act, and how many do not; of these shown back.
+    idle: u32,
+    safe: u32,
+    asked_about: u32,
+}
+
+impl Tally {
+    fn count(&mut self, text: &str, wanted: &str, config: &Config) {
+        let found = read(text, config);
+        let heard = hear(text, config);
+        let shown = heard.as_ref().ok().filter(|_| found == "no");
+        let shown = shown.map(|spoken| named(spoken.meaning.clone(), config));
+        if wanted == "no" {
+            self.idle += 1;
+            self.safe += u32::from(found == wanted);
+            self.asked_about += u32::from(shown.is_some());
+        } else {
+            self.meant += 1;
+            self.at_once += u32::from(found == wanted);
+            self.shown += u32::from(shown.as_deref() == Some(wanted));
+            self.otherwise += u32::from(shown.as_deref().is_some_and(|one| one != wanted));
+        }
+        if found != wanted {
+            let why = heard.map(|spoken| spoken.unsure.join(" "));
+            println!("{text}\n    is {found} in the place of {wanted}: {shown:?} {why:?}");
+        }
+    }
+}
+
 #[test]
 fn sentences_that_nobody_wrote_for_the_code_are_read_as_meant_or_not_at_all() {
-    let mut here = None;
-    let (mut exact, mut safe) = ((0, 0), (0, 0));
+    let (mut here, mut tally) = (None, Tally::default());
     for line in sentences().iter().filter(|line| !line.starts_with('#') && !line.is_empty()) {
         // A sentence may begin so too: "[ADMIN] …".
         if let Some(name) = line.strip_prefix('[').filter(|_| !line.contains(" => ")) {
-            println!("until here exact {exact:?}, safe {safe:?}");
+            println!("until here {tally:?}");
             here = Some(place(&folder(), name.trim_end_matches(']')));
             continue;
         }
@@ -92,19 +138,17 @@ fn sentences_that_nobody_wrote_for_the_code_are_read_as_meant_or_not_at_all() {
         // The usual length is as if it were not said; a third word is a value.
         let timed = wanted.split(' ').count() == 4;
         let usual = wanted.strip_suffix(" 1800").filter(|_| timed);
-        let wanted = usual.unwrap_or(&wanted);
-        let found = read(text, config);
-        let tally = if wanted == "no" { &mut safe } else { &mut exact };
-        tally.0 += u32::from(found == wanted);
-        tally.1 += 1;
-        if found != wanted {
-            let why = hear(text, config).map(|spoken| spoken.unsure.join(" "));
-            println!("{text}\n    is {found} in the place of {wanted}: {why:?}");
-        }
+        tally.count(text, usual.unwrap_or(&wanted), config);
     }
-    let share = |(right, all): (u32, u32)| f64::from(right) / f64::from(all);
-    println!("exact {exact:?} {:.3}, safe {safe:?} {:.3}", share(exact), share(safe));
-    assert!(exact.1 + safe.1 >= 200 && share(exact) >= EXACT_MIN && share(safe) >= SAFE_MIN);
+    let share = |right: u32, all: u32| f64::from(right) / f64::from(all);
+    let at_once = share(tally.at_once, tally.meant);
+    let understood = share(tally.at_once + tally.shown, tally.meant);
+    let safe = share(tally.safe, tally.idle);
+    println!("{tally:?}");
+    println!("at once {at_once:.3}, understood {understood:.3}, safe {safe:.3}");
+    assert!(tally.meant + tally.idle >= 200, "{tally:?}");
+    assert!(understood >= EXACT_MIN && safe >= SAFE_MIN, "{tally:?}");
+    assert!(share(tally.otherwise, tally.meant) <= OTHERWISE_MAX, "{tally:?}");
 }
 
 /// Words of all sentences in any order, with any marks between: whatever becomes of them, nothing

@@ -191,6 +191,9 @@ pub struct ActuatorState {
     pub is_gone: bool,
     /// Values that may reach it still, with the time of the last message; the latest is the last.
     pub in_flight: Vec<(Setting, Tick)>,
+    /// What it confirmed, and when, if it said otherwise unasked soon after: the word that came
+    /// last may be the older one. Interlocks count both.
+    pub overtaken: Option<(Setting, Tick)>,
     /// The command that waits for an answer.
     pub pending: Option<Pending>,
     /// When its confirmed value last changed.
