@@ -1,5 +1,6 @@
 //! What waits for a person's yes: put before them, settled by `approve` or `deny`, and given up
-//! after its time. Proposals of notes are in `notes`, goals and modes in `shown`. No judgement of what is worth asking.
+//! after its time. Proposals of notes are in `notes`, goals and modes in `shown`. No judgement of
+//! what is worth asking.
 
 use std::time::Duration;
 
@@ -177,7 +178,7 @@ impl Agent {
         let valid_for = Duration::ZERO;
         self.report(Report::Approval { id: id.into(), waits: None, valid_for });
         if self.link_since.is_none() {
-            if self.unsaid.len() >= limits::APPROVALS_MAX {
+            if self.unsaid.len() >= 2 * limits::APPROVALS_MAX {
                 self.unsaid.remove(0);
             }
             self.unsaid.push(id.into());

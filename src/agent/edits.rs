@@ -102,7 +102,7 @@ impl Kept {
             let ids = json.get("open").and_then(Json::as_array).into_iter().flatten();
             let word = |one: &Json, key: &str| Some(one.get(key)?.as_str()?.to_owned());
             let ids = ids.filter_map(|one| Some((word(one, "id")?, word(one, "actuator"))));
-            return Some(Ok(Kept::Approvals(ids.take(2 * limits::APPROVALS_MAX).collect())));
+            return Some(Ok(Kept::Approvals(ids.take(4 * limits::APPROVALS_MAX).collect())));
         }
         if name == PROPOSALS {
             let all = json.get("proposals").and_then(Json::as_array).into_iter().flatten();

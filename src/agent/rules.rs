@@ -105,6 +105,7 @@ impl Agent {
     fn interlock(&mut self, index: usize) {
         let config = self.config.clone();
         let interlock = &config.interlocks[index];
+        let sure = self.truth_of(&interlock.forbid, None, false) == Truth::True;
         let truth = self.truth_in_flight(&interlock.forbid, None);
         let state = &mut self.interlocks[index];
         if truth != Truth::True {
@@ -117,7 +118,7 @@ impl Agent {
         let mut sent = false;
         for &id in interlock.forbid.actuators() {
             let safe = &config.actuators[usize::from(id.0)].safe;
-            if self.heads_for(id, safe) {
+            if self.heads_for(id, safe) || !sure && !self.settles_doubt(id, safe) {
                 continue;
             }
             if !self.interlocks[index].may_send(id, began, self.again(id), self.now.tick) {
@@ -133,7 +134,7 @@ impl Agent {
         if sent {
             self.counters.by_rule += 1;
         }
-        if began && due(&mut self.interlocks[index].told, TELL_AGAIN, self.now.tick) {
+        if began && sure && due(&mut self.interlocks[index].told, TELL_AGAIN, self.now.tick) {
             let text = format!("{cause} is true: everything named in it goes to safe");
             self.say("interlock", text, Severity::Warning);
         }
@@ -225,11 +226,29 @@ impl Agent {
     }
 
     /// Truth of an interlock where everything in flight counts at its old and at its new value, a
-    /// device whose words may have come in the wrong order at both, and `change`, if given, at what it would be set to. True if it holds in any of them.
+    /// device whose words may have come in the wrong order at both, and `change`, if given, at what
+    /// it would be set to. True if it holds in any of them.
     pub(super) fn truth_in_flight(
         &self,
         forbid: &Expression,
         change: Option<(ActuatorId, &Setting)>,
+    ) -> Truth {
+        self.truth_of(forbid, change, true)
+    }
+
+    /// A message to `safe` ends the doubt which of its two last words is the newer one, and is no
+    /// more than it said last: where the last one is another, somebody may just have set it so.
+    fn settles_doubt(&self, id: ActuatorId, safe: &Setting) -> bool {
+        let state = self.world.actuator(id);
+        state.overtaken.is_some() && state.confirmed.as_ref() == Some(safe)
+    }
+
+    /// See [`Self::truth_in_flight`]; without `doubted`, the last word of each device is believed.
+    fn truth_of(
+        &self,
+        forbid: &Expression,
+        change: Option<(ActuatorId, &Setting)>,
+        doubted: bool,
     ) -> Truth {
         let mut combinations: Vec<Vec<(ActuatorId, Option<Setting>)>> = vec![Vec::new()];
         for &id in forbid.actuators() {
@@ -238,12 +257,16 @@ impl Agent {
                 _ => {
                     let state = self.world.actuator(id);
                     let old = std::iter::once(state.confirmed.clone());
-                    let perhaps = state.in_flight.iter().chain(&state.overtaken);
+                    let overtaken = state.overtaken.iter().filter(|_| doubted);
+                    let perhaps = state.in_flight.iter().chain(overtaken);
                     old.chain(perhaps.map(|(setting, _)| Some(setting.clone()))).collect()
                 }
             };
             if combinations.len() * values.len() > COMBINATIONS_MAX {
-                return Truth::Unknown;
+                // Doubt of many must not hide what the last words say.
+                let last =
+                    if doubted { self.truth_of(forbid, change, false) } else { Truth::Unknown };
+                return if last == Truth::True { last } else { Truth::Unknown };
             }
             combinations = combinations
                 .into_iter()

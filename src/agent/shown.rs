@@ -108,7 +108,12 @@ impl Agent {
         let one = self.shown.remove(at);
         self.clear_approval(&one.id);
         self.keep_approvals();
-        if yes {
+        // "The goal of the air" may be another one by now.
+        let changed = self.kind_and_words(&one.body).is_none_or(|(_, words)| words != one.words);
+        if yes && changed {
+            let reason = format!("\"{}\" is not what it means any more; ask again", one.words);
+            self.set_command(key, CommandState::Rejected, &reason);
+        } else if yes {
             self.counters.by_people += 1;
             self.carry_out_words(key, &format!("{}, approved", one.cause), one.body);
         } else {

@@ -99,12 +99,20 @@ pub fn goal_of_words(text: &str, config: &Config) -> Result<Goal, String> {
 /// # Errors
 /// Why it is nothing that can be done, in a sentence for the one who wrote it.
 pub fn hear(text: &str, config: &Config) -> Result<Spoken, String> {
-    plain(text, config)?;
-    read(text, config).or_else(|why| second::look(text, config).ok_or(why))
+    let names = plain(text, config)?;
+    let look = |why| second::look(text, config, &names).ok_or(why);
+    let read = read(text, config, &names).or_else(look)?;
+    match second::may_be_shown(&read) {
+        Ok(()) => Ok(read),
+        Err(why) => {
+            let part = look(why)?;
+            second::may_be_shown(&part).map(|()| part)
+        }
+    }
 }
 
-/// Whether it may be read at all.
-fn plain(text: &str, config: &Config) -> Result<(), String> {
+/// The names by which it may be read, if it may be read at all.
+fn plain(text: &str, config: &Config) -> Result<Rc<Names>, String> {
     if text.len() > limits::ASK_BYTES_MAX {
         let most = limits::ASK_BYTES_MAX;
         return Err(format!("{} bytes, at most {most} are read", text.len()));
@@ -112,15 +120,17 @@ fn plain(text: &str, config: &Config) -> Result<(), String> {
     if text.contains(['{', '}', '[', ']', '<', '>', '=', '`', '\\']) {
         return Err("plain words are read, no markup".into());
     }
-    if let Some(quote) = text::quoted(text).find(|quote| Said::new(quote, config).commands()) {
+    let names = Rc::new(Names::new(config));
+    let commands = |quote: &&str| Said::new(quote, &names).commands();
+    if let Some(quote) = text::quoted(text).find(commands) {
         return Err(format!("`{quote}`: that is a quote; say it without the marks"));
     }
-    Ok(())
+    Ok(names)
 }
 
 /// Reads a text as a whole.
-fn read(text: &str, config: &Config) -> Result<Spoken, String> {
-    let mut said = Said::new(text, config);
+fn read(text: &str, config: &Config, names: &Rc<Names>) -> Result<Spoken, String> {
+    let mut said = Said::new(text, names);
     if said.words.is_empty() {
         return Err("there are no words in it".into());
     }
@@ -133,12 +143,12 @@ fn read(text: &str, config: &Config) -> Result<Spoken, String> {
     let asks = said.asks(mark);
     // "What do you advise?" sets no mode; "tell me what you would do" does.
     let bounded = said.has_number() && said.wished(config).is_some();
-    if !mark
-        && !bounded
-        && let Some(mode) = said.mode()
-        && !mode.as_ref().is_ok_and(Spoken::leaves_number)
-    {
-        return mode;
+    if !mark && !bounded {
+        let before = said.done.clone();
+        match said.mode() {
+            Some(mode) if !mode.as_ref().is_ok_and(Spoken::leaves_number) => return mode,
+            _ => said.done = before,
+        }
     }
     if let Some(word) = said.harm() {
         return Err(format!("`{word}`: that is not for plain words to change"));
@@ -199,9 +209,8 @@ struct Said {
 }
 
 impl Said {
-    fn new(text: &str, config: &Config) -> Self {
-        let names = Names::new(config);
-        let said = text::counted(&slips::mended(text::pieces(text), &names));
+    fn new(text: &str, names: &Rc<Names>) -> Self {
+        let said = text::counted(&slips::mended(text::pieces(text), names));
         let (words, parts): (Vec<_>, Vec<_>) = names.joined(said).into_iter().unzip();
         let announces = text::announcing(text);
         let done = vec![false; words.len()];
@@ -212,7 +221,7 @@ impl Said {
             announces,
             fits,
             done,
-            names: Rc::new(names),
+            names: Rc::clone(names),
             whole: false,
             needless: false,
             means: false,

@@ -24,20 +24,30 @@ impl ActuatorState {
     /// topic's messages; a bridge, a mesh or a queue on the way may not.
     fn overtake(&mut self, actuator: &Actuator, setting: &Setting, now: Tick) {
         let late = Duration::from_millis(limits::ECHO_LATE_MS_MAX);
-        let newer = |(known, at): &mut (Setting, Tick)| {
-            now.since(*at) >= late || same(actuator, known, setting)
-        };
-        self.overtaken.take_if(newer);
         let sent = |one: &Setting| same(actuator, one, setting);
+        // It says the first word again: the second was the older one.
+        self.overtaken.take_if(|(known, _)| sent(known));
+        if self.overtaken.as_ref().is_some_and(|(_, at)| now.since(*at) >= late) {
+            self.believe_last();
+        }
+        // An answer to the last message, not a late one to a message before it.
         let asked = self.pending.as_ref().is_some_and(|one| sent(&one.setting))
-            || self.in_flight.iter().any(|(one, _)| sent(one));
+            || self.in_flight.last().is_some_and(|(one, _)| sent(one));
         let fresh = self.changed.filter(|at| now.since(*at) < late);
         if asked {
             self.overtaken = None;
         } else if let (Some(at), Some(before), Some(_)) = (fresh, &self.confirmed, self.owner)
+            && self.overtaken.is_none()
             && !sent(before)
         {
             self.overtaken = Some((before.clone(), at));
+        }
+    }
+
+    /// Its last word is the newer one: somebody else has switched it.
+    fn believe_last(&mut self) {
+        if self.overtaken.take().is_some() {
+            self.owner = None;
         }
     }
 }
@@ -111,10 +121,13 @@ impl Agent {
         self.call_at_limit(id, by);
     }
 
-    /// It is set to this or on its way there, as near as a motor stops.
+    /// It is set to this or on its way there, as near as a motor stops. One whose words may have
+    /// come in the wrong order is nowhere for certain until it is sent somewhere.
     pub(super) fn heads_for(&self, id: ActuatorId, setting: &Setting) -> bool {
         let actuator = &self.config.actuators[usize::from(id.0)];
-        self.world.actuator(id).heading().is_some_and(|at| same(actuator, setting, at))
+        let state = self.world.actuator(id);
+        let doubted = state.pending.is_none() && state.overtaken.is_some();
+        !doubted && state.heading().is_some_and(|at| same(actuator, setting, at))
     }
 
     fn send(&mut self, id: ActuatorId, setting: &Setting, after: Option<u64>) -> u64 {
@@ -268,12 +281,12 @@ impl Agent {
         let ours = state.in_flight.iter().any(is_this);
         let several = state.in_flight.iter().any(|one| !is_this(one));
         // A pulse that may still arrive is still to be ended.
-        if *setting == Setting::Off && !several {
+        if *setting == Setting::Off && !several && state.overtaken.is_none() {
             state.off_due = None;
         }
         let Some(pending) = answered else {
             state.in_flight.retain(|(_, at)| now.since(*at) < within);
-            if moved && !ours {
+            if moved && !ours && state.overtaken.is_none() {
                 // Somebody else switched it; the planner takes it from there.
                 state.owner = None;
             }
@@ -315,7 +328,9 @@ impl Agent {
             let within = self.config.actuators[index].confirm_within;
             let state = self.world.actuator_mut(id);
             let doubted = Duration::from_millis(limits::ECHO_DOUBTED_MS_MAX);
-            state.overtaken.take_if(|(_, at)| now.since(*at) >= doubted);
+            if state.overtaken.as_ref().is_some_and(|(_, at)| now.since(*at) >= doubted) {
+                state.believe_last();
+            }
             if state.pending.is_none() && state.confirmed.is_some() {
                 // What it confirmed stands; older messages have had their time to arrive.
                 state.in_flight.retain(|(_, at)| now.since(*at) < within);

@@ -272,6 +272,15 @@ fn a_word_that_takes_back_what_was_confirmed_just_now_may_be_the_older_one() {
     let mut bench = begun();
     bench.on(set("b", 1, false));
     assert!(heater_may_run(&mut bench, "sent-off"), "it has confirmed this one");
+    // What may be on beside the heater is sent off; nothing else is touched.
+    let mut bench = begun();
+    let on = Event::Echo { actuator: ActuatorId(2), setting: Ok(Setting::On) };
+    assert_eq!(sends(&bench.on(on)), [(1, "OFF".into())]);
+    // It says the first word again: it is the agent's as before.
+    let mut bench = begun();
+    bench.on(chiller_says(true));
+    assert_eq!(bench.agent.world().actuator(ActuatorId(1)).owner, Some(Decider::Command));
+    assert!(!heater_may_run(&mut bench, "on-again"));
     // Long after it was confirmed somebody has switched it by hand.
     let mut bench = Bench::new(room()).up();
     bench.steady(22.0, 60);
@@ -279,4 +288,17 @@ fn a_word_that_takes_back_what_was_confirmed_just_now_may_be_the_older_one() {
     bench.steady(22.0, 70);
     bench.on(chiller_says(false));
     assert!(heater_may_run(&mut bench, "by-hand"));
+}
+
+#[test]
+fn a_pulse_that_an_older_word_calls_over_is_ended_all_the_same() {
+    let mut config = room();
+    config.actuators[1].kind = ActuatorKind::Pulse { max: Duration::from_secs(120) };
+    let mut bench = Bench::new(config).up();
+    bench.steady(22.0, 60);
+    bench.on(set("a", 1, true));
+    bench.steady(22.0, 8);
+    bench.on(Event::Echo { actuator: ActuatorId(1), setting: Ok(Setting::Off) });
+    let sent = sends(&bench.steady(22.0, 120));
+    assert!(sent.contains(&(1, "OFF".into())), "{sent:?}");
 }

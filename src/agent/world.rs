@@ -192,7 +192,7 @@ pub struct ActuatorState {
     /// Values that may reach it still, with the time of the last message; the latest is the last.
     pub in_flight: Vec<(Setting, Tick)>,
     /// What it confirmed, and when, if it said otherwise unasked soon after: the word that came
-    /// last may be the older one. Interlocks count both.
+    /// last may be the older one. Interlocks count both; until it is known, it stays whose it was.
     pub overtaken: Option<(Setting, Tick)>,
     /// The command that waits for an answer.
     pub pending: Option<Pending>,

@@ -84,6 +84,11 @@ impl Said {
                 !["%", "°C"].contains(&unit) && self.has_number()
             })?,
         };
+        let numbers = |at: &usize| {
+            let timed = self.length_at(*at).is_some();
+            number(self.word(*at)).is_some() && !timed
+        };
+        let band = || self.free().filter(numbers).count() == 2;
         let beaten = match self.named(self.names.actuators(), false) {
             Named::One(device) => {
                 let more = device.at.len() > sensor.at.len() || device.whole && !sensor.whole;
@@ -94,7 +99,8 @@ impl Said {
                 (more || led) && !self.compares(&sensor)
             }
             Named::None => false,
-            _ => !sensor.whole,
+            // "Keep the shed between 6 and 12 degrees", whatever else is in the shed.
+            _ => !(sensor.whole || self.any_of("keep hold maintain").is_some() && band()),
         };
         let bounds = |at: &usize| {
             let word = self.words[*at].as_str();
@@ -110,13 +116,8 @@ impl Said {
             beaten && !(of_heat && self.any_run("at least, at most") && self.free().any(degrees));
         let bound = self.free().find(bounds);
         let kept = self.any_of("keep hold maintain keeping holding").is_some();
-        let numbers = |at: &usize| {
-            let timed = self.length_at(*at).is_some();
-            number(self.word(*at)).is_some() && !timed
-        };
-        let range = self.free().filter(numbers).count() == 2;
         let bounded =
-            range || self.has_number() && (bound.is_some() || self.any_of(KEEPING).is_some());
+            band() || self.has_number() && (bound.is_some() || self.any_of(KEEPING).is_some());
         (!beaten && (kept || bounded)).then_some(sensor)
     }
 

@@ -173,7 +173,10 @@ impl Said {
         let by_hand = self.take_any_run(BY_HAND);
         let actuator = match self.named(self.names.actuators(), false) {
             Named::One(mention) => {
-                self.mark(&mention);
+                // "Run the barn": its lights alone, or all of it? A person says.
+                if mention.whole || self.by_head(&mention) {
+                    self.mark(&mention);
+                }
                 Some(ActuatorId(self.names.id(mention.index).1))
             }
             Named::None => match self.named(self.names.sensors(), false) {

@@ -105,7 +105,7 @@ impl Said {
     }
 
     /// Whether the word of its name is said that says what it is, or a verb of it.
-    fn by_head(&self, mention: &Mention) -> bool {
+    pub(super) fn by_head(&self, mention: &Mention) -> bool {
         let head = self.names.head(mention.index);
         let is_head = |at: &usize| head.is_some_and(|own| is_like(&self.words[*at], own));
         mention.at.iter().any(|at| mention.as_verb == Some(*at) || is_head(at))

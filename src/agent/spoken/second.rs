@@ -3,15 +3,21 @@
 //! the words that nothing was made of. What must never be here: a meaning without such words.
 
 use std::ops::Range;
+use std::rc::Rc;
 
-use super::names::Named;
-use super::words::{ABOVE, BANS, BELOW, FILLERS, List, OFF, ON, has};
+use super::names::{Named, Names};
+use super::words::{ABOVE, BANS, BELOW, List, OFF, ON, has};
 use super::{Body, Meaning, Said, Spoken, read};
 use crate::config::Config;
 use crate::limits;
 
 /// What begins another part within a run of words.
-const JOINTS: List = "so because cos cause coz since as but and while or";
+const JOINTS: List = "so because cos cause coz since as but and while or i i'm i've we we're we've she she's he \
+    he's they they're it's there's";
+/// What makes a condition or another time of any sentence. "Tonight" may be part of a reason.
+const CONDITIONS: List = "\
+    if unless when whenever until till once provided providing assuming supposing otherwise else \
+    tomorrow later except case o'clock";
 /// First words of a part that takes back, forbids or gives another choice.
 const TAKING_BACK: List = "\
     but or nor wait stop leave scrap scratch forget cancel undo sorry oops actually rather \
@@ -21,29 +27,37 @@ const OF_OTHERS: List = "\
     says said say told tells tell shouted shouts yelled wrote writes wants wanted wishes wished \
     reckons thinks thought claims suggested suggests asked asks would'd joked joking kidding \
     joke dreamt dreamed imagine suppose supposedly maybe perhaps wonder wondering ought should";
+/// Words of an order by how much, and not to what.
+const RELATIVE: List = "\
+    little bit less more slightly notch tad touch somewhat softer louder darker brighter warmer \
+    cooler faster slower higher lower";
 /// What stands for a device that was named before.
 const IT: List = "it that this";
 
 /// What one part of a text orders; `None`: no part, or several that differ.
-pub(super) fn look(text: &str, config: &Config) -> Option<Spoken> {
-    let whole = Said::new(text, config);
+pub(super) fn look(text: &str, config: &Config, names: &Rc<Names>) -> Option<Spoken> {
+    let pieces = pieces(text);
+    if !(2..=limits::ASK_PARTS_MAX).contains(&pieces.len()) {
+        return None;
+    }
+    let whole = Said::new(text, names);
     let stops = whole.harm().is_some()
         || whole.mocks().is_err()
         || whole.asks_what_to_do().is_err()
         || whole.supposes().is_err()
         || whole.asks_to_wait().is_some()
-        || whole.condition().is_some();
-    let pieces = pieces(text);
-    if stops || !(2..=limits::ASK_PARTS_MAX).contains(&pieces.len()) {
+        || whole.any_of(CONDITIONS).is_some();
+    if stops {
         return None;
     }
+    let text = Text::new(text, pieces, config, names);
     let mut found: Vec<(Range<usize>, Spoken)> = Vec::new();
-    for length in (1..=pieces.len()).rev() {
-        for begin in 0..=pieces.len() - length {
+    for length in (1..text.pieces.len()).rev() {
+        for begin in 0..=text.pieces.len() - length {
             let run = begin..begin + length;
             let within = |(of, _): &(Range<usize>, _)| of.start <= run.start && run.end <= of.end;
             if !found.iter().any(within)
-                && let Some(spoken) = order_in(text, &pieces, &run, config)
+                && let Some(spoken) = text.order_in(&run)
             {
                 found.push((run, spoken));
             }
@@ -55,9 +69,38 @@ pub(super) fn look(text: &str, config: &Config) -> Option<Spoken> {
     if found.iter().any(|(_, other)| other.meaning != spoken.meaning) {
         return None;
     }
-    let beside = rest(text, &pieces, run, &spoken.meaning, config)?;
+    let beside = text.beside(run, &spoken.meaning)?;
     let unsure = spoken.unsure.iter().cloned().chain(beside).collect();
     Some(Spoken { meaning: spoken.meaning.clone(), unsure })
+}
+
+/// Whether what is left over of an order leaves something to be approved: not where it makes
+/// another order of it.
+///
+/// # Errors
+/// What is left over that does.
+pub(super) fn may_be_shown(spoken: &Spoken) -> Result<(), String> {
+    let Meaning::Do(body) = &spoken.meaning else { return Ok(()) };
+    if !matches!(**body, Body::Set { .. }) {
+        return Ok(());
+    }
+    let left = &spoken.unsure;
+    let clock =
+        |word: &&String| word.contains(':') && word.chars().all(|c| c == ':' || c.is_ascii_digit());
+    let any = |list: &str| left.iter().find(|word| has(list, word));
+    if let Some(word) = left.iter().find(clock) {
+        return Err(format!("`{word}`: a time that is yet to come is a rule or a note"));
+    }
+    if let Some(word) = any(RELATIVE).filter(|_| left.len() <= 3) {
+        return Err(format!("`{word}`: to what? say the value"));
+    }
+    if let Some(word) = any(OF_OTHERS) {
+        return Err(format!("`{word}`: what somebody says or wishes is no order"));
+    }
+    match left.as_slice() {
+        [word] if has("and but", word) => Err(format!("`{word}`: one order at a time")),
+        _ => Ok(()),
+    }
 }
 
 /// Where the parts of a text stand that may be read by themselves.
@@ -83,75 +126,84 @@ fn pieces(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// What a run of parts orders by itself, or with the one device that the rest names.
-fn order_in(
-    text: &str,
-    pieces: &[Range<usize>],
-    run: &Range<usize>,
-    config: &Config,
-) -> Option<Spoken> {
-    let part = &text[pieces[run.start].start..pieces[run.end - 1].end];
-    let orders = |text: &str| {
-        read(text, config).ok().filter(|spoken| matches!(spoken.meaning, Meaning::Do(_)))
-    };
-    let short = run.len() < pieces.len();
-    if short && let Some(spoken) = orders(part) {
-        return Some(spoken);
-    }
-    let mut words: Vec<&str> = part.split_whitespace().collect();
-    let bare = |word: &&str| has(IT, word.trim_end_matches(|c: char| !c.is_alphanumeric()));
-    let it = words.iter().position(bare)?;
-    if !short || Said::new(part, config).named_device(false).is_some() {
-        return None;
-    }
-    let device = rest_of(text, pieces, run).iter().find_map(|part| {
-        let index = Said::new(part, config).named_device(false)?;
-        Some(config.actuators.get(index)?.name.replace('_', " "))
-    })?;
-    words[it] = &device;
-    orders(&words.join(" "))
+/// A text in parts.
+struct Text<'a> {
+    text: &'a str,
+    pieces: Vec<Range<usize>>,
+    /// The words of each part, and the device that they name.
+    said: Vec<(Said, Option<usize>)>,
+    config: &'a Config,
+    names: &'a Rc<Names>,
 }
 
-/// The text before and behind a run.
-fn rest_of<'a>(text: &'a str, pieces: &[Range<usize>], run: &Range<usize>) -> [&'a str; 2] {
-    let (first, last) = (pieces[run.start].start, pieces[run.end - 1].end);
-    [&text[..first], &text[last..]]
-}
+impl<'a> Text<'a> {
+    fn new(
+        text: &'a str,
+        pieces: Vec<Range<usize>>,
+        config: &'a Config,
+        names: &'a Rc<Names>,
+    ) -> Self {
+        let said = pieces.iter().map(|piece| {
+            let said = Said::new(&text[piece.clone()], names);
+            let device = said.named_device(false);
+            (said, device)
+        });
+        let said = said.collect();
+        Self { text, pieces, said, config, names }
+    }
 
-/// The words beside an order, where none of them takes it back and no other device is named.
-fn rest(
-    text: &str,
-    pieces: &[Range<usize>],
-    run: &Range<usize>,
-    meaning: &Meaning,
-    config: &Config,
-) -> Option<Vec<String>> {
-    let others = (0..pieces.len()).filter(|at| !run.contains(at));
-    let mut beside = Vec::new();
-    for part in others.map(|at| &text[pieces[at].clone()]) {
-        let said = Said::new(part, config);
-        let first = said.words.iter().find(|word| !has(FILLERS, word) && !has("and so", word));
-        let takes_back = first
-            .is_some_and(|word| [TAKING_BACK, BANS, ON, OFF].iter().any(|list| has(list, word)));
-        let of_others = said.words.iter().any(|word| has(OF_OTHERS, word));
-        let other = match meaning {
-            Meaning::Do(body) => match **body {
-                Body::Set { actuator, .. } => {
-                    said.named_device(true).is_some_and(|index| index != usize::from(actuator.0))
-                }
-                _ => false,
-            },
-            _ => true,
+    /// What a run of parts orders by itself, or with the one device that the rest names.
+    fn order_in(&self, run: &Range<usize>) -> Option<Spoken> {
+        let part = &self.text[self.pieces[run.start].start..self.pieces[run.end - 1].end];
+        let orders = |text: &str| {
+            let read = read(text, self.config, self.names).ok();
+            read.filter(|spoken| matches!(spoken.meaning, Meaning::Do(_)))
         };
-        // "Above 24 and below 16": half a goal would be another one.
-        let bound = said.words.iter().any(|word| has(ABOVE, word) || has(BELOW, word));
-        let other = other || bound && said.has_number();
-        if takes_back || of_others || other {
-            return None;
+        let spoken = orders(part);
+        if spoken.is_some() || self.said[run.clone()].iter().any(|(_, device)| device.is_some()) {
+            return spoken;
         }
-        beside.extend(said.words);
+        let mut words: Vec<&str> = part.split_whitespace().collect();
+        let bare = |word: &&str| has(IT, word.trim_end_matches(|c: char| !c.is_alphanumeric()));
+        let it = words.iter().position(bare)?;
+        let mut named: Vec<usize> = self.said.iter().filter_map(|(_, device)| *device).collect();
+        named.dedup();
+        let [device] = named[..] else { return None };
+        let device = self.config.actuators.get(device)?.name.replace('_', " ");
+        words[it] = &device;
+        orders(&words.join(" "))
     }
-    (!beside.is_empty()).then_some(beside)
+
+    /// The words beside an order, where none of them takes it back and no other device is named.
+    fn beside(&self, run: &Range<usize>, meaning: &Meaning) -> Option<Vec<String>> {
+        let mut beside = Vec::new();
+        for at in (0..self.pieces.len()).filter(|at| !run.contains(at)) {
+            let said = &self.said[at].0;
+            // "I can't hear myself" takes nothing back.
+            let first = said.words.iter().find(|word| !has("and so oh ok okay well please", word));
+            let first = first.filter(|_| at >= run.end);
+            let takes_back = first.is_some_and(|word| {
+                [TAKING_BACK, BANS, ON, OFF].iter().any(|list| has(list, word))
+            });
+            let of_others = said.words.iter().any(|word| has(OF_OTHERS, word));
+            let other = match meaning {
+                Meaning::Do(body) => match **body {
+                    Body::Set { actuator, .. } => {
+                        said.named_device(true).is_some_and(|at| at != usize::from(actuator.0))
+                    }
+                    _ => false,
+                },
+                _ => true,
+            };
+            // "Above 24 and below 16": half a goal would be another one.
+            let bound = said.words.iter().any(|word| has(ABOVE, word) || has(BELOW, word));
+            if takes_back || of_others || other || bound && said.has_number() {
+                return None;
+            }
+            beside.extend(said.words.iter().cloned());
+        }
+        (!beside.is_empty()).then_some(beside)
+    }
 }
 
 impl Said {

@@ -161,6 +161,8 @@ fn unsigned(words: &[&str]) -> Option<(f64, usize)> {
 fn cardinal(words: &[&str]) -> Option<(f64, usize)> {
     let (number, taken) = match words {
         ["a", "hundred" | "thousand", ..] => (1.0, 1),
+        // "Hundred percent".
+        ["hundred" | "thousand", ..] => (1.0, 0),
         _ => small(words)?,
     };
     let (scale, most) = match words.get(taken) {
