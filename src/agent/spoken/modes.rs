@@ -162,7 +162,8 @@ impl Said {
     }
 
     fn mode_or_not(&mut self) -> Option<Result<Spoken, String>> {
-        if has("should must shall might", self.raw(0)) {
+        let banned = self.raw(0) == "never" && has("with for at the my our", self.raw(1));
+        if banned || has("should must shall might", self.raw(0)) {
             return None;
         }
         let asks = has(ASKS, self.word(0)) || has("do have", self.word(0));

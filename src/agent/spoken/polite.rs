@@ -12,45 +12,47 @@ pub(super) const COURTESY: Runs = "\
     good as to, if you would be so good as to, if you'd be kind enough to, if you would be \
     kind enough to, would you be kind enough to, if you'd be so kind, if you would be so kind, \
     if you could be so kind, if you'd be so good, if you would be so good, if you could be so \
-    good, if you'd kindly, if you'd please, if you wouldn't mind, if you would not mind, if \
-    you do not mind, if it's no trouble, if it is no trouble, if it's no bother, if it isn't \
-    too much trouble, if it's not too much bother, if it isn't too much bother, if it's not \
-    too much to ask, if it isn't too much to ask, if you would, if you please, if you don't \
-    mind, if you could, if you can, if possible, would you mind, do you mind, would you, could \
-    you, can you, will you, off you go, there you go, be so kind and, be so kind as to, be so \
-    kind to, be so good and, be so good as to, be kind and, so kind, so good, do me a favour \
-    and, do me a favor and, do me a favour, go ahead and, don't forget to, as soon as \
-    possible, as fast as possible, as quickly as possible, as fast as you can, thank you, many \
-    thanks, thanks, thx, cheers, ta, mate, straight away, right away, right now, at once, for \
-    me, for us, i mean you, for now, is it possible to, would it be possible to, it would be \
-    nice if you could, i'd be grateful if you could, know if, see if, ok then, okay then, \
-    right then, alright then, would like that you, want that you, i'd like that you, i'd like \
-    you to, want you to, need you to, it's time to, time to, let's, good morning, hello, hey, \
-    hi, ok, okay, asap, pls, please see to it, when you get a chance, when you have a moment, \
-    when you have a minute, when you've got a minute, when you've got a moment, if it's not \
-    too much trouble, if it is not too much trouble, if i may ask, not to worry, don't worry, \
-    i'm going to need, i am going to need, we're going to need, we are going to need, so kind \
-    as to, would you be, good evening, good afternoon, good day, i was wondering if you could, \
-    i wonder if you could, i beg you, as i said, like i said, for a change, for heaven's sake, \
-    for god's sake, for goodness sake, try to, by the way, as usual, that'd be great, that \
-    would be great, that would be nice, that'd be nice, would be nice, would be great, would \
-    be lovely, that would be lovely, i'd appreciate it if you could, i'd appreciate it if you, \
-    i would appreciate it if you could, i would appreciate it if you, it would be good if you, \
-    it'd be good if you, it would be nice if you, it'd be nice if you, i'd be glad if you, i \
-    would be glad if you, i'd be happy if you, i'd be grateful if you, would it be ok if you, \
-    would it be okay if you, i'd love it if you, i would love it if you, how about you, you \
-    may, you might, you can, feel free to, please and thank you, over here, over there, out \
-    there, up there, down there, down here, up here, would you be able to, are you able to, i \
-    ask you to, i'd ask you to, i would ask you to, i'm asking you to, i am asking you to, may \
-    i ask you to, i must ask you to, i have to ask you to, i order you to, i'd have you, i \
-    would have you, it is necessary to, it's necessary to, it is important to, it's important \
-    to, could i ask you to, can i ask you to, i'd rather you, s'il vous plaît, s'il vous \
-    plait, s'il te plaît, por favor, per favore, can't see a thing, can't see anything, can't \
-    hear a thing, can't hear myself think, you are welcome to, it would help if you, has to, \
-    have to, had better, you'd better, i would very much like, i'd very much like, we would \
-    very much like, we'd very much like, i would dearly love, i'd dearly love, you're welcome \
-    to, you are free to, you're free to, it is time to, i was hoping you could, i was hoping \
-    you would, i was hoping you might";
+    good, if that's not too much trouble, if that isn't too much trouble, if that's no \
+    trouble, will do nicely, will do fine, will do just fine, if you'd kindly, if you'd \
+    please, if you wouldn't mind, if you would not mind, if you do not mind, if it's no \
+    trouble, if it is no trouble, if it's no bother, if it isn't too much trouble, if it's not \
+    too much bother, if it isn't too much bother, if it's not too much to ask, if it isn't too \
+    much to ask, if you would, if you please, if you don't mind, if you could, if you can, if \
+    possible, would you mind, do you mind, would you, could you, can you, will you, off you \
+    go, there you go, be so kind and, be so kind as to, be so kind to, be so good and, be so \
+    good as to, be kind and, so kind, so good, do me a favour and, do me a favor and, do me a \
+    favour, go ahead and, don't forget to, as soon as possible, as fast as possible, as \
+    quickly as possible, as fast as you can, thank you, many thanks, thanks, thx, cheers, ta, \
+    mate, straight away, right away, right now, at once, for me, for us, i mean you, for now, \
+    is it possible to, would it be possible to, it would be nice if you could, i'd be grateful \
+    if you could, know if, see if, ok then, okay then, right then, alright then, would like \
+    that you, want that you, i'd like that you, i'd like you to, want you to, need you to, \
+    it's time to, time to, let's, good morning, hello, hey, hi, ok, okay, asap, pls, please \
+    see to it, when you get a chance, when you have a moment, when you have a minute, when \
+    you've got a minute, when you've got a moment, if it's not too much trouble, if it is not \
+    too much trouble, if i may ask, not to worry, don't worry, i'm going to need, i am going \
+    to need, we're going to need, we are going to need, so kind as to, would you be, good \
+    evening, good afternoon, good day, i was wondering if you could, i wonder if you could, i \
+    beg you, as i said, like i said, for a change, for heaven's sake, for god's sake, for \
+    goodness sake, try to, by the way, as usual, that'd be great, that would be great, that \
+    would be nice, that'd be nice, would be nice, would be great, would be lovely, that would \
+    be lovely, i'd appreciate it if you could, i'd appreciate it if you, i would appreciate it \
+    if you could, i would appreciate it if you, it would be good if you, it'd be good if you, \
+    it would be nice if you, it'd be nice if you, i'd be glad if you, i would be glad if you, \
+    i'd be happy if you, i'd be grateful if you, would it be ok if you, would it be okay if \
+    you, i'd love it if you, i would love it if you, how about you, you may, you might, you \
+    can, feel free to, please and thank you, over here, over there, out there, up there, down \
+    there, down here, up here, would you be able to, are you able to, i ask you to, i'd ask \
+    you to, i would ask you to, i'm asking you to, i am asking you to, may i ask you to, i \
+    must ask you to, i have to ask you to, i order you to, i'd have you, i would have you, it \
+    is necessary to, it's necessary to, it is important to, it's important to, could i ask you \
+    to, can i ask you to, i'd rather you, s'il vous plaît, s'il vous plait, s'il te plaît, por \
+    favor, per favore, can't see a thing, can't see anything, can't hear a thing, can't hear \
+    myself think, you are welcome to, it would help if you, has to, have to, had better, you'd \
+    better, i would very much like, i'd very much like, we would very much like, we'd very \
+    much like, i would dearly love, i'd dearly love, you're welcome to, you are free to, \
+    you're free to, it is time to, i was hoping you could, i was hoping you would, i was \
+    hoping you might";
 /// Thanks that come last: "thanks a lot for closing it" tells of what was done.
 const THANKS: Runs = "\
     thank you very much indeed, thank you ever so much, thank you very much, thank you so \

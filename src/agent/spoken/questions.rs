@@ -21,8 +21,8 @@ const BECOMING: &str = "on off at switched turned started stopped opened closed 
 const KEPT_BY_YOU: &str = "\
     supposed to keep, supposed to hold, meant to be looking after, supposed to be looking \
     after, you aiming at, you aiming for, you trying to, you working towards, you working on, \
-    you looking after, you supposed to do, your job, your jobs, your task, your \
-    tasks, you to look after, you have to keep, you meant to keep";
+    you looking after, you supposed to do, your job, your jobs, your task, your tasks, you to \
+    look after, you have to keep, you meant to keep";
 /// What goals are called besides.
 const GOALS: &str = "targets objectives aims";
 /// What a question about all goals may consist of.
@@ -112,6 +112,15 @@ impl Said {
     }
 
     pub(super) fn question(mut self, config: &Config) -> Result<Spoken, String> {
+        // "Could the lamp go on at half past seven?"
+        let led = has("could can would may might", self.raw(0));
+        let timed = self.free().find(|at| has("past o'clock after at by tomorrow", self.raw(*at)));
+        if let Some(at) =
+            timed.filter(|_| led && self.any_run("go on, go off, come on, be on, be off"))
+        {
+            let word = self.raw(at);
+            return Err(format!("`{word}`: a time that is yet to come is a rule or a note"));
+        }
         if self.any_run(ADVICE) {
             return Err("I say how things are now; what to do is for you to say".into());
         }

@@ -6,31 +6,37 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::names::{Named, Names};
+use super::units::is_any_unit;
 use super::words::{ABOVE, BANS, BELOW, List, OFF, ON, has};
-use super::{Body, Meaning, Said, Spoken, read};
+use super::{Body, Meaning, Said, Spoken, read, text};
 use crate::config::Config;
 use crate::limits;
 
 /// What begins another part within a run of words.
-const JOINTS: List = "so because cos cause coz since as but and while or i i'm i've we we're we've she she's he \
+const JOINTS: List = "\
+    so because cos cause coz since as but and while or i i'm i've we we're we've she she's he \
     he's they they're it's there's";
 /// What makes a condition or another time of any sentence. "Tonight" may be part of a reason.
 const CONDITIONS: List = "\
-    if unless when whenever until till once provided providing assuming supposing otherwise else \
-    tomorrow later except case o'clock";
+    if unless when whenever until till once provided providing assuming supposing otherwise \
+    else tomorrow later except case o'clock";
 /// First words of a part that takes back, forbids or gives another choice.
 const TAKING_BACK: List = "\
     but or nor wait stop leave scrap scratch forget cancel undo sorry oops actually rather \
     instead nope nah except unless although though only just correction abort";
 /// Words of one who tells what somebody else thinks, says or wishes.
 const OF_OTHERS: List = "\
-    says said say told tells tell shouted shouts yelled wrote writes wants wanted wishes wished \
-    reckons thinks thought claims suggested suggests asked asks would'd joked joking kidding \
-    joke dreamt dreamed imagine suppose supposedly maybe perhaps wonder wondering ought should";
+    says said say told tells tell shouted shouts yelled wrote writes wants wanted wishes \
+    wished reckons thinks thought claims suggested suggests asked asks would'd joked joking \
+    kidding joke dreamt dreamed imagine suppose supposedly maybe perhaps wonder wondering \
+    ought should";
 /// Words of an order by how much, and not to what.
 const RELATIVE: List = "\
-    little bit less more slightly notch tad touch somewhat softer louder darker brighter warmer \
-    cooler faster slower higher lower";
+    little bit less more slightly notch tad touch somewhat softer louder darker brighter \
+    warmer cooler faster slower higher lower";
+const TIMES: List = "s sec second seconds min minute minutes h hour hours d day days";
+/// What mends what was said before it.
+const MENDING: List = "sorry mistake meant oops wait correction";
 /// What stands for a device that was named before.
 const IT: List = "it that this";
 
@@ -47,7 +53,8 @@ pub(super) fn look(text: &str, config: &Config, names: &Rc<Names>) -> Option<Spo
         || whole.supposes().is_err()
         || whole.asks_to_wait().is_some()
         || whole.any_of(CONDITIONS).is_some();
-    if stops {
+    let runs = pieces.len() * (pieces.len() + 1) / 2;
+    if stops || runs * whole.words.len() * names.all().len() > limits::ASK_FITS_MAX {
         return None;
     }
     let text = Text::new(text, pieces, config, names);
@@ -93,6 +100,16 @@ pub(super) fn may_be_shown(spoken: &Spoken) -> Result<(), String> {
     }
     if let Some(word) = any(RELATIVE).filter(|_| left.len() <= 3) {
         return Err(format!("`{word}`: to what? say the value"));
+    }
+    if let Some(word) = any(MENDING) {
+        return Err(format!("`{word}`: say the whole order once more"));
+    }
+    // "2.5 kW" of a device that is not known to be set in watts.
+    let is_unit = |word: &String| is_any_unit(word) && !has(TIMES, word);
+    let measured = |pair: &[String]| text::number(&pair[0]).is_some() && is_unit(&pair[1]);
+    let unit = left.first().filter(|word| is_unit(word));
+    if let Some(word) = unit.or_else(|| Some(&left.windows(2).find(|two| measured(two))?[1])) {
+        return Err(format!("`{word}`: not a unit that this is set in"));
     }
     if let Some(word) = any(OF_OTHERS) {
         return Err(format!("`{word}`: what somebody says or wishes is no order"));

@@ -65,6 +65,8 @@ const PRONOUNCED: &[(&str, &str)] = &[
     ("kep", "keep"),
     ("u", "you"),
     ("ur", "your"),
+    ("ppl", "people"),
+    ("rn", "right now"),
     ("runing", "running"),
     ("swich", "switch"),
     ("swtich", "switch"),

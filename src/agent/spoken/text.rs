@@ -42,9 +42,18 @@ pub(super) fn announcing(text: &str) -> Vec<usize> {
     ends.filter_map(|before| pieces(before).last().map(|(_, part)| *part)).collect()
 }
 
+/// What is lit up.
+const LIT: &str = "sign lamp lantern display board marquee beacon candle";
+
 /// The words as they are written. `20min` is two, `forty-five` too; `-2` and `0.5` are one.
 pub(super) fn pieces(text: &str) -> Vec<Word> {
     let mut plain = text.to_lowercase();
+    // "Light up the sign", but nobody lights up a mixer.
+    if let Some(at) = plain.find("light up the ")
+        && LIT.split_whitespace().any(|lit| plain[at..].contains(lit))
+    {
+        plain = plain.replacen("light up the ", "switch on the ", 1);
+    }
     let signs = [
         ("’", "'"),
         ("%", " percent "),

@@ -176,9 +176,20 @@ impl Said {
         let rate = self.word(at) == "a" && self.has_number();
         let second = seconds <= 1.0 && !rate && (next.is_empty() || has(WAITING, next));
         let leads = (0..first).all(|at| has(WAITING, self.word(at)));
-        let waits = one && (alone || barely || leads) || (few && begins);
+        // "Sprayer, one minute": a device, and how long.
+        let pure = self.parts.last() == Some(&part) && self.names_alone_before(first);
+        let waits = !pure && (one && (alone || barely || leads) || (few && begins));
         let waits = waits || told_to || given || second;
         waits.then_some(first)
+    }
+
+    /// Whether nothing but words of names stands before this.
+    fn names_alone_before(&self, end: usize) -> bool {
+        let filler = |word: &str| has("please the", word);
+        let own = |word: &String| filler(word) || self.names.has(word);
+        end > 0
+            && self.words[..end].iter().all(own)
+            && !self.words[..end].iter().all(|one| filler(one))
     }
 
     /// The word at a place that is not accounted for, or none.

@@ -544,7 +544,7 @@ pub(super) const FILLERS: List = "\
     ta quiet room place area site building facility premises some them give bitte danke merci \
     gracias grazie prego alstublieft tack colleague colleagues comrade everyone girls ladies \
     gents gentlemen sunshine champ doc coach hall thingy gadget contraption skipper captain \
-    understood ok okay roger onto c'mon oi";
+    understood ok okay roger onto c'mon oi yo omg btw tbh";
 
 /// Whether a word has a meaning of its own, so that it is no verb of a name.
 pub(super) fn is_known(word: &str) -> bool {
