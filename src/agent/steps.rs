@@ -36,7 +36,8 @@ impl ActuatorState {
         let fresh = self.changed.filter(|at| now.since(*at) < late);
         if asked {
             self.overtaken = None;
-        } else if let (Some(at), Some(before), Some(_)) = (fresh, &self.confirmed, self.owner)
+        } else if let (Some(at), Some(before), Some(_)) = (fresh, &self.settled, self.owner)
+            && self.confirmed.is_some()
             && self.overtaken.is_none()
             && !sent(before)
         {

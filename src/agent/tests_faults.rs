@@ -302,3 +302,33 @@ fn a_pulse_that_an_older_word_calls_over_is_ended_all_the_same() {
     let sent = sends(&bench.steady(22.0, 120));
     assert!(sent.contains(&(1, "OFF".into())), "{sent:?}");
 }
+
+#[test]
+fn a_level_that_trembles_around_what_it_was_set_to_says_nothing_else() {
+    let mut config = room();
+    config.actuators[1].kind = ActuatorKind::Level { min: 0.0, max: 100.0, step: 10.0 };
+    config.actuators[1].safe = Setting::Level(0.0);
+    let mut bench = Bench::new(config).up();
+    bench.steady(22.0, 60);
+    let body = Body::Set {
+        actuator: ActuatorId(1),
+        setting: Setting::Level(20.0),
+        hold: Duration::from_secs(600),
+    };
+    bench.on(Event::Command(Box::new(DeviceCommand {
+        kind: "set".into(),
+        id: "a".into(),
+        body: Ok(body),
+        issued_unix_ms: None,
+        ttl: Duration::from_secs(60),
+        retained: false,
+    })));
+    for level in [22.6, 17.2, 22.4] {
+        bench.steady(22.0, 8);
+        let setting = Ok(Setting::Level(level));
+        bench.on(Event::Echo { actuator: ActuatorId(1), setting });
+        assert_eq!(bench.agent.world().actuator(ActuatorId(1)).overtaken, None, "{level}");
+    }
+    bench.steady(22.0, 120);
+    assert_eq!(bench.agent.world().actuator(ActuatorId(1)).owner, Some(Decider::Command));
+}
