@@ -144,10 +144,12 @@ fn read(text: &str, config: &Config, names: &Rc<Names>) -> Result<Spoken, String
     // "What do you advise?" sets no mode; "tell me what you would do" does.
     let bounded = said.has_number() && said.wished(config).is_some();
     if !mark && !bounded {
-        let before = said.done.clone();
         match said.mode() {
-            Some(mode) if !mode.as_ref().is_ok_and(Spoken::leaves_number) => return mode,
-            _ => said.done = before,
+            Some(mode) if mode.as_ref().is_ok_and(Spoken::leaves_number) => {
+                return Err("more than a mode is said there: one thing at a time".into());
+            }
+            Some(mode) => return mode,
+            None => {}
         }
     }
     if let Some(word) = said.harm() {

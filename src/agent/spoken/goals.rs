@@ -88,7 +88,7 @@ impl Said {
             let timed = self.length_at(*at).is_some();
             number(self.word(*at)).is_some() && !timed
         };
-        let band = || self.free().filter(numbers).count() == 2;
+        let band = || self.free().filter(numbers).count() == 2 && self.any_of("or").is_none();
         let beaten = match self.named(self.names.actuators(), false) {
             Named::One(device) => {
                 let more = device.at.len() > sensor.at.len() || device.whole && !sensor.whole;
@@ -100,7 +100,12 @@ impl Said {
             }
             Named::None => false,
             // "Keep the shed between 6 and 12 degrees", whatever else is in the shed.
-            _ => !(sensor.whole || self.any_of("keep hold maintain").is_some() && band()),
+            _ => {
+                let kept = self.any_of("keep hold maintain").is_some() && band();
+                let measured = kept && self.of_measure(config).is_some();
+                let runs = self.any_of("up back going running quiet on off").is_some();
+                !(sensor.whole || measured && !runs)
+            }
         };
         let bounds = |at: &usize| {
             let word = self.words[*at].as_str();

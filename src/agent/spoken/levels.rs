@@ -17,7 +17,7 @@ pub(super) const LEVEL_UNITS: &str = "\
     liters millilitres millibar millibars mbar";
 /// Pieces of names of what gives light, of what is set in watts, and of what is set in degrees.
 const LIT: &str = "light lamp lux spot flood sun moon sky panel colour color tint led";
-const HEATS: &str = "solar sauna heat warm boil radiat stove oven kiln chill cool comp charg dryer";
+const HEATS: &str = "solar sauna heat warm boil radiat stove oven kiln chill cool comp charg";
 const PLATES: &str = "plate hotplate thermostat incubator";
 /// A level up to this is one of stages, which are no watts.
 pub(super) const STEPS_MAX: f64 = 10.0;
@@ -115,7 +115,10 @@ impl Said {
         let led = has("to at on about around only", &before);
         let moved = has("up down", &before) || has("up down", self.raw(behind));
         let moved = moved || !led && (percent || counts) && self.goes_by_so_much();
-        if has("in for", &before) && unit == 0 || self.is_alone_in_first(at) {
+        // "A heater in 500 watts", but "a winch in 20 turns" is a length.
+        let watts = before == "in" && has("w watt watts kw kilowatt kilowatts", self.raw(at + 1));
+        let watts = watts && self.any_of("up down raise lower").is_none();
+        if has("in for", &before) && !watts || self.is_alone_in_first(at) {
             return Err("is that a time, or the level? say to …".into());
         }
         if moved {

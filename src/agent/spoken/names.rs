@@ -251,19 +251,10 @@ pub(super) fn is_word(said: &str, own: &str) -> bool {
     bare == own || american || plural(bare, own) || plural(own, bare) || short()
 }
 
-/// "Htr" of a heater: its letters without vowels.
-fn is_skeleton(said: &str, own: &str) -> bool {
-    let vowel = |letter: &char| "aeiouy".contains(*letter);
-    !said.chars().any(|letter| vowel(&letter)) && own.chars().filter(|c| !vowel(c)).eq(said.chars())
-}
-
 /// Whether a long word is said with one letter wrong, left out, too many or before its turn.
 /// Its first letter must be right: a "flower" is no "blower".
 pub(super) fn is_near(said: &str, own: &str) -> bool {
     let (letters, own_letters) = (said.chars().count(), own.chars().count());
-    if letters > 2 && own_letters > letters && is_skeleton(said, own) {
-        return true;
-    }
     same_first(said, own)
         && match slip(said, own) {
             None => false,

@@ -24,12 +24,20 @@ const CONDITIONS: List = "\
 const TAKING_BACK: List = "\
     but or nor wait stop leave scrap scratch forget cancel undo sorry oops actually rather \
     instead nope nah except unless although though only just correction abort";
+/// Words of a part before an order that may forbid it.
+const FORBIDDING: List = "\
+    don't dont not never no refuse dare hate anything everything why whoever instead";
+/// Words by which a short part says when.
+const WHEN: List = "\
+    after before every always soon tonight today monday tuesday wednesday thursday friday \
+    saturday sunday dusk dawn sunset sunrise noon midnight winter summer spring autumn week \
+    month weekend night day evening morning afternoon rule";
 /// Words of one who tells what somebody else thinks, says or wishes.
 const OF_OTHERS: List = "\
     says said say told tells tell shouted shouts yelled wrote writes wants wanted wishes \
     wished reckons thinks thought claims suggested suggests asked asks would'd joked joking \
-    kidding joke dreamt dreamed imagine suppose supposedly maybe perhaps wonder wondering \
-    ought should";
+    kidding joke reads manual picture drill fired dare quit sue dreamt dreamed imagine suppose \
+    supposedly maybe perhaps wonder wondering ought should";
 /// Words of an order by how much, and not to what.
 const RELATIVE: List = "\
     little bit less more slightly notch tad touch somewhat softer louder darker brighter \
@@ -97,6 +105,13 @@ pub(super) fn may_be_shown(spoken: &Spoken) -> Result<(), String> {
     let any = |list: &str| left.iter().find(|word| has(list, word));
     if let Some(word) = left.iter().find(clock) {
         return Err(format!("`{word}`: a time that is yet to come is a rule or a note"));
+    }
+    let other = |word: &&String| {
+        let number = text::number(word).is_some_and(|number| number != 1.0);
+        number || has("on off by more less hundred thousand", word)
+    };
+    if let Some(word) = left.iter().find(other) {
+        return Err(format!("`{word}`: one device and one value at a time"));
     }
     if let Some(word) = any(RELATIVE).filter(|_| left.len() <= 3) {
         return Err(format!("`{word}`: to what? say the value"));
@@ -199,6 +214,7 @@ impl<'a> Text<'a> {
             // "I can't hear myself" takes nothing back.
             let first = said.words.iter().find(|word| !has("and so oh ok okay well please", word));
             let first = first.filter(|_| at >= run.end);
+            let forbids = at < run.start && said.words.iter().any(|word| has(FORBIDDING, word));
             let takes_back = first.is_some_and(|word| {
                 [TAKING_BACK, BANS, ON, OFF].iter().any(|list| has(list, word))
             });
@@ -214,7 +230,8 @@ impl<'a> Text<'a> {
             };
             // "Above 24 and below 16": half a goal would be another one.
             let bound = said.words.iter().any(|word| has(ABOVE, word) || has(BELOW, word));
-            if takes_back || of_others || other || bound && said.has_number() {
+            let stops = takes_back || forbids || said.tells_when();
+            if stops || of_others || other || bound && said.has_number() {
                 return None;
             }
             beside.extend(said.words.iter().cloned());
@@ -224,6 +241,15 @@ impl<'a> Text<'a> {
 }
 
 impl Said {
+    /// Whether a part says a time or a length: "at six", "after closing", "for ten minutes".
+    fn tells_when(&self) -> bool {
+        let all = 0..self.words.len();
+        let number = |at: usize| text::number(self.raw(at)).is_some();
+        let at_six = |at: usize| has("at by in from until till", self.raw(at)) && number(at + 1);
+        let short = all.len() <= 4 && self.words.iter().any(|word| has(WHEN, word));
+        short || all.clone().any(|at| at_six(at) || self.length_at(at).is_some())
+    }
+
     /// The one device that these words name, by all words of its name where `whole` asks for it.
     fn named_device(&self, whole: bool) -> Option<usize> {
         match self.named(self.names.actuators(), false) {

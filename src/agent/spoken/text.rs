@@ -19,7 +19,8 @@ pub(super) fn counted(pieces: &[Word]) -> Vec<Word> {
         let part = pieces[at].1;
         let here = pieces[at..].iter().take_while(|(_, other)| *other == part);
         let here: Vec<&str> = here.map(|(word, _)| word.as_str()).collect();
-        let (word, taken) = match number_of(&here) {
+        let before = words.last().map_or("", |(word, _): &Word| word.as_str());
+        let (word, taken) = match number_of(&here).or_else(|| bare(&here, before)) {
             Some((number, taken)) => (number.to_string(), taken),
             None => (pieces[at].0.clone(), 1),
         };
@@ -27,6 +28,18 @@ pub(super) fn counted(pieces: &[Word]) -> Vec<Word> {
         at += taken;
     }
     words
+}
+
+/// "Hundred percent": not "some hundred", nor "hundred twenty".
+fn bare(words: &[&str], before: &str) -> Option<(f64, usize)> {
+    let scale = match *words.first()? {
+        "hundred" => 100.0,
+        "thousand" => 1_000.0,
+        _ => return None,
+    };
+    let led = number(before).is_some()
+        || has("some few couple several many point half third quarter and", before);
+    (!led && number_of(&words[1..]).is_none()).then_some((scale, 1))
 }
 
 /// What stands between quotation marks.
@@ -50,7 +63,7 @@ pub(super) fn pieces(text: &str) -> Vec<Word> {
     let mut plain = text.to_lowercase();
     // "Light up the sign", but nobody lights up a mixer.
     if let Some(at) = plain.find("light up the ")
-        && LIT.split_whitespace().any(|lit| plain[at..].contains(lit))
+        && plain[at + 13..].split(|c: char| !c.is_alphanumeric()).take(3).any(|word| has(LIT, word))
     {
         plain = plain.replacen("light up the ", "switch on the ", 1);
     }
@@ -160,18 +173,23 @@ fn unsigned(words: &[&str]) -> Option<(f64, usize)> {
         (["and", "3", "quarters"], 0.75),
     ] {
         if words[taken..].starts_with(&tail) {
-            return Some((number + more, taken + tail.len()));
+            (number, taken) = (number + more, taken + tail.len());
+            break;
         }
     }
-    Some((number, taken))
+    // "Two point five thousand", "one and a half thousand".
+    let scale = match words.get(taken) {
+        Some(&"thousand") if number < 100.0 => 1_000.0,
+        Some(&"hundred") if number < 100.0 => 100.0,
+        _ => return Some((number, taken)),
+    };
+    Some((number * scale, taken + 1))
 }
 
 /// A whole number below a million.
 fn cardinal(words: &[&str]) -> Option<(f64, usize)> {
     let (number, taken) = match words {
         ["a", "hundred" | "thousand", ..] => (1.0, 1),
-        // "Hundred percent".
-        ["hundred" | "thousand", ..] => (1.0, 0),
         _ => small(words)?,
     };
     let (scale, most) = match words.get(taken) {

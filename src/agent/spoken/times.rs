@@ -178,6 +178,7 @@ impl Said {
         let leads = (0..first).all(|at| has(WAITING, self.word(at)));
         // "Sprayer, one minute": a device, and how long.
         let pure = self.parts.last() == Some(&part) && self.names_alone_before(first);
+        let pure = pure && first == at && !has("a an half", self.word(at));
         let waits = !pure && (one && (alone || barely || leads) || (few && begins));
         let waits = waits || told_to || given || second;
         waits.then_some(first)
