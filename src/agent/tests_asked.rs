@@ -219,3 +219,13 @@ fn a_goal_and_a_mode_with_words_left_over_are_shown_back_and_hold_after_a_yes() 
     assert_eq!((bench.agent.mode, bench.agent.open_approvals()), (Mode::Act, 0));
     assert_eq!(settle(&mut bench, "approve", &id), CommandState::Rejected);
 }
+
+#[test]
+fn people_shorten_a_name_and_a_name_may_be_short_itself() {
+    let mut config = config();
+    assert_eq!(read("turn on the htr", &config), read("turn on the heater", &config));
+    assert!(read("turn on the htr", &config).starts_with("heater on"));
+    let heater = config.actuators.iter_mut().find(|one| one.name == "heater").expect("a heater");
+    heater.name = "htr".into();
+    assert!(read("turn on the htr", &config).starts_with("htr on"), "it is called so");
+}

@@ -168,6 +168,11 @@ impl Names {
         (device, u16::try_from(place).unwrap_or(u16::MAX))
     }
 
+    /// Whether a word stands in a name of any of them just so: `htr` of a `htr_2` is no heater.
+    pub(super) fn is_own(&self, word: &str) -> bool {
+        self.words.iter().flatten().any(|own| own == word)
+    }
+
     /// Whether a word belongs to a name of any of them, as it stands or as a verb.
     pub(super) fn has(&self, word: &str) -> bool {
         self.words

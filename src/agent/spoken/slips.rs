@@ -128,7 +128,7 @@ pub(super) fn mended(said: Vec<Word>, names: &Names) -> Vec<Word> {
             found.push((word.clone(), *part));
             continue;
         }
-        let meant = match PRONOUNCED.iter().find(|(one, _)| one == word) {
+        let meant = match PRONOUNCED.iter().find(|(one, _)| one == word && !names.is_own(one)) {
             Some((_, words)) if !has(INTENDING, word) || has(WISHED, next) => words,
             Some((word, _)) => word,
             None if word == "fo" && !has(SHARES, before) => "for",
