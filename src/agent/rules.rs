@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::core::Agent;
+use super::steps::same;
 use crate::clock::Tick;
 use crate::domain::{ActuatorId, Decider, Setting, Severity};
 use crate::expr::{Expression, Truth};
@@ -13,6 +14,8 @@ use crate::expr::{Expression, Truth};
 pub struct RuleState {
     /// Its condition holds.
     pub active: bool,
+    /// It holds whichever of a device's two last words is the newer one.
+    sure: bool,
     /// That its condition is unknown was said, until it is known again; and when.
     unknown_said: bool,
     unknown_at: Option<Tick>,
@@ -29,7 +32,7 @@ impl RuleState {
     /// Its condition does not hold; what was sent and said is not forgotten, or a condition that
     /// flickers would flood devices and journal.
     fn end(&mut self) {
-        self.active = false;
+        (self.active, self.sure) = (false, false);
         self.unknown_said = false;
         self.refused_said = false;
     }
@@ -112,8 +115,9 @@ impl Agent {
             state.end();
             return;
         }
-        let began = !state.active;
-        state.active = true;
+        // What was only possible and is so now begins anew.
+        let began = !state.active || sure && !state.sure;
+        (state.active, state.sure) = (true, sure);
         let cause = format!("interlock {}", interlock.name);
         let mut sent = false;
         for &id in interlock.forbid.actuators() {
@@ -240,7 +244,9 @@ impl Agent {
     /// more than it said last: where the last one is another, somebody may just have set it so.
     fn settles_doubt(&self, id: ActuatorId, safe: &Setting) -> bool {
         let state = self.world.actuator(id);
-        state.overtaken.is_some() && state.confirmed.as_ref() == Some(safe)
+        let actuator = &self.config.actuators[usize::from(id.0)];
+        state.overtaken.is_some()
+            && state.confirmed.as_ref().is_some_and(|last| same(actuator, safe, last))
     }
 
     /// See [`Self::truth_in_flight`]; without `doubted`, the last word of each device is believed.

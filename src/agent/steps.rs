@@ -25,18 +25,24 @@ impl ActuatorState {
     fn overtake(&mut self, actuator: &Actuator, setting: &Setting, now: Tick) {
         let late = Duration::from_millis(limits::ECHO_LATE_MS_MAX);
         let sent = |one: &Setting| same(actuator, one, setting);
-        // It says the first word again: the second was the older one.
-        self.overtaken.take_if(|(known, _)| sent(known));
-        if self.overtaken.as_ref().is_some_and(|(_, at)| now.since(*at) >= late) {
-            self.believe_last();
-        }
         // An answer to the last message, not a late one to a message before it.
         let asked = self.pending.as_ref().is_some_and(|one| sent(&one.setting))
             || self.in_flight.last().is_some_and(|(one, _)| sent(one));
-        let fresh = self.changed.filter(|at| now.since(*at) < late);
         if asked {
             self.overtaken = None;
-        } else if let (Some(at), Some(before), Some(_)) = (fresh, &self.settled, self.owner)
+            return;
+        }
+        if let Some((known, at)) = self.overtaken.take_if(|(known, _)| sent(known)) {
+            // It says the first word again: the second was the older one, and nothing moved.
+            (self.confirmed, self.settled) = (Some(known.clone()), Some(known));
+            self.changed = Some(at);
+            return;
+        }
+        if self.overtaken.as_ref().is_some_and(|(_, at)| now.since(*at) >= late) {
+            self.believe_last();
+        }
+        let fresh = self.changed.filter(|at| now.since(*at) < late);
+        if let (Some(at), Some(before), Some(_)) = (fresh, &self.settled, self.owner)
             && self.confirmed.is_some()
             && self.overtaken.is_none()
             && !sent(before)
@@ -45,9 +51,10 @@ impl ActuatorState {
         }
     }
 
-    /// Its last word is the newer one: somebody else has switched it.
+    /// Its last word is the newer one: somebody else has switched it, unless it is on its way to
+    /// where the agent has sent it since.
     fn believe_last(&mut self) {
-        if self.overtaken.take().is_some() {
+        if self.overtaken.take().is_some() && self.pending.is_none() {
             self.owner = None;
         }
     }

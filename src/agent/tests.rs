@@ -70,6 +70,13 @@ fn mind() -> Mind {
     }
 }
 
+/// The room with an actuator that is a pulse of so many seconds at most.
+pub(super) fn room_with_pulse(actuator: usize, max_s: u64) -> Config {
+    let mut config = room();
+    config.actuators[actuator].kind = ActuatorKind::Pulse { max: Duration::from_secs(max_s) };
+    config
+}
+
 /// A room: temperature 18 to 26, two coolers and a heater, smoke, a rule and an interlock.
 pub(super) fn room() -> Config {
     let sensors = vec![sensor("temperature"), sensor("smoke")];
@@ -574,25 +581,4 @@ fn the_limit_an_hour_goes_on_over_a_restart() {
     bench.steady(22.0, 1810);
     let effects = bench.on(set("b", 0, true));
     assert_eq!(states(&effects, "b").last(), Some(&CommandState::Succeeded));
-}
-
-/// The end of a pulse is a safety act: it goes out also where `off` makes an interlock true.
-#[test]
-fn a_pulse_ends_even_where_its_off_is_forbidden() {
-    let mut config = room();
-    config.actuators[0].kind = ActuatorKind::Pulse { max: Duration::from_secs(20) };
-    let names = Names::of(&config.sensors, &config.actuators);
-    let forbid = compile("fan == 'off' && smoke > 0.2", &names).expect("a good expression");
-    config.interlocks.push(Interlock { name: "keep blowing".into(), forbid });
-    config.rules.clear();
-    let mut bench = Bench::new(config).up();
-    bench.on(reading(1, 0.0));
-    bench.on(reading(0, 22.0));
-    assert_eq!(sends(&bench.on(set("a", 0, true))), [(0, "ON".into())]);
-    bench.on(reading(1, 0.3));
-    let effects = bench.on(set("b", 0, false));
-    assert_eq!(states(&effects, "b"), [CommandState::Rejected], "an operator's off is refused");
-    bench.pass(20);
-    let sent = sends(&bench.on(Event::Wake));
-    assert_eq!(sent.first(), Some(&(0, "OFF".into())), "a pulse is never longer than its max");
 }

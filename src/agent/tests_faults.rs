@@ -7,6 +7,7 @@ use super::*;
 use crate::config::*;
 use crate::domain::Fault;
 use crate::domain::*;
+use crate::expr::{Names, compile};
 use crate::limits;
 
 fn withdrawn(effects: &[Effect]) -> Vec<u64> {
@@ -171,9 +172,7 @@ fn what_runs_for_a_goal_ends_when_the_goal_is_no_longer_in_force() {
 
 #[test]
 fn a_pulse_is_not_made_longer_by_asking_again() {
-    let mut config = room();
-    config.actuators[0].kind = ActuatorKind::Pulse { max: Duration::from_secs(60) };
-    let mut bench = Bench::new(config).up();
+    let mut bench = Bench::new(room_with_pulse(0, 60)).up();
     bench.steady(22.0, 60);
     bench.on(set("a", 0, true));
     bench.pass(40);
@@ -279,8 +278,28 @@ fn a_word_that_takes_back_what_was_confirmed_just_now_may_be_the_older_one() {
     // It says the first word again: it is the agent's as before.
     let mut bench = begun();
     bench.on(chiller_says(true));
-    assert_eq!(bench.agent.world().actuator(ActuatorId(1)).owner, Some(Decider::Command));
     assert!(!heater_may_run(&mut bench, "on-again"));
+    for _ in 0..6 {
+        bench.steady(22.0, 80);
+        bench.on(chiller_says(true));
+        let chiller = bench.agent.world().actuator(ActuatorId(1));
+        assert_eq!((chiller.owner, &chiller.overtaken), (Some(Decider::Command), &None));
+    }
+    // What the agent sends after a minute is its own, whatever was in doubt before.
+    let mut bench = begun();
+    bench.steady(22.0, 70);
+    bench.on(set("b", 1, true));
+    let chiller = bench.agent.world().actuator(ActuatorId(1));
+    assert_eq!((chiller.owner, &chiller.overtaken), (Some(Decider::Command), &None));
+    // It may be so, and then it is so: that is said.
+    let mut bench = begun();
+    bench.on(Event::Echo { actuator: ActuatorId(2), setting: Ok(Setting::On) });
+    let effects = bench.on(chiller_says(true));
+    let told = |effect: &Effect| {
+        matches!(effect, Effect::Report { report: Report::Event { kind, .. }, .. }
+            if kind == "interlock")
+    };
+    assert!(effects.iter().any(told), "{effects:?}");
     // Long after it was confirmed somebody has switched it by hand.
     let mut bench = Bench::new(room()).up();
     bench.steady(22.0, 60);
@@ -292,9 +311,7 @@ fn a_word_that_takes_back_what_was_confirmed_just_now_may_be_the_older_one() {
 
 #[test]
 fn a_pulse_that_an_older_word_calls_over_is_ended_all_the_same() {
-    let mut config = room();
-    config.actuators[1].kind = ActuatorKind::Pulse { max: Duration::from_secs(120) };
-    let mut bench = Bench::new(config).up();
+    let mut bench = Bench::new(room_with_pulse(1, 120)).up();
     bench.steady(22.0, 60);
     bench.on(set("a", 1, true));
     bench.steady(22.0, 8);
@@ -331,4 +348,24 @@ fn a_level_that_trembles_around_what_it_was_set_to_says_nothing_else() {
     }
     bench.steady(22.0, 120);
     assert_eq!(bench.agent.world().actuator(ActuatorId(1)).owner, Some(Decider::Command));
+}
+
+/// The end of a pulse is a safety act: it goes out also where `off` makes an interlock true.
+#[test]
+fn a_pulse_ends_even_where_its_off_is_forbidden() {
+    let mut config = room_with_pulse(0, 20);
+    let names = Names::of(&config.sensors, &config.actuators);
+    let forbid = compile("fan == 'off' && smoke > 0.2", &names).expect("a good expression");
+    config.interlocks.push(Interlock { name: "keep blowing".into(), forbid });
+    config.rules.clear();
+    let mut bench = Bench::new(config).up();
+    bench.on(reading(1, 0.0));
+    bench.on(reading(0, 22.0));
+    assert_eq!(sends(&bench.on(set("a", 0, true))), [(0, "ON".into())]);
+    bench.on(reading(1, 0.3));
+    let effects = bench.on(set("b", 0, false));
+    assert_eq!(states(&effects, "b"), [CommandState::Rejected], "an operator's off is refused");
+    bench.pass(20);
+    let sent = sends(&bench.on(Event::Wake));
+    assert_eq!(sent.first(), Some(&(0, "OFF".into())), "a pulse is never longer than its max");
 }

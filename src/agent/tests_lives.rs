@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::tests::{Bench, reading, room, sends, set, states};
+use super::tests::{Bench, reading, room, room_with_pulse, sends, set, states};
 use super::tests_asked::ended;
 use super::*;
 use crate::config::*;
@@ -302,8 +302,7 @@ fn where_more_would_wait_than_there_is_room_for_nothing_is_pushed_out_but_for_an
 
 #[test]
 fn a_pulse_is_ended_in_observe_however_often_it_takes() {
-    let mut config = room();
-    config.actuators[0].kind = ActuatorKind::Pulse { max: Duration::from_secs(60) };
+    let mut config = room_with_pulse(0, 60);
     let mut bench = Bench::new(config.clone()).up();
     bench.steady(22.0, 60);
     bench.on(set("a", 0, true));
@@ -337,9 +336,7 @@ fn a_pulse_is_ended_in_observe_however_often_it_takes() {
 
 #[test]
 fn an_echo_of_before_leaves_a_pulse_that_may_still_arrive_its_end() {
-    let mut config = room();
-    config.actuators[0].kind = ActuatorKind::Pulse { max: Duration::from_secs(600) };
-    let mut bench = Bench::new(config).up();
+    let mut bench = Bench::new(room_with_pulse(0, 600)).up();
     bench.steady(22.0, 60);
     bench.echo = false;
     bench.on(set("a", 0, true));
@@ -357,9 +354,7 @@ fn an_echo_of_before_leaves_a_pulse_that_may_still_arrive_its_end() {
 
 #[test]
 fn a_stop_in_observe_ends_a_pulse() {
-    let mut config = room();
-    config.actuators[0].kind = ActuatorKind::Pulse { max: Duration::from_secs(600) };
-    let mut bench = Bench::new(config).up();
+    let mut bench = Bench::new(room_with_pulse(0, 600)).up();
     bench.steady(22.0, 60);
     bench.on(set("a", 0, true));
     bench.on(command("mode", "m", r#"{"mode":"observe"}"#));
