@@ -229,3 +229,21 @@ fn people_shorten_a_name_and_a_name_may_be_short_itself() {
     heater.name = "htr".into();
     assert!(read("turn on the htr", &config).starts_with("htr on"), "it is called so");
 }
+
+#[test]
+fn what_is_left_over_of_a_goal_or_mode_is_no_condition_and_what_is_polite_is_no_mending() {
+    let config = config();
+    for text in [
+        "If it rains keep the humidity below 60",
+        "keep the humidity below 60 tomorrow",
+        "keep the humidity below hundred twenty",
+        "only watch if nobody is here",
+        "turn the heater off at 1500",
+    ] {
+        let read = read(text, &config);
+        assert!(read.starts_with("no: "), "{text}: {read}");
+    }
+    assert_eq!(read("sorry, turn on the fan", &config), read("turn on the fan", &config));
+    assert!(read("switch on the fan by the door", &config).contains("fan on"));
+    assert!(!read("could the fan be on at the moment?", &config).starts_with("no: "));
+}

@@ -26,6 +26,10 @@ const SHARES: &str = "half quarter third full fully max maximum wide open";
 impl Said {
     /// Counts what is polite and what only explains as accounted for.
     pub(super) fn take_asides(&mut self) {
+        // "Sorry, could you …" is polite; behind an order it takes something back.
+        if self.word(0) == "sorry" && self.words.len() > 1 {
+            self.done[0] = true;
+        }
         self.take_plea();
         self.take_correction();
         self.take_courtesy();

@@ -128,7 +128,9 @@ impl Said {
         let clock = number.fract() == 0.0 && (0.0..=CLOCK_HOURS_MAX).contains(&number);
         let turns = self.words.iter().any(|word| has("turn switch", word));
         let moves = has("up down", self.before(at, 2));
-        if said_at && clock && !percent && (off || moves || on && (turns || self.is_last(at))) {
+        // "Off at 1500" is no level either.
+        let timed = off && number != 0.0 || clock && (moves || on && (turns || self.is_last(at)));
+        if said_at && !percent && (timed || off && clock) {
             return Err("is that a time of the day? a time that is yet to come is a rule".into());
         }
         if scaled || led || percent {

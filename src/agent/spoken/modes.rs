@@ -172,12 +172,14 @@ impl Said {
         }
         // "…, I'll press the buttons": no sensor of a pressure.
         let by_hand = self.take_any_run(BY_HAND);
+        let mut partly = Vec::new();
         let actuator = match self.named(self.names.actuators(), false) {
             Named::One(mention) => {
                 // "Run the barn": its lights alone, or all of it? A person says.
-                if mention.whole || self.by_head(&mention) {
-                    self.mark(&mention);
+                if !(mention.whole || self.by_head(&mention)) {
+                    partly.extend(mention.at.iter().map(|at| self.words[*at].clone()));
                 }
+                self.mark(&mention);
                 Some(ActuatorId(self.names.id(mention.index).1))
             }
             Named::None => match self.named(self.names.sensors(), false) {
@@ -220,7 +222,11 @@ impl Said {
             (false, false, true) if !idle => Mode::Act,
             _ => return None,
         };
-        Some(self.meant(mode, actuator, &aside))
+        let meant = self.meant(mode, actuator, &aside);
+        Some(meant.map(|Spoken { meaning, mut unsure }| {
+            unsure.extend(partly);
+            Spoken { meaning, unsure }
+        }))
     }
 
     /// The mode, unless what is said of it sets none; `aside` is what was only polite.

@@ -114,7 +114,12 @@ impl Said {
     pub(super) fn question(mut self, config: &Config) -> Result<Spoken, String> {
         // "Could the lamp go on at half past seven?"
         let led = has("could can would may might", self.raw(0));
-        let timed = self.free().find(|at| has("past o'clock after at by tomorrow", self.raw(*at)));
+        let hour = |at: usize| number(self.raw(at)).is_some();
+        let timed = self.free().find(|at| {
+            has("past after at by", self.raw(*at)) && (hour(*at + 1) || *at > 0 && hour(*at - 1))
+                || has("o'clock tomorrow", self.raw(*at))
+                || has("half quarter", self.raw(*at)) && self.raw(*at + 1) == "past"
+        });
         if let Some(at) =
             timed.filter(|_| led && self.any_run("go on, go off, come on, be on, be off"))
         {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::names::{Named, Names};
 use super::units::is_any_unit;
 use super::words::{ABOVE, BANS, BELOW, List, OFF, ON, has};
-use super::{Body, Meaning, Said, Spoken, read, text};
+use super::{Body, Meaning, Said, Spoken, read, text, words};
 use crate::config::Config;
 use crate::limits;
 
@@ -27,11 +27,8 @@ const TAKING_BACK: List = "\
 /// Words of a part before an order that may forbid it.
 const FORBIDDING: List = "\
     don't dont not never no refuse dare hate anything everything why whoever instead";
-/// Words by which a short part says when.
-const WHEN: List = "\
-    after before every always soon tonight today monday tuesday wednesday thursday friday \
-    saturday sunday dusk dawn sunset sunrise noon midnight winter summer spring autumn week \
-    month weekend night day evening morning afternoon rule";
+/// Words by which a short part says when, beside those of any condition.
+const WHEN: List = "today sunset winter summer spring autumn week month weekend day rule";
 /// Words of one who tells what somebody else thinks, says or wishes.
 const OF_OTHERS: List = "\
     says said say told tells tell shouted shouts yelled wrote writes wants wanted wishes \
@@ -89,50 +86,50 @@ pub(super) fn look(text: &str, config: &Config, names: &Rc<Names>) -> Option<Spo
     Some(Spoken { meaning: spoken.meaning.clone(), unsure })
 }
 
-/// Whether what is left over of an order leaves something to be approved: not where it makes
-/// another order of it.
+/// Whether what is left over leaves something to be approved: not where it makes another order,
+/// goal or mode of it.
 ///
 /// # Errors
 /// What is left over that does.
 pub(super) fn may_be_shown(spoken: &Spoken) -> Result<(), String> {
     let Meaning::Do(body) = &spoken.meaning else { return Ok(()) };
-    if !matches!(**body, Body::Set { .. }) {
-        return Ok(());
-    }
     let left = &spoken.unsure;
+    let any = |list: &str| left.iter().find(|word| has(list, word));
     let clock =
         |word: &&String| word.contains(':') && word.chars().all(|c| c == ':' || c.is_ascii_digit());
-    let any = |list: &str| left.iter().find(|word| has(list, word));
-    if let Some(word) = left.iter().find(clock) {
-        return Err(format!("`{word}`: a time that is yet to come is a rule or a note"));
-    }
-    let other = |word: &&String| {
-        let number = text::number(word).is_some_and(|number| number != 1.0);
-        number || has("on off by more less hundred thousand", word)
+    let (word, why) = if let Some(word) = left.iter().find(clock).or_else(|| any(CONDITIONS)) {
+        (word, "a condition or another time is a rule or a note")
+    } else if let Some(word) = any(MENDING) {
+        (word, "say the whole order once more")
+    } else if let Some(word) = any(OF_OTHERS) {
+        (word, "what somebody says or wishes is no order")
+    } else if let Some(word) = any("hundred thousand") {
+        (word, "say the number in digits")
+    } else if let Body::Set { .. } = **body
+        && let Some(found) = another_setting(left)
+    {
+        found
+    } else {
+        return Ok(());
     };
-    if let Some(word) = left.iter().find(other) {
-        return Err(format!("`{word}`: one device and one value at a time"));
-    }
-    if let Some(word) = any(RELATIVE).filter(|_| left.len() <= 3) {
-        return Err(format!("`{word}`: to what? say the value"));
-    }
-    if let Some(word) = any(MENDING) {
-        return Err(format!("`{word}`: say the whole order once more"));
-    }
+    Err(format!("`{word}`: {why}"))
+}
+
+/// What is left over of a setting that makes another one of it, and why.
+fn another_setting(left: &[String]) -> Option<(&String, &'static str)> {
+    let any = |list: &str| left.iter().find(|word| has(list, word));
+    let number = |word: &&String| text::number(word).is_some_and(|number| number != 1.0);
+    let other = left.iter().find(number).or_else(|| any("on off more less"));
+    let vague = || any(RELATIVE).filter(|_| left.len() <= 3);
     // "2.5 kW" of a device that is not known to be set in watts.
     let is_unit = |word: &String| is_any_unit(word) && !has(TIMES, word);
-    let measured = |pair: &[String]| text::number(&pair[0]).is_some() && is_unit(&pair[1]);
-    let unit = left.first().filter(|word| is_unit(word));
-    if let Some(word) = unit.or_else(|| Some(&left.windows(2).find(|two| measured(two))?[1])) {
-        return Err(format!("`{word}`: not a unit that this is set in"));
-    }
-    if let Some(word) = any(OF_OTHERS) {
-        return Err(format!("`{word}`: what somebody says or wishes is no order"));
-    }
-    match left.as_slice() {
-        [word] if has("and but", word) => Err(format!("`{word}`: one order at a time")),
-        _ => Ok(()),
-    }
+    let unit = || left.first().filter(|word| is_unit(word));
+    let alone = || left.first().filter(|word| left.len() == 1 && has("and but", word));
+    other
+        .map(|word| (word, "one device and one value at a time"))
+        .or_else(|| Some((vague()?, "to what? say the value")))
+        .or_else(|| Some((unit()?, "not a unit that this is set in")))
+        .or_else(|| Some((alone()?, "one order at a time")))
 }
 
 /// Where the parts of a text stand that may be read by themselves.
@@ -246,7 +243,8 @@ impl Said {
         let all = 0..self.words.len();
         let number = |at: usize| text::number(self.raw(at)).is_some();
         let at_six = |at: usize| has("at by in from until till", self.raw(at)) && number(at + 1);
-        let short = all.len() <= 4 && self.words.iter().any(|word| has(WHEN, word));
+        let short = all.len() <= 4
+            && self.words.iter().any(|word| has(WHEN, word) || has(words::CONDITIONS, word));
         short || all.clone().any(|at| at_six(at) || self.length_at(at).is_some())
     }
 
