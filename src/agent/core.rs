@@ -225,7 +225,7 @@ impl Agent {
         match event {
             Event::Wake => {}
             Event::Reading { sensor, value, retained } => self.reading(sensor, value, retained),
-            Event::Echo { actuator, setting } => self.echo(actuator, setting),
+            Event::Echo { actuator, setting, retained } => self.echo(actuator, setting, retained),
             Event::Command(command) => self.command(*command),
             Event::ModelSwitched { command, result } => self.model_switched(command, result),
             Event::ReleaseTaken { command, result } => self.release_taken(&command, result),

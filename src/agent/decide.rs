@@ -430,6 +430,9 @@ impl Agent {
             if !planned || held || !known || self.heads_for(id, &actuator.safe) {
                 continue;
             }
+            if self.is_there_or_taken(id, &actuator.safe) {
+                continue;
+            }
             let Some(sensor) = self.all_blind(actuator) else { continue };
             let name = config.sensors[usize::from(sensor.0)].name.clone();
             let cause = format!("{name} unknown: giving up control");
@@ -455,6 +458,9 @@ impl Agent {
             let works = actuator.effects.iter().any(|(sensor, _)| needed.contains(sensor));
             let idle = state.pending.is_none() && state.confirmed.is_some();
             if !planned || works || !idle || self.heads_for(id, &actuator.safe) {
+                continue;
+            }
+            if self.is_there_or_taken(id, &actuator.safe) {
                 continue;
             }
             self.end_for_planner(id, "no goal in force needs it");

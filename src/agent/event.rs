@@ -39,6 +39,8 @@ pub enum Event {
         actuator: ActuatorId,
         /// What, or why it is not believed.
         setting: Result<Setting, Fault>,
+        /// A broker had kept it: it is no new word of the device.
+        retained: bool,
     },
     /// An operator asks for something.
     Command(Box<DeviceCommand>),

@@ -303,7 +303,7 @@ impl Agent {
                 let now = self.now.tick;
                 self.world.actuator_mut(id).sent.push_back(now);
             }
-            StepState::Confirmed => self.confirmed(id, setting.clone()),
+            StepState::Confirmed => self.confirmed(id, setting.clone(), false),
             // The one that takes its place follows.
             StepState::Unconfirmed if cause.ends_with(REPLACED) => {}
             StepState::Unconfirmed => self.give_up(id, ""),
@@ -334,6 +334,7 @@ impl Agent {
             if state.pending.is_none() && state.confirmed.is_some() {
                 state.in_flight.retain(|(_, at)| now.since(*at) < actuator.confirm_within);
             }
+            state.end_doubt(now);
             if state.held_until.is_some_and(|until| until <= now) {
                 state.held_until = None;
             }

@@ -135,12 +135,13 @@ impl Agent {
         self.reach(id).is_some() && self.mode_of(id) != Mode::Observe
     }
 
-    /// A command to `safe` is not stopped by an interlock unless it would itself make it true.
+    /// A command to `safe` is not stopped by an interlock unless it would itself make it true. That
+    /// it may be true by a word that came in the wrong order is no leave to make it so.
     pub(super) fn makes_worse(&self, id: ActuatorId, setting: &Setting) -> bool {
         self.config.interlocks.iter().any(|interlock| {
             interlock.forbid.actuators().contains(&id)
                 && self.truth_in_flight(&interlock.forbid, Some((id, setting))) == Truth::True
-                && self.truth_in_flight(&interlock.forbid, None) != Truth::True
+                && self.truth_of(&interlock.forbid, None, false) != Truth::True
         })
     }
 
@@ -155,7 +156,7 @@ impl Agent {
                 Truth::False => false,
                 Truth::Unknown => !to_safe,
                 Truth::True => {
-                    !to_safe || self.truth_in_flight(&interlock.forbid, None) != Truth::True
+                    !to_safe || self.truth_of(&interlock.forbid, None, false) != Truth::True
                 }
             };
             if refused {

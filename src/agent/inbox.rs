@@ -131,7 +131,7 @@ impl Inbox {
         });
         let echoes = actuators.map(|id| {
             let actuator = &self.config.actuators[usize::from(id.0)];
-            Event::Echo { actuator: *id, setting: echo_setting(actuator, read) }
+            Event::Echo { actuator: *id, setting: echo_setting(actuator, read), retained }
         });
         readings.chain(echoes).collect()
     }
@@ -146,10 +146,11 @@ impl Inbox {
             value: Err(fault.clone()),
             retained: false,
         });
-        let echoes = ends
-            .actuators
-            .iter()
-            .map(|actuator| Event::Echo { actuator: *actuator, setting: Err(fault.clone()) });
+        let echoes = ends.actuators.iter().map(|id| Event::Echo {
+            actuator: *id,
+            setting: Err(fault.clone()),
+            retained: false,
+        });
         sensors.chain(echoes).collect()
     }
 
@@ -574,9 +575,8 @@ fn seconds(
     default: u64,
     most: u64,
 ) -> Result<Duration, String> {
-    let found = match object.get(key) {
-        None | Some(Json::Null) => return Ok(Duration::from_secs(default)),
-        Some(found) => found,
+    let Some(found) = object.get(key).filter(|found| !found.is_null()) else {
+        return Ok(Duration::from_secs(default));
     };
     match found.as_f64() {
         Some(number) if (0.0..=most as f64).contains(&number) => {

@@ -91,10 +91,15 @@ impl Agent {
         let config = self.config.clone();
         let actuator = &config.actuators[usize::from(id.0)];
         // What we had set in our last life is still ours to end.
-        let last = self.resumed_steps.iter().find(|step| step.actuator == actuator.name);
-        let last = last.filter(|step| same(actuator, &step.setting, setting)).cloned();
+        let last = self.resumed_steps.iter().find(|step| step.actuator == actuator.name).cloned();
+        let is_this = |step: &ResumedStep| same(actuator, &step.setting, setting);
+        let (last, other) = (last.clone().filter(is_this), last.filter(|step| !is_this(step)));
         let now = self.now.tick;
         let state = self.world.actuator_mut(id);
+        let fresh = Duration::from_millis(limits::ECHO_LATE_MS_MAX);
+        if let Some(step) = other.filter(|step| is_first && step.confirmed && step.ago < fresh) {
+            state.overtake_last_life(&step.setting, step.by, now);
+        }
         state.owner = state.owner.or(last.as_ref().map(|step| step.by));
         // Its least time may have begun in the last life.
         if is_first {
@@ -169,7 +174,8 @@ impl Agent {
         let state = self.world.actuator(id);
         let pulse = state.off_due.is_some() && self.reach(id).is_some();
         let safe = &self.config.actuators[usize::from(id.0)].safe;
-        state.owner.is_some() && !self.heads_for(id, safe) && (pulse || self.may_send_at_all(id))
+        let there = self.heads_for(id, safe) || self.is_there_or_taken(id, safe);
+        state.owner.is_some() && !there && (pulse || self.may_send_at_all(id))
     }
 
     /// Ready to end when every message is answered or the time is up.

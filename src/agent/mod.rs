@@ -17,6 +17,7 @@ mod conflicts;
 mod core;
 mod decide;
 mod derived;
+mod doubt;
 mod dynamics;
 mod edits;
 mod effect;
@@ -57,6 +58,8 @@ mod tests_asked;
 mod tests_commands;
 #[cfg(test)]
 mod tests_derived;
+#[cfg(test)]
+mod tests_doubt;
 #[cfg(test)]
 mod tests_edits;
 #[cfg(test)]

@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(sends(&bench.on(Event::LineUp { line: 0 })), []);
         let effects = bench.on(set("a", 2, true));
         assert_eq!(states(&effects, "a"), [CommandState::Rejected]);
-        let off = || Event::Echo { actuator: heater, setting: Ok(Setting::Off) };
+        let off = || Event::Echo { actuator: heater, setting: Ok(Setting::Off), retained: false };
         assert_eq!(sends(&bench.on(off())), [(2, "OFF".to_string())], "its start");
         assert_eq!(bench.agent.world().actuator(heater).confirmed, Some(Setting::Off));
         // It dies, with a command on its way.

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::core::Agent;
-use super::steps::same;
 use crate::clock::Tick;
 use crate::domain::{ActuatorId, Decider, Setting, Severity};
 use crate::expr::{Expression, Truth};
@@ -125,6 +124,9 @@ impl Agent {
             if self.heads_for(id, safe) || !sure && !self.settles_doubt(id, safe) {
                 continue;
             }
+            if self.harms_in_doubt(&interlock.forbid, id, safe) {
+                continue;
+            }
             if !self.interlocks[index].may_send(id, began, self.again(id), self.now.tick) {
                 continue;
             }
@@ -240,17 +242,8 @@ impl Agent {
         self.truth_of(forbid, change, true)
     }
 
-    /// A message to `safe` ends the doubt which of its two last words is the newer one, and is no
-    /// more than it said last: where the last one is another, somebody may just have set it so.
-    fn settles_doubt(&self, id: ActuatorId, safe: &Setting) -> bool {
-        let state = self.world.actuator(id);
-        let actuator = &self.config.actuators[usize::from(id.0)];
-        state.overtaken.is_some()
-            && state.confirmed.as_ref().is_some_and(|last| same(actuator, safe, last))
-    }
-
     /// See [`Self::truth_in_flight`]; without `doubted`, the last word of each device is believed.
-    fn truth_of(
+    pub(super) fn truth_of(
         &self,
         forbid: &Expression,
         change: Option<(ActuatorId, &Setting)>,
@@ -263,9 +256,10 @@ impl Agent {
                 _ => {
                     let state = self.world.actuator(id);
                     let old = std::iter::once(state.confirmed.clone());
-                    let overtaken = state.overtaken.iter().filter(|_| doubted);
-                    let perhaps = state.in_flight.iter().chain(overtaken);
-                    old.chain(perhaps.map(|(setting, _)| Some(setting.clone()))).collect()
+                    let doubt = state.doubt.iter().filter(|_| doubted);
+                    let doubt = doubt.map(|doubt| Some(doubt.said.clone()));
+                    let sent = state.in_flight.iter().map(|(sent, _)| Some(sent.clone()));
+                    old.chain(sent).chain(doubt).collect()
                 }
             };
             if combinations.len() * values.len() > COMBINATIONS_MAX {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::commands::LastMove;
 use super::core::{Agent, due_fault};
 use super::effect::Effect;
-use super::world::{ActuatorState, Pending, fault_index};
+use super::world::{Pending, fault_index};
 use crate::clock::Tick;
 use crate::config::{Actuator, ActuatorKind};
 use crate::domain::{
@@ -17,48 +17,6 @@ use crate::limits;
 /// Pauses between two messages to a device of which nothing is known: a minute, then ten.
 const RETRY_SAFE_MIN: Duration = Duration::from_secs(60);
 const RETRY_SAFE_MAX: Duration = Duration::from_secs(600);
-
-impl ActuatorState {
-    /// A word of the device comes that may be older than the one before: nobody asked for it, and
-    /// it takes back what was confirmed to the agent a moment ago. A broker keeps the order of a
-    /// topic's messages; a bridge, a mesh or a queue on the way may not.
-    fn overtake(&mut self, actuator: &Actuator, setting: &Setting, now: Tick) {
-        let late = Duration::from_millis(limits::ECHO_LATE_MS_MAX);
-        let sent = |one: &Setting| same(actuator, one, setting);
-        // An answer to the last message, not a late one to a message before it.
-        let asked = self.pending.as_ref().is_some_and(|one| sent(&one.setting))
-            || self.in_flight.last().is_some_and(|(one, _)| sent(one));
-        if asked {
-            self.overtaken = None;
-            return;
-        }
-        if let Some((known, at)) = self.overtaken.take_if(|(known, _)| sent(known)) {
-            // It says the first word again: the second was the older one, and nothing moved.
-            (self.confirmed, self.settled) = (Some(known.clone()), Some(known));
-            self.changed = Some(at);
-            return;
-        }
-        if self.overtaken.as_ref().is_some_and(|(_, at)| now.since(*at) >= late) {
-            self.believe_last();
-        }
-        let fresh = self.changed.filter(|at| now.since(*at) < late);
-        if let (Some(at), Some(before), Some(_)) = (fresh, &self.settled, self.owner)
-            && self.confirmed.is_some()
-            && self.overtaken.is_none()
-            && !sent(before)
-        {
-            self.overtaken = Some((before.clone(), at));
-        }
-    }
-
-    /// Its last word is the newer one: somebody else has switched it, unless it is on its way to
-    /// where the agent has sent it since.
-    fn believe_last(&mut self) {
-        if self.overtaken.take().is_some() && self.pending.is_none() {
-            self.owner = None;
-        }
-    }
-}
 
 impl Agent {
     /// Sends for a rule or an interlock: the message first, its record in the same batch.
@@ -79,7 +37,7 @@ impl Agent {
         let config = self.config.clone();
         let actuator = &config.actuators[usize::from(id.0)];
         let heading = self.world.actuator(id).heading();
-        let heading_on = heading == Some(&Setting::On);
+        let heading_on = heading == Some(&Setting::On) || self.may_be_on(id);
         let rose = level(actuator, &setting) > heading.map_or(0.0, |at| level(actuator, at));
         self.replace_pending(id);
         let (now, quiet) = (self.now.tick, self.quiet(id));
@@ -134,7 +92,7 @@ impl Agent {
     pub(super) fn heads_for(&self, id: ActuatorId, setting: &Setting) -> bool {
         let actuator = &self.config.actuators[usize::from(id.0)];
         let state = self.world.actuator(id);
-        let doubted = state.pending.is_none() && state.overtaken.is_some();
+        let doubted = state.pending.is_none() && state.doubt.is_some();
         !doubted && state.heading().is_some_and(|at| same(actuator, setting, at))
     }
 
@@ -188,7 +146,7 @@ impl Agent {
     }
 
     /// The device's echo.
-    pub(super) fn echo(&mut self, id: ActuatorId, setting: Result<Setting, Fault>) {
+    pub(super) fn echo(&mut self, id: ActuatorId, setting: Result<Setting, Fault>, retained: bool) {
         self.world.actuator_mut(id).is_gone = false;
         let setting = match setting {
             Ok(setting) => setting,
@@ -201,7 +159,7 @@ impl Agent {
                 return;
             }
         };
-        self.confirmed(id, setting);
+        self.confirmed(id, setting, retained);
     }
 
     /// The broker has the message; without a state topic that is all the proof there is.
@@ -211,7 +169,7 @@ impl Agent {
             && let Some(pending) = &self.world.actuator(id).pending
         {
             let setting = pending.setting.clone();
-            self.confirmed(id, setting);
+            self.confirmed(id, setting, false);
         }
     }
 
@@ -230,13 +188,13 @@ impl Agent {
         Some(ActuatorId(u16::try_from(index).ok()?))
     }
 
-    pub(super) fn confirmed(&mut self, id: ActuatorId, setting: Setting) {
+    pub(super) fn confirmed(&mut self, id: ActuatorId, setting: Setting, retained: bool) {
         let config = self.config.clone();
         let actuator = &config.actuators[usize::from(id.0)];
         let now = self.now.tick;
         let state = self.world.actuator_mut(id);
         state.unheard = false;
-        state.overtake(actuator, &setting, now);
+        state.overtake(actuator, &setting, retained, now);
         let before = state.confirmed.replace(setting.clone());
         let is_first = state.changed.is_none();
         let settled = state.settled.take();
@@ -289,17 +247,18 @@ impl Agent {
         let ours = state.in_flight.iter().any(is_this);
         let several = state.in_flight.iter().any(|one| !is_this(one));
         // A pulse that may still arrive is still to be ended.
-        if *setting == Setting::Off && !several && state.overtaken.is_none() {
+        if *setting == Setting::Off && !several && state.doubt.is_none() {
             state.off_due = None;
         }
         let Some(pending) = answered else {
             state.in_flight.retain(|(_, at)| now.since(*at) < within);
-            if moved && !ours && state.overtaken.is_none() {
+            if moved && !ours && state.doubt.is_none() {
                 // Somebody else switched it; the planner takes it from there.
                 state.owner = None;
             }
             return;
         };
+        state.answered = Some(now);
         // An echo may have been on its way before the message: what was sent before this one counts
         // until its own answer would be overdue.
         state.in_flight.retain(|(_, at)| several && now.since(*at) < within);
@@ -335,10 +294,7 @@ impl Agent {
             self.forget_unheard(id);
             let within = self.config.actuators[index].confirm_within;
             let state = self.world.actuator_mut(id);
-            let doubted = Duration::from_millis(limits::ECHO_DOUBTED_MS_MAX);
-            if state.overtaken.as_ref().is_some_and(|(_, at)| now.since(*at) >= doubted) {
-                state.believe_last();
-            }
+            state.end_doubt(now);
             if state.pending.is_none() && state.confirmed.is_some() {
                 // What it confirmed stands; older messages have had their time to arrive.
                 state.in_flight.retain(|(_, at)| now.since(*at) < within);

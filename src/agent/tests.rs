@@ -167,7 +167,11 @@ impl Bench {
             for effect in &effects {
                 if let (Effect::Send { actuator, payload, .. }, true) = (effect, self.echo) {
                     let setting = if payload == b"ON" { Setting::On } else { Setting::Off };
-                    queue.push(Event::Echo { actuator: *actuator, setting: Ok(setting) });
+                    queue.push(Event::Echo {
+                        actuator: *actuator,
+                        setting: Ok(setting),
+                        retained: false,
+                    });
                 }
             }
             all.extend(effects);
@@ -346,7 +350,8 @@ fn an_interlock_that_a_device_makes_true_sends_everything_named_in_it_to_safe() 
     let mut bench = Bench::new(room()).up();
     bench.steady(22.0, 60);
     bench.on(set("heat", 2, true));
-    let by_hand = Event::Echo { actuator: ActuatorId(1), setting: Ok(Setting::On) };
+    let by_hand =
+        Event::Echo { actuator: ActuatorId(1), setting: Ok(Setting::On), retained: false };
     let sent = sends(&bench.on(by_hand));
     assert_eq!(sent, [(1, "OFF".into()), (2, "OFF".into())]);
 }

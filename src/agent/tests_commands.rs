@@ -65,7 +65,8 @@ proptest! {
                 }
                 Act::ByHand { actuator, on } => {
                     let setting = Ok(if on { Setting::On } else { Setting::Off });
-                    bench.on(Event::Echo { actuator: ActuatorId(actuator), setting })
+                    let actuator = ActuatorId(actuator);
+                    bench.on(Event::Echo { actuator, setting, retained: false })
                 }
                 Act::Stop => bench.on(Event::Stop),
             };
@@ -156,10 +157,10 @@ fn what_cannot_be_sent_for_want_of_room_is_told_and_a_rule_tries_again() {
     let chiller = bench.agent.world().actuator(ActuatorId(1));
     assert_eq!(chiller.confirmed, None, "what waited before it may still arrive");
     // A rule that holds tries again.
-    bench.on(Event::Echo { actuator: ActuatorId(1), setting: Ok(Setting::Off) });
+    bench.on(Event::Echo { actuator: ActuatorId(1), setting: Ok(Setting::Off), retained: false });
     bench.pass(6);
     bench.on(set("b", 2, true));
-    bench.on(Event::Echo { actuator: ActuatorId(2), setting: Ok(Setting::On) });
+    bench.on(Event::Echo { actuator: ActuatorId(2), setting: Ok(Setting::On), retained: false });
     let lost = bench.on(reading(1, 0.9));
     assert_eq!(sends(&lost), [(2, "OFF".into())]);
     unsent(&mut bench, token(&lost));

@@ -147,7 +147,7 @@ fn the_guard_has_the_last_word_on_the_cloud_too() {
     let mut bench = Bench::new(place(|_| {})).up();
     let asked = out(&unsure(&mut bench)).expect("a question");
     // Somebody switched the heater on by hand: beside it the chiller is forbidden.
-    bench.on(Event::Echo { actuator: ActuatorId(2), setting: Ok(Setting::On) });
+    bench.on(Event::Echo { actuator: ActuatorId(2), setting: Ok(Setting::On), retained: false });
     let effects = bench.on(answer(asked.id, Some(1)));
     assert!(!sends(&effects).contains(&(1, "ON".into())), "{effects:?}");
     assert_eq!(decisions(&effects)[0].guard, "interlock both");

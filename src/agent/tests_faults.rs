@@ -52,7 +52,11 @@ fn what_a_device_does_already_is_not_sent_after_its_end() {
     bench.echo = false;
     bench.on(set("a", 0, false));
     // The device's own regular word, while the message waits for the journal.
-    let effects = bench.on(Event::Echo { actuator: ActuatorId(0), setting: Ok(Setting::Off) });
+    let effects = bench.on(Event::Echo {
+        actuator: ActuatorId(0),
+        setting: Ok(Setting::Off),
+        retained: false,
+    });
     assert_eq!(states(&effects, "a"), [CommandState::Succeeded]);
     assert_eq!(withdrawn(&effects).len(), 1);
 }
@@ -88,7 +92,7 @@ fn an_echo_of_before_does_not_prove_that_older_messages_have_arrived() {
     bench.on(set("heat", 2, true));
     bench.on(set("off", 2, false));
     // The heater has spoken before it got either message.
-    bench.on(Event::Echo { actuator: ActuatorId(2), setting: Ok(Setting::Off) });
+    bench.on(Event::Echo { actuator: ActuatorId(2), setting: Ok(Setting::Off), retained: false });
     let effects = bench.on(set("cool", 1, true));
     assert_eq!(states(&effects, "cool"), [CommandState::Rejected]);
 }
@@ -204,7 +208,11 @@ fn a_bus_that_was_away_for_long_makes_what_it_knew_unknown_until_an_echo() {
     // The room forbids heater and chiller together: the unknown chiller forbids.
     let effects = bench.on(set("a", 2, true));
     assert_eq!(states(&effects, "a"), [CommandState::Rejected]);
-    let echo = |index| Event::Echo { actuator: ActuatorId(index), setting: Ok(Setting::Off) };
+    let echo = |index| Event::Echo {
+        actuator: ActuatorId(index),
+        setting: Ok(Setting::Off),
+        retained: false,
+    };
     bench.on(echo(1));
     let effects = bench.on(set("b", 2, true));
     assert_eq!(states(&effects, "b").last(), Some(&CommandState::Succeeded));
@@ -235,119 +243,6 @@ fn faults_are_counted_and_said_once_in_a_while() {
     bench.pass(601);
     assert_eq!(said(&bench.on(fault())), [1000]);
     assert_eq!(bench.agent.counters().faults, 1001);
-}
-
-/// Whether the heater, which must not run beside the chiller, may be switched on.
-fn heater_may_run(bench: &mut Bench, id: &str) -> bool {
-    let may = states(&bench.on(set(id, 2, true)), id).last() == Some(&CommandState::Succeeded);
-    bench.on(set(&format!("{id}-off"), 2, false));
-    may
-}
-
-#[test]
-fn a_word_that_takes_back_what_was_confirmed_just_now_may_be_the_older_one() {
-    let chiller_says = |on| {
-        let setting = if on { Setting::On } else { Setting::Off };
-        Event::Echo { actuator: ActuatorId(1), setting: Ok(setting) }
-    };
-    let begun = || {
-        let mut bench = Bench::new(room()).up();
-        bench.steady(22.0, 60);
-        bench.on(set("a", 1, true));
-        bench.steady(22.0, 8);
-        bench.on(chiller_says(false));
-        bench
-    };
-    let mut bench = begun();
-    assert!(!heater_may_run(&mut bench, "at-once"), "the chiller may run");
-    bench.steady(22.0, 120);
-    assert!(!heater_may_run(&mut bench, "later"), "it has said nothing more");
-    // A minute after it was confirmed no older word is on its way any more.
-    bench.on(chiller_says(false));
-    assert!(heater_may_run(&mut bench, "said-again"));
-    let mut bench = begun();
-    bench.steady(22.0, 620);
-    assert!(heater_may_run(&mut bench, "never-again"), "one that says nothing more is believed");
-    let mut bench = begun();
-    bench.on(set("b", 1, false));
-    assert!(heater_may_run(&mut bench, "sent-off"), "it has confirmed this one");
-    // What may be on beside the heater is sent off; nothing else is touched.
-    let mut bench = begun();
-    let on = Event::Echo { actuator: ActuatorId(2), setting: Ok(Setting::On) };
-    assert_eq!(sends(&bench.on(on)), [(1, "OFF".into())]);
-    // It says the first word again: it is the agent's as before.
-    let mut bench = begun();
-    bench.on(chiller_says(true));
-    assert!(!heater_may_run(&mut bench, "on-again"));
-    for _ in 0..6 {
-        bench.steady(22.0, 80);
-        bench.on(chiller_says(true));
-        let chiller = bench.agent.world().actuator(ActuatorId(1));
-        assert_eq!((chiller.owner, &chiller.overtaken), (Some(Decider::Command), &None));
-    }
-    // What the agent sends after a minute is its own, whatever was in doubt before.
-    let mut bench = begun();
-    bench.steady(22.0, 70);
-    bench.on(set("b", 1, true));
-    let chiller = bench.agent.world().actuator(ActuatorId(1));
-    assert_eq!((chiller.owner, &chiller.overtaken), (Some(Decider::Command), &None));
-    // It may be so, and then it is so: that is said.
-    let mut bench = begun();
-    bench.on(Event::Echo { actuator: ActuatorId(2), setting: Ok(Setting::On) });
-    let effects = bench.on(chiller_says(true));
-    let told = |effect: &Effect| {
-        matches!(effect, Effect::Report { report: Report::Event { kind, .. }, .. }
-            if kind == "interlock")
-    };
-    assert!(effects.iter().any(told), "{effects:?}");
-    // Long after it was confirmed somebody has switched it by hand.
-    let mut bench = Bench::new(room()).up();
-    bench.steady(22.0, 60);
-    bench.on(set("a", 1, true));
-    bench.steady(22.0, 70);
-    bench.on(chiller_says(false));
-    assert!(heater_may_run(&mut bench, "by-hand"));
-}
-
-#[test]
-fn a_pulse_that_an_older_word_calls_over_is_ended_all_the_same() {
-    let mut bench = Bench::new(room_with_pulse(1, 120)).up();
-    bench.steady(22.0, 60);
-    bench.on(set("a", 1, true));
-    bench.steady(22.0, 8);
-    bench.on(Event::Echo { actuator: ActuatorId(1), setting: Ok(Setting::Off) });
-    let sent = sends(&bench.steady(22.0, 120));
-    assert!(sent.contains(&(1, "OFF".into())), "{sent:?}");
-}
-
-#[test]
-fn a_level_that_trembles_around_what_it_was_set_to_says_nothing_else() {
-    let mut config = room();
-    config.actuators[1].kind = ActuatorKind::Level { min: 0.0, max: 100.0, step: 10.0 };
-    config.actuators[1].safe = Setting::Level(0.0);
-    let mut bench = Bench::new(config).up();
-    bench.steady(22.0, 60);
-    let body = Body::Set {
-        actuator: ActuatorId(1),
-        setting: Setting::Level(20.0),
-        hold: Duration::from_secs(600),
-    };
-    bench.on(Event::Command(Box::new(DeviceCommand {
-        kind: "set".into(),
-        id: "a".into(),
-        body: Ok(body),
-        issued_unix_ms: None,
-        ttl: Duration::from_secs(60),
-        retained: false,
-    })));
-    for level in [22.6, 17.2, 22.4] {
-        bench.steady(22.0, 8);
-        let setting = Ok(Setting::Level(level));
-        bench.on(Event::Echo { actuator: ActuatorId(1), setting });
-        assert_eq!(bench.agent.world().actuator(ActuatorId(1)).overtaken, None, "{level}");
-    }
-    bench.steady(22.0, 120);
-    assert_eq!(bench.agent.world().actuator(ActuatorId(1)).owner, Some(Decider::Command));
 }
 
 /// The end of a pulse is a safety act: it goes out also where `off` makes an interlock true.

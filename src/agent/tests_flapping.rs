@@ -101,9 +101,9 @@ fn the_planner_begins_nothing_that_it_could_not_end_within_the_hour() {
 fn a_second_message_does_not_take_the_way_back() {
     let mut bench = limited(3);
     bench.echo = false;
-    bench.on(Event::Echo { actuator: ActuatorId(0), setting: Ok(Setting::Off) });
-    bench.on(Event::Echo { actuator: ActuatorId(1), setting: Ok(Setting::Off) });
-    bench.on(Event::Echo { actuator: ActuatorId(2), setting: Ok(Setting::Off) });
+    bench.on(Event::Echo { actuator: ActuatorId(0), setting: Ok(Setting::Off), retained: false });
+    bench.on(Event::Echo { actuator: ActuatorId(1), setting: Ok(Setting::Off), retained: false });
+    bench.on(Event::Echo { actuator: ActuatorId(2), setting: Ok(Setting::Off), retained: false });
     let mut effects = bench.steady(27.0, 60);
     effects.extend(bench.steady(27.0, 120));
     let sent = sends(&effects);
@@ -159,7 +159,7 @@ fn what_is_ended_for_a_goal_names_the_goal() {
     config.goals = vec![Goal { name: "warm".into(), aim, weight: 1.0, when: None }];
     let mut bench = Bench::new(config).up();
     bench.steady(17.0, 20);
-    bench.on(Event::Echo { actuator: ActuatorId(0), setting: Ok(Setting::On) });
+    bench.on(Event::Echo { actuator: ActuatorId(0), setting: Ok(Setting::On), retained: false });
     let effects = bench.steady(17.0, 60);
     let ended = decisions(&effects)
         .into_iter()
@@ -176,7 +176,11 @@ fn the_lowest_step_of_a_level_is_not_left_on_for_ever() {
     config.actuators[0].cost = 0.15;
     config.actuators[1].cost = 0.36;
     let mut bench = Bench::new(config).up();
-    bench.on(Event::Echo { actuator: ActuatorId(0), setting: Ok(Setting::Level(10.0)) });
+    bench.on(Event::Echo {
+        actuator: ActuatorId(0),
+        setting: Ok(Setting::Level(10.0)),
+        retained: false,
+    });
     let effects = bench.steady(22.0, 600);
     assert_eq!(sends(&effects).first(), Some(&(0, "0".into())));
 }

@@ -286,7 +286,7 @@ fn started() -> Bench {
     bench.echo = false;
     let quiet = [Setting::Off, Setting::Level(0.0), Setting::Choice("low".into())];
     for (id, setting) in (0u16..).zip(quiet) {
-        bench.on(Event::Echo { actuator: ActuatorId(id), setting: Ok(setting) });
+        bench.on(Event::Echo { actuator: ActuatorId(id), setting: Ok(setting), retained: false });
     }
     bench.on(ready());
     bench

@@ -93,7 +93,7 @@ fn the_least_time_begins_anew_where_a_device_may_have_moved_unseen() {
     bench.echo = false;
     bench.on(set("e", 0, true));
     bench.on(set("f", 0, false));
-    bench.on(Event::Echo { actuator: ActuatorId(0), setting: Ok(Setting::Off) });
+    bench.on(Event::Echo { actuator: ActuatorId(0), setting: Ok(Setting::Off), retained: false });
     bench.pass(6);
     assert_eq!(states(&bench.on(set("g", 0, true)), "g"), [CommandState::Rejected]);
 }
@@ -344,7 +344,8 @@ fn an_echo_of_before_leaves_a_pulse_that_may_still_arrive_its_end() {
         bench.pass(5);
         bench.on(Event::Wake);
     }
-    let echo = |setting| Event::Echo { actuator: ActuatorId(0), setting: Ok(setting) };
+    let echo =
+        |setting| Event::Echo { actuator: ActuatorId(0), setting: Ok(setting), retained: false };
     bench.on(echo(Setting::Off));
     bench.pass(10);
     bench.on(echo(Setting::On));

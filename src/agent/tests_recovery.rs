@@ -103,7 +103,7 @@ impl Place {
 
     fn echo(&self) -> Event {
         let setting = if self.on { Setting::On } else { Setting::Off };
-        Event::Echo { actuator: ActuatorId(0), setting: Ok(setting) }
+        Event::Echo { actuator: ActuatorId(0), setting: Ok(setting), retained: false }
     }
 
     /// Some minutes pass.

@@ -109,7 +109,7 @@ fn the_mind_is_asked_what_to_begin_and_not_what_to_end() {
     let mut bench = Bench::new(room()).up();
     bench.steady(22.0, 60);
     for id in [FAN, CHILLER] {
-        bench.on(Event::Echo { actuator: id, setting: Ok(Setting::On) });
+        bench.on(Event::Echo { actuator: id, setting: Ok(Setting::On), retained: false });
     }
     bench.on(ready());
     let asks = |effects: &[Effect]| effects.iter().any(|one| matches!(one, Effect::Ask(_)));

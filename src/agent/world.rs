@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::doubt::Doubt;
 use super::filter::{Estimate, Filter};
 use super::senses::Senses;
 use crate::clock::{Now, Tick};
@@ -191,9 +192,10 @@ pub struct ActuatorState {
     pub is_gone: bool,
     /// Values that may reach it still, with the time of the last message; the latest is the last.
     pub in_flight: Vec<(Setting, Tick)>,
-    /// What it confirmed, and when, if it said otherwise unasked soon after: the word that came
-    /// last may be the older one. Interlocks count both; until it is known, it stays whose it was.
-    pub overtaken: Option<(Setting, Tick)>,
+    /// The word that came last may be the older one.
+    pub doubt: Option<Doubt>,
+    /// When it last confirmed what it had been sent.
+    pub answered: Option<Tick>,
     /// The command that waits for an answer.
     pub pending: Option<Pending>,
     /// When its confirmed value last changed.

@@ -223,7 +223,7 @@ impl Keeper for Thermostats {
                     self.values[usize::from(sensor.0)] = Some(value);
                     self.heard[usize::from(sensor.0)] = Some(now.tick);
                 }
-                Event::Echo { actuator, setting: Ok(setting) } => {
+                Event::Echo { actuator, setting: Ok(setting), .. } => {
                     let index = usize::from(actuator.0);
                     if self.settings[index].as_ref() != Some(&setting) {
                         self.changed[index] = Some(now.tick);

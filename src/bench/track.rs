@@ -69,7 +69,7 @@ impl Track {
                     Event::Reading { sensor, value: Ok(Value::Number(number)), .. } => {
                         self.now.0[usize::from(sensor.0)] = number as f32;
                     }
-                    Event::Echo { actuator, setting: Ok(setting) } => {
+                    Event::Echo { actuator, setting: Ok(setting), .. } => {
                         let index = usize::from(actuator.0);
                         self.now.1[index] = level(&self.config.actuators[index], &setting) as f32;
                     }

@@ -396,7 +396,7 @@ impl Sim {
         }
         for event in self.inbox.read(topic, payload, retained) {
             match &event {
-                Event::Echo { actuator, setting: Ok(setting) } => {
+                Event::Echo { actuator, setting: Ok(setting), .. } => {
                     let device = usize::from(actuator.0);
                     self.oracle.heard(&self.scene, device, setting, self.now);
                 }

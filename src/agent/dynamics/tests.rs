@@ -65,7 +65,7 @@ impl Run {
                     Event::Reading { sensor, value: Ok(Value::Number(number)), .. } => {
                         self.dynamics.reading(sensor, number);
                     }
-                    Event::Echo { actuator, setting: Ok(setting) } => {
+                    Event::Echo { actuator, setting: Ok(setting), .. } => {
                         let of = &self.config.actuators[usize::from(actuator.0)];
                         let level = crate::agent::steps::level(of, &setting);
                         self.dynamics.level(actuator, Some(level), now);

@@ -210,7 +210,7 @@ impl Agent {
                 (None, true) => all_it_has(&actuator.kind),
                 (None, false) => actuator.safe.clone(),
             };
-            second.confirmed(id, setting);
+            second.confirmed(id, setting, false);
             let state = second.world.actuator_mut(id);
             (state.pending, state.changed) = (None, None);
         }

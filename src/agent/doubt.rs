@@ -1,0 +1,135 @@
+//! Two words of a device that may have come in the wrong order: when that is in doubt, when it
+//! ends, and where a message would do harm meanwhile. Nothing is sent here.
+//!
+//! A broker keeps the order of a topic's messages; a bridge, a mesh or a queue on the way may not.
+//! Interlocks count both words (`rules::truth_in_flight`); the device stays whose it was.
+
+use std::time::Duration;
+
+use super::core::Agent;
+use super::steps::same;
+use super::world::ActuatorState;
+use crate::clock::Tick;
+use crate::config::Actuator;
+use crate::domain::{ActuatorId, Decider, Setting};
+use crate::expr::{Expression, Truth};
+use crate::limits;
+
+/// What a device confirmed before it said otherwise, unasked and soon after.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Doubt {
+    /// What it was set to, on the grid of its steps.
+    before: Setting,
+    /// What it said itself, which a motor's level is judged by.
+    pub said: Setting,
+    /// When that was confirmed.
+    at: Tick,
+    /// The word after it is one that the agent had sent earlier: nobody else has switched it.
+    ours: bool,
+}
+
+/// How long a word may be on its way.
+const LATE: Duration = Duration::from_millis(limits::ECHO_LATE_MS_MAX);
+
+impl ActuatorState {
+    /// A word of the device comes that may be older than the one before: nobody asked for it, and
+    /// it takes back what was confirmed to the agent a moment ago. `retained`: the broker had kept
+    /// it, so that it says nothing new where it is the last one again.
+    pub(super) fn overtake(
+        &mut self,
+        actuator: &Actuator,
+        setting: &Setting,
+        retained: bool,
+        now: Tick,
+    ) {
+        let sent = |one: &Setting| same(actuator, one, setting);
+        // An answer to the last message, not a late one to a message before it.
+        let asked = self.pending.as_ref().is_some_and(|one| sent(&one.setting))
+            || self.in_flight.last().is_some_and(|(one, _)| sent(one));
+        if asked {
+            self.doubt = None;
+            return;
+        }
+        if let Some(doubt) = self.doubt.take_if(|doubt| sent(&doubt.before)) {
+            // It says the first word again: the second was the older one, and nothing moved.
+            (self.confirmed, self.settled) = (Some(doubt.said), Some(doubt.before));
+            self.changed = Some(doubt.at);
+            return;
+        }
+        if !retained && self.doubt.as_ref().is_some_and(|doubt| now.since(doubt.at) >= LATE) {
+            self.believe_last();
+        }
+        let fresh = self.changed.max(self.answered).filter(|at| now.since(*at) < LATE);
+        if let (Some(at), Some(before), Some(_)) = (fresh, &self.settled, self.owner)
+            && let Some(said) = &self.confirmed
+            && self.doubt.is_none()
+            && !sent(before)
+        {
+            let ours = self.in_flight.iter().any(|(one, _)| sent(one));
+            self.doubt = Some(Doubt { before: before.clone(), said: said.clone(), at, ours });
+        }
+    }
+
+    /// Its first word in this life is another than it confirmed shortly before the start.
+    pub(super) fn overtake_last_life(&mut self, confirmed: &Setting, by: Decider, now: Tick) {
+        let (before, said) = (confirmed.clone(), confirmed.clone());
+        self.doubt = Some(Doubt { before, said, at: now, ours: false });
+        self.owner = self.owner.or(Some(by));
+    }
+
+    /// One that says nothing more for so long is believed.
+    pub(super) fn end_doubt(&mut self, now: Tick) {
+        let most = Duration::from_millis(limits::ECHO_DOUBTED_MS_MAX);
+        if self.doubt.as_ref().is_some_and(|doubt| now.since(doubt.at) >= most) {
+            self.believe_last();
+        }
+    }
+
+    /// Its last word is the newer one: somebody else has switched it, unless that was the agent's
+    /// own earlier message, or it is on its way to where the agent has sent it since, or nothing is
+    /// known of it any more.
+    fn believe_last(&mut self) {
+        let others = self.doubt.take().is_some_and(|doubt| !doubt.ours);
+        if others && self.pending.is_none() && self.confirmed.is_some() {
+            self.owner = None;
+        }
+    }
+}
+
+impl Agent {
+    /// It confirmed this and said otherwise since: it is there, or somebody has just set it
+    /// otherwise. Neither needs a message.
+    pub(super) fn is_there_or_taken(&self, id: ActuatorId, setting: &Setting) -> bool {
+        let actuator = &self.config.actuators[usize::from(id.0)];
+        let state = self.world.actuator(id);
+        let was = |doubt: &Doubt| same(actuator, setting, &doubt.before);
+        state.pending.is_none() && state.off_due.is_none() && state.doubt.as_ref().is_some_and(was)
+    }
+
+    /// It may be on for all that it said last: what it had confirmed was `on`.
+    pub(super) fn may_be_on(&self, id: ActuatorId) -> bool {
+        self.world.actuator(id).doubt.as_ref().is_some_and(|doubt| doubt.said == Setting::On)
+    }
+
+    /// A message to `safe` ends the doubt which of its two last words is the newer one, and is no
+    /// more than it said last: where the last one is another, somebody may just have set it so.
+    pub(super) fn settles_doubt(&self, id: ActuatorId, safe: &Setting) -> bool {
+        let actuator = &self.config.actuators[usize::from(id.0)];
+        let state = self.world.actuator(id);
+        let last = state.confirmed.as_ref();
+        state.doubt.is_some() && last.is_some_and(|last| same(actuator, safe, last))
+    }
+
+    /// At `safe` this device makes an interlock true, and where it perhaps still is it does not:
+    /// a message would take away what may hold.
+    pub(super) fn harms_in_doubt(
+        &self,
+        forbid: &Expression,
+        id: ActuatorId,
+        safe: &Setting,
+    ) -> bool {
+        let breaks = |setting| self.truth_of(forbid, Some((id, setting)), false) == Truth::True;
+        let doubt = self.world.actuator(id).doubt.as_ref();
+        doubt.is_some_and(|doubt| breaks(safe) && !breaks(&doubt.said))
+    }
+}
