@@ -6,7 +6,6 @@
 //! at its time, nor a device that somebody else switched: after those a proposal may differ from
 //! the one that was made.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,13 +14,11 @@ use super::core::Agent;
 use super::edits::{Kept, OTHERS};
 use super::effect::Question;
 use super::event::MindWord;
-use super::lives::{Resumed, ResumedStep};
 use super::planner::Plan;
-use crate::clock::{ClockTrust, Now};
+use super::remembered::Remembered;
+use crate::clock::Now;
 use crate::config::{Config, Mode, goal_from_json};
-use crate::domain::{
-    ActuatorId, Candidate, Entry, FaultKind, Learned, Memory, SensorId, Setting, StepState, Value,
-};
+use crate::domain::{ActuatorId, Candidate, Entry, FaultKind, SensorId, Setting, StepState, Value};
 use crate::limits;
 
 /// How the cause of a step ends that another one took the place of.
@@ -44,33 +41,14 @@ pub struct Proposal {
 pub struct Follower {
     config: Arc<Config>,
     agent: Option<Agent>,
-    learned: BTreeMap<String, Learned>,
-    memories: BTreeMap<(String, String), Memory>,
-    goals: BTreeMap<String, Option<String>>,
-    modes: BTreeMap<String, Mode>,
-    /// The last of each actuator, and when it was.
-    steps: BTreeMap<String, (ResumedStep, Now)>,
-    /// When each hold began, and its length.
-    holds: BTreeMap<String, (Now, Duration)>,
-    /// Wall times of the messages to actuators within an hour, in milliseconds since 1970.
-    sent: VecDeque<(String, i64)>,
+    kept: Remembered,
 }
 
 impl Follower {
     /// Follows an agent with this configuration. Nothing is known before the first start.
     #[must_use]
     pub fn new(config: Arc<Config>) -> Follower {
-        Follower {
-            config,
-            agent: None,
-            learned: BTreeMap::new(),
-            memories: BTreeMap::new(),
-            goals: BTreeMap::new(),
-            modes: BTreeMap::new(),
-            steps: BTreeMap::new(),
-            holds: BTreeMap::new(),
-            sent: VecDeque::new(),
-        }
+        Follower { config, agent: None, kept: Remembered::default() }
     }
 
     /// Takes the next record of the journal, made in this start of the agent.
@@ -82,7 +60,7 @@ impl Follower {
                 agent.mode = mode;
             }
         }
-        self.remember(entry, now);
+        self.kept.take(entry, now);
         let Some(agent) = &mut self.agent else { return };
         agent.set_now(now);
         agent.follow(entry);
@@ -127,40 +105,7 @@ impl Follower {
 
     fn begin(&mut self, boot: u64, now: Now) {
         let config = &self.config;
-        let edits = self.goals.iter().filter_map(|(name, put)| {
-            Kept::read(name, put.as_deref(), config).and_then(Result::ok)
-        });
-        let goals = self.goals.iter().filter(|(name, _)| !name.starts_with(OTHERS));
-        let goals = goals.filter_map(|(name, put)| {
-            let Some(text) = put else { return Some((name.clone(), None)) };
-            let json = serde_json::from_str(text).ok()?;
-            Some((name.clone(), Some(goal_from_json(&json, &self.config).ok()?)))
-        });
-        // As a start does: without trust in the clock a hold begins anew.
-        let synced = now.trust == ClockTrust::Synced;
-        let holds = self.holds.iter().map(|(name, (begun, whole))| {
-            (name.clone(), whole.saturating_sub(now.passed_since(begun.unix_ms, begun.trust)))
-        });
-        let holds = holds.filter(|(_, left)| !left.is_zero());
-        let sent = self.sent.iter().filter_map(|(name, unix_ms)| {
-            let ago_ms = u64::try_from(now.unix_ms - unix_ms).ok().filter(|_| synced)?;
-            Some((name.clone(), Duration::from_millis(ago_ms)))
-        });
-        let steps = self.steps.values().map(|(step, at)| {
-            let ago = now.passed_since(at.unix_ms, at.trust);
-            ResumedStep { ago, ..step.clone() }
-        });
-        let resumed = Resumed {
-            learned: self.learned.values().cloned().collect(),
-            memories: self.memories.values().cloned().collect(),
-            goals: goals.collect(),
-            edits: edits.collect(),
-            modes: self.modes.iter().map(|(name, mode)| (name.clone(), *mode)).collect(),
-            steps: steps.collect(),
-            holds: holds.collect(),
-            sent: sent.collect(),
-            ..Resumed::default()
-        };
+        let resumed = self.kept.resumed(config, now);
         let (mut agent, _) = Agent::new(self.config.clone(), resumed, boot, now);
         // Everything is reached and had its start: what was sent is in the records.
         agent.link_since = Some(now.tick);
@@ -168,47 +113,6 @@ impl Follower {
         agent.begun.fill(true);
         agent.mind.0 = MindWord::Ready;
         self.agent = Some(agent);
-    }
-
-    /// Keeps what the next start takes over.
-    fn remember(&mut self, entry: &Entry, now: Now) {
-        if let Entry::Step { actuator, state: StepState::Intended | StepState::Sent, .. } = entry {
-            let hour_ms = limits::COMMANDS_COUNTED_MS.cast_signed();
-            self.sent.retain(|(_, unix_ms)| now.unix_ms - unix_ms < hour_ms);
-            self.sent.push_back((actuator.clone(), now.unix_ms));
-        }
-        match entry {
-            Entry::Learned(learned) => {
-                self.learned.insert(learned.sensor.clone(), (**learned).clone());
-            }
-            Entry::Memory(memory) => {
-                let key = (memory.sensor.clone(), memory.of.clone());
-                self.memories.insert(key, memory.clone());
-            }
-            Entry::Goal { name, put } => {
-                self.goals.insert(name.clone(), put.clone());
-            }
-            Entry::Hold { actuator, for_ms } => {
-                self.holds.insert(actuator.clone(), (now, Duration::from_millis(*for_ms)));
-            }
-            Entry::Mode { actuator, mode } => {
-                if let Some(mode) = Mode::of_word(mode) {
-                    self.modes.insert(actuator.clone(), mode);
-                }
-            }
-            Entry::Step { actuator, setting, state, by, .. } if *state != StepState::Refused => {
-                let step = ResumedStep {
-                    actuator: actuator.clone(),
-                    setting: setting.clone(),
-                    by: *by,
-                    confirmed: *state == StepState::Confirmed,
-                    pulse_open: false,
-                    ago: Duration::ZERO,
-                };
-                self.steps.insert(actuator.clone(), (step, now));
-            }
-            _ => {}
-        }
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::drive::Keeper;
 use crate::agent::{
-    Agent, Counters, Effect, Escalations, Event, Inbox, MindNews, MindWord, Question, Resumed,
-    payload,
+    Agent, Counters, Effect, Escalations, Event, Inbox, MindNews, MindWord, Question, Remembered,
+    Resumed, payload,
 };
 use crate::clock::{Now, Tick};
 use crate::config::Config;
@@ -26,6 +26,8 @@ pub struct AgentKeeper<'a> {
     /// Where the agent's own time began.
     born: Tick,
     next_seq: u64,
+    /// What its records leave to the next life.
+    kept: Remembered,
     boots: u64,
     /// What earlier lives did.
     before: Counters,
@@ -54,6 +56,7 @@ impl<'a> AgentKeeper<'a> {
             agent,
             born: now.tick,
             next_seq: 1,
+            kept: Remembered::default(),
             boots: 1,
             before: Counters::default(),
             acts: acts.then(Vec::new),
@@ -123,6 +126,7 @@ impl<'a> AgentKeeper<'a> {
             match effect {
                 Effect::Record { seq, entry } => {
                     self.next_seq = seq + 1;
+                    self.kept.take(&entry, now);
                     self.note(&entry, now.tick);
                 }
                 Effect::Send { token, actuator, payload, .. } => {
@@ -169,8 +173,9 @@ impl Keeper for AgentKeeper<'_> {
         self.before = self.counters();
         self.boots += 1;
         self.born = now.tick;
-        let resumed = Resumed { next_seq: self.next_seq, ..Resumed::default() };
         let own = Now { tick: Tick(0), ..now };
+        let resumed = self.kept.resumed(&self.config, now);
+        let resumed = Resumed { next_seq: self.next_seq, ..resumed };
         let (agent, effects) = Agent::new(self.config.clone(), resumed, self.boots, own);
         self.agent = agent;
         self.begin(effects, now)
