@@ -9,8 +9,8 @@ PROFILE = release
 
 .PHONY: help setup demo test check lint audit size sim crash kills damage hostile line backlog \
 	update-cuts update-kills fleet-simulate \
-	bench bench-mind bench-day bench-write cross kernels test-arm test-page test-cloud test-disk \
-	test-homeassistant test-hawkbit package test-package specialist book clean
+	bench bench-agent bench-mind bench-day bench-write cross kernels test-arm test-page \
+	test-cloud test-disk test-homeassistant test-hawkbit package test-package specialist book clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -120,6 +120,12 @@ hostile: ## Model files, adapters and frames that are wrong in every way; CASES=
 
 bench: setup ## Runs the benchmarks
 	cargo bench --locked --workspace
+
+bench-agent: setup ## The agent on every simulated place against its bounds; DAYS=n, SEEDS=n
+	@set -e; for faults in "" --faults; do \
+		$(TARGET)/release/outpost bench agent --plants all --days $(or $(DAYS),7) \
+			--seeds $(or $(SEEDS),5) --json --assert $$faults; \
+	done
 
 bench-mind: setup ## Decisions against llama-server: SERVER=its program CASES=file [MODEL=file]
 	@benches/mind.py --outpost $(TARGET)/release/outpost --server "$(SERVER)" --cases "$(CASES)" \

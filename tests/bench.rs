@@ -49,9 +49,41 @@ fn the_benchmark_ends_with_its_summary_and_writes_its_report() {
     assert_eq!((&summary["forbidden"], &summary["model_calls"]), (&0.into(), &0.into()));
     assert_eq!(summary["worst_plant"], "water-tank");
     assert!(summary["by"]["planner"].is_u64(), "{summary}");
+    for row in rows.iter().filter(|row| row["controller"] == "planner") {
+        let share = |who: &str| row["share_by"][who].as_f64().unwrap();
+        let all: f64 = ["rule", "planner", "mind", "people"].map(share).iter().sum();
+        let decisions: u64 = row["by"].as_object().unwrap().values().flat_map(Value::as_u64).sum();
+        let whole = f64::from(u8::from(decisions > 0));
+        assert!((all - whole).abs() < 1e-9, "{row}");
+        assert_eq!((&row["model_calls"], &row["by"]["mind"]), (&0.into(), &0.into()));
+        assert!(row["recovery"].is_null() && row["solved_locally"].is_f64(), "{row}");
+    }
     let page = std::fs::read_to_string(report).unwrap();
     assert_eq!(page.matches("<svg").count(), 5, "planner, thermostats and limit");
     assert!(page.contains("spare the well"));
+}
+
+#[test]
+fn a_short_run_keeps_its_bounds_and_says_how_long_each_fault_was_felt() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.html");
+    let report = report.to_str().unwrap();
+    let what = ["bench", "agent", "--plants", "water-tank", "--days", "0.35", "--seeds", "1"];
+    let how = ["--trials", "0", "--faults", "--assert", "--json", "--report", report];
+    let output = outpost(&[&what[..], &how].concat());
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let lines = lines(&output);
+    let row = lines.iter().find(|row| row["controller"] == "planner").unwrap();
+    let kinds = row["recovery"].as_object().unwrap();
+    let faults: u64 = kinds.values().map(|one| one["faults"].as_u64().unwrap()).sum();
+    // The first begins between the third and the sixth hour and is over after the eighth; the
+    // second begins after the ninth.
+    assert_eq!(faults, 1, "{row}");
+    assert!(kinds.values().all(|one| one["longest_min"].is_f64()), "{row}");
+    let page = std::fs::read_to_string(report).unwrap();
+    let word = kinds.keys().next().unwrap();
+    assert!(page.contains(&format!("<td>{word}")), "the table of recoveries");
+    assert!(page.contains(&format!("\n{word}\n")), "the mark in the picture");
 }
 
 #[test]

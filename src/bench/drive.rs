@@ -15,7 +15,9 @@ pub trait Keeper {
     fn wake(&mut self, now: Now) -> Vec<Command>;
     /// When it wants to be woken if nothing comes.
     fn next_wake(&self) -> Option<Tick>;
-    /// It ends without notice and begins again, with what its journal kept.
+    /// It ends without notice and begins again, with what its journal kept: of the agent what a
+    /// start takes over of the records (`Remembered`), all of which were stored; of one without a
+    /// journal nothing.
     fn restart(&mut self, now: Now) -> Vec<Command>;
 }
 
@@ -39,9 +41,14 @@ pub fn look_after(
     let (mut forbidden, mut unavoidable) = (0, 0);
     let end = place.now() + Duration::from_secs_f64(hours * 3600.0);
     loop {
-        let at = now(place);
+        let true_time = now(place);
+        let begins = faults.restart_is_due(true_time.tick);
+        let at = faults.clock(true_time, begins);
+        if faults.awaits_recovery(at.tick) {
+            faults.goals_are(place.goals().iter().all(|goal| goal.met), at.tick);
+        }
         let mut commands = Vec::new();
-        if faults.restart_is_due(at.tick) {
+        if begins {
             commands.extend(keeper.restart(at));
             place.restate();
         }
@@ -53,10 +60,8 @@ pub fn look_after(
         if keeper.next_wake().is_some_and(|wake| wake <= at.tick) {
             commands.extend(keeper.wake(at));
         }
-        for command in commands {
-            if faults.lets_through(&command, at.tick) {
-                place.command(&command.topic, &command.payload);
-            }
+        for command in faults.reach(commands, at.tick) {
+            place.command(&command.topic, &command.payload);
         }
         let left = end.saturating_sub(place.now());
         if left.is_zero() {

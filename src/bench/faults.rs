@@ -1,13 +1,21 @@
-//! Faults of a place's wires and devices, out of a seed: sensors that fall silent or stick, devices
-//! that do not hear, messages that come late or twice, an agent that is restarted. Nothing here
-//! changes the place itself.
+//! Faults of a place's wires and devices, out of a seed: sensors that fall silent, stick, drift or
+//! lie, devices that do not hear, or late, or not that they shall end, messages that come late or
+//! twice, an agent that is restarted, a wall clock that jumps. Nothing here changes the place.
+
+mod alter;
+mod known;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rand::rngs::StdRng;
 
-use crate::clock::Tick;
-use crate::config::{Config, Port};
+use self::known::Known;
+use super::recovery::{Recoveries, Watch};
+use crate::clock::{ClockTrust, Now, RealClock, Tick};
+use crate::config::{Aim, Config, Port, Sensor, SensorKind};
 use crate::plant::{Command, Message, between, stream};
 
 /// Hours from the start of one fault to that of the next.
@@ -16,6 +24,17 @@ const EVERY_H: f64 = 6.0;
 const LASTS_H: (f64, f64) = (0.25, 1.5);
 /// Longest delay of a late message, in milliseconds.
 const LATE_MS: f64 = 20_000.0;
+/// Shortest and longest time after which a slow device hears, in milliseconds: longer than the
+/// `confirm_within` of any place, so that each command is doubted, and as long as a motor valve or
+/// a radio that sleeps takes.
+const SLOW_MS: (f64, f64) = (10_000.0, 60_000.0);
+/// How far a sensor has drifted at the end of its fault, as a share of its goal's band: a twentieth
+/// is about what a place's noise hides, a tenth is a quarter of the way from the middle of the band
+/// to its edge and a year of a cheap humidity sensor's ageing, here within the hour.
+const DRIFT: (f64, f64) = (0.05, 0.1);
+/// Least and greatest jump of the wall clock, in milliseconds: minutes as a clock that ran on its
+/// own for months, hours as one with the wrong time zone or a board without a battery for it.
+const JUMP_MS: (f64, f64) = (300_000.0, 21_600_000.0);
 /// Keeps this chance apart from the place's own.
 const STREAM: u64 = 0xfa17;
 const HOUR_MS: f64 = 3_600_000.0;
@@ -27,14 +46,59 @@ pub enum Kind {
     Silent(String),
     /// The last value before the fault comes again and again.
     Stuck(String),
+    /// What the sensor says goes off evenly.
+    Drifting {
+        /// Its place in the configuration.
+        sensor: usize,
+        /// How far at the fault's end, in its unit.
+        by: f64,
+    },
+    /// What the sensor says jumps and stays off by as much; a yes is a no.
+    Lying {
+        /// Its place in the configuration.
+        sensor: usize,
+        /// Where it jumps to, in its unit.
+        to: f64,
+    },
     /// The device does not hear.
     Dead(String),
+    /// The device hears each command late, at the latest when the fault ends.
+    Slow {
+        /// Where it is commanded.
+        topic: String,
+        /// How late, in milliseconds.
+        by_ms: u64,
+    },
+    /// The device does not hear what would set it lower.
+    StuckOn(String),
     /// Every message takes up to 20 s.
     Late,
     /// Every message comes twice.
     Doubled,
-    /// The agent ends without notice and begins again.
+    /// The agent ends without notice and begins again, at once.
     Restart,
+    /// The wall clock is wrong by so many milliseconds; then it is set right.
+    Clock(i64),
+}
+
+impl Kind {
+    /// Its word in reports.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Kind::Silent(_) => "silent",
+            Kind::Stuck(_) => "stuck",
+            Kind::Drifting { .. } => "drifting",
+            Kind::Lying { .. } => "lying",
+            Kind::Dead(_) => "dead",
+            Kind::Slow { .. } => "slow",
+            Kind::StuckOn(_) => "stuck_on",
+            Kind::Late => "late",
+            Kind::Doubled => "doubled",
+            Kind::Restart => "restart",
+            Kind::Clock(_) => "clock",
+        }
+    }
 }
 
 /// One fault.
@@ -48,23 +112,23 @@ pub struct Fault {
     pub kind: Kind,
 }
 
-/// What tells that an interlock is broken, and what can end it: topics.
-#[derive(Debug)]
-struct Ends {
-    sensors: Vec<String>,
-    devices: Vec<String>,
-}
-
 /// The faults of a run.
 #[derive(Debug)]
 pub struct Faults {
-    /// By the interlock's name.
-    interlocks: BTreeMap<String, Ends>,
     list: Vec<Fault>,
+    known: Option<Known>,
     last: BTreeMap<String, String>,
     late: Vec<(Tick, Message)>,
+    /// Commands on their way to a slow device.
+    slow: Vec<(Tick, Command)>,
+    /// How far off a lie is, in the sensor's unit, and the beginning of its fault.
+    lie: Option<(Tick, f64)>,
+    wall: Option<RealClock>,
+    /// The last wall time that was believed, which a restart finds in its journal.
+    floor_unix_ms: i64,
     chance: StdRng,
     restarted: usize,
+    watch: Watch,
 }
 
 impl Faults {
@@ -72,46 +136,56 @@ impl Faults {
     #[must_use]
     pub fn none() -> Faults {
         Faults {
-            interlocks: BTreeMap::new(),
             list: Vec::new(),
+            known: None,
             last: BTreeMap::new(),
             late: Vec::new(),
+            slow: Vec::new(),
+            lie: None,
+            wall: None,
+            floor_unix_ms: 0,
             chance: stream(0, STREAM),
             restarted: 0,
+            watch: Watch::default(),
         }
     }
 
-    /// Faults of `hours`, one in each six, over these topics of sensors and devices.
+    /// Faults of `hours`, one in each six, in the place of this configuration.
     #[must_use]
-    pub fn of(seed: u64, hours: f64, sensors: &[String], devices: &[String]) -> Faults {
+    pub fn of(seed: u64, hours: f64, config: &Arc<Config>) -> Faults {
         let mut chance = stream(seed, STREAM);
         let mut list = Vec::new();
-        let pick = |chance: &mut StdRng, names: &[String]| {
-            let at = between(chance, 0.0, names.len() as f64) as usize;
-            names[at.min(names.len() - 1)].clone()
-        };
         let mut at_h = EVERY_H / 2.0;
         while at_h < hours {
-            let kind = match between(&mut chance, 0.0, 6.0) as u32 {
-                0 => Kind::Silent(pick(&mut chance, sensors)),
-                1 => Kind::Stuck(pick(&mut chance, sensors)),
-                2 => Kind::Dead(pick(&mut chance, devices)),
-                3 => Kind::Late,
-                4 => Kind::Doubled,
-                _ => Kind::Restart,
-            };
+            let kind = kind(&mut chance, config);
             let from_h = at_h + between(&mut chance, 0.0, EVERY_H / 2.0);
             let lasts_h = between(&mut chance, LASTS_H.0, LASTS_H.1);
+            let lasts_h = if kind == Kind::Restart { 0.0 } else { lasts_h };
             let tick = |hours: f64| Tick((hours * HOUR_MS) as u64);
             list.push(Fault { from: tick(from_h), until: tick(from_h + lasts_h), kind });
             at_h += EVERY_H;
         }
-        Faults { list, chance, ..Faults::none() }
+        Faults { list, chance, ..Faults::none() }.known(config)
+    }
+
+    fn known(mut self, config: &Arc<Config>) -> Faults {
+        self.known = Some(Known::new(config.clone()));
+        self.watch = Watch::new(self.list.iter().map(|fault| (fault.until, fault.kind.word())));
+        self
+    }
+
+    /// The faults, in the order of their beginnings.
+    #[must_use]
+    pub fn list(&self) -> &[Fault] {
+        &self.list
+    }
+
+    fn in_time(&self, now: Tick) -> impl Iterator<Item = &Fault> {
+        self.list.iter().filter(move |fault| fault.from <= now && now < fault.until)
     }
 
     fn holds(&self, now: Tick, kind: impl Fn(&Kind) -> bool) -> bool {
-        let in_time = |fault: &&Fault| fault.from <= now && now < fault.until;
-        self.list.iter().filter(in_time).any(|fault| kind(&fault.kind))
+        self.in_time(now).any(|fault| kind(&fault.kind))
     }
 
     /// Nothing ever fails in this run.
@@ -120,36 +194,14 @@ impl Faults {
         self.list.is_empty()
     }
 
-    /// Knows the interlocks of a configuration from now on.
-    #[must_use]
-    pub fn with_interlocks(mut self, config: &Config) -> Faults {
-        let topic = |port: &Port| port.topic().map(str::to_owned);
-        for interlock in &config.interlocks {
-            let sensors = interlock.forbid.sensors().iter();
-            let sensors = sensors.filter_map(|id| config.sensors[usize::from(id.0)].port());
-            let devices = interlock.forbid.actuators().iter();
-            let devices = devices.map(|id| &config.actuators[usize::from(id.0)].port);
-            let ends = Ends {
-                sensors: sensors.filter_map(topic).collect(),
-                devices: devices.filter_map(topic).collect(),
-            };
-            self.interlocks.insert(interlock.name.clone(), ends);
-        }
-        self
-    }
-
-    /// Nobody can prevent that this interlock is broken now: none of its devices hears, or a sensor
-    /// that would tell is silent or stuck.
+    /// Nobody can prevent that this interlock is broken now: a sensor that it is about fails, and
+    /// what arrived has not shown it for the time to react; or a device of it does not hear, and
+    /// no setting of the others ends it; or what ends it is on its way to a slow device.
     #[must_use]
     pub fn excuse(&self, interlock: &str, now: Tick) -> bool {
-        let Some(ends) = self.interlocks.get(interlock) else { return false };
-        let deaf = |topic: &String| self.holds(now, |kind| *kind == Kind::Dead(topic.clone()));
-        let lies = |kind: &Kind| match kind {
-            Kind::Silent(topic) | Kind::Stuck(topic) => ends.sensors.contains(topic),
-            _ => false,
-        };
-        let none_hears = !ends.devices.is_empty() && ends.devices.iter().all(deaf);
-        none_hears || self.holds(now, lies)
+        let Some(known) = &self.known else { return false };
+        let begun = self.list.iter().filter(|fault| fault.from <= now);
+        begun.into_iter().any(|fault| known.excuse(interlock, fault, &self.slow, now))
     }
 
     /// A restart began that was not carried out yet.
@@ -157,6 +209,30 @@ impl Faults {
         let due = |fault: &&Fault| fault.kind == Kind::Restart && fault.from <= now;
         let count = self.list.iter().filter(due).count();
         std::mem::replace(&mut self.restarted, count) < count
+    }
+
+    /// Both clocks as a program on this board sees them: with the judgement of the real one, which
+    /// finds the last believed time in its journal when it `begins` anew.
+    pub fn clock(&mut self, now: Now, begins: bool) -> Now {
+        if self.is_none() {
+            return now;
+        }
+        let jump = |fault: &Fault| if let Kind::Clock(by_ms) = fault.kind { by_ms } else { 0 };
+        let wall_ms = now.unix_ms + self.in_time(now.tick).map(jump).sum::<i64>();
+        let tick_ms = i64::try_from(now.tick.0).unwrap_or(i64::MAX);
+        if self.wall.is_none() {
+            self.floor_unix_ms = now.unix_ms;
+        }
+        if begins || self.wall.is_none() {
+            self.wall = Some(RealClock::of_parts(0, self.floor_unix_ms, wall_ms - tick_ms));
+        }
+        let Some(clock) = &self.wall else { return now };
+        // No time service says that the clock is right: then a jump would cost no trust at all.
+        let seen = clock.judge(tick_ms, wall_ms, || false);
+        if seen.trust == ClockTrust::Synced {
+            self.floor_unix_ms = self.floor_unix_ms.max(seen.unix_ms);
+        }
+        seen
     }
 
     /// What arrives now of what was said now and before.
@@ -169,18 +245,11 @@ impl Faults {
         self.late = later;
         let due: Vec<(Tick, Message)> = due;
         arrives.extend(due.into_iter().map(|(_, message)| message));
-        for mut message in said {
-            let topic = message.topic.clone();
-            if self.holds(now, |kind| *kind == Kind::Silent(topic.clone())) {
-                continue;
+        for message in said {
+            if let Some(known) = &mut self.known {
+                known.says(&message);
             }
-            if self.holds(now, |kind| *kind == Kind::Stuck(topic.clone())) {
-                if let Some(last) = self.last.get(&topic) {
-                    message.payload.clone_from(last);
-                }
-            } else {
-                self.last.insert(topic, message.payload.clone());
-            }
+            let Some(message) = self.changed(message, now) else { continue };
             if self.holds(now, |kind| *kind == Kind::Doubled) {
                 arrives.push(message.clone());
             }
@@ -191,114 +260,211 @@ impl Faults {
                 arrives.push(message);
             }
         }
+        if let Some(known) = &mut self.known {
+            arrives.iter().for_each(|message| known.arrives(message, now));
+            known.look(now);
+        }
         arrives
     }
 
-    /// The device hears this command.
-    #[must_use]
-    pub fn lets_through(&self, command: &Command, now: Tick) -> bool {
-        !self.holds(now, |kind| *kind == Kind::Dead(command.topic.clone()))
+    /// The message as its sensor sends it; `None`: it does not.
+    fn changed(&mut self, mut message: Message, now: Tick) -> Option<Message> {
+        let topic = message.topic.clone();
+        if self.holds(now, |kind| *kind == Kind::Silent(topic.clone())) {
+            return None;
+        }
+        if self.holds(now, |kind| *kind == Kind::Stuck(topic.clone())) {
+            if let Some(last) = self.last.get(&topic) {
+                message.payload.clone_from(last);
+            }
+        } else {
+            self.last.insert(topic, message.payload.clone());
+        }
+        let Some(known) = &self.known else { return Some(message) };
+        let config = known.config.clone();
+        let wrong =
+            |fault: &&Fault| matches!(fault.kind, Kind::Drifting { .. } | Kind::Lying { .. });
+        let fault = self.in_time(now).find(wrong).cloned();
+        let altered = fault.and_then(|fault| self.altered(&fault, &message, &config, now));
+        message.payload = altered.unwrap_or(message.payload);
+        Some(message)
+    }
+
+    /// The payload of a sensor that drifts or lies, where the message is its own.
+    fn altered(
+        &mut self,
+        fault: &Fault,
+        message: &Message,
+        config: &Config,
+        now: Tick,
+    ) -> Option<String> {
+        let (Kind::Drifting { sensor, .. } | Kind::Lying { sensor, .. }) = fault.kind else {
+            return None;
+        };
+        let sensor = &config.sensors[sensor];
+        if sensor.port().and_then(Port::topic) != Some(&message.topic) {
+            return None;
+        }
+        let value = alter::number(sensor, &message.payload)?;
+        let value = match fault.kind {
+            Kind::Drifting { by, .. } => {
+                let whole_ms = (fault.until.0 - fault.from.0).max(1) as f64;
+                value + by * (now.0 - fault.from.0) as f64 / whole_ms
+            }
+            Kind::Lying { .. } if sensor.kind == SensorKind::Bool => 1.0 - value,
+            Kind::Lying { to, .. } => {
+                let lie = self.lie.filter(|(from, _)| *from == fault.from);
+                let (_, off) = *self.lie.insert(lie.unwrap_or((fault.from, to - value)));
+                value + off
+            }
+            _ => return None,
+        };
+        alter::with(sensor, &message.payload, value)
+    }
+
+    /// The commands that reach their devices now, of those given now and before.
+    pub fn reach(&mut self, given: Vec<Command>, now: Tick) -> Vec<Command> {
+        if self.is_none() {
+            return given;
+        }
+        let (due, later) = self.slow.drain(..).partition(|(at, _)| *at <= now);
+        self.slow = later;
+        let due: Vec<(Tick, Command)> = due;
+        let mut heard: Vec<_> = due.into_iter().map(|(_, command)| command).collect();
+        if let Some(known) = &mut self.known {
+            heard.iter().for_each(|command| known.hears(command));
+        }
+        for command in given {
+            let topic = &command.topic;
+            let stuck = |kind: &Kind| *kind == Kind::StuckOn(topic.clone());
+            let lowers = self.known.as_ref().is_some_and(|known| known.lowers(&command));
+            if self.holds(now, |kind| *kind == Kind::Dead(topic.clone()))
+                || lowers && self.holds(now, stuck)
+            {
+                continue;
+            }
+            let mut slow = self.in_time(now).filter_map(|fault| match &fault.kind {
+                Kind::Slow { topic: slow, by_ms } if slow == topic => {
+                    Some(Tick((now.0 + by_ms).min(fault.until.0)))
+                }
+                _ => None,
+            });
+            if let Some(at) = slow.next() {
+                drop(slow);
+                self.slow.push((at, command));
+                continue;
+            }
+            drop(slow);
+            if let Some(known) = &mut self.known {
+                known.hears(&command);
+            }
+            heard.push(command);
+        }
+        heard
     }
 
     /// When something happens here by itself.
     #[must_use]
     pub fn next(&self, now: Tick) -> Option<Tick> {
-        let late = self.late.iter().map(|(at, _)| *at).min();
-        let begins = self.list.iter().map(|fault| fault.from).filter(|at| *at > now).min();
-        late.into_iter().chain(begins).min()
+        let late = self.late.iter().map(|(at, _)| *at);
+        let slow = self.slow.iter().map(|(at, _)| *at);
+        let turns = self.list.iter().flat_map(|fault| [fault.from, fault.until]);
+        late.chain(slow).chain(turns.filter(|at| *at > now)).min()
+    }
+
+    /// A fault has ended, and since then the place's goals were not all met yet.
+    #[must_use]
+    pub fn awaits_recovery(&self, now: Tick) -> bool {
+        self.watch.awaits(now)
+    }
+
+    /// All goals of the place are met, or one is not.
+    pub fn goals_are(&mut self, all_met: bool, now: Tick) {
+        self.watch.goals_are(all_met, now);
+    }
+
+    /// How long it took after each fault, until the run's end at most.
+    #[must_use]
+    pub fn recoveries(&mut self, end: Tick) -> Recoveries {
+        self.watch.end(end)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn message(payload: &str) -> Message {
-        Message { topic: "a/b".into(), payload: payload.into(), retain: false }
-    }
-
-    fn with(kind: Kind) -> Faults {
-        let list = vec![Fault { from: Tick(1000), until: Tick(2000), kind }];
-        Faults { list, ..Faults::none() }
-    }
-
-    fn payloads(messages: Vec<Message>) -> Vec<String> {
-        messages.into_iter().map(|message| message.payload).collect()
-    }
-
-    #[test]
-    fn what_nobody_can_prevent_is_excused_while_it_lasts_and_nothing_else() {
-        let device = |name: &str| {
-            let keys = "kind = \"switch\"\nsafe = \"off\"";
-            format!("[[actuator]]\nname = \"{name}\"\ntopic = \"d/{name}\"\n{keys}\n")
-        };
-        let sensor = |name| format!("[[sensor]]\nname = \"{name}\"\ntopic = \"s/{name}\"\n");
-        let (dry, both) = ("pump == 'on' && well < 10", "pump == 'on' && mains == 'on'");
-        let lock =
-            |name, forbid| format!("[[interlock]]\nname = \"{name}\"\nforbid = \"{forbid}\"\n");
-        let text = [
-            "[device]\nname = \"tank\"\n[bus]\nurl = \"embedded\"\n".to_owned(),
-            sensor("well") + &sensor("other"),
-            device("pump") + &device("mains"),
-            lock("dry", dry) + &lock("both", both),
-        ]
-        .concat();
-        let read = crate::config::from_text(&text, "tank", &[], crate::config::Strictness::Check);
-        let config = read.unwrap().0;
-        let excused = |kind: Kind, name: &str, at: u64| {
-            with(kind).with_interlocks(&config).excuse(name, Tick(at))
-        };
-        let dead = |topic: &str| Kind::Dead(topic.into());
-        assert!(excused(dead("d/pump"), "dry", 1500));
-        assert!(!excused(dead("d/pump"), "dry", 999) && !excused(dead("d/pump"), "dry", 2000));
-        assert!(!excused(dead("d/mains"), "dry", 1500));
-        assert!(!excused(dead("d/pump"), "both", 1500), "the other one hears");
-        assert!(excused(Kind::Stuck("s/well".into()), "dry", 1500));
-        assert!(excused(Kind::Silent("s/well".into()), "dry", 1500));
-        assert!(!excused(Kind::Silent("s/other".into()), "dry", 1500));
-        assert!(!excused(Kind::Late, "dry", 1500) && !excused(Kind::Doubled, "dry", 1500));
-        assert!(!excused(dead("d/pump"), "unknown", 1500));
-    }
-
-    #[test]
-    fn each_kind_does_what_it_says_and_ends() {
-        let mut silent = with(Kind::Silent("a/b".into()));
-        assert_eq!(payloads(silent.pass(vec![message("1")], Tick(1500))), Vec::<String>::new());
-        assert_eq!(payloads(silent.pass(vec![message("1")], Tick(2000))), ["1"]);
-        let mut stuck = with(Kind::Stuck("a/b".into()));
-        stuck.pass(vec![message("1")], Tick(900));
-        assert_eq!(payloads(stuck.pass(vec![message("2")], Tick(1000))), ["1"]);
-        assert_eq!(payloads(stuck.pass(vec![message("3")], Tick(2000))), ["3"]);
-        let mut doubled = with(Kind::Doubled);
-        assert_eq!(payloads(doubled.pass(vec![message("1")], Tick(1500))), ["1", "1"]);
-        let dead = with(Kind::Dead("a/b/set".into()));
-        let command = Command { topic: "a/b/set".into(), payload: b"ON".to_vec() };
-        assert!(!dead.lets_through(&command, Tick(1500)) && dead.lets_through(&command, Tick(1)));
-        let mut restart = with(Kind::Restart);
-        let due: Vec<_> = [999, 1000, 1001].map(|at| restart.restart_is_due(Tick(at))).into();
-        assert_eq!(due, [false, true, false]);
-    }
-
-    #[test]
-    fn late_messages_come_once_and_within_their_delay() {
-        let mut late = with(Kind::Late);
-        assert!(late.pass(vec![message("1")], Tick(1500)).is_empty());
-        let due = late.next(Tick(1500)).unwrap();
-        assert!(due <= Tick(1500 + LATE_MS as u64));
-        assert_eq!(payloads(late.pass(Vec::new(), due)), ["1"]);
-        assert!(late.pass(Vec::new(), Tick(100_000)).is_empty());
-    }
-
-    #[test]
-    fn a_seed_gives_its_faults_and_every_kind_comes() {
-        let names = ["a/b".to_string(), "a/c".into()];
-        let of = |seed| Faults::of(seed, 240.0, &names, &names).list;
-        assert_eq!(format!("{:?}", of(1)), format!("{:?}", of(1)));
-        assert_ne!(format!("{:?}", of(1)), format!("{:?}", of(2)));
-        assert_eq!(of(1).len(), 40);
-        let text = format!("{:?}", of(1));
-        for word in ["Silent", "Stuck", "Dead", "Late", "Doubled", "Restart"] {
-            assert!(text.contains(word), "{word}");
+/// What fails next.
+fn kind(chance: &mut StdRng, config: &Config) -> Kind {
+    let topics = |ports: Vec<&Port>| -> Vec<String> {
+        ports.iter().filter_map(|port| port.topic().map(str::to_owned)).collect()
+    };
+    let sensors = topics(config.sensors.iter().filter_map(Sensor::port).collect());
+    let devices = topics(config.actuators.iter().map(|one| &one.port).collect());
+    let speaks = |sensor: &Sensor| sensor.port().and_then(Port::topic).is_some();
+    let of = |wanted: &dyn Fn(SensorKind) -> bool| -> Vec<usize> {
+        let all = config.sensors.iter().enumerate();
+        all.filter(|(_, one)| speaks(one) && wanted(one.kind)).map(|(index, _)| index).collect()
+    };
+    match between(chance, 0.0, 11.0) as u32 {
+        0 => Kind::Silent(pick(chance, &sensors)),
+        1 => Kind::Stuck(pick(chance, &sensors)),
+        2 => {
+            let sensor = pick(chance, &of(&|kind| kind == SensorKind::Number));
+            let share = between(chance, DRIFT.0, DRIFT.1);
+            let up = between(chance, -1.0, 1.0).signum();
+            Kind::Drifting { sensor, by: up * share * band(config, sensor).1 }
         }
+        3 => {
+            let sensor = pick(chance, &of(&|kind| kind != SensorKind::Text));
+            Kind::Lying { sensor, to: lie(chance, config, sensor) }
+        }
+        4 => Kind::Dead(pick(chance, &devices)),
+        5 => {
+            let topic = pick(chance, &devices);
+            Kind::Slow { topic, by_ms: between(chance, SLOW_MS.0, SLOW_MS.1) as u64 }
+        }
+        6 => Kind::StuckOn(pick(chance, &devices)),
+        7 => Kind::Late,
+        8 => Kind::Doubled,
+        9 => Kind::Restart,
+        _ => {
+            // As many of minutes as of hours.
+            let by_ms = between(chance, JUMP_MS.0.ln(), JUMP_MS.1.ln()).exp();
+            Kind::Clock((by_ms * between(chance, -1.0, 1.0).signum()) as i64)
+        }
+    }
+}
+
+fn pick<T: Clone>(chance: &mut StdRng, all: &[T]) -> T {
+    let at = between(chance, 0.0, all.len() as f64) as usize;
+    all[at.min(all.len() - 1)].clone()
+}
+
+/// Where a lying sensor jumps to: half of the lies lie within a goal's band or one band beside it,
+/// or anywhere in the range of a sensor without goal, and can be believed; the others lie outside
+/// the range, as those of a broken wire do.
+fn lie(chance: &mut StdRng, config: &Config, sensor: usize) -> f64 {
+    let (low, high) = config.sensors[sensor].range.unwrap_or((f64::MIN, f64::MAX));
+    let (from, width) = band(config, sensor);
+    let is_plausible = between(chance, 0.0, 1.0) < 0.5;
+    if is_plausible {
+        return between(chance, from - width, from + 2.0 * width).clamp(low, high);
+    }
+    let beyond = width * between(chance, 0.5, 2.0);
+    if between(chance, 0.0, 1.0) < 0.5 { low - beyond } else { high + beyond }
+}
+
+/// Where the band of a sensor's goal begins, and its width; a bound that is missing is the edge of
+/// the sensor's range. Of a sensor without goal a third of the range in its middle: three bands
+/// are the range then.
+fn band(config: &Config, sensor: usize) -> (f64, f64) {
+    let (low, high) = config.sensors[sensor].range.unwrap_or((0.0, 1.0));
+    let goal = config.goals.iter().find_map(|goal| match &goal.aim {
+        Aim::Keep { sensor: id, min, max } if usize::from(id.0) == sensor => Some((*min, *max)),
+        _ => None,
+    });
+    match goal {
+        Some((min, max)) => {
+            let from = min.unwrap_or(low);
+            (from, max.unwrap_or(high) - from)
+        }
+        None => (low + (high - low) / 3.0, (high - low) / 3.0),
     }
 }

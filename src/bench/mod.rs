@@ -3,9 +3,11 @@
 //! It judges the agent and helps it in nothing; no broker, no sleep, no wall clock.
 
 mod agent;
+pub mod bounds;
 mod drive;
 mod faults;
 mod limit;
+mod recovery;
 mod report;
 mod run;
 mod thermostat;
@@ -14,8 +16,9 @@ mod track;
 use crate::plant::Score;
 
 pub use agent::Voice;
+pub use recovery::{Recoveries, Recovery};
 pub use report::{ReportError, page};
-pub use run::{Options, PlantResult, Row, run};
+pub use run::{Options, PlantResult, Row, run, sum};
 
 /// An hour in which goals of all the weight are missed, in the operator's unit. A tenfold of what
 /// the dearest device of a place costs an hour, so that nobody saves by missing goals.

@@ -1,6 +1,7 @@
 //! The report: a page with a picture of each run, goals with their bands, devices below, and marks
 //! that say who decided. It draws what `track` heard; nothing is computed here.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use plotters::coord::Shift;
@@ -10,6 +11,7 @@ use thiserror::Error;
 use super::run::PlantResult;
 use super::track::Track;
 use super::{COST_FLOOR, penalty};
+use crate::clock::Tick;
 use crate::config::{Aim, Config};
 use crate::domain::Decider;
 
@@ -17,6 +19,8 @@ use crate::domain::Decider;
 const WIDTH: u32 = 1100;
 const GOAL_HEIGHT: u32 = 130;
 const DEVICE_HEIGHT: u32 = 26;
+/// What marks the time of a fault.
+const FAULT: RGBColor = RGBColor(240, 150, 40);
 /// Points of a line; more would not be seen.
 const POINTS_MAX: usize = 1500;
 
@@ -44,13 +48,13 @@ pub fn page(results: &[PlantResult], days: f64, seeds: u64) -> Result<String, Re
     );
     let about = format!(
         "<p>{days} days, {seeds} seeds; pictures of seed 1. Green: within the goal. Marks under \
-         the devices: red, a rule or an interlock; blue, the planner; purple, the mind. Costs \
-         under {COST_FLOOR} an hour are not compared.</p>"
+         the devices: red, a rule or an interlock; blue, the planner; purple, the mind. Orange: \
+         a fault and its kind. Costs under {COST_FLOOR} an hour are not compared.</p>"
     );
     html.push_str(&about);
     for result in results {
         let place = result.kind.word();
-        html.push_str(&format!("<h2>{place}</h2>{}", table(result)));
+        html.push_str(&format!("<h2>{place}</h2>{}{}", table(result), recoveries(result)));
         for track in &result.tracks {
             html.push_str(&format!("<h3>{place}: {}</h3>", track.controller));
             let mut picture = String::new();
@@ -85,6 +89,30 @@ fn table(result: &PlantResult) -> String {
         );
     }
     text + "</table>"
+}
+
+/// How long each controller took after the faults of each kind; nothing where there were none.
+fn recoveries(result: &PlantResult) -> String {
+    let rows: Vec<_> = result.rows.iter().filter(|row| !row.recoveries.is_empty()).collect();
+    let words: BTreeSet<_> = rows.iter().flat_map(|row| row.recoveries.keys()).collect();
+    if words.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from(
+        "<p>Minutes from a fault's end until all goals are met, median / longest; in brackets \
+         how many faults, and how many the place did not get over.</p><table><tr><th>fault",
+    );
+    rows.iter().for_each(|row| text.push_str(&format!("<th>{}", row.controller)));
+    for word in words {
+        text.push_str(&format!("</tr><tr><td>{word}"));
+        for row in &rows {
+            let one = row.recoveries.get(word).cloned().unwrap_or_default();
+            let (median, longest) = (one.median_min(), one.longest_min());
+            let (count, open) = (one.ms.len(), one.open);
+            text.push_str(&format!("<td>{median:.1} / {longest:.1} ({count}, {open})"));
+        }
+    }
+    text + "</tr></table>"
 }
 
 fn draw(picture: &mut String, track: &Track, config: &Config) -> Result<(), String> {
@@ -135,8 +163,24 @@ fn draw_goal<'a>(area: &Area<'a>, track: &Track, config: &Config, index: usize) 
     chart.configure_mesh().light_line_style(TRANSPARENT).y_labels(4).x_labels(14).draw()?;
     let band = [(0.0, min.unwrap_or(low)), (hours, max.unwrap_or(high))];
     chart.draw_series([Rectangle::new(band, GREEN.mix(0.12).filled())])?;
+    let begun = track.faults.iter().filter(|(from, _, _)| hour(*from) < hours);
+    chart.draw_series(begun.clone().map(|(from, until, _)| {
+        // A restart takes no time and is to be seen.
+        let until = hour(*until).max(hour(*from) + hours / f64::from(WIDTH)).min(hours);
+        Rectangle::new([(hour(*from), low), (until, high)], FAULT.mix(0.3).filled())
+    }))?;
+    if index == 0 {
+        let text = ("sans-serif", 10).into_text_style(area);
+        chart.draw_series(begun.map(|(from, _, word)| {
+            Text::new((*word).to_owned(), (hour(*from), high), text.clone())
+        }))?;
+    }
     chart.draw_series(LineSeries::new(points, &BLACK))?;
     Ok(())
+}
+
+fn hour(at: Tick) -> f64 {
+    at.0 as f64 / 3_600_000.0
 }
 
 fn draw_device<'a>(area: &Area<'a>, track: &Track, config: &Config, index: usize) -> Drawn<'a> {
@@ -160,7 +204,7 @@ fn draw_device<'a>(area: &Area<'a>, track: &Track, config: &Config, index: usize
     }))?;
     let acts = track.acts.iter().filter(|(_, actuator, _)| *actuator == index);
     chart.draw_series(acts.map(|(at, _, by)| {
-        let at = at.0 as f64 / 3_600_000.0;
+        let at = hour(*at);
         let colour = match by {
             Decider::Rule => RED,
             Decider::Mind | Decider::Cloud => RGBColor(150, 40, 180),

@@ -9,6 +9,7 @@ use super::agent::{AgentKeeper, Nobody, Voice};
 use super::drive::{Keeper, look_after, now};
 use super::faults::Faults;
 use super::limit::limit;
+use super::recovery::{self, Recoveries};
 use super::thermostat::{Thermostats, Tunings};
 use super::track::Track;
 use super::{COST_FLOOR, penalty};
@@ -54,9 +55,22 @@ pub struct Row {
     pub controller: &'static str,
     /// All seeds together.
     pub score: Score,
+    /// What the agent did, where it is the agent.
+    pub counters: Option<Counters>,
+    /// How the place got over its faults.
+    pub recoveries: Recoveries,
 }
 
 impl Row {
+    fn join(&mut self, other: Row) {
+        self.score.join(&other.score);
+        recovery::join(&mut self.recoveries, other.recoveries);
+        match (&mut self.counters, other.counters) {
+            (Some(all), Some(this)) => add(all, this),
+            (all, this) => *all = all.or(this),
+        }
+    }
+
     /// Cost an hour, in the operator's unit.
     #[must_use]
     pub fn cost_h(&self) -> f64 {
@@ -71,23 +85,50 @@ pub struct PlantResult {
     pub kind: Kind,
     /// The controllers, the limit last where there is one.
     pub rows: Vec<Row>,
-    /// What the planner did.
-    pub counters: Counters,
-    /// What the agent with a mind did.
-    pub minded: Counters,
     /// Its configuration.
     pub config: Arc<Config>,
     /// What happened under seed 1, where it was asked for.
     pub tracks: Vec<Track>,
     /// Seeds and controllers that were better than the limit: then it is none.
     pub beaten: Vec<String>,
+    /// The limit's penalty by seed, from seed 1; empty where there is no limit.
+    pub(super) limits: Vec<f64>,
 }
 
 impl PlantResult {
+    /// Nothing was run yet.
+    pub(super) fn new(kind: Kind, config: Arc<Config>) -> PlantResult {
+        let (rows, tracks, beaten, limits) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        PlantResult { kind, rows, config, tracks, beaten, limits }
+    }
+
     /// A controller's row.
     #[must_use]
     pub fn row(&self, name: &str) -> Option<&Row> {
         self.rows.iter().find(|row| row.controller == name)
+    }
+
+    /// What the agent did as this controller; nothing where it was not run.
+    #[must_use]
+    pub fn counters(&self, controller: &str) -> Counters {
+        self.row(controller).and_then(|row| row.counters).unwrap_or_default()
+    }
+
+    /// Takes in what a controller did under a seed; the limits are known by then.
+    fn take(&mut self, seed: u64, one: Row) {
+        let limit = usize::try_from(seed - 1).ok().and_then(|index| self.limits.get(index));
+        let reached = penalty(&one.score);
+        if let Some(limit) = limit.filter(|limit| reached < *limit * (1.0 - FINER.0) - FINER.1) {
+            self.beaten.push(format!(
+                "{} seed {seed}: {} {reached:.4}, limit {limit:.4}",
+                self.kind.word(),
+                one.controller,
+            ));
+        }
+        match self.rows.iter_mut().find(|row| row.controller == one.controller) {
+            Some(row) => row.join(one),
+            None => self.rows.push(one),
+        }
     }
 
     /// A controller's satisfied share as a share of the limit's.
@@ -141,8 +182,7 @@ pub fn run(
             let mind = Some(config::Mind { model, adapter, ..mind });
             let config = Config { mind, ..(*config).clone() };
             let config = Arc::new(typed(config, voice));
-            let (row, counters) = minded(*kind, &config, options, voice);
-            (result.minded, _) = (counters, result.rows.push(row));
+            minded(&mut result, &config, options, voice);
         }
         tell(&result);
         results.push(result);
@@ -150,11 +190,10 @@ pub fn run(
     Ok(results)
 }
 
-/// One seed's scores, in the order of the rows.
+/// One seed's rows, in their order.
 struct Lived {
     seed: u64,
-    scores: Vec<(&'static str, Score)>,
-    counters: Counters,
+    rows: Vec<Row>,
     tracks: Vec<Track>,
 }
 
@@ -168,44 +207,31 @@ fn plant(
     let configs = [config, understood];
     let mut lived = side_by_side(options, |seed| live(kind, configs, &tunings, seed, options));
     lived.sort_by_key(|one| one.seed);
-    let mut result = PlantResult {
-        kind,
-        rows: Vec::new(),
-        counters: Counters::default(),
-        minded: Counters::default(),
-        config: config.clone(),
-        tracks: lived.iter_mut().flat_map(|one| one.tracks.drain(..)).collect(),
-        beaten: Vec::new(),
-    };
-    for one in &lived {
-        let limit = one.scores.iter().find(|(name, _)| *name == "limit");
-        let limit = limit.map(|(_, score)| penalty(score));
-        for (name, score) in &one.scores {
-            let allowed = limit.map(|limit| limit * (1.0 - FINER.0) - FINER.1);
-            if allowed.is_some_and(|allowed| penalty(score) < allowed) {
-                result.beaten.push(format!(
-                    "{} seed {}: {name} {:.4}, limit {:.4}",
-                    kind.word(),
-                    one.seed,
-                    penalty(score),
-                    limit.unwrap_or_default(),
-                ));
-            }
-            match result.rows.iter_mut().find(|row| row.controller == *name) {
-                Some(row) => row.score.join(score),
-                None => result.rows.push(Row { controller: name, score: score.clone() }),
-            }
-        }
-        add(&mut result.counters, one.counters);
+    let mut result = PlantResult::new(kind, config.clone());
+    result.tracks = lived.iter_mut().flat_map(|one| one.tracks.drain(..)).collect();
+    let limits = lived.iter().flat_map(|one| &one.rows).filter(|row| row.controller == "limit");
+    result.limits = limits.map(|row| penalty(&row.score)).collect();
+    for Lived { seed, rows, .. } in lived {
+        rows.into_iter().for_each(|row| result.take(seed, row));
     }
     result
+}
+
+/// What the agent did as this controller on all places together.
+#[must_use]
+pub fn sum(results: &[PlantResult], controller: &str) -> Counters {
+    let mut all = Counters::default();
+    results.iter().for_each(|result| add(&mut all, result.counters(controller)));
+    all
 }
 
 fn add(all: &mut Counters, this: Counters) {
     all.by_rule += this.by_rule;
     all.by_planner += this.by_planner;
     all.by_mind += this.by_mind;
+    all.by_people += this.by_people;
     all.asked += this.asked;
+    all.unsure += this.unsure;
     all.escalations.wanted += this.escalations.wanted;
     all.sent += this.sent;
     all.refused += this.refused;
@@ -243,27 +269,17 @@ fn typed(mut config: Config, voice: &mut Voice<'_>) -> Config {
 
 /// The agent with a mind, one seed after the other: there is one model.
 fn minded(
-    kind: Kind,
+    result: &mut PlantResult,
     config: &Arc<Config>,
     options: &Options,
     voice: &mut Voice<'_>,
-) -> (Row, Counters) {
-    let mut row = Row { controller: "mind", score: Score::default() };
-    let mut counters = Counters::default();
+) {
     for seed in 1..=options.seeds {
-        let mut place = kind.build(seed);
-        let start = now(place.as_ref());
-        let (mut agent, first) = AgentKeeper::new(config.clone(), start, false, Some(&mut *voice));
-        for command in first {
-            place.command(&command.topic, &command.payload);
-        }
-        let mut faults = faults(options, config, seed);
-        let nobody = |_, _: &[_]| {};
-        let lived = look_after(place.as_mut(), &mut agent, options.hours, &mut faults, nobody);
-        row.score.join(&lived);
-        add(&mut counters, agent.counters());
+        let stay = Stay { kind: result.kind, seed, config, options };
+        let (row, track) = stay.agent("mind", Some(&mut *voice));
+        result.tracks.extend(track);
+        result.take(seed, row);
     }
-    (row, counters)
 }
 
 /// Does `work` for every seed on as many threads as allowed.
@@ -288,14 +304,69 @@ fn side_by_side<T: Send>(options: &Options, work: impl Fn(u64) -> T + Sync) -> V
     done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-fn faults(options: &Options, config: &Config, seed: u64) -> Faults {
-    if !options.faults {
-        return Faults::none();
+fn faults(options: &Options, config: &Arc<Config>, seed: u64) -> Faults {
+    if options.faults { Faults::of(seed, options.hours, config) } else { Faults::none() }
+}
+
+/// One place and seed for whoever looks after it.
+#[derive(Clone, Copy)]
+struct Stay<'a> {
+    kind: Kind,
+    seed: u64,
+    config: &'a Arc<Config>,
+    options: &'a Options,
+}
+
+impl Stay<'_> {
+    /// What comes of a keeper with its first commands.
+    fn with(
+        self,
+        name: &'static str,
+        keeper: &mut dyn Keeper,
+        first: Vec<Command>,
+    ) -> (Row, Option<Track>) {
+        let mut place = self.kind.build(self.seed);
+        for command in first {
+            place.command(&command.topic, &command.payload);
+        }
+        let mut faults = faults(self.options, self.config, self.seed);
+        let mut track = self.is_drawn(name).then(|| Track::new(name, self.config.clone()));
+        let hours = self.options.hours;
+        let score = look_after(place.as_mut(), keeper, hours, &mut faults, |at, said| {
+            if let Some(track) = &mut track {
+                track.hear(at, said);
+            }
+        });
+        if let Some(track) = &mut track {
+            let faults = faults.list().iter();
+            let spans = faults.map(|fault| (fault.from, fault.until, fault.kind.word()));
+            track.faults = spans.collect();
+        }
+        let end = now(place.as_ref()).tick;
+        let recoveries = faults.recoveries(end);
+        (Row { controller: name, score, counters: None, recoveries }, track)
     }
-    let topic = |port: &config::Port| port.topic().map(str::to_owned);
-    let sensors: Vec<_> = config.sensors.iter().filter_map(|one| topic(one.port()?)).collect();
-    let devices: Vec<_> = config.actuators.iter().filter_map(|one| topic(&one.port)).collect();
-    Faults::of(seed, options.hours, &sensors, &devices).with_interlocks(config)
+
+    /// What comes of the agent.
+    fn agent<'v>(
+        self,
+        name: &'static str,
+        voice: Option<&'v mut Voice<'v>>,
+    ) -> (Row, Option<Track>) {
+        let start = now(self.kind.build(self.seed).as_ref());
+        let drawn = self.is_drawn(name);
+        let (mut agent, first) = AgentKeeper::new(self.config.clone(), start, drawn, voice);
+        let (mut row, mut track) = self.with(name, &mut agent, first);
+        row.counters = Some(agent.counters());
+        if let Some(track) = &mut track {
+            track.acts = agent.take_acts();
+        }
+        (row, track)
+    }
+
+    fn is_drawn(self, name: &str) -> bool {
+        self.options.tracks && self.seed == 1 && !["safe", "understood"].contains(&name)
+    }
 }
 
 fn live(
@@ -305,34 +376,16 @@ fn live(
     seed: u64,
     options: &Options,
 ) -> Lived {
-    let mut tracks = Vec::new();
-    let mut kept = |name: &'static str, keeper: &mut dyn Keeper, first: Vec<Command>| {
-        let mut place = kind.build(seed);
-        for command in first {
-            place.command(&command.topic, &command.payload);
-        }
-        let mut faults = faults(options, config, seed);
-        let drawn = options.tracks && seed == 1 && !["safe", "understood"].contains(&name);
-        let mut track = drawn.then(|| Track::new(name, config.clone()));
-        let score = look_after(place.as_mut(), keeper, options.hours, &mut faults, |at, said| {
-            if let Some(track) = &mut track {
-                track.hear(at, said);
-            }
-        });
-        tracks.extend(track);
-        (name, score)
-    };
-    let mut scores = vec![kept("safe", &mut Nobody, Vec::new())];
+    let stay = Stay { kind, seed, config, options };
     let mut thermostats = Thermostats::new(config.clone(), tunings.clone());
-    scores.push(kept("thermostats", &mut thermostats, Vec::new()));
-    let start = now(kind.build(seed).as_ref());
-    let (mut agent, first) = AgentKeeper::new(config.clone(), start, options.tracks, None);
-    scores.push(kept("planner", &mut agent, first));
-    let (mut with, first) = AgentKeeper::new(understood.clone(), start, false, None);
-    scores.push(kept("understood", &mut with, first));
-    if let Some(track) = tracks.iter_mut().find(|track| track.controller == "planner") {
-        track.acts = agent.take_acts();
-    }
+    let lived = [
+        stay.with("safe", &mut Nobody, Vec::new()),
+        stay.with("thermostats", &mut thermostats, Vec::new()),
+        stay.agent("planner", None),
+        Stay { config: understood, ..stay }.agent("understood", None),
+    ];
+    let (mut rows, tracks): (Vec<_>, Vec<_>) = lived.into_iter().unzip();
+    let mut tracks: Vec<Track> = tracks.into_iter().flatten().collect();
     if let Some(spec) = kind.spec() {
         let minutes = (options.hours * 60.0) as usize;
         let drawn = options.tracks && seed == 1;
@@ -342,10 +395,11 @@ fn live(
                 track.hear(at, said);
             }
         });
-        scores.push(("limit", score));
+        let recoveries = Recoveries::new();
+        rows.push(Row { controller: "limit", score, counters: None, recoveries });
         tracks.extend(track);
     }
-    Lived { seed, scores, counters: agent.counters(), tracks }
+    Lived { seed, rows, tracks }
 }
 
 /// A search for the best thermostats on this very place and its seeds: from the best so far to a

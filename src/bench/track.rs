@@ -24,6 +24,8 @@ pub struct Track {
     pub levels: Vec<Vec<f32>>,
     /// What the agent began to set: when, which actuator, on whose behalf.
     pub acts: Vec<(Tick, usize, Decider)>,
+    /// Faults of the run: begin, end, word of the kind.
+    pub faults: Vec<(Tick, Tick, &'static str)>,
     inbox: Inbox,
     config: Arc<Config>,
     now: (Vec<f32>, Vec<f32>),
@@ -39,6 +41,7 @@ impl Track {
             readings: Vec::new(),
             levels: Vec::new(),
             acts: Vec::new(),
+            faults: Vec::new(),
             inbox: Inbox::new(config.clone()),
             config,
             now,

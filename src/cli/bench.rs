@@ -9,8 +9,8 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::voice::Voice;
-use crate::agent::Question;
-use crate::bench::{self, COST_FLOOR, Options, PlantResult, penalty};
+use crate::agent::{Counters, Question};
+use crate::bench::{self, COST_FLOOR, Options, PlantResult, Row, penalty};
 use crate::config::{self, Strictness};
 use crate::plant::Kind;
 
@@ -53,6 +53,9 @@ struct AgentArgs {
     /// Sensors, devices and messages fail now and then, and the agent is restarted
     #[arg(long)]
     faults: bool,
+    /// Fail where a figure is beyond its bound, and say which
+    #[arg(long)]
+    assert: bool,
     /// Tunings of the thermostats that are tried
     #[arg(long, default_value_t = 40)]
     trials: usize,
@@ -93,7 +96,8 @@ fn days(text: &str) -> Result<f64, String> {
     })
 }
 
-/// Runs a benchmark and prints what came of it; failure where the limit was none.
+/// Runs a benchmark and prints what came of it; failure where the limit was none, or where a bound
+/// that was asked for does not hold.
 ///
 /// # Errors
 /// Where a place's own configuration has a fault, or the report cannot be written.
@@ -152,7 +156,13 @@ pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
         crate::disk::replace(path, page.as_bytes())?;
     }
     summary(&results, json);
-    Ok(if beaten.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let broken =
+        if args.assert { bench::bounds::broken(&results, args.faults) } else { Vec::new() };
+    for line in &broken {
+        eprintln!("does not hold: {line}");
+    }
+    let holds = beaten.is_empty() && broken.is_empty();
+    Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// A model with its adapter, as the places' configurations have theirs.
@@ -188,13 +198,23 @@ fn print(result: &PlantResult, json: bool) {
                     ((*name).to_string(), json!(*met as f64 / score.samples.max(1) as f64))
                 })
                 .collect();
-            let line = json!({
+            let mut line = json!({
                 "plant": result.kind.word(), "controller": row.controller, "days": days,
                 "satisfied": score.satisfied(), "within": score.share(), "goals": goals,
                 "cost_per_day": row.cost_h() * 24.0, "penalty": penalty(score),
                 "switchings_per_day": switched, "forbidden": score.forbidden,
                 "unavoidable": score.unavoidable, "notes_broken": score.notes_broken,
             });
+            if let Some(counters) = &row.counters {
+                line["model_calls"] = counters.asked.into();
+                line["by"] = by(counters);
+                line["share_by"] = share_by(counters);
+                line["escalations_wanted"] = counters.escalations.wanted.into();
+                line["solved_locally"] = solved_here(counters).into();
+            }
+            if !row.recoveries.is_empty() {
+                line["recovery"] = recovery(row);
+            }
             println!("{line}");
         } else {
             println!(
@@ -208,13 +228,61 @@ fn print(result: &PlantResult, json: bool) {
                 score.forbidden,
                 score.notes_broken,
             );
+            for (word, one) in row.recoveries.iter().filter(|_| row.controller == "planner") {
+                println!(
+                    "{:<12} all goals met after {word}, {} times: median {:.1} min, longest {:.1}",
+                    "",
+                    one.ms.len(),
+                    one.median_min(),
+                    one.longest_min(),
+                );
+            }
         }
     }
 }
 
+/// After each kind of fault the minutes until all goals were met, median and longest.
+fn recovery(row: &Row) -> serde_json::Value {
+    let kinds = row.recoveries.iter().map(|(word, one)| {
+        let line = json!({
+            "faults": one.ms.len(), "median_min": one.median_min(),
+            "longest_min": one.longest_min(), "open": one.open,
+        });
+        ((*word).to_string(), line)
+    });
+    kinds.collect::<serde_json::Map<_, _>>().into()
+}
+
+const DECIDERS: [&str; 4] = ["rule", "planner", "mind", "people"];
+
+fn decided(counters: &Counters) -> [u64; 4] {
+    [counters.by_rule, counters.by_planner, counters.by_mind, counters.by_people]
+}
+
+/// Decisions by decider.
+fn by(counters: &Counters) -> serde_json::Value {
+    let all = DECIDERS.into_iter().zip(decided(counters));
+    all.map(|(word, count)| (word.to_string(), json!(count)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+/// Share of the decisions by decider; all 0 where nothing was decided.
+fn share_by(counters: &Counters) -> serde_json::Value {
+    let sum = decided(counters).iter().sum::<u64>().max(1) as f64;
+    let all = DECIDERS.into_iter().zip(decided(counters));
+    all.map(|(word, count)| (word.to_string(), json!(count as f64 / sum)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
 /// Share of the decisions of planner and mind for which nobody else was wanted.
-fn solved_here(decisions: u64, wanted: u64) -> f64 {
-    if decisions == 0 { 1.0 } else { 1.0 - wanted as f64 / decisions as f64 }
+fn solved_here(counters: &Counters) -> f64 {
+    let decisions = counters.by_planner + counters.by_mind;
+    if decisions == 0 {
+        return 1.0;
+    }
+    1.0 - counters.escalations.wanted as f64 / decisions as f64
 }
 
 /// The worst place's satisfied share and cost, in those of its limit.
@@ -229,7 +297,7 @@ fn figures(results: &[PlantResult], controller: &str) -> Option<serde_json::Valu
     let scores: Vec<_> =
         results.iter().filter_map(|result| Some(&result.row(controller)?.score)).collect();
     let (satisfied, cost) = of_limit(results, controller);
-    let by_mind: u64 = results.iter().map(|result| result.minded.by_mind).sum();
+    let counters = bench::sum(results, controller);
     let mut figures = json!({
         "notes_broken": scores.iter().map(|score| score.notes_broken).sum::<u64>(),
         "forbidden": scores.iter().map(|score| score.forbidden).sum::<u64>(),
@@ -237,7 +305,10 @@ fn figures(results: &[PlantResult], controller: &str) -> Option<serde_json::Valu
         "cost_of_limit": cost,
     });
     if controller == "mind" {
-        figures["by_mind"] = by_mind.into();
+        figures["by_mind"] = counters.by_mind.into();
+        figures["by"] = by(&counters);
+        figures["escalations_wanted"] = counters.escalations.wanted.into();
+        figures["solved_locally"] = solved_here(&counters).into();
     }
     (!scores.is_empty()).then_some(figures)
 }
@@ -256,9 +327,7 @@ fn summary(results: &[PlantResult], json: bool) {
         .iter()
         .filter_map(|result| Some((result.satisfied_of_limit("planner")?, result.kind.word())))
         .min_by(|one, two| one.0.total_cmp(&two.0));
-    let sum = |get: fn(&crate::agent::Counters) -> u64| -> u64 {
-        results.iter().map(|result| get(&result.counters)).sum()
-    };
+    let counters = bench::sum(results, "planner");
     let dominated: Vec<_> =
         results.iter().filter(|one| one.dominated()).map(|one| one.kind.word()).collect();
     let unlimited: Vec<_> = results
@@ -266,10 +335,8 @@ fn summary(results: &[PlantResult], json: bool) {
         .filter(|one| one.satisfied_of_limit("planner").is_none())
         .map(|one| one.kind.word())
         .collect();
-    let by = [sum(|one| one.by_rule), sum(|one| one.by_planner), sum(|one| one.by_mind)];
-    let wanted = sum(|one| one.escalations.wanted);
-    let calls: u64 = results.iter().map(|result| result.minded.asked).sum();
-    let solved = solved_here(by[1] + by[2], wanted);
+    let minded = bench::sum(results, "mind");
+    let solved = solved_here(&counters);
     if json {
         let line = json!({
             "forbidden": forbidden,
@@ -277,9 +344,9 @@ fn summary(results: &[PlantResult], json: bool) {
             "satisfied_of_limit": satisfied,
             "cost_of_limit": cost,
             "cost_floor_per_hour": COST_FLOOR,
-            "model_calls": calls,
-            "by": { "rule": by[0], "planner": by[1], "mind": by[2] },
-            "escalations_wanted": wanted,
+            "model_calls": minded.asked,
+            "by": by(&counters),
+            "escalations_wanted": counters.escalations.wanted,
             "solved_locally": solved,
             "notes_broken": notes,
             "understood": figures(results, "understood"),
@@ -292,7 +359,8 @@ fn summary(results: &[PlantResult], json: bool) {
     } else if let Some((share, name)) = worst {
         let cost = cost.unwrap_or_default();
         println!("satisfied, of the limit: {share:.3} at worst ({name}); cost: {cost:.2} limits");
-        println!("decided by rule {}, planner {}, mind {}", by[0], by[1], by[2]);
+        let [rule, planner, mind, people] = decided(&counters);
+        println!("decided by rule {rule}, planner {planner}, mind {mind}, people {people}");
         println!("solved here, nobody else asked: {:.1} %", 100.0 * solved);
     }
 }

@@ -19,6 +19,7 @@ const CALM: Duration = Duration::from_secs(600);
 const SYNC_MARK: &str = "/run/systemd/timesync/synchronized";
 
 /// Time of this machine.
+#[derive(Debug)]
 pub struct RealClock {
     start_ms: i64,
     floor_unix_ms: i64,
@@ -26,7 +27,7 @@ pub struct RealClock {
     look: Mutex<Look>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Look {
     offset_ms: i64,
     jumped: Option<i64>,
@@ -56,8 +57,8 @@ impl RealClock {
         })
     }
 
-    /// As after a start at `start_ms` since boot, with a floor and a wall clock of a test's own.
-    #[cfg(test)]
+    /// As after a start at `start_ms` since boot, with a floor and a wall clock of a test's or a
+    /// simulation's own; only [`RealClock::judge`] is of use then.
     pub(crate) fn of_parts(start_ms: i64, floor_unix_ms: i64, wall_ms: i64) -> RealClock {
         let look = Mutex::new(Look { offset_ms: wall_ms - start_ms, jumped: None });
         RealClock { start_ms, floor_unix_ms, floor_is_stored: true, look }

@@ -1,0 +1,248 @@
+//! What somebody who sees everything knows of a place with faults: what its sensors said before a
+//! fault changed it, what arrived of that, and what its devices heard. Out of these follows what
+//! nobody could prevent. Nothing here changes a message.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Fault, Kind};
+use crate::agent::{Event, Inbox, level, payload};
+use crate::clock::Tick;
+use crate::config::{Actuator, ActuatorKind, Config, Interlock};
+use crate::domain::{ActuatorId, SensorId, Setting, Value};
+use crate::expr::{Environment, Truth};
+use crate::limits::STALE_PERIODS;
+use crate::plant::{Command, Message};
+
+/// What arrived has shown for this long that an interlock is broken: then somebody could have acted
+/// on it. The time to react that the places give to what comes by itself, `react_ms`.
+const REACT: Duration = Duration::from_secs(30);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) config: Arc<Config>,
+    inbox: Inbox,
+    /// By sensor, as it was said.
+    said: Vec<Option<Value>>,
+    /// By sensor, as it arrived, and when.
+    arrived: Vec<Option<(Value, Tick)>>,
+    /// By actuator, what it heard last; before that it stands at its `safe`.
+    heard: Vec<Setting>,
+    /// By interlock, since when what arrived shows that it is broken.
+    shown: Vec<Option<Tick>>,
+}
+
+/// The words of one look: what sensors say, what devices are set to.
+struct Look<'a> {
+    sensors: &'a dyn Fn(usize) -> Option<Value>,
+    devices: &'a [Setting],
+}
+
+impl Environment for Look<'_> {
+    fn sensor(&self, id: SensorId) -> Option<Value> {
+        (self.sensors)(usize::from(id.0))
+    }
+
+    fn actuator(&self, id: ActuatorId) -> Option<Value> {
+        Some(self.devices[usize::from(id.0)].value())
+    }
+
+    fn age(&self, _: SensorId) -> Duration {
+        Duration::ZERO
+    }
+
+    fn hour(&self) -> Option<f64> {
+        None
+    }
+
+    fn weekday(&self) -> Option<f64> {
+        None
+    }
+}
+
+impl Known {
+    pub(super) fn new(config: Arc<Config>) -> Known {
+        Known {
+            inbox: Inbox::new(config.clone()),
+            said: vec![None; config.sensors.len()],
+            arrived: vec![None; config.sensors.len()],
+            heard: config.actuators.iter().map(|one| one.safe.clone()).collect(),
+            shown: vec![None; config.interlocks.len()],
+            config,
+        }
+    }
+
+    fn readings(&self, message: &Message) -> Vec<(usize, Value)> {
+        let events = self.inbox.read(&message.topic, message.payload.as_bytes(), false);
+        let readings = events.into_iter().filter_map(|event| match event {
+            Event::Reading { sensor, value: Ok(value), .. } => Some((usize::from(sensor.0), value)),
+            _ => None,
+        });
+        readings.collect()
+    }
+
+    /// A sensor said this.
+    pub(super) fn says(&mut self, message: &Message) {
+        for (sensor, value) in self.readings(message) {
+            self.said[sensor] = Some(value);
+        }
+    }
+
+    /// This arrives of it.
+    pub(super) fn arrives(&mut self, message: &Message, now: Tick) {
+        for (sensor, value) in self.readings(message) {
+            self.arrived[sensor] = Some((value, now));
+        }
+    }
+
+    /// A device hears this.
+    pub(super) fn hears(&mut self, command: &Command) {
+        if let Some((index, setting)) = self.setting(command) {
+            self.heard[index] = setting;
+        }
+    }
+
+    /// What a command means, and the actuator that it is for.
+    pub(super) fn setting(&self, command: &Command) -> Option<(usize, Setting)> {
+        let mut all = self.config.actuators.iter();
+        let index = all.position(|one| one.port.topic() == Some(&*command.topic))?;
+        let actuator = &self.config.actuators[index];
+        let word = [Setting::On, Setting::Off]
+            .into_iter()
+            .find(|word| payload(actuator, word) == command.payload);
+        let number = || std::str::from_utf8(&command.payload).ok()?.trim().parse().ok();
+        let setting = match &actuator.kind {
+            ActuatorKind::Level { .. } => number().map(Setting::Level),
+            _ => word,
+        };
+        Some((index, setting?))
+    }
+
+    /// The command sets its device lower than it stands.
+    pub(super) fn lowers(&self, command: &Command) -> bool {
+        self.setting(command).is_some_and(|(index, setting)| {
+            let actuator = &self.config.actuators[index];
+            level(actuator, &setting) < level(actuator, &self.heard[index])
+        })
+    }
+
+    /// Looks at all interlocks by what arrived.
+    pub(super) fn look(&mut self, now: Tick) {
+        for index in 0..self.shown.len() {
+            let shown = self.truth_of_arrived(&self.config.interlocks[index], now) == Truth::True;
+            self.shown[index] = shown.then(|| self.shown[index].unwrap_or(now));
+        }
+    }
+
+    fn truth_of_arrived(&self, interlock: &Interlock, now: Tick) -> Truth {
+        let sensors = |index: usize| {
+            let (value, at) = self.arrived[index].as_ref()?;
+            let stale = self.config.sensors[index].every * STALE_PERIODS;
+            (now.since(*at) <= stale).then(|| value.clone())
+        };
+        interlock.forbid.truth(&Look { sensors: &sensors, devices: &self.heard })
+    }
+
+    fn holds(&self, interlock: &Interlock, devices: &[Setting]) -> bool {
+        let sensors = |index: usize| self.said[index].clone();
+        interlock.forbid.truth(&Look { sensors: &sensors, devices }) == Truth::True
+    }
+
+    /// Nobody can prevent that this interlock is broken: see [`super::Faults::excuse`].
+    pub(super) fn excuse(
+        &self,
+        name: &str,
+        fault: &Fault,
+        waiting: &[(Tick, Command)],
+        now: Tick,
+    ) -> bool {
+        let Some(index) = self.config.interlocks.iter().position(|one| one.name == name) else {
+            return false;
+        };
+        let interlock = &self.config.interlocks[index];
+        // What a sensor hid until just now, nobody could act on yet.
+        now.since(fault.until) < REACT && self.is_hidden(index, fault, now)
+            || now < fault.until && self.cannot_end(interlock, fault, waiting)
+    }
+
+    /// One of its sensors has the fault, and what arrived has not shown for long enough that it is
+    /// broken.
+    fn is_hidden(&self, index: usize, fault: &Fault, now: Tick) -> bool {
+        let mut sensors = self.config.interlocks[index].forbid.sensors().iter();
+        let one_fails = sensors.any(|id| {
+            let index = usize::from(id.0);
+            let port = self.config.sensors[index].port();
+            let topic = port.and_then(crate::config::Port::topic);
+            match &fault.kind {
+                Kind::Silent(silent) | Kind::Stuck(silent) => topic == Some(silent),
+                Kind::Drifting { sensor, .. } | Kind::Lying { sensor, .. } => *sensor == index,
+                _ => false,
+            }
+        });
+        let long = self.shown[index].is_some_and(|since| now.since(since) >= REACT);
+        one_fails && !long
+    }
+
+    /// However the devices that hear are set, it stays broken; or what ends it is on its way.
+    fn cannot_end(
+        &self,
+        interlock: &Interlock,
+        fault: &Fault,
+        waiting: &[(Tick, Command)],
+    ) -> bool {
+        let named = interlock.forbid.actuators();
+        let named: Vec<usize> = named.iter().map(|id| usize::from(id.0)).collect();
+        let topic = |index: usize| self.config.actuators[index].port.topic();
+        let (Kind::Dead(deaf) | Kind::StuckOn(deaf) | Kind::Slow { topic: deaf, .. }) = &fault.kind
+        else {
+            return false;
+        };
+        if !named.iter().any(|index| topic(*index) == Some(deaf)) {
+            return false;
+        }
+        if let Kind::Slow { .. } = fault.kind {
+            let mut devices = self.heard.clone();
+            for (_, command) in waiting {
+                if let Some((index, setting)) = self.setting(command) {
+                    devices[index] = setting;
+                }
+            }
+            return self.holds(interlock, &self.heard) && !self.holds(interlock, &devices);
+        }
+        let mut all = vec![self.heard.clone()];
+        for index in named {
+            let actuator = &self.config.actuators[index];
+            let stands = level(actuator, &self.heard[index]);
+            let hears = |setting: &Setting| {
+                let is_deaf = topic(index) == Some(deaf);
+                !is_deaf
+                    || matches!(fault.kind, Kind::StuckOn(_)) && level(actuator, setting) > stands
+            };
+            let mut more: Vec<_> = settings(actuator).into_iter().filter(hears).collect();
+            more.push(self.heard[index].clone());
+            let with = |devices: &Vec<Setting>| {
+                let devices = devices.clone();
+                more.clone().into_iter().map(move |setting| {
+                    let mut devices = devices.clone();
+                    devices[index] = setting;
+                    devices
+                })
+            };
+            all = all.iter().flat_map(with).collect();
+        }
+        all.iter().all(|devices| self.holds(interlock, devices))
+    }
+}
+
+/// What an actuator can be set to.
+fn settings(actuator: &Actuator) -> Vec<Setting> {
+    match &actuator.kind {
+        ActuatorKind::Level { min, max, step } => {
+            let steps = ((max - min) / step).round() as u32;
+            (0..=steps).map(|one| Setting::Level(min + f64::from(one) * step)).collect()
+        }
+        ActuatorKind::Choice { options } => options.iter().cloned().map(Setting::Choice).collect(),
+        _ => vec![Setting::On, Setting::Off],
+    }
+}
