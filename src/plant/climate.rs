@@ -83,6 +83,8 @@ const DRY_BELOW: f64 = 35.0;
 const DRIP_KG_S: f64 = 180.0 / 3600.0;
 const HOSE_KG_S: f64 = 600.0 / 3600.0;
 const HOSE_REACHES: f64 = 0.67;
+/// What an hour of the drip line adds to the substrate, in %.
+pub(crate) const DRIP_PERCENT_H: f64 = DRIP_KG_S * 3600.0 * 100.0 / (FLOOR_M2 * SUBSTRATE_MM);
 /// Tank of 400 l; a float valve lets in 40 l/h from the mains up to 95 %; the roof's gutter gives
 /// the rain of 70 m². Below 4 % the pumps draw air.
 const TANK_KG: f64 = 400.0;
@@ -137,24 +139,30 @@ impl Climate {
 
     /// The state `seconds` later; steps above some 10 s would overshoot at full ventilation.
     pub fn step(&mut self, outside: &Outside, work: &Work, seconds: f64) {
-        let warmer_k = self.air_c - outside.temperature_c;
-        let exchange_m3_s = exchange_m3_s(warmer_k, outside.wind_m_s, work);
-        let sun_w = TRANSMITTANCE * outside.sun_w_m2 * FLOOR_M2;
-        let water = self.vapour_flows(outside, work, sun_w);
-        let irrigation_kg_s = self.irrigate(outside, work, seconds);
+        let still = self.still(outside);
+        self.step_from(&still, outside, work, seconds);
+    }
 
-        let soil_to_air_w = SOIL_AIR_W_K * (self.soil_c - self.air_c);
+    /// A step out of what `still` has found for this very state and weather: who tries many
+    /// choices of the devices need not find it for each.
+    pub fn step_from(&mut self, still: &Still, outside: &Outside, work: &Work, seconds: f64) {
+        let exchange_m3_s = still.exchange_m3_s(work);
+        let irrigation_kg_s = self.irrigate(outside, work, seconds);
+        // Fog evaporates the slower the more humid the air is; the rest falls as drops.
+        let fog_kg_s =
+            if work.fogger { FOGGER_KG_S * (3.0 * (1.0 - still.humid)).min(1.0) } else { 0.0 };
+
         let heater_w = if work.heater { HEATER_W } else { 0.0 };
-        let air_w = (1.0 - SUN_ON_SOIL) * sun_w + heater_w + soil_to_air_w
-            - GLASS_U * GLASS_M2 * warmer_k
-            - AIR_J_M3K * exchange_m3_s * warmer_k
-            - EVAPORATION_J_KG * (water.canopy_kg_s + water.fog_kg_s);
-        let soil_w = SUN_ON_SOIL * sun_w
-            - soil_to_air_w
+        let air_w = (1.0 - SUN_ON_SOIL) * still.sun_w + heater_w + still.soil_to_air_w
+            - GLASS_U * GLASS_M2 * still.warmer_k
+            - AIR_J_M3K * exchange_m3_s * still.warmer_k
+            - EVAPORATION_J_KG * (still.canopy_kg_s + fog_kg_s);
+        let soil_w = SUN_ON_SOIL * still.sun_w
+            - still.soil_to_air_w
             - SOIL_DEEP_W_K * (self.soil_c - DEEP_C)
-            - EVAPORATION_J_KG * water.soil_kg_s;
-        let vapour_kg_s = water.canopy_kg_s + water.soil_kg_s + water.fog_kg_s
-            - water.condensed_kg_s
+            - EVAPORATION_J_KG * still.soil_kg_s;
+        let vapour_kg_s = still.canopy_kg_s + still.soil_kg_s + fog_kg_s
+            - still.condensed_kg_s
             - exchange_m3_s * (self.vapour_kg_m3 - outside.vapour_kg_m3);
 
         self.air_c += air_w * seconds / (AIR_J_M3K * VOLUME_M3 + STRUCTURE_J_K);
@@ -164,13 +172,16 @@ impl Climate {
         self.vapour_kg_m3 = self.vapour_kg_m3.clamp(0.0, saturated_vapour_kg_m3(self.air_c));
 
         let drained = ((self.soil_moisture - DRAINS_ABOVE) / DRAIN_S).max(0.0);
-        let gained_kg_s = irrigation_kg_s - water.canopy_kg_s - water.soil_kg_s;
+        let gained_kg_s = irrigation_kg_s - still.canopy_kg_s - still.soil_kg_s;
         let gained = 100.0 * gained_kg_s / (FLOOR_M2 * SUBSTRATE_MM);
         self.soil_moisture = (self.soil_moisture + (gained - drained) * seconds).clamp(0.0, 100.0);
     }
 
-    /// Water that becomes vapour or dew, in kg/s.
-    fn vapour_flows(&self, outside: &Outside, work: &Work, sun_w: f64) -> VapourFlows {
+    /// What moves heat and water at this moment, whatever the devices do.
+    #[must_use]
+    pub fn still(&self, outside: &Outside) -> Still {
+        let warmer_k = self.air_c - outside.temperature_c;
+        let sun_w = TRANSMITTANCE * outside.sun_w_m2 * FLOOR_M2;
         let humid = self.humidity() / 100.0;
         let deficit_kpa = saturation_pa(self.air_c) * (1.0 - humid) / 1000.0;
         let wet = (self.soil_moisture / DRY_BELOW).clamp(0.0, 1.0);
@@ -179,12 +190,19 @@ impl Climate {
         let soil_w = SOIL_W_KPA * deficit_kpa * FLOOR_M2;
         let face_c = outside.temperature_c + GLASS_FACE * (self.air_c - outside.temperature_c);
         let above_dew = (self.vapour_kg_m3 - saturated_vapour_kg_m3(face_c)).max(0.0);
-        VapourFlows {
+        let wind_m_s = outside.wind_m_s;
+        // Boulard and Baille (1995): S/2 C sqrt(2 g dT/T H/4 + Cw u²).
+        let buoyancy = 2.0 * 9.81 * warmer_k.max(0.0) / 293.0 * VENT_HEIGHT_M / 4.0;
+        Still {
+            warmer_k,
+            sun_w,
+            soil_to_air_w: SOIL_AIR_W_K * (self.soil_c - self.air_c),
+            humid,
             canopy_kg_s: wet * canopy_w / EVAPORATION_J_KG,
             soil_kg_s: wet * soil_w / EVAPORATION_J_KG,
-            // Fog evaporates the slower the more humid the air is; the rest falls as drops.
-            fog_kg_s: if work.fogger { FOGGER_KG_S * (3.0 * (1.0 - humid)).min(1.0) } else { 0.0 },
             condensed_kg_s: GLASS_VAPOUR_M_S * GLASS_M2 * above_dew,
+            leak_m3_s: (LEAK_CHANGES_H + LEAK_CHANGES_H_WIND * wind_m_s) * VOLUME_M3 / 3600.0,
+            draught_m_s: (buoyancy + VENT_WIND * wind_m_s * wind_m_s).sqrt(),
         }
     }
 
@@ -202,22 +220,31 @@ impl Climate {
     }
 }
 
-/// Water that changes place as vapour, in kg/s.
-struct VapourFlows {
+/// What moves heat and water in a house at one moment, whatever the devices do.
+#[derive(Clone, Copy, Debug)]
+pub struct Still {
+    /// How much warmer than outside, in K.
+    warmer_k: f64,
+    /// Sun that comes in, and heat from the soil, in W.
+    sun_w: f64,
+    soil_to_air_w: f64,
+    /// Relative humidity, 0 to 1.
+    humid: f64,
+    /// Water that becomes vapour or dew, in kg/s.
     canopy_kg_s: f64,
     soil_kg_s: f64,
-    fog_kg_s: f64,
     condensed_kg_s: f64,
+    /// Air through gaps, and how fast it moves through an open vent.
+    leak_m3_s: f64,
+    draught_m_s: f64,
 }
 
-/// Air that changes with the outside, in m³/s.
-fn exchange_m3_s(warmer_k: f64, wind_m_s: f64, work: &Work) -> f64 {
-    let leak = (LEAK_CHANGES_H + LEAK_CHANGES_H_WIND * wind_m_s) * VOLUME_M3 / 3600.0;
-    let fan = if work.fan { FAN_M3_S } else { 0.0 };
-    // Boulard and Baille (1995): S/2 C sqrt(2 g dT/T H/4 + Cw u²).
-    let buoyancy = 2.0 * 9.81 * warmer_k.max(0.0) / 293.0 * VENT_HEIGHT_M / 4.0;
-    let draught = (buoyancy + VENT_WIND * wind_m_s * wind_m_s).sqrt();
-    leak + fan + VENT_M2 * work.vent / 2.0 * VENT_DISCHARGE * draught
+impl Still {
+    /// Air that changes with the outside, in m³/s.
+    fn exchange_m3_s(&self, work: &Work) -> f64 {
+        let fan = if work.fan { FAN_M3_S } else { 0.0 };
+        self.leak_m3_s + fan + VENT_M2 * work.vent / 2.0 * VENT_DISCHARGE * self.draught_m_s
+    }
 }
 
 #[cfg(test)]

@@ -22,16 +22,16 @@ const STEP_MS: u64 = 2000;
 const PERIOD_MS: u64 = 10_000;
 
 /// Goals: name, least and greatest value. Air in °C, humidity and soil in %.
-pub(super) const GOALS: [(&str, f64, f64); 3] =
+pub(crate) const GOALS: [(&str, f64, f64); 3] =
     [("climate", 16.0, 27.0), ("humidity", 50.0, 85.0), ("soil", 40.0, 70.0)];
 
 /// Weights of the goals, and what an hour of each device at full level costs, as in
 /// `greenhouse.toml`.
-pub(super) const WEIGHTS: [f64; 3] = [2.0, 1.0, 1.0];
+pub(crate) const WEIGHTS: [f64; 3] = [2.0, 1.0, 1.0];
 pub(super) const COSTS: [f64; 6] = [0.06, 0.0, 1.2, 0.1, 0.2, 0.7];
 
 /// Wind that breaks an open vent, in m/s.
-const STORM_M_S: f64 = 15.0;
+pub(crate) const STORM_M_S: f64 = 15.0;
 /// Tank below which a pump runs dry, in %; and the true level that no excuse covers.
 const DRY_TANK: f64 = 10.0;
 const DRY_TANK_NEVER: f64 = 7.0;
@@ -138,6 +138,19 @@ impl Greenhouse {
     #[must_use]
     pub fn outside(&self) -> Outside {
         self.outside
+    }
+
+    /// Sets every device at once, without delay, motor or echo: for the limit's programme only.
+    pub fn set_at_once(&mut self, work: &Work) {
+        for (device, level) in self.devices.iter_mut().zip(levels(work)) {
+            device.set_at_once(100.0 * level);
+        }
+    }
+
+    /// Cost of an hour of this work, in the operator's unit.
+    #[must_use]
+    pub fn price(work: &Work) -> f64 {
+        levels(work).iter().zip(COSTS).map(|(level, cost)| level * cost).sum()
     }
 
     /// Messages on its topics that were no command, and those for nobody.
@@ -300,6 +313,19 @@ impl Greenhouse {
     fn next_device_ms(&self) -> u64 {
         self.devices.iter().map(Device::due_ms).min().unwrap_or(u64::MAX)
     }
+}
+
+/// The levels of the devices, 0 to 1, in their order.
+fn levels(work: &Work) -> [f64; 6] {
+    let on = |switch: bool| f64::from(u8::from(switch));
+    [
+        on(work.fan),
+        work.vent,
+        on(work.heater),
+        on(work.fogger),
+        on(work.drip_pump),
+        on(work.hose_valve),
+    ]
 }
 
 /// Since when something holds: unchanged while it does, `None` when it does not.

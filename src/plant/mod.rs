@@ -20,11 +20,14 @@ mod weather;
 
 use std::time::Duration;
 
+pub(crate) use climate::{Climate, DRIP_PERCENT_H, Work};
 pub use config::greenhouse_config;
 pub use greenhouse::Greenhouse;
+pub(crate) use greenhouse::{GOALS, STORM_M_S, WEIGHTS};
 pub use kinds::Kind;
 pub(crate) use noise::{between, stream};
 pub use runner::{Command, Options, RunnerError, Wire, host_and_port, pump, run};
+pub(crate) use weather::{Outside, Weather};
 
 /// A message that a place sends.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -261,3 +261,13 @@ fn a_reading_is_near_the_truth_but_not_the_truth() {
     assert!((read_c - true_c).abs() < 0.6 && read_c != true_c, "{read_c} of {true_c}");
     assert!(!air.retain);
 }
+
+#[test]
+fn an_hour_of_work_that_is_set_at_once_costs_its_price() {
+    let mut place = Greenhouse::new(1);
+    let work = Work { fan: true, vent: 0.5, fogger: true, drip_pump: true, ..Work::default() };
+    place.set_at_once(&work);
+    place.advance(Duration::from_secs(3600));
+    assert!((place.score().cost - Greenhouse::price(&work)).abs() < 1e-9);
+    assert!((Greenhouse::price(&work) - (0.06 + 0.1 + 0.2)).abs() < 1e-9);
+}
