@@ -83,7 +83,7 @@ impl Row {
 pub struct PlantResult {
     /// Which place.
     pub kind: Kind,
-    /// The controllers, the limit last where there is one.
+    /// The controllers, the limit last.
     pub rows: Vec<Row>,
     /// Its configuration.
     pub config: Arc<Config>,
@@ -386,19 +386,17 @@ fn live(
     ];
     let (mut rows, tracks): (Vec<_>, Vec<_>) = lived.into_iter().unzip();
     let mut tracks: Vec<Track> = tracks.into_iter().flatten().collect();
-    if let Some(spec) = kind.spec() {
-        let minutes = (options.hours * 60.0) as usize;
-        let drawn = options.tracks && seed == 1;
-        let mut track = drawn.then(|| Track::new("limit", config.clone()));
-        let score = limit(spec, seed, minutes, |at, said| {
-            if let Some(track) = &mut track {
-                track.hear(at, said);
-            }
-        });
-        let recoveries = Recoveries::new();
-        rows.push(Row { controller: "limit", score, counters: None, recoveries });
-        tracks.extend(track);
-    }
+    let minutes = (options.hours * 60.0) as usize;
+    let drawn = options.tracks && seed == 1;
+    let mut track = drawn.then(|| Track::new("limit", config.clone()));
+    let score = limit(kind, seed, minutes, |at, said| {
+        if let Some(track) = &mut track {
+            track.hear(at, said);
+        }
+    });
+    let recoveries = Recoveries::new();
+    rows.push(Row { controller: "limit", score, counters: None, recoveries });
+    tracks.extend(track);
     Lived { seed, rows, tracks }
 }
 
@@ -434,9 +432,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_described_place_is_kept_within_what_its_limit_allows() {
+    fn every_place_is_kept_within_what_its_limit_allows() {
         let options = Options {
-            kinds: Kind::ALL.into_iter().filter(|kind| kind.spec().is_some()).collect(),
+            kinds: Kind::ALL.into_iter().rev().collect(),
             hours: 1.0,
             seeds: 1,
             faults: false,
