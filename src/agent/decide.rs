@@ -460,9 +460,6 @@ impl Agent {
             if !planned || works || !idle || self.heads_for(id, &actuator.safe) {
                 continue;
             }
-            if self.is_there_or_taken(id, &actuator.safe) {
-                continue;
-            }
             self.end_for_planner(id, "no goal in force needs it");
         }
     }
@@ -471,7 +468,8 @@ impl Agent {
     /// one has to be.
     pub(super) fn end_for_planner(&mut self, id: ActuatorId, cause: &str) {
         let safe = self.config.actuators[usize::from(id.0)].safe.clone();
-        if self.guard(id, &safe, Decider::Planner).is_err() {
+        let there = self.is_there_or_taken(id, &safe);
+        if there || self.guard(id, &safe, Decider::Planner).is_err() {
             return;
         }
         match self.needs_person(id) {

@@ -7,11 +7,12 @@
 use std::time::Duration;
 
 use super::core::Agent;
+use super::lives::ResumedStep;
 use super::steps::same;
 use super::world::ActuatorState;
 use crate::clock::Tick;
 use crate::config::Actuator;
-use crate::domain::{ActuatorId, Decider, Setting};
+use crate::domain::{ActuatorId, Setting};
 use crate::expr::{Expression, Truth};
 use crate::limits;
 
@@ -24,6 +25,8 @@ pub struct Doubt {
     pub said: Setting,
     /// When that was confirmed.
     at: Tick,
+    /// Since when it had been so, and what it had been before this life.
+    since: (Option<Tick>, Duration),
     /// The word after it is one that the agent had sent earlier: nobody else has switched it.
     ours: bool,
 }
@@ -53,7 +56,7 @@ impl ActuatorState {
         if let Some(doubt) = self.doubt.take_if(|doubt| sent(&doubt.before)) {
             // It says the first word again: the second was the older one, and nothing moved.
             (self.confirmed, self.settled) = (Some(doubt.said), Some(doubt.before));
-            self.changed = Some(doubt.at);
+            (self.changed, self.so_before) = doubt.since;
             return;
         }
         if !retained && self.doubt.as_ref().is_some_and(|doubt| now.since(doubt.at) >= LATE) {
@@ -66,15 +69,20 @@ impl ActuatorState {
             && !sent(before)
         {
             let ours = self.in_flight.iter().any(|(one, _)| sent(one));
-            self.doubt = Some(Doubt { before: before.clone(), said: said.clone(), at, ours });
+            let (before, said) = (before.clone(), said.clone());
+            let since = (self.changed, self.so_before);
+            self.doubt = Some(Doubt { before, said, at, since, ours });
         }
     }
 
     /// Its first word in this life is another than it confirmed shortly before the start.
-    pub(super) fn overtake_last_life(&mut self, confirmed: &Setting, by: Decider, now: Tick) {
-        let (before, said) = (confirmed.clone(), confirmed.clone());
-        self.doubt = Some(Doubt { before, said, at: now, ours: false });
-        self.owner = self.owner.or(Some(by));
+    pub(super) fn overtake_last_life(&mut self, step: &ResumedStep, now: Tick) {
+        let (before, said) = (step.setting.clone(), step.setting.clone());
+        let ago_ms = u64::try_from(step.ago.as_millis()).unwrap_or(u64::MAX);
+        let at = Tick(now.0.saturating_sub(ago_ms));
+        let since = (Some(now), step.ago);
+        self.doubt = Some(Doubt { before, said, at, since, ours: false });
+        self.owner = self.owner.or(Some(step.by));
     }
 
     /// One that says nothing more for so long is believed.
@@ -102,8 +110,9 @@ impl Agent {
     pub(super) fn is_there_or_taken(&self, id: ActuatorId, setting: &Setting) -> bool {
         let actuator = &self.config.actuators[usize::from(id.0)];
         let state = self.world.actuator(id);
-        let was = |doubt: &Doubt| same(actuator, setting, &doubt.before);
-        state.pending.is_none() && state.off_due.is_none() && state.doubt.as_ref().is_some_and(was)
+        let was = |doubt: &Doubt| !doubt.ours && same(actuator, setting, &doubt.before);
+        let waits = state.pending.is_some() || state.off_due.is_some();
+        !waits && state.confirmed.is_some() && state.doubt.as_ref().is_some_and(was)
     }
 
     /// It may be on for all that it said last: what it had confirmed was `on`.

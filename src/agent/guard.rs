@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::core::Agent;
 use crate::config::Mode;
 use crate::domain::{ActuatorId, Decider, Entry, Setting, Severity, StepState};
-use crate::expr::Truth;
+use crate::expr::{Expression, Truth};
 
 /// Why a command does not go out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,8 +141,16 @@ impl Agent {
         self.config.interlocks.iter().any(|interlock| {
             interlock.forbid.actuators().contains(&id)
                 && self.truth_in_flight(&interlock.forbid, Some((id, setting))) == Truth::True
-                && self.truth_of(&interlock.forbid, None, false) != Truth::True
+                && !self.was_true(&interlock.forbid, id)
         })
+    }
+
+    /// True already as this device is by its last word, whatever the others may be.
+    fn was_true(&self, forbid: &Expression, id: ActuatorId) -> bool {
+        let last = self.world.actuator(id).confirmed.as_ref();
+        self.truth_of(forbid, None, false) == Truth::True
+            || last
+                .is_some_and(|last| self.truth_in_flight(forbid, Some((id, last))) == Truth::True)
     }
 
     fn interlocks_allow(&self, id: ActuatorId, setting: &Setting) -> Result<(), Refusal> {
@@ -155,9 +163,7 @@ impl Agent {
             let refused = match after {
                 Truth::False => false,
                 Truth::Unknown => !to_safe,
-                Truth::True => {
-                    !to_safe || self.truth_of(&interlock.forbid, None, false) != Truth::True
-                }
+                Truth::True => !to_safe || !self.was_true(&interlock.forbid, id),
             };
             if refused {
                 let name = interlock.name.clone();

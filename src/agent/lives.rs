@@ -96,9 +96,13 @@ impl Agent {
         let (last, other) = (last.clone().filter(is_this), last.filter(|step| !is_this(step)));
         let now = self.now.tick;
         let state = self.world.actuator_mut(id);
-        let fresh = Duration::from_millis(limits::ECHO_LATE_MS_MAX);
-        if let Some(step) = other.filter(|step| is_first && step.confirmed && step.ago < fresh) {
-            state.overtake_last_life(&step.setting, step.by, now);
+        // Unasked, and known to be so soon after: where no clock tells, it may be of yesterday.
+        let is_this = |one: &Setting| same(actuator, one, setting);
+        let asked = state.pending.as_ref().is_some_and(|one| is_this(&one.setting));
+        let soon = Duration::from_millis(1)..Duration::from_millis(limits::ECHO_LATE_MS_MAX);
+        let other = other.filter(|step| step.confirmed && soon.contains(&step.ago));
+        if let Some(step) = other.filter(|_| is_first && !asked) {
+            state.overtake_last_life(&step, now);
         }
         state.owner = state.owner.or(last.as_ref().map(|step| step.by));
         // Its least time may have begun in the last life.

@@ -107,13 +107,12 @@ impl Agent {
     fn interlock(&mut self, index: usize) {
         let config = self.config.clone();
         let interlock = &config.interlocks[index];
-        let sure = self.truth_of(&interlock.forbid, None, false) == Truth::True;
-        let truth = self.truth_in_flight(&interlock.forbid, None);
-        let state = &mut self.interlocks[index];
-        if truth != Truth::True {
-            state.end();
+        if self.truth_in_flight(&interlock.forbid, None) != Truth::True {
+            self.interlocks[index].end();
             return;
         }
+        let sure = self.truth_of(&interlock.forbid, None, false) == Truth::True;
+        let state = &mut self.interlocks[index];
         // What was only possible and is so now begins anew.
         let began = !state.active || sure && !state.sure;
         (state.active, state.sure) = (true, sure);

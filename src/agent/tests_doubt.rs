@@ -234,23 +234,58 @@ fn its_minute_begins_with_each_answer() {
 
 #[test]
 fn what_the_agents_own_earlier_message_did_is_its_own() {
-    let mut bench = Bench::new(room()).up();
-    bench.steady(22.0, 60);
-    bench.echo = false;
-    bench.on(set("a", 1, true));
-    bench.pass(1);
-    bench.on(set("b", 1, false));
-    bench.on(says(1, false));
-    bench.pass(2);
-    bench.on(says(1, true));
+    let begun = || {
+        let mut bench = Bench::new(room()).up();
+        bench.steady(22.0, 60);
+        bench.echo = false;
+        bench.on(set("a", 1, true));
+        bench.pass(1);
+        bench.on(set("b", 1, false));
+        bench.on(says(1, false));
+        bench.pass(2);
+        bench.on(says(1, true));
+        bench
+    };
+    assert!(sends(&begun().on(Event::Stop)).contains(&(1, "OFF".into())), "ended at a stop");
+    let mut bench = begun();
     bench.pass(70);
     bench.on(says(1, true));
     assert!(owner(&bench, 1).is_some());
 }
 
 #[test]
+fn one_that_perhaps_runs_does_not_keep_another_from_safe() {
+    let forbid = "(chiller == 'on' || fan == 'on') && heater == 'on'";
+    let mut bench = Bench::new(room_that_forbids(forbid)).up();
+    bench.steady(22.0, 60);
+    bench.on(set("a", 0, true));
+    bench.on(set("b", 1, true));
+    bench.pass(8);
+    bench.on(says(0, false));
+    bench.on(says(1, false));
+    let sent = sends(&bench.on(says(2, true)));
+    assert_eq!(sent, [(0, "OFF".into()), (1, "OFF".into())]);
+}
+
+#[test]
+fn its_least_time_does_not_begin_anew_where_nothing_moved() {
+    let mut config = room();
+    config.actuators[1].min_on = Duration::from_secs(600);
+    let mut bench = Bench::new(config).up();
+    bench.steady(22.0, 60);
+    bench.on(set("a", 1, true));
+    bench.steady(22.0, 580);
+    bench.on(set("b", 1, true));
+    bench.on(says(1, false));
+    bench.on(says(1, true));
+    bench.steady(22.0, 30);
+    let states = states(&bench.on(set("c", 1, false)), "c");
+    assert_eq!(states.last(), Some(&CommandState::Succeeded));
+}
+
+#[test]
 fn a_first_word_takes_back_what_the_last_life_confirmed_just_now() {
-    let begun = |ago_s| {
+    let begun = |ago_s, start_safe| {
         let step = ResumedStep {
             actuator: "chiller".into(),
             setting: Setting::On,
@@ -260,18 +295,22 @@ fn a_first_word_takes_back_what_the_last_life_confirmed_just_now() {
             ago: Duration::from_secs(ago_s),
         };
         let mut config = room();
-        config.actuators.iter_mut().for_each(|one| one.start_safe = false);
+        config.actuators.iter_mut().for_each(|one| one.start_safe = start_safe);
         let resumed = Resumed { next_seq: 1, steps: vec![step], ..Resumed::default() };
         let mut bench = Bench::resumed(config, resumed).up();
-        bench.on(says(1, false));
-        bench.on(says(2, false));
+        if !start_safe {
+            bench.on(says(1, false));
+            bench.on(says(2, false));
+        }
         bench.steady(22.0, 10);
         bench
     };
-    let mut bench = begun(30);
+    let mut bench = begun(30, false);
     assert!(!heater_may_run(&mut bench, "just-now"));
     assert_eq!(owner(&bench, 1), Some(Decider::Command));
-    assert!(heater_may_run(&mut begun(90), "before"));
+    assert!(heater_may_run(&mut begun(90, false), "before"));
+    assert!(heater_may_run(&mut begun(0, false), "nobody knows when"));
+    assert!(heater_may_run(&mut begun(30, true), "it was sent off and has answered"));
 }
 
 #[test]
