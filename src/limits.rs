@@ -568,6 +568,9 @@ pub const MODEL_NAME_BYTES_MAX: usize = 4096;
 /// Decisions that `replay` computes again at a time: each waits in memory with its candidates, some
 /// 10 KB. Half a year of a busy place.
 pub const REPLAY_DECISIONS_MAX: usize = 20_000;
+/// Decisions that `log query` joins with what the sensors said afterwards in one go: some hours of
+/// a busy place, of 10 KB each; then the next so many.
+pub const OUTCOMES_AT_ONCE_MAX: u64 = 2048;
 /// Pause of `log tail -f` between two looks, in milliseconds: a person sees it as at once.
 pub const JOURNAL_FOLLOW_MS: u64 = 200;
 /// How long all readings are written after something that matters, in milliseconds: a minute shows

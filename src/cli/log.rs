@@ -1,6 +1,7 @@
 //! `outpost log tail|query|stats|effects|export|verify`: the journal for people and, with
 //! `--json`, for programs. Reads only; the agent may run beside it.
 
+mod after;
 mod dataset;
 mod effects;
 mod export;
@@ -22,7 +23,7 @@ use serde_json::json;
 use crate::clock::ClockTrust;
 use crate::domain::{Decision, Entry};
 use crate::journal::{AuditReport, Filter, Kind, Reader, Record, Report, record_json, step_word};
-use crate::limits::JOURNAL_FOLLOW_MS;
+use crate::limits::{JOURNAL_FOLLOW_MS, OUTCOMES_AT_ONCE_MAX};
 
 /// Read the journal
 #[derive(Debug, Args)]
@@ -246,7 +247,13 @@ impl<W: Write> Output<W> {
 
     fn query(&mut self, folder: &Path, wanted: &Wanted) -> anyhow::Result<()> {
         let reader = Reader::open(folder)?;
-        self.show_from(&reader, 0, wanted)?;
+        let of_decisions = wanted.kind == Some(Kind::Decision)
+            || wanted.kind.is_none() && wanted.decision.is_some();
+        if self.json && of_decisions {
+            self.show_with_outcomes(&reader, wanted)?;
+        } else {
+            self.show_from(&reader, 0, wanted)?;
+        }
         self.summary()
     }
 
@@ -265,6 +272,39 @@ impl<W: Write> Output<W> {
         })?;
         written?;
         Ok(last)
+    }
+
+    /// Decisions with what the sensors said after them, which stands an hour further on: so many at
+    /// once that the way there is gone once for many.
+    fn show_with_outcomes(&mut self, reader: &Reader, wanted: &Wanted) -> anyhow::Result<()> {
+        let mut after = 0;
+        loop {
+            let left = wanted.limit.map_or(u64::MAX, |limit| limit - self.shown);
+            let most = left.min(OUTCOMES_AT_ONCE_MAX);
+            let mut records = Vec::new();
+            if most > 0 {
+                reader.each(after, &wanted.filter(), |record| {
+                    records.push(record);
+                    (records.len() as u64) < most
+                })?;
+            }
+            let Some(last) = records.last() else { return Ok(()) };
+            after = last.seq;
+            let decision = |record: &Record| match record.entry() {
+                Ok(Entry::Decision(decision)) => Some((record.stamp(), *decision)),
+                _ => None,
+            };
+            let decisions: Vec<_> = records.iter().filter_map(decision).collect();
+            let mut outcomes = after::outcomes(reader, &decisions)?.into_iter();
+            for record in &records {
+                let mut line = record_json(record);
+                if line.get("outcome").is_some() {
+                    line["outcome"] = outcomes.next().unwrap_or_default();
+                }
+                self.shown += 1;
+                writeln!(self.to, "{line}")?;
+            }
+        }
     }
 
     fn show(&mut self, record: &Record) -> anyhow::Result<()> {

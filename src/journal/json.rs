@@ -35,8 +35,9 @@ pub fn step_word(state: StepState) -> &'static str {
     }
 }
 
-/// The decision record of design §6. `outcome` is null, `p` and `model` are null where the mind
-/// was silent, `cost` where it was our own: a reader finds every key in every record.
+/// The decision record of design §6. `outcome` is null until `log query` joins it, `p` and `model`
+/// are null where the mind was silent, `cost` where it was our own: a reader finds every key in
+/// every record.
 #[must_use]
 pub fn decision_json(decision: &Decision, stamp: Stamp) -> Json {
     json!({

@@ -2,23 +2,22 @@
 //! could have been done, what people said of it and what came of it. In the form of `outpost
 //! decide`'s cases, with more keys. Reads only; it judges nothing that nobody said.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::after::After;
 use super::{Output, Wanted};
 use crate::cli::replay;
 use crate::config::Config;
-use crate::domain::{Decider, Decision, Entry, Setting, StepState, Value};
+use crate::domain::{Decider, Decision, Entry, Setting, StepState};
 use crate::journal::{Filter, Reader, Stamp, rfc3339};
 
 /// An operator who sets something so soon after a decision has corrected it.
 const CORRECTS_MS: u64 = 15 * 60 * 1000;
-/// What the sensors say so long after a decision: a quarter of an hour and an hour.
-const AFTER_S: [u64; 2] = [900, 3600];
 /// Of kind `rating`, see `docs/topics.md`.
 const RATING: &str = "rating";
 
@@ -43,11 +42,63 @@ impl Rename {
         }
     }
 
-    /// As a name and as the words that the mind reads.
-    fn apply(&self, line: &str) -> String {
-        let (old, new) = (self.old.replace('_', " "), self.new.replace('_', " "));
-        line.replace(&self.old, &self.new).replace(&old, &new)
+    /// In every text of a case, as a name and as the words that the mind reads, however it is
+    /// capitalised; and in the names of sensors, which are the keys of what was read.
+    fn apply(&self, case: Json) -> Json {
+        let Json::Object(case) = case else { return case };
+        let of = |(key, value): (String, Json)| match key.as_str() {
+            "id" | "at" | "kind" | "by" | "source" => (key, value),
+            _ => {
+                let value = self.renamed(value);
+                (key, value)
+            }
+        };
+        Json::Object(case.into_iter().map(of).collect())
     }
+
+    fn renamed(&self, value: Json) -> Json {
+        match value {
+            Json::String(text) => Json::String(self.text(&text)),
+            Json::Array(all) => all.into_iter().map(|one| self.renamed(one)).collect(),
+            Json::Object(all) => {
+                // A device's own keys are no names.
+                let key = |key: String| match key.as_str() {
+                    "name" | "effect" => key,
+                    _ => self.text(&key),
+                };
+                let all = all.into_iter().map(|(one, value)| (key(one), self.renamed(value)));
+                Json::Object(all.collect())
+            }
+            other => other,
+        }
+    }
+
+    fn text(&self, text: &str) -> String {
+        let words = |name: &str| name.replace(['_', '-'], " ");
+        let named = whole_words(text, &self.old, &self.new);
+        whole_words(&named, &words(&self.old), &words(&self.new))
+    }
+}
+
+/// `new` wherever `old` stands by itself: the `fan` of "fans" or `fan_2` is another name.
+fn whole_words(text: &str, old: &str, new: &str) -> String {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    let (mut done, mut rest) = (String::new(), text);
+    let mut before = None;
+    while let Some(first) = rest.chars().next() {
+        let is_old = rest.get(..old.len()).is_some_and(|head| head.eq_ignore_ascii_case(old));
+        let next = if is_old { rest[old.len()..].chars().next() } else { None };
+        if is_old && !before.is_some_and(part) && !next.is_some_and(part) {
+            done.push_str(new);
+            rest = &rest[old.len()..];
+            before = old.chars().last();
+        } else {
+            done.push(first);
+            rest = &rest[first.len_utf8()..];
+            before = Some(first);
+        }
+    }
+    done
 }
 
 /// What people said of a decision.
@@ -88,8 +139,8 @@ impl<W: Write> Output<W> {
                 left_out += 1;
                 continue;
             };
-            let line = renames.iter().fold(case.to_string(), |line, one| one.apply(&line));
-            writeln!(self.to, "{line}")?;
+            let case = renames.iter().fold(case, |case, one| one.apply(case));
+            writeln!(self.to, "{case}")?;
             self.shown += 1;
         }
         if self.json {
@@ -152,30 +203,18 @@ fn follow_up(reader: &Reader, decisions: &[replay::Wanted]) -> anyhow::Result<Ve
     let by_id: BTreeMap<&str, usize> =
         decisions.iter().enumerate().map(|(n, one)| (one.decision().id.as_str(), n)).collect();
     let mut begun = 0;
-    let mut readings: BTreeMap<String, Json> = BTreeMap::new();
-    // Decision, seconds, and the moment at which the readings count.
-    let mut due: VecDeque<(usize, u64, Stamp)> = VecDeque::new();
+    let mut after = After::default();
     reader.each(0, &Filter::default(), |record| {
         let stamp = record.stamp();
-        due.retain(|(index, seconds, made)| {
-            if made.boot != stamp.boot {
-                return false;
-            }
-            let over = stamp.now.tick.0.saturating_sub(made.now.tick.0) >= seconds * 1000;
-            if over {
-                let values = readings.iter().map(|(name, value)| (name.clone(), value.clone()));
-                later[*index].after.insert(*seconds, values.collect());
-            }
-            !over
+        after.pass(&record, |index, seconds, readings| {
+            let all = readings.iter().map(|(name, (number, _))| (name.clone(), json!(number)));
+            later[index].after.insert(seconds, all.collect());
         });
         if decisions.get(begun).is_some_and(|one| one.stamp().seq == stamp.seq) {
-            due.extend(AFTER_S.map(|seconds| (begun, seconds, stamp)));
+            after.begin(begun, stamp);
             begun += 1;
         }
         match record.entry() {
-            Ok(Entry::Reading { sensor, value: Value::Number(number) }) => {
-                readings.insert(sensor, json!(number));
-            }
             Ok(Entry::Event { kind, text, .. }) if kind == RATING => {
                 if let Some((id, word)) = text.rsplit_once(' ')
                     && let Some(index) = by_id.get(id)
@@ -224,10 +263,26 @@ mod tests {
 
     #[test]
     fn names_are_replaced_as_names_and_as_words() {
-        let rename = Rename::parse("air_temperature=room_warmth").unwrap();
-        let line = r#"{"facts":["air temperature 3 °C"],"after":{"air_temperature":3}}"#;
-        let other = r#"{"facts":["room warmth 3 °C"],"after":{"room_warmth":3}}"#;
-        assert_eq!(rename.apply(line), other);
+        let rename = |case: Json, rule: &str| Rename::parse(rule).unwrap().apply(case);
+        let case = json!({
+            "kind": "journal", "prefix": "You look after greenhouse 1. Air temperature: 3 to 5.",
+            "facts": ["air temperature 3 °C"], "after": {"900": {"air_temperature": 3}},
+            "devices": [{"name": "fan", "effect": "fans lower air temperature"}],
+        });
+        let case = rename(case, "air_temperature=room_warmth");
+        assert_eq!(case["facts"], json!(["room warmth 3 °C"]));
+        assert_eq!(case["after"], json!({"900": {"room_warmth": 3}}));
+        let case = rename(rename(case, "greenhouse-1=house-x"), "fan=blower");
+        assert_eq!(case["prefix"], "You look after house x. room warmth: 3 to 5.");
+        assert_eq!(
+            case["devices"][0],
+            json!({"name": "blower", "effect": "fans lower room warmth"})
+        );
+        let case = rename(rename(case, "name=other"), "journal=diary");
+        assert_eq!(
+            (&case["kind"], &case["devices"][0]["name"]),
+            (&json!("journal"), &json!("blower"))
+        );
         assert!(Rename::parse("a").is_err() && Rename::parse("=b").is_err());
     }
 }

@@ -306,3 +306,50 @@ fn times_are_read_in_three_forms() {
     assert!(two_hours_ago - week > 6 * 24 * 3_600_000, "{week}");
     assert!(parse_kind("readings").unwrap_err().to_string().contains("reading, faults"));
 }
+
+#[test]
+fn a_decision_is_joined_with_what_the_sensors_said_after_it() {
+    let decision = |id: &str, predicted: &[&str]| {
+        let predicted = predicted.iter().map(|name| ((*name).to_owned(), 20.0)).collect();
+        Entry::Decision(Box::new(Decision {
+            id: id.into(),
+            cause: "goal".into(),
+            facts: Vec::new(),
+            notes: Vec::new(),
+            candidates: vec![crate::domain::Candidate {
+                set: vec![("fan".into(), Setting::On)],
+                text: "fan on".into(),
+                predicted,
+                cost: 0.0,
+                utility: 1.0,
+                probability: None,
+            }],
+            chosen: 0,
+            by: Decider::Planner,
+            guard: "passed".into(),
+            model: None,
+        }))
+    };
+    // The test's journal counts a millisecond a record.
+    let quarter = 900_000;
+    let folder = journal(&[
+        (1, decision("a", &["air"])),
+        (2, reading("air", 21.0)),
+        (3, reading("soil", 0.5)),
+        (4, decision("b", &[])),
+        (1 + quarter, reading("air", 22.0)),
+        (2 + quarter, reading("air", 23.0)),
+        (3 + quarter, reading("soil", 0.75)),
+        (4 + quarter, reading("air", 24.0)),
+        (5 + quarter, decision("c", &["air"])),
+    ]);
+    let lines = json_lines(&folder, "query --kind decision");
+    let outcomes: Vec<&Json> = lines.iter().map(|line| &line["outcome"]).collect();
+    let (one, two) = (json!({"900": {"air": 21.0}}), json!({"900": {"air": 23.0, "soil": 0.75}}));
+    // The last line is the summary, which has none.
+    assert_eq!(outcomes, [&one, &two, &Json::Null, &Json::Null]);
+    let limited = json_lines(&folder, "query --kind decision --limit 1");
+    assert_eq!((&limited[0]["outcome"], &limited[1]), (&one, &json!({"records": 1})));
+    let named = json_lines(&folder, "query --decision b");
+    assert_eq!(named[0]["outcome"], two);
+}
