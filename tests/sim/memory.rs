@@ -27,7 +27,7 @@ pub struct Memory {
     /// The last sequence that is stored.
     pub stored: u64,
     pub commands: BTreeMap<(String, String), Command>,
-    modes: BTreeMap<String, String>,
+    pub modes: BTreeMap<String, String>,
     holds: BTreeMap<String, (Now, u64)>,
     steps: BTreeMap<String, (Setting, StepState, Decider, Now)>,
     pulses: BTreeMap<String, ()>,

@@ -6,21 +6,37 @@ use outpost::agent::MindNews;
 #[derive(Debug)]
 pub enum Next {
     Read(usize),
-    Message { topic: String, payload: Vec<u8>, retained: bool },
-    Arrive { device: usize, payload: Vec<u8> },
+    Message {
+        topic: String,
+        payload: Vec<u8>,
+        retained: bool,
+    },
+    Arrive {
+        device: usize,
+        payload: Vec<u8>,
+    },
     Speak(usize),
     Acked(u64),
     Stored(u64),
     Mind(MindNews),
-    Switched { command: (String, String), result: Result<(String, String), String> },
-    Taken { command: (String, String), result: Result<String, String> },
+    Switched {
+        command: (String, String),
+        result: Result<(String, String), String>,
+    },
+    Taken {
+        command: (String, String),
+        result: Result<String, String>,
+    },
     Fault,
     Operator,
     Command,
+    Tempt,
     Heal(usize),
     Sensor(usize),
     LinkUp(u64),
     LinkDown,
     Start,
+    /// The process that was stopped in this life is gone.
+    Ended(u64),
     Calm,
 }

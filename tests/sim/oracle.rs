@@ -4,13 +4,20 @@
 use std::collections::VecDeque;
 
 use outpost::agent::Resumed;
-use outpost::domain::Setting;
+use outpost::clock::{ClockTrust, Now};
+use outpost::domain::{Setting, Value};
 use outpost::limits;
 
-use crate::scene::{Atom, Scene};
+use crate::condition::{Atom, Condition};
+use crate::scene::{Kind, Scene};
 
 /// Interlocks and rules react within the same event, unless they did in the last 10 s.
 pub const AGAIN_MS: u64 = 10_000;
+/// A device, what it must be set to, and why.
+pub type Due = (usize, Setting, String);
+
+/// After this a sensor of yes and no or of words, which speaks once a minute, is stale.
+const WORD_STALE_MS: u64 = 180_000;
 
 #[derive(Clone, Default)]
 pub struct Known {
@@ -24,6 +31,38 @@ pub struct Known {
     /// How many messages of the hour before the last start there were, and when that was.
     pub sent_before: usize,
     pub restarted: u64,
+    /// The answer that has moved it, and when, if it has said and was sent nothing since.
+    answered: Option<(Setting, u64)>,
+    /// That answer, if it said otherwise soon after, unasked: the later word may be the older one.
+    doubted: Option<(Setting, u64)>,
+    /// Whatever was sent, for longer than it may be on its way.
+    flown: Vec<(Setting, u64)>,
+    /// What it said and was told before it said otherwise unasked, and when it did.
+    taken_back: Vec<(Setting, u64)>,
+    /// What was sent may be lost: perhaps nobody knows any more what it is set to.
+    lost: bool,
+    /// A pulse may be on since then.
+    on_since: Option<u64>,
+}
+
+/// Which of the words of a device count. The agent knows some things that are not seen from here,
+/// such as why it sent something: so what it must count is judged apart from what it may count.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Words {
+    /// Those that it must count, to refuse what they forbid.
+    Least,
+    /// What it knows for certain: nothing that may be forgotten, and the last word alone.
+    Sure,
+    /// Those that it may count.
+    Most,
+}
+
+/// How a condition may stand, over all that its devices may be set to.
+#[derive(Clone, Copy, Default)]
+struct Ways {
+    holds: bool,
+    fails: bool,
+    unknown: bool,
 }
 
 #[derive(Clone, Default)]
@@ -32,11 +71,21 @@ pub struct Sensed {
     pub at: u64,
     /// What was last used, be it doubted since.
     pub last: Option<f64>,
+    /// It was believed in this life of the agent.
+    heard: bool,
 }
 
 pub struct Oracle {
     pub devices: Vec<Known>,
     pub sensors: Vec<Sensed>,
+    /// What the sensors of words and of yes and no said last, and when.
+    words: [Option<(Value, u64)>; 2],
+    /// The hour of the day, where the clock is trusted.
+    pub hour: Option<f64>,
+    /// It was told to stop: nobody would end what a rule began now.
+    pub stopping: bool,
+    /// When this life of the agent began.
+    born: u64,
     /// When the connection was lost.
     pub down_at: u64,
 }
@@ -49,11 +98,29 @@ pub fn same(a: &Setting, b: &Setting) -> bool {
     }
 }
 
+/// They are apart, however much motors tremble.
+fn apart(a: &Setting, b: &Setting) -> bool {
+    match (a, b) {
+        (Setting::Level(a), Setting::Level(b)) => (a - b).abs() > 10.0,
+        _ => a != b,
+    }
+}
+
+/// The hour of the day of UTC with its minutes, where the clock is trusted.
+pub fn hour(now: Now) -> Option<f64> {
+    let minutes = now.unix_ms.div_euclid(60_000).rem_euclid(24 * 60);
+    (now.trust == ClockTrust::Synced).then_some(minutes as f64 / 60.0)
+}
+
 impl Oracle {
     pub fn new(scene: &Scene) -> Oracle {
         Oracle {
             devices: vec![Known::default(); scene.devices.len()],
             sensors: vec![Sensed::default(); scene.sensors.len()],
+            words: [None, None],
+            hour: None,
+            stopping: false,
+            born: 0,
             down_at: 0,
         }
     }
@@ -64,82 +131,236 @@ impl Oracle {
         sensed.value.filter(|_| fresh)
     }
 
-    fn middle(&self, scene: &Scene, one: usize, other: usize, now: u64) -> Option<f64> {
-        Some((self.sensor(scene, one, now)? + self.sensor(scene, other, now)?) / 2.0)
+    /// Whether a part of a condition that names no device holds; `None`: nobody knows.
+    pub fn of_place(&self, scene: &Scene, atom: &Atom, now: u64) -> Option<bool> {
+        let sensor = |index: &usize| self.sensor(scene, *index, now);
+        let word = |at: usize| {
+            let fresh = self.words[at].as_ref().filter(|(_, at)| now - at <= WORD_STALE_MS);
+            fresh.map(|(word, _)| word.clone())
+        };
+        match atom {
+            Atom::Is(..) | Atom::LevelAbove(..) => None,
+            Atom::Above(of, limit) => Some(sensor(of)? > *limit),
+            Atom::Below(of, limit) => Some(sensor(of)? < *limit),
+            Atom::MeanAbove(one, other, limit) => {
+                Some((sensor(one)? + sensor(other)?) / 2.0 > *limit)
+            }
+            Atom::More(one, other) => Some(sensor(one)? > sensor(other)?),
+            // Since the start, if it was not heard since: this is always known.
+            Atom::Older(of, seconds) => {
+                let sensed = &self.sensors[*of];
+                let since = if sensed.heard { sensed.at } else { self.born };
+                Some(now - since > seconds * 1000)
+            }
+            Atom::HourFrom(hour) => Some(self.hour? >= *hour),
+            Atom::Fine => Some(word(0)? == Value::Text("fine".into())),
+            Atom::Open => Some(word(1)? == Value::Bool(true)),
+        }
     }
 
-    /// The atom may hold: it does for something that the device may be set to, or it is unknown.
-    fn possible(&self, scene: &Scene, atom: &Atom, change: (usize, &Setting), now: u64) -> bool {
-        match atom {
-            Atom::Is(device, _) | Atom::LevelAbove(device, _) => {
-                if *device == change.0 {
-                    return atom.of_device(change.1);
+    /// Everything that a device may be set to; `None`: it may be anything.
+    fn settings(
+        &self,
+        scene: &Scene,
+        device: usize,
+        words: Words,
+        now: u64,
+    ) -> Vec<Option<Setting>> {
+        let known = &self.devices[device];
+        let overdue = |(_, at): &(Setting, u64)| now - at >= scene.devices[device].confirm_ms;
+        let forgotten = known.lost || known.flying.iter().any(overdue);
+        let mut all = match words {
+            Words::Sure if forgotten => vec![None],
+            Words::Most if forgotten => vec![known.setting.clone(), None],
+            _ => vec![known.setting.clone()],
+        };
+        all.extend(known.flying.iter().map(|(setting, _)| Some(setting.clone())));
+        let both = known.doubted.iter().filter(|_| words != Words::Sure);
+        let both = both.filter(|(_, at)| now - at < limits::ECHO_DOUBTED_MS_MAX);
+        all.extend(both.map(|(setting, _)| Some(setting.clone())));
+        if words == Words::Most {
+            let old = limits::ECHO_DOUBTED_MS_MAX + limits::ECHO_LATE_MS_MAX;
+            let back = known.taken_back.iter().filter(|(_, at)| now - at < old);
+            all.extend(known.flown.iter().chain(back).map(|(setting, _)| Some(setting.clone())));
+        }
+        let mut each: Vec<Option<Setting>> = Vec::new();
+        for one in all {
+            if !each.contains(&one) {
+                each.push(one);
+            }
+        }
+        each
+    }
+
+    /// How a condition may stand, with a device set to something, if given: over every combination
+    /// of what the devices in it may be set to.
+    fn ways(
+        &self,
+        scene: &Scene,
+        condition: &Condition,
+        change: Option<(usize, &Setting)>,
+        words: Words,
+        now: u64,
+    ) -> Ways {
+        let devices = condition.devices();
+        let choices: Vec<_> = devices
+            .iter()
+            .map(|device| match change {
+                Some((changed, to)) if changed == *device => vec![Some(to.clone())],
+                _ => self.settings(scene, *device, words, now),
+            })
+            .collect();
+        let mut ways = Ways::default();
+        for number in 0..choices.iter().map(Vec::len).product() {
+            let mut rest: usize = number;
+            let mut picked = Vec::new();
+            for choice in &choices {
+                picked.push(&choice[rest % choice.len()]);
+                rest /= choice.len();
+            }
+            let truth = condition.truth(&|atom| match atom.device() {
+                None => self.of_place(scene, atom, now),
+                Some(device) => {
+                    let at = devices.iter().position(|one| *one == device)?;
+                    picked[at].as_ref().map(|setting| atom.of_device(setting))
                 }
-                let known = &self.devices[*device];
-                known.setting.as_ref().is_none_or(|setting| atom.of_device(setting))
-                    || known.flying.iter().any(|(setting, _)| atom.of_device(setting))
-            }
-            Atom::Above(sensor, _) | Atom::Below(sensor, _) => {
-                self.sensor(scene, *sensor, now).is_none_or(|value| atom.of_sensor(value))
-            }
-            Atom::MeanAbove(one, other, limit) => {
-                self.middle(scene, *one, *other, now).is_none_or(|value| value > *limit)
+            });
+            match truth {
+                Some(true) => ways.holds = true,
+                Some(false) => ways.fails = true,
+                None => ways.unknown = true,
             }
         }
+        ways
     }
 
-    /// The atom holds, whatever is under way.
-    pub fn certain(&self, scene: &Scene, atom: &Atom, now: u64) -> bool {
-        match atom {
-            Atom::Is(device, _) | Atom::LevelAbove(device, _) => {
-                let known = &self.devices[*device];
-                known.setting.as_ref().is_some_and(|setting| atom.of_device(setting))
-                    && known.flying.iter().all(|(setting, _)| atom.of_device(setting))
-            }
-            Atom::Above(sensor, _) | Atom::Below(sensor, _) => {
-                self.sensor(scene, *sensor, now).is_some_and(|value| atom.of_sensor(value))
-            }
-            Atom::MeanAbove(one, other, limit) => {
-                self.middle(scene, *one, *other, now).is_some_and(|value| value > *limit)
-            }
-        }
+    /// It holds, whatever is under way.
+    fn certain(&self, scene: &Scene, condition: &Condition, now: u64) -> bool {
+        let ways = self.ways(scene, condition, None, Words::Most, now);
+        ways.holds && !ways.fails && !ways.unknown
     }
 
-    /// The first interlock that may be true once the device is set to this.
-    pub fn broken_by(&self, scene: &Scene, device: usize, to: &Setting, now: u64) -> Option<usize> {
-        scene.interlocks.iter().position(|atoms| {
-            atoms.iter().any(|atom| atom.device() == Some(device))
-                && atoms.iter().all(|atom| self.possible(scene, atom, (device, to), now))
+    /// What forbids that a device is set to this. Away from `safe`: an interlock that names it and
+    /// is not known to be false then. To `safe`: one that would be true then, which it may not be
+    /// as things are; whoever would send it, for what is unknown does not keep from `safe`, and
+    /// what is true already becomes no worse.
+    fn forbidden_by(&self, scene: &Scene, device: usize, to: &Setting, now: u64) -> Option<usize> {
+        let change = Some((device, to));
+        let to_safe = *to == scene.devices[device].safe;
+        scene.interlocks.iter().position(|one| {
+            let breaks = match to_safe {
+                false => {
+                    let then = self.ways(scene, one, change, Words::Least, now);
+                    then.holds || then.unknown
+                }
+                true => {
+                    self.ways(scene, one, change, Words::Sure, now).holds
+                        && !self.ways(scene, one, None, Words::Most, now).holds
+                }
+            };
+            one.names(device) && breaks
         })
+    }
+
+    /// An interlock may keep the agent from setting a device to this, be it `safe`.
+    pub fn may_be_kept(&self, scene: &Scene, device: usize, to: &Setting, now: u64) -> bool {
+        let to_safe = *to == scene.devices[device].safe;
+        scene.interlocks.iter().filter(|one| one.names(device)).any(|one| {
+            let then = self.ways(scene, one, Some((device, to)), Words::Most, now);
+            match to_safe {
+                false => then.holds || then.unknown,
+                true => then.holds && !self.ways(scene, one, None, Words::Sure, now).holds,
+            }
+        })
+    }
+
+    /// The agent says that an interlock keeps it from setting a device to this; and does it?
+    pub fn is_kept_by(
+        &self,
+        scene: &Scene,
+        lock: usize,
+        device: usize,
+        to: &Setting,
+        now: u64,
+    ) -> bool {
+        let Some(one) = scene.interlocks.get(lock) else { return false };
+        let then = self.ways(scene, one, Some((device, to)), Words::Most, now);
+        let to_safe = *to == scene.devices[device].safe;
+        one.names(device) && (then.holds || then.unknown && !to_safe)
+    }
+
+    /// It was begun, so it is ended, or it is told where to begin before anything is known: what
+    /// the agent sends to `safe` without asking the interlocks.
+    fn is_sent_anyhow(&self, scene: &Scene, device: usize, now: u64) -> bool {
+        let (known, spec) = (&self.devices[device], &scene.devices[device]);
+        let ends = known.on_since.is_some_and(|since| now - since >= spec.pulse_ms);
+        known.last_sent.is_none() || spec.kind == Kind::Pulse && ends
     }
 
     /// Invariant 1, at the moment in which a message leaves the agent.
     pub fn sent(&mut self, scene: &Scene, device: usize, to: &Setting, now: u64) -> Option<String> {
-        let found = match *to == scene.devices[device].safe {
+        let to_safe = *to == scene.devices[device].safe;
+        let found = match to_safe && self.is_sent_anyhow(scene, device, now) {
             true => None,
-            false => self.broken_by(scene, device, to, now),
+            false => self.forbidden_by(scene, device, to, now),
         };
         let known = &mut self.devices[device];
+        // It was given up before, and a new message does not make it known.
+        let overdue = |(_, at): &(Setting, u64)| now - at >= scene.devices[device].confirm_ms;
+        known.lost |= known.flying.iter().any(overdue);
+        known.flying.retain(|(other, _)| other != to);
         known.flying.push((to.clone(), now));
+        if known.flying.len() > limits::SETTINGS_IN_FLIGHT_MAX {
+            known.flying.remove(0);
+            known.lost = true;
+        }
+        known.flown.push((to.clone(), now));
         known.last_sent = Some((to.clone(), now));
+        known.answered = None;
+        if *to == Setting::On {
+            known.on_since = known.on_since.or(Some(now));
+        }
         known.sent_times.push_back(now);
         while known.sent_times.front().is_some_and(|at| now - at >= 3_600_000) {
             known.sent_times.pop_front();
         }
         let lock = found?;
         let name = &scene.devices[device].name;
-        Some(format!("invariant 1: {name} to {to} though interlock {lock} may be true then"))
+        Some(match to_safe {
+            false => {
+                format!("invariant 1: {name} to {to} though interlock {lock} may be true then")
+            }
+            true => format!("invariant 1: {name} to safe makes interlock {lock} true"),
+        })
+    }
+
+    /// A message, or whether it arrived, is lost.
+    pub fn lost(&mut self, device: usize) {
+        self.devices[device].lost = true;
     }
 
     /// A device, or the broker for it, says what it is set to.
     pub fn heard(&mut self, scene: &Scene, device: usize, setting: &Setting, now: u64) {
         let confirm_ms = scene.devices[device].confirm_ms;
         let known = &mut self.devices[device];
-        known.setting = Some(setting.clone());
+        let before = known.setting.replace(setting.clone());
+        known.lost = false;
+        known.flown.retain(|(_, at)| now - at < 2 * confirm_ms);
         if known.last_sent.as_ref().is_some_and(|(last, _)| same(last, setting)) {
+            if before.as_ref().is_some_and(|before| apart(before, setting)) {
+                known.answered = (!known.flying.is_empty()).then(|| (setting.clone(), now));
+            }
             known.flying.clear();
+            known.doubted = None;
         } else {
             known.flying.retain(|(_, at)| now - at < confirm_ms);
+            known.unasked(before, setting, now);
+        }
+        let on = |(setting, _): &(Setting, u64)| *setting == Setting::On;
+        if *setting == Setting::On {
+            known.on_since = known.on_since.or(Some(now));
+        } else if !known.flown.iter().chain(&known.taken_back).any(on) {
+            known.on_since = None;
         }
     }
 
@@ -148,7 +369,7 @@ impl Oracle {
         let long = now - self.down_at >= limits::ECHO_BELIEVED_MS;
         for (known, device) in self.devices.iter_mut().zip(&scene.devices) {
             if long && device.echo {
-                known.setting = None;
+                (known.setting, known.answered, known.doubted) = (None, None, None);
             }
         }
     }
@@ -166,26 +387,34 @@ impl Oracle {
         };
         let value = value.filter(|value| !too_fast(value));
         if value.is_some() {
-            (sensed.at, sensed.last) = (now, value);
+            (sensed.at, sensed.last, sensed.heard) = (now, value, true);
         }
         sensed.value = value;
+    }
+
+    /// A sensor of words, or the one of yes and no, is believed.
+    pub fn read_word(&mut self, which: usize, value: Value, now: u64) {
+        self.words[which] = Some((value, now));
     }
 
     /// Nothing is known after a start but what the journal told the agent.
     pub fn restart(&mut self, scene: &Scene, resumed: &Resumed, now: u64) {
         for (known, device) in self.devices.iter_mut().zip(&scene.devices) {
-            (known.setting, known.last_sent) = (None, None);
-            known.flying.clear();
+            // What was confirmed soon before may be newer than its first word now.
+            let old = std::mem::take(known);
+            let told = old.last_sent.map(|(last, _)| last).into_iter().chain(old.setting);
+            known.taken_back = told.map(|one| (one, now)).collect();
+            known.taken_back.extend(old.flown.into_iter().chain(old.taken_back));
             // What counts of the lives before depends on the wall clock, which jumps: messages of
             // long ago may count as recent, and then the device stays as it is.
             let before = resumed.sent.iter().filter(|(name, _)| *name == device.name);
             known.sent_before = before.count();
-            known.sent_times.clear();
             known.restarted = now;
         }
         for sensed in &mut self.sensors {
-            (sensed.value, sensed.last) = (None, None);
+            (sensed.value, sensed.last, sensed.heard) = (None, None, false);
         }
+        (self.words, self.stopping, self.born) = ([None, None], false, now);
     }
 
     fn settled(&self, device: usize, now: u64) -> Option<&Setting> {
@@ -195,37 +424,57 @@ impl Oracle {
     }
 
     /// What must be sent within the event that is being dealt with: settings by device, and why.
-    pub fn reflexes(&self, scene: &Scene, now: u64) -> Vec<(usize, Setting, String)> {
+    pub fn reflexes(&self, scene: &Scene, now: u64) -> Vec<Due> {
         let mut due = Vec::new();
-        for (index, atoms) in scene.interlocks.iter().enumerate() {
-            if !atoms.iter().all(|atom| self.certain(scene, atom, now)) {
+        let moved = |device: usize, to: &Setting| {
+            self.settled(device, now).is_some_and(|is| !same(is, to))
+                && !self.may_be_kept(scene, device, to, now)
+        };
+        for (index, one) in scene.interlocks.iter().enumerate() {
+            if !self.certain(scene, one, now) {
                 continue;
             }
-            for device in atoms.iter().filter_map(Atom::device) {
+            for device in one.devices() {
                 let safe = &scene.devices[device].safe;
-                let moved = self.settled(device, now).is_some_and(|is| !same(is, safe));
-                if moved && self.broken_by(scene, device, safe, now).is_none() {
+                if moved(device, safe) {
                     due.push((device, safe.clone(), format!("interlock {index} is true")));
                 }
             }
         }
         for (index, rule) in scene.rules.iter().enumerate() {
             let first = scene.rules.iter().position(|one| one.device == rule.device);
-            let holds = rule.when.iter().all(|atom| self.certain(scene, atom, now));
-            let moved = self.settled(rule.device, now).is_some_and(|is| !same(is, &rule.set));
-            let locked = scene
-                .interlocks
-                .iter()
-                .any(|atoms| atoms.iter().any(|atom| atom.device() == Some(rule.device)));
+            let holds = self.certain(scene, &rule.when, now);
             // Beyond its limit an hour it stays as it is, and that is said once.
             let known = &self.devices[rule.device];
             let before = if now - known.restarted < 3_600_000 { known.sent_before } else { 0 };
             let sent = known.sent_times.len() + before;
             let full = sent >= scene.devices[rule.device].per_hour as usize;
-            if first == Some(index) && holds && moved && !locked && !full {
+            let ends = self.stopping && rule.set != scene.devices[rule.device].safe;
+            if first == Some(index) && holds && !ends && moved(rule.device, &rule.set) && !full {
                 due.push((rule.device, rule.set.clone(), format!("rule {index} holds")));
             }
         }
         due
+    }
+}
+
+impl Known {
+    /// It says something that it was not told last. What it takes back of a minute ago or less may
+    /// be the newer word of the two: both count, until it says the first one again, is asked and
+    /// answers, says anything when a minute has passed, or has said nothing for ten.
+    fn unasked(&mut self, before: Option<Setting>, setting: &Setting, now: u64) {
+        let late = limits::ECHO_LATE_MS_MAX;
+        let told = self.last_sent.as_ref().map(|(last, _)| last.clone());
+        let old = limits::ECHO_DOUBTED_MS_MAX + late;
+        self.taken_back.retain(|(_, at)| now - at < old);
+        let back = before.into_iter().chain(told).filter(|one| one != setting);
+        self.taken_back.extend(back.map(|one| (one, now)));
+        let ends = |(first, at): &(Setting, u64)| same(first, setting) || now - at >= late;
+        if self.doubted.as_ref().is_some_and(ends) {
+            self.doubted = None;
+        }
+        let answered = self.answered.take();
+        let fresh = answered.filter(|(first, at)| now - at < late && apart(first, setting));
+        self.doubted = self.doubted.take().or(fresh);
     }
 }

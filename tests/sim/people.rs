@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use outpost::agent::{Event, MindNews, Question, Report};
+use outpost::agent::{MindNews, Question, Report};
 use outpost::domain::{CommandState, Setting};
 
+use crate::condition::Atom;
 use crate::place::TREMBLE;
 use crate::run::{JUDGED_MS, Next, Sim};
-use crate::scene::MARKER;
+use crate::scene::{Kind, MARKER};
 
 /// What became of notes.
 #[derive(Default)]
@@ -39,13 +40,6 @@ impl Sim {
         for _ in 0..times {
             let Some(event) = self.inbox.command(&kind, &id, &payload, retained) else { continue };
             self.heard_ids.insert((kind.clone(), id.clone()));
-            if let Event::Command(command) = &event
-                && command.body.is_ok()
-                && kind == "mode"
-            {
-                // Whether it was taken is not known here; reflexes are judged with care from now.
-                self.mode = "observe".into();
-            }
             self.said_yes(&kind, &payload);
             self.event(event)?;
             self.judge_preferences()?;
@@ -53,7 +47,6 @@ impl Sim {
         if self.rng.chance(0.15) {
             let (kind, id, payload, retained) = self.new_command();
             if let Some(event) = self.inbox.command(&kind, &id, &payload, retained) {
-                self.mode = if kind == "mode" { "observe".into() } else { self.mode.clone() };
                 self.heard_ids.insert((kind.clone(), id.clone()));
                 self.said_yes(&kind, &payload);
                 self.said.push((kind, id, payload, retained));
@@ -93,11 +86,73 @@ impl Sim {
         Ok(())
     }
 
+    /// Somebody wants what an interlock forbids as things are, be it `safe`; or, where one is true
+    /// already, what ends that, so that there is a way back to be forbidden.
+    pub fn tempt(&mut self) -> Result<(), String> {
+        if !self.faulty() || !self.link_up || self.agent.is_none() {
+            return Ok(());
+        }
+        let breaks = self.rng.chance(0.6);
+        let mut changes = self.changes(breaks);
+        if breaks && self.rng.chance(0.5) {
+            let to_safe = |(of, to): &(usize, Setting)| *to == self.scene.devices[*of].safe;
+            let safe: Vec<_> = changes.iter().filter(|one| to_safe(one)).cloned().collect();
+            changes = if safe.is_empty() { changes } else { safe };
+        }
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let (device, to) = self.rng.pick(&changes).clone();
+        let (name, to) = (&self.scene.devices[device].name, to.to_string());
+        let payload = match self.scene.devices[device].kind {
+            Kind::Level => format!("{{\"actuator\":\"{name}\",\"value\":{to},\"hold_s\":0}}"),
+            _ => format!("{{\"actuator\":\"{name}\",\"value\":\"{to}\",\"hold_s\":0}}"),
+        };
+        self.tempted += 1;
+        self.command("set", &format!("tempted-{}", self.tempted), &payload)
+    }
+
+    /// What somebody wants of a device: often of one that an interlock names, and there its `safe`,
+    /// which may be forbidden too.
+    fn wish(&mut self) -> (usize, Setting) {
+        if self.rng.chance(0.4) {
+            let device = self.rng.index(self.scene.devices.len());
+            return (device, self.scene.some_setting(&mut self.rng, device));
+        }
+        let devices = self.rng.pick(&self.scene.interlocks).devices();
+        let device = *self.rng.pick(&devices);
+        match self.rng.chance(0.3) {
+            true => (device, self.scene.devices[device].safe.clone()),
+            false => (device, self.scene.some_setting(&mut self.rng, device)),
+        }
+    }
+
+    /// What would make an interlock true at the devices themselves, or one that is true false.
+    fn changes(&self, breaks: bool) -> Vec<(usize, Setting)> {
+        let mut found = Vec::new();
+        for one in &self.scene.interlocks {
+            let truth = |change: Option<(usize, &Setting)>| {
+                one.truth(&|atom| match (atom.device(), change) {
+                    (None, _) => self.oracle.of_place(&self.scene, atom, self.now),
+                    (Some(of), Some((changed, to))) if of == changed => Some(atom.of_device(to)),
+                    (Some(of), _) => Some(atom.of_device(&self.spots[of].setting)),
+                })
+            };
+            if (truth(None) == Some(true)) == breaks {
+                continue;
+            }
+            for device in one.devices() {
+                let all = self.scene.settings(device).into_iter().map(|to| (device, to));
+                found.extend(all.filter(|(_, to)| truth(Some((device, to))) == Some(breaks)));
+            }
+        }
+        found
+    }
+
     fn new_command(&mut self) -> (String, String, Vec<u8>, bool) {
         let number = self.said.len();
         let mut id = format!("c{number}-{}", self.rng.int(0, 9));
-        let device = self.rng.index(self.scene.devices.len());
-        let setting = self.scene.some_setting(&mut self.rng, device);
+        let (device, setting) = self.wish();
         let name = self.scene.devices[device].name.clone();
         let hold = self.rng.int(0, 600);
         let mut payload = match &setting {
@@ -117,12 +172,13 @@ impl Sim {
         match self.rng.int(0, 19) {
             0 => {
                 kind = "mode";
-                let mode = *self.rng.pick(&["act", "advise", "observe", "dance"]);
+                let mode = *self.rng.pick(&["act", "act", "act", "advise", "observe", "dance"]);
                 payload = format!("{{\"mode\":\"{mode}\"}}");
             }
             1 => {
                 kind = "mode";
-                payload = format!("{{\"mode\":\"observe\",\"actuator\":\"{name}\"}}");
+                let mode = *self.rng.pick(&["act", "act", "advise", "observe"]);
+                payload = format!("{{\"mode\":\"{mode}\",\"actuator\":\"{name}\"}}");
             }
             2..=4 => {
                 kind = *self.rng.pick(&["approve", "deny"]);
@@ -178,8 +234,41 @@ impl Sim {
         }
     }
 
+    /// Invariant 5, and the mind's answer with its faults.
+    pub fn asked(&mut self, question: &Question) -> Result<(), String> {
+        if format!("{question:?}").contains(MARKER) {
+            return Err(format!("invariant 5: a payload's text is in {question:?}"));
+        }
+        if !question.questions.is_empty() {
+            self.asked_of_note(question);
+            return Ok(());
+        }
+        let count = question.candidates.len();
+        let mut p: Vec<f64> = (0..count).map(|_| self.rng.unit()).collect();
+        let mut id = question.id;
+        let mut wait = self.rng.int(100, 1500);
+        if self.faulty() {
+            match self.rng.int(0, 19) {
+                0 => return Ok(()),
+                1 => wait = self.rng.int(2000, 10_000),
+                2 => p[0] = f64::NAN,
+                3 => drop(p.pop()),
+                4 => id += self.rng.int(0, 5),
+                5 => {
+                    self.later(wait, Next::Mind(MindNews::Lost { id }));
+                    return Ok(());
+                }
+                6 => p = vec![f64::INFINITY; count],
+                7 => p.extend([0.5; 3]),
+                8 => p = vec![-1.0; count],
+                _ => {}
+            }
+        }
+        self.later(wait, Next::Mind(MindNews::Scores { id, p, tokens: 10, ms: 1.0 }));
+        Ok(())
+    }
     /// The mind reads a note: surely enough for a preference most times, late or wrongly at others.
-    pub fn asked_of_note(&mut self, question: &Question) {
+    fn asked_of_note(&mut self, question: &Question) {
         let sure = self.rng.chance(0.7);
         let answers = question.questions.iter().map(|asked| {
             let last = asked.candidates.len() - 1;
@@ -235,7 +324,7 @@ impl Sim {
             (probe.silent, probe.stuck) = (false, None);
         }
         self.slow_until = 0;
-        if self.agent.is_none() || !self.link_up {
+        if self.agent.is_none() || !self.link_up || self.oracle.stopping {
             // Its way back is already under way and takes two minutes at most.
             self.later(10_000, Next::Calm);
             return Ok(());
@@ -269,7 +358,6 @@ impl Sim {
             );
             self.command("goal", "calm-goal", &payload)?;
         }
-        self.mode = self.scene.mode.into();
         Ok(())
     }
 
@@ -324,32 +412,34 @@ impl Sim {
         self.judge_safe()
     }
 
+    /// Whether it holds at the device itself; `None`: as its motor trembles.
+    pub fn stands(&self, atom: &Atom, of: usize) -> Option<bool> {
+        match &self.spots[of].setting {
+            Setting::Level(level) => {
+                let low = atom.of_device(&Setting::Level(level - TREMBLE));
+                let high = atom.of_device(&Setting::Level(level + TREMBLE));
+                (low == high).then_some(low)
+            }
+            setting => Some(atom.of_device(setting)),
+        }
+    }
+
     /// What the agent had set is at `safe`, where nothing forbids it.
     fn judge_safe(&self) -> Result<(), String> {
         if !self.scene.orderly || self.scene.mode != "act" {
             return Ok(());
         }
-        // Where all at `safe` is itself forbidden, somebody has to stay.
-        let at_safe = |atom: &crate::scene::Atom| {
-            atom.device().is_none_or(|of| atom.of_device(&self.scene.devices[of].safe))
-        };
-        if self.scene.interlocks.iter().any(|atoms| atoms.iter().all(at_safe)) {
-            return Ok(());
-        }
-        // A level that trembles above its `safe` counts, so that an interlock on it keeps others
-        // from theirs: the oracle would call it forbidden.
-        let may_hold = |atom: &crate::scene::Atom| match atom.device() {
-            None => true,
-            Some(of) => match &self.scene.devices[of].safe {
-                Setting::Level(level) => atom.of_device(&Setting::Level(level + TREMBLE)),
-                safe => atom.of_device(safe),
-            },
-        };
+        // An interlock may give no order in which all can go: what is left is where it is since an
+        // interlock may be true then, whatever sensors say and motors tremble.
         let kept_from = |index: usize| {
-            let named = |atoms: &&Vec<crate::scene::Atom>| {
-                atoms.iter().any(|atom| atom.device() == Some(index))
-            };
-            self.scene.interlocks.iter().filter(named).any(|atoms| atoms.iter().all(may_hold))
+            let safe = &self.scene.devices[index].safe;
+            self.scene.interlocks.iter().filter(|one| one.names(index)).any(|one| {
+                let truth = one.truth(&|atom| match atom.device()? {
+                    of if of == index => Some(atom.of_device(safe)),
+                    of => self.stands(atom, of),
+                });
+                truth != Some(false)
+            })
         };
         for (index, device) in self.scene.devices.iter().enumerate() {
             let is = &self.spots[index].setting;

@@ -1,10 +1,11 @@
 //! The place: sensors that feel what devices do, devices that take messages, and all that goes
 //! wrong with them.
 
-use outpost::agent::Event;
+use outpost::agent::{Effect, Event};
 use outpost::clock::ClockTrust;
-use outpost::domain::Setting;
+use outpost::domain::{Entry, Setting, StepState};
 
+use crate::oracle::Due;
 use crate::run::{END_MS, FAULTS_MS, JUDGED_MS, Next, Sim};
 use crate::scene::{Kind, MARKER};
 
@@ -113,6 +114,11 @@ impl Sim {
             let (topic, payload) = ("p/mood".to_string(), payload.as_bytes().to_vec());
             self.later(7, Next::Message { topic, payload, retained: false });
         }
+        if self.rng.chance(0.2) {
+            let payload = *self.rng.pick(&["on", "off", "true", "0", MARKER]);
+            let (topic, payload) = ("p/door".to_string(), payload.as_bytes().to_vec());
+            self.later(9, Next::Message { topic, payload, retained: false });
+        }
     }
 
     /// A device says once a minute what it is set to.
@@ -148,11 +154,7 @@ impl Sim {
                 _ => {}
             }
         }
-        let mut payload = match &setting {
-            Setting::On => b"ON".to_vec(),
-            Setting::Off => b"OFF".to_vec(),
-            other => other.to_string().into_bytes(),
-        };
+        let mut payload = word(&setting);
         if faulty && self.rng.chance(0.01) {
             payload = MARKER.as_bytes().to_vec();
         }
@@ -198,6 +200,62 @@ impl Sim {
         }
     }
 
+    /// Mode `observe`: nothing is sent to it.
+    fn is_watched(&self, device: usize) -> bool {
+        let own = self.modes.get(&self.scene.devices[device].name);
+        let of_all = self.modes.get("").map_or(self.scene.mode, |mode| mode.as_str());
+        of_all == "observe" || own.is_some_and(|mode| mode == "observe")
+    }
+
+    /// Of what is due that which is neither sent at once nor refused in writing.
+    pub fn undone(&self, due: Vec<Due>, effects: &[Effect]) -> Vec<Due> {
+        let mode_changes = effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Record { entry: Entry::Mode { .. }, .. }));
+        let done = |device: usize| {
+            let name = &self.scene.devices[device].name;
+            effects.iter().any(|effect| match effect {
+                Effect::Send { actuator, after, .. } => {
+                    usize::from(actuator.0) == device && after.is_none()
+                }
+                Effect::Record { entry: Entry::Step { actuator, state, .. }, .. } => {
+                    actuator == name && *state == StepState::Refused
+                }
+                _ => false,
+            })
+        };
+        let judged = !mode_changes && self.plan.interlocks;
+        let due = due.into_iter().filter(|_| judged);
+        due.filter(|(device, ..)| !self.is_watched(*device) && !done(*device)).collect()
+    }
+
+    /// What was sent to others within the same event may be what an interlock kept it from.
+    pub fn judge_reflexes(&self, missing: &[Due]) -> Result<(), String> {
+        let kept = |due: &&Due| self.oracle.may_be_kept(&self.scene, due.0, &due.1, self.now);
+        match missing.iter().find(|due| !kept(due)) {
+            None => Ok(()),
+            Some((device, setting, why)) => {
+                let name = &self.scene.devices[*device].name;
+                Err(format!("reflex: {why} and {name} was not sent to {setting} at once"))
+            }
+        }
+    }
+
+    /// Where the agent says that an interlock keeps it from something, that has to be so.
+    pub fn judge_refused(&self, name: &str, to: &Setting, why: &str) -> Result<(), String> {
+        let lock = why.rsplit_once(": interlock lock ").map(|(_, lock)| lock);
+        let number = lock.and_then(|lock| lock.split(':').next()?.parse::<usize>().ok());
+        let device = self.scene.devices.iter().position(|one| one.name == name);
+        match number.zip(device) {
+            Some((lock, device))
+                if !self.oracle.is_kept_by(&self.scene, lock, device, to, self.now) =>
+            {
+                Err(format!("refused: {name} to {to}: {why}, which is not true then"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Counts records that no reading and no operator asked for.
     pub fn count_record(&mut self) -> Result<(), String> {
         let hour = self.now / 3_600_000;
@@ -235,6 +293,7 @@ impl Sim {
             }
         }
         if !self.link_up {
+            self.oracle.lost(device);
             return self.event(Event::Lost { token, why: None });
         }
         let (spec, orderly) = (&self.scene.devices[device], self.scene.orderly);
@@ -279,11 +338,28 @@ impl Sim {
             for index in 0..self.scene.sensors.len() {
                 self.evolve(index);
             }
-            self.spots[device].setting = setting;
+            let before = std::mem::replace(&mut self.spots[device].setting, setting);
             self.judge_devices(device)?;
+            self.old_word(device, &before);
         }
         self.echo(device);
         Ok(())
+    }
+
+    /// At times what a device said before a message comes after its answer; somebody acts on it.
+    fn old_word(&mut self, device: usize, before: &Setting) {
+        let spec = &self.scene.devices[device];
+        let confirm_ms = spec.confirm_ms;
+        if !spec.echo || self.scene.orderly || !self.faulty() || !self.rng.chance(0.5) {
+            return;
+        }
+        let delay = self.rng.int(confirm_ms, 12_000);
+        let (topic, payload) = (format!("p/{}", spec.name), word(before));
+        self.later(delay, Next::Message { topic, payload, retained: false });
+        // Messages to others of its interlock, while its two last words disagree.
+        for wait in [300, 1500, 4000] {
+            self.later(delay + wait, Next::Tempt);
+        }
     }
 
     /// Invariant 1 at the devices: where messages keep their order and echoes are true, no message
@@ -293,12 +369,10 @@ impl Sim {
         if !self.scene.orderly || to_safe {
             return Ok(());
         }
-        for (index, atoms) in self.scene.interlocks.iter().enumerate() {
-            let named = atoms.iter().any(|atom| atom.device() == Some(device));
-            let holds = |atom: &crate::scene::Atom| {
-                atom.device().is_some_and(|of| atom.of_device(&self.spots[of].setting))
-            };
-            if named && atoms.iter().all(holds) {
+        for (index, one) in self.scene.interlocks.iter().enumerate() {
+            // What sensors say by now is nothing that the agent could know.
+            let truth = one.truth(&|atom| self.stands(atom, atom.device()?));
+            if one.names(device) && truth == Some(true) {
                 let name = &self.scene.devices[device].name;
                 return Err(format!("invariant 1: {name} has arrived in interlock {index}"));
             }
@@ -350,7 +424,11 @@ impl Sim {
                     self.later(2000, Next::LinkDown);
                 }
             }
-            8 if self.plan.crashes && self.agent.is_some() => self.crash(),
+            8 if self.plan.crashes && self.agent.is_some() => match self.rng.chance(0.5) {
+                true => self.crash(),
+                // Somebody stops it, and it hands over first.
+                false => return self.event(Event::Stop),
+            },
             _ => {}
         }
         Ok(())
@@ -371,6 +449,15 @@ impl Sim {
         self.wall_ms += self.clock_rng.int(0, 2 * most) as i64 - most as i64;
         let all = [ClockTrust::Unset, ClockTrust::Restored, ClockTrust::Synced];
         self.trust = *self.clock_rng.pick(&all);
+    }
+}
+
+/// What a device says that is set to this.
+fn word(setting: &Setting) -> Vec<u8> {
+    match setting {
+        Setting::On => b"ON".to_vec(),
+        Setting::Off => b"OFF".to_vec(),
+        other => other.to_string().into_bytes(),
     }
 }
 

@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use outpost::agent::{Agent, Effect, Event, Inbox, MindNews, MindWord, Question};
+use outpost::agent::{Agent, Effect, Event, Inbox, MindNews, MindWord};
 use outpost::clock::{ClockTrust, Now, Tick};
 use outpost::config::Config;
 use outpost::domain::{Entry, Setting, StepState};
 
 use crate::memory::{At, Memory};
 pub use crate::next::Next;
-use crate::oracle::Oracle;
+use crate::oracle::{Oracle, hour};
 use crate::people::Notes;
 use crate::rng::Rng;
-use crate::scene::{MARKER, Scene};
+use crate::scene::Scene;
 
 /// Faults happen until here, in milliseconds of simulated time: 90 minutes.
 pub const FAULTS_MS: u64 = 90 * 60_000;
@@ -107,13 +107,16 @@ pub struct Sim {
     pub approval: String,
     pub notes: Notes,
     pub said: Vec<(String, String, Vec<u8>, bool)>,
+    /// Commands that would break an interlock.
+    pub tempted: u64,
     pub heard_ids: BTreeSet<(String, String)>,
     /// Messages that belong to a device command's id, by token; and ids whose message went out.
     pub of_command: BTreeMap<u64, String>,
     pub carried_out: BTreeSet<(String, u64)>,
     /// Device commands of which the agent has written the end.
     pub ended: BTreeSet<String>,
-    pub mode: String,
+    /// Modes that operators have set, by device; of the agent: empty.
+    pub modes: BTreeMap<String, String>,
     pub stopped: bool,
     pub hour: (u64, u64),
     pub kept_ms: Vec<u64>,
@@ -123,7 +126,7 @@ pub struct Sim {
 
 impl Sim {
     pub fn new(plan: Plan) -> Sim {
-        let scene = Scene::new(plan.seed);
+        let scene = Scene::new(plan.seed, plan.crashes);
         let config = scene.config(plan.interlocks);
         let spots = scene.devices.iter().map(|device| Spot {
             setting: device.safe.clone(),
@@ -166,11 +169,12 @@ impl Sim {
             approval: String::new(),
             notes: Notes::default(),
             said: Vec::new(),
+            tempted: 0,
             heard_ids: BTreeSet::new(),
             of_command: BTreeMap::new(),
             carried_out: BTreeSet::new(),
             ended: BTreeSet::new(),
-            mode: scene.mode.into(),
+            modes: BTreeMap::new(),
             stopped: false,
             hour: (0, 0),
             kept_ms: vec![0; scene.goals.len()],
@@ -271,11 +275,13 @@ impl Sim {
             }
             Next::Fault => return self.fault(),
             Next::Operator => {
-                let wait = self.rng.int(5_000, 300_000);
+                let wait = self.rng.int(5_000, 200_000);
                 self.later(wait, Next::Operator);
+                self.later(wait / 2, Next::Tempt);
                 return self.operator();
             }
             Next::Command => return self.operator(),
+            Next::Tempt => return self.tempt(),
             Next::Heal(index) => (self.spots[index].dead, self.spots[index].stuck) = (false, false),
             Next::Sensor(index) => {
                 (self.probes[index].silent, self.probes[index].stuck) = (false, None);
@@ -294,6 +300,12 @@ impl Sim {
             Next::LinkUp(_) => {}
             Next::LinkDown => return self.link_down(),
             Next::Start => return self.start(),
+            Next::Ended(life) if life == self.life && self.agent.is_some() => {
+                // Who ends in order has stored everything.
+                self.memory.store(self.next_seq - 1)?;
+                self.crash();
+            }
+            Next::Ended(_) => {}
             Next::Calm => return self.calm(),
         }
         Ok(())
@@ -303,9 +315,11 @@ impl Sim {
     fn start(&mut self) -> Result<(), String> {
         self.life += 1;
         self.born = self.now;
+        self.oracle.hour = hour(self.clock());
         let resumed = self.memory.resume(&self.scene, &self.config, self.clock());
         self.oracle.restart(&self.scene, &resumed, self.now);
         self.next_seq = resumed.next_seq;
+        self.modes = self.memory.modes.clone();
         let boot = Rng::new(self.plan.seed, 100 + self.life).next();
         let (agent, effects) = Agent::new(self.config.clone(), resumed, boot, self.clock());
         self.wake = self.now;
@@ -371,7 +385,8 @@ impl Sim {
         if !before {
             self.event(Event::LinkDown { reason: "simulated".into() })?;
         }
-        for token in lost.into_keys() {
+        for (token, device) in lost {
+            self.oracle.lost(device);
             self.event(Event::Lost { token, why: None })?;
         }
         if before {
@@ -401,10 +416,7 @@ impl Sim {
                     self.oracle.heard(&self.scene, device, setting, self.now);
                 }
                 Event::Reading { sensor, value, retained: false } => {
-                    let index = usize::from(sensor.0);
-                    if index < self.scene.sensors.len() {
-                        self.believed(index, value);
-                    }
+                    self.believed(usize::from(sensor.0), value);
                 }
                 _ => {}
             }
@@ -421,7 +433,11 @@ impl Sim {
         use outpost::domain::{FaultKind, Value};
         match value {
             Ok(Value::Number(number)) => {
-                self.oracle.read(&self.scene, index, Some(*number), self.now)
+                self.oracle.read(&self.scene, index, Some(*number), self.now);
+            }
+            Ok(word) => {
+                let which = index - self.scene.sensors.len();
+                self.oracle.read_word(which, word.clone(), self.now);
             }
             Err(fault) if matches!(fault.kind, FaultKind::OutOfRange | FaultKind::NotFinite) => {
                 self.oracle.read(&self.scene, index, None, self.now);
@@ -433,7 +449,10 @@ impl Sim {
     pub fn event(&mut self, event: Event) -> Result<(), String> {
         let now = self.clock();
         let look = !matches!(event, Event::Wake);
-        let Some(agent) = self.agent.as_mut() else { return Ok(()) };
+        self.oracle.hour = hour(now);
+        self.oracle.stopping |= matches!(event, Event::Stop);
+        // Nothing reaches one that has stopped.
+        let Some(agent) = self.agent.as_mut().filter(|_| !self.stopped) else { return Ok(()) };
         while self.log.len() >= LOG_LINES {
             self.log.pop_front();
         }
@@ -447,31 +466,9 @@ impl Sim {
         if self.wake <= self.now {
             return Err(format!("next_wake {} is not after now", self.wake));
         }
-        self.judge_reflexes(&due, &effects)?;
-        self.perform(effects)
-    }
-
-    fn judge_reflexes(
-        &self,
-        due: &[(usize, Setting, String)],
-        effects: &[Effect],
-    ) -> Result<(), String> {
-        for (device, setting, why) in due {
-            let name = &self.scene.devices[*device].name;
-            let done = effects.iter().any(|effect| match effect {
-                Effect::Send { actuator, after, .. } => {
-                    usize::from(actuator.0) == *device && after.is_none()
-                }
-                Effect::Record { entry: Entry::Step { actuator, state, .. }, .. } => {
-                    actuator == name && *state == StepState::Refused
-                }
-                _ => false,
-            });
-            if !done && self.mode != "observe" && self.plan.interlocks {
-                return Err(format!("reflex: {why} and {name} was not sent to {setting} at once"));
-            }
-        }
-        Ok(())
+        let missing = self.undone(due, &effects);
+        self.perform(effects)?;
+        self.judge_reflexes(&missing)
     }
 
     /// Carries effects out as the runtime does: records first, then the rest in order.
@@ -487,7 +484,13 @@ impl Sim {
                 self.out.effects.push((self.now, effect.clone()));
             }
             match effect {
-                Effect::Record { entry: Entry::Step { state, cause: why, .. }, .. } => {
+                Effect::Record {
+                    entry: Entry::Step { actuator, setting, state, cause: why, .. },
+                    ..
+                } => {
+                    if state == StepState::Refused {
+                        self.judge_refused(&actuator, &setting, &why)?;
+                    }
                     cause = (state == StepState::Intended).then_some(why);
                 }
                 Effect::Record { .. } => {}
@@ -519,7 +522,12 @@ impl Sim {
                     self.later(wait, Next::Taken { command, result });
                 }
                 Effect::Escalate(_) => return Err("a question to a cloud that nobody has".into()),
-                Effect::Stopped => self.stopped = true,
+                Effect::Stopped => {
+                    self.stopped = true;
+                    if self.now < END_MS {
+                        self.later(0, Next::Ended(self.life));
+                    }
+                }
             }
         }
         Ok(())
@@ -536,6 +544,9 @@ impl Sim {
         if !matches!(entry, Entry::Reading { .. } | Entry::Command { .. } | Entry::Hold { .. }) {
             self.count_record()?;
         }
+        if let Entry::Mode { actuator, mode } = entry {
+            self.modes.insert(actuator.clone(), mode.clone());
+        }
         if let Entry::Command { kind, id, state, .. } = entry
             && state.is_terminal()
         {
@@ -549,40 +560,6 @@ impl Sim {
         self.commit_at = self.commit_at.max(self.now + delay);
         let wait = self.commit_at - self.now;
         self.later(wait, Next::Stored(seq));
-        Ok(())
-    }
-
-    /// Invariant 5, and the mind's answer with its faults.
-    fn asked(&mut self, question: &Question) -> Result<(), String> {
-        if format!("{question:?}").contains(MARKER) {
-            return Err(format!("invariant 5: a payload's text is in {question:?}"));
-        }
-        if !question.questions.is_empty() {
-            self.asked_of_note(question);
-            return Ok(());
-        }
-        let count = question.candidates.len();
-        let mut p: Vec<f64> = (0..count).map(|_| self.rng.unit()).collect();
-        let mut id = question.id;
-        let mut wait = self.rng.int(100, 1500);
-        if self.faulty() {
-            match self.rng.int(0, 19) {
-                0 => return Ok(()),
-                1 => wait = self.rng.int(2000, 10_000),
-                2 => p[0] = f64::NAN,
-                3 => drop(p.pop()),
-                4 => id += self.rng.int(0, 5),
-                5 => {
-                    self.later(wait, Next::Mind(MindNews::Lost { id }));
-                    return Ok(());
-                }
-                6 => p = vec![f64::INFINITY; count],
-                7 => p.extend([0.5; 3]),
-                8 => p = vec![-1.0; count],
-                _ => {}
-            }
-        }
-        self.later(wait, Next::Mind(MindNews::Scores { id, p, tokens: 10, ms: 1.0 }));
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use outpost::config::{Config, Strictness, from_text};
 use outpost::domain::Setting;
 
+use crate::condition::{Atom, Condition};
 use crate::rng::Rng;
 
 /// A string takes every text.
@@ -14,59 +15,6 @@ const TEXT: &str = "a string takes every text";
 
 /// A word that only payloads hold. No prompt may hold it.
 pub const MARKER: &str = "ignore-your-orders";
-
-/// One part of a condition; a condition is true where all its parts are.
-#[derive(Clone, Debug)]
-pub enum Atom {
-    /// The device is set to this.
-    Is(usize, Setting),
-    /// The device's level is above this.
-    LevelAbove(usize, f64),
-    Above(usize, f64),
-    Below(usize, f64),
-    /// The derived sensor, which is the mean of these two, is above this.
-    MeanAbove(usize, usize, f64),
-}
-
-impl Atom {
-    pub fn device(&self) -> Option<usize> {
-        match self {
-            Atom::Is(device, _) | Atom::LevelAbove(device, _) => Some(*device),
-            Atom::Above(..) | Atom::Below(..) | Atom::MeanAbove(..) => None,
-        }
-    }
-
-    pub fn of_device(&self, setting: &Setting) -> bool {
-        match (self, setting) {
-            (Atom::Is(_, wanted), setting) => wanted == setting,
-            (Atom::LevelAbove(_, limit), Setting::Level(level)) => level > limit,
-            _ => false,
-        }
-    }
-
-    pub fn of_sensor(&self, value: f64) -> bool {
-        match self {
-            Atom::Above(_, limit) => value > *limit,
-            Atom::Below(_, limit) => value < *limit,
-            _ => false,
-        }
-    }
-
-    fn text(&self, scene: &Scene) -> String {
-        match self {
-            Atom::Is(device, setting) => format!("{} == '{setting}'", scene.devices[*device].name),
-            Atom::LevelAbove(device, limit) => format!("{} > {limit}", scene.devices[*device].name),
-            Atom::Above(sensor, limit) => format!("{} > {limit}", scene.sensors[*sensor].name),
-            Atom::Below(sensor, limit) => format!("{} < {limit}", scene.sensors[*sensor].name),
-            Atom::MeanAbove(_, _, limit) => format!("middle > {limit}"),
-        }
-    }
-}
-
-pub fn text_of(atoms: &[Atom], scene: &Scene) -> String {
-    let parts: Vec<_> = atoms.iter().map(|atom| atom.text(scene)).collect();
-    parts.join(" && ")
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -112,7 +60,7 @@ pub struct Goal {
 
 #[derive(Clone, Debug)]
 pub struct Rule {
-    pub when: Vec<Atom>,
+    pub when: Condition,
     pub device: usize,
     pub set: Setting,
 }
@@ -132,7 +80,7 @@ pub struct Scene {
     pub devices: Vec<Device>,
     pub goals: Vec<Goal>,
     pub rules: Vec<Rule>,
-    pub interlocks: Vec<Vec<Atom>>,
+    pub interlocks: Vec<Condition>,
     /// The derived sensor `middle` is the mean of these two.
     pub middle: Option<(usize, usize)>,
     /// Empty: one agent with everything.
@@ -147,7 +95,8 @@ pub struct Scene {
 const MODES: [&str; 9] = ["act", "act", "act", "act", "act", "act", "act", "advise", "observe"];
 
 impl Scene {
-    pub fn new(seed: u64) -> Scene {
+    /// The place of a seed; `timed`: its interlocks may ask for the hour.
+    pub fn new(seed: u64, timed: bool) -> Scene {
         let mut rng = Rng::new(seed, 1);
         let rng = &mut rng;
         let mut scene = Scene {
@@ -184,12 +133,12 @@ impl Scene {
         for _ in 0..rng.int(0, 2) {
             let device = rng.index(scene.devices.len());
             let set = scene.some_setting(rng, device);
-            let when = vec![scene.sensor_atom(rng)];
+            let when = scene.sensor_atom(rng).into();
             scene.rules.push(Rule { when, device, set });
         }
         for _ in 0..rng.int(1, 3) {
-            let atoms = scene.interlock(rng);
-            scene.interlocks.push(atoms);
+            let one = scene.interlock(rng);
+            scene.interlocks.push(one);
         }
         let more = &mut Rng::new(seed, 4);
         scene.derive(more);
@@ -198,6 +147,11 @@ impl Scene {
             sensor.max_rate = more.chance(0.3).then_some(10.0);
         }
         scene.divide(&mut Rng::new(seed, 5));
+        let rich = &mut Rng::new(seed, 6);
+        for _ in 0..*rich.pick(&[0, 1, 1, 2]) {
+            let one = scene.rich_interlock(rich, timed);
+            scene.interlocks.push(one);
+        }
         scene
     }
 
@@ -233,49 +187,18 @@ impl Scene {
         let other = (one + 1 + rng.index(self.sensors.len() - 1)) % self.sensors.len();
         let device = rng.index(self.devices.len());
         let limit = rng.int(24, 32) as f64;
-        let device = self.device_atom(rng, device);
-        self.interlocks.push(vec![device, Atom::MeanAbove(one, other, limit)]);
+        let both = vec![self.device_atom(rng, device), Atom::MeanAbove(one, other, limit)];
+        self.interlocks.push(Condition::All(both.into_iter().map(Condition::Atom).collect()));
         self.middle = Some((one, other));
     }
 
-    fn sensor_atom(&self, rng: &mut Rng) -> Atom {
-        let sensor = rng.index(self.sensors.len());
-        match rng.chance(0.5) {
-            true => Atom::Above(sensor, rng.int(28, 36) as f64),
-            false => Atom::Below(sensor, rng.int(14, 22) as f64),
-        }
-    }
-
-    /// A device away from `safe`.
-    fn device_atom(&self, rng: &mut Rng, device: usize) -> Atom {
+    /// The settings of a device, of a level some.
+    pub fn settings(&self, device: usize) -> Vec<Setting> {
         match self.devices[device].kind {
-            Kind::Level => Atom::LevelAbove(device, *rng.pick(&[0.0, 25.0, 55.0])),
-            _ => loop {
-                let setting = self.some_setting(rng, device);
-                if setting != self.devices[device].safe {
-                    break Atom::Is(device, setting);
-                }
-            },
+            Kind::Switch | Kind::Pulse => vec![Setting::On, Setting::Off],
+            Kind::Level => [0.0, 30.0, 60.0, 100.0].map(Setting::Level).to_vec(),
+            Kind::Choice => ["low", "mid", "high"].map(|one| Setting::Choice(one.into())).to_vec(),
         }
-    }
-
-    fn interlock(&self, rng: &mut Rng) -> Vec<Atom> {
-        let first = rng.index(self.devices.len());
-        let mut atoms = vec![self.device_atom(rng, first)];
-        let second = (first + 1 + rng.index(self.devices.len() - 1)) % self.devices.len();
-        if rng.chance(0.65) {
-            let other = &self.devices[second];
-            // Sometimes the other one must run: its way to `safe` has an order.
-            if rng.chance(0.25) && other.kind != Kind::Level {
-                atoms.push(Atom::Is(second, other.safe.clone()));
-            } else {
-                atoms.push(self.device_atom(rng, second));
-            }
-        }
-        if atoms.len() == 1 || rng.chance(0.2) {
-            atoms.push(self.sensor_atom(rng));
-        }
-        atoms
     }
 
     /// Any setting of a device.
@@ -314,6 +237,7 @@ impl Scene {
         }
         text.push_str("[[sensor]]\nname = \"mood\"\ntopic = \"p/mood\"\ntype = \"text\"\n");
         text.push_str("map = { good = \"fine\" }\n");
+        text.push_str("[[sensor]]\nname = \"door\"\ntopic = \"p/door\"\ntype = \"bool\"\n");
         if let Some((one, other)) = self.middle {
             let (one, other) = (&self.sensors[one].name, &self.sensors[other].name);
             writeln!(text, "[[derived]]\nname = \"middle\"\nvalue = \"({one} + {other}) / 2\"")
@@ -330,12 +254,12 @@ impl Scene {
                 .expect(TEXT);
         }
         for (index, rule) in self.rules.iter().enumerate() {
-            let (when, name) = (text_of(&rule.when, self), &self.devices[rule.device].name);
+            let (when, name) = (rule.when.text(self), &self.devices[rule.device].name);
             writeln!(text, "[[rule]]\nname = \"rule {index}\"\nwhen = \"{when}\"").expect(TEXT);
             writeln!(text, "set = {{ {name} = {} }}", quoted(&rule.set)).expect(TEXT);
         }
-        for (index, atoms) in self.interlocks.iter().enumerate().filter(|_| interlocks) {
-            let forbid = text_of(atoms, self);
+        for (index, one) in self.interlocks.iter().enumerate().filter(|_| interlocks) {
+            let forbid = one.text(self);
             writeln!(text, "[[interlock]]\nname = \"lock {index}\"\nforbid = \"{forbid}\"")
                 .expect(TEXT);
         }
@@ -404,9 +328,8 @@ impl Scene {
     pub fn attainable(&self, goal: &Goal) -> bool {
         let sensor = &self.sensors[goal.sensor];
         let free = |index: usize| {
-            let named = |atoms: &[Atom]| atoms.iter().any(|atom| atom.device() == Some(index));
             let device = &self.devices[index];
-            !self.interlocks.iter().any(|atoms| named(atoms))
+            !self.interlocks.iter().any(|one| one.names(index))
                 && !self.rules.iter().any(|rule| rule.device == index)
                 && matches!(device.kind, Kind::Switch | Kind::Level)
                 && self.is_owned(index)
