@@ -208,8 +208,9 @@ fn an_order_with_a_condition_a_ban_or_another_time_acts_no_more() {
             continue;
         }
         let order = order.trim_end_matches(['.', '!', ' ', '?']);
-        // "Never the tank below 20" is a goal of its own.
-        let bans = if wanted.starts_with("keep") { 3 } else { 0 };
+        // "Never the tank below 20" is a goal of its own; "do not, only tell me" is the same wish.
+        let told = ["keep", "mode advise", "mode observe"];
+        let bans = if told.iter().any(|one| wanted.starts_with(one)) { 3 } else { 0 };
         let more = &MORE_TO_IT[bans..];
         let text = more[turn % more.len()].replace('*', order);
         turn += 1;
