@@ -286,7 +286,9 @@ impl Oracle {
         let Some(one) = scene.interlocks.get(lock) else { return false };
         let then = self.ways(scene, one, Some((device, to)), Words::Most, now);
         let to_safe = *to == scene.devices[device].safe;
-        one.names(device) && (then.holds || then.unknown && !to_safe)
+        let before = || self.ways(scene, one, None, Words::Sure, now).holds;
+        let kept = if to_safe { then.holds && !before() } else { then.holds || then.unknown };
+        one.names(device) && kept
     }
 
     /// It was begun, so it is ended, or it is told where to begin before anything is known: what

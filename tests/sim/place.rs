@@ -5,7 +5,7 @@ use outpost::agent::{Effect, Event};
 use outpost::clock::ClockTrust;
 use outpost::domain::{Entry, Setting, StepState};
 
-use crate::oracle::Due;
+use crate::oracle::{Due, same};
 use crate::run::{END_MS, FAULTS_MS, JUDGED_MS, Next, Sim};
 use crate::scene::{Kind, MARKER};
 
@@ -212,21 +212,27 @@ impl Sim {
         let mode_changes = effects
             .iter()
             .any(|effect| matches!(effect, Effect::Record { entry: Entry::Mode { .. }, .. }));
-        let done = |device: usize| {
-            let name = &self.scene.devices[device].name;
+        let done = |(device, to, _): &Due| {
+            let spec = &self.scene.devices[*device];
+            // An interlock has the last word where a rule is due as well.
+            let locked = due.iter().any(|one| one.0 == *device && one.2.starts_with("interlock"));
+            let is_due = |sent: &Setting| same(sent, to) || locked && *sent == spec.safe;
             effects.iter().any(|effect| match effect {
-                Effect::Send { actuator, after, .. } => {
-                    usize::from(actuator.0) == device && after.is_none()
+                Effect::Send { actuator, after, payload, .. } => {
+                    let sent = read(&spec.kind, payload);
+                    usize::from(actuator.0) == *device
+                        && after.is_none()
+                        && sent.is_ok_and(|sent| is_due(&sent))
                 }
                 Effect::Record { entry: Entry::Step { actuator, state, .. }, .. } => {
-                    actuator == name && *state == StepState::Refused
+                    *actuator == spec.name && *state == StepState::Refused
                 }
                 _ => false,
             })
         };
         let judged = !mode_changes && self.plan.interlocks;
-        let due = due.into_iter().filter(|_| judged);
-        due.filter(|(device, ..)| !self.is_watched(*device) && !done(*device)).collect()
+        let undone = due.iter().filter(|one| judged && !self.is_watched(one.0) && !done(one));
+        undone.cloned().collect()
     }
 
     /// What was sent to others within the same event may be what an interlock kept it from.
