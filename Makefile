@@ -122,10 +122,10 @@ bench: setup ## Runs the benchmarks
 	cargo bench --locked --workspace
 
 bench-agent: setup ## The agent on every simulated place against its bounds; DAYS=n, SEEDS=n
-	@set -e; for faults in "" --faults; do \
+	@status=0; for faults in "" --faults; do \
 		$(TARGET)/release/outpost bench agent --plants all --days $(or $(DAYS),7) \
-			--seeds $(or $(SEEDS),5) --json --assert $$faults; \
-	done
+			--seeds $(or $(SEEDS),5) --json --assert $$faults || status=1; \
+	done; exit $$status
 
 bench-mind: setup ## Decisions against llama-server: SERVER=its program CASES=file [MODEL=file]
 	@benches/mind.py --outpost $(TARGET)/release/outpost --server "$(SERVER)" --cases "$(CASES)" \

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::excuses::Excuses;
 use super::faults::Faults;
 use crate::clock::{ClockTrust, Now, Tick};
 use crate::plant::{Command, Message, Place, Score};
@@ -38,7 +39,7 @@ pub fn look_after(
     faults: &mut Faults,
     mut look: impl FnMut(Tick, &[Message]),
 ) -> Score {
-    let (mut forbidden, mut unavoidable) = (0, 0);
+    let mut excuses = Excuses::default();
     let end = place.now() + Duration::from_secs_f64(hours * 3600.0);
     loop {
         let true_time = now(place);
@@ -66,8 +67,8 @@ pub fn look_after(
         let left = end.saturating_sub(place.now());
         if left.is_zero() {
             let mut score = place.score();
-            score.forbidden = score.forbidden.saturating_sub(unavoidable);
-            score.unavoidable = unavoidable;
+            score.forbidden = score.forbidden.saturating_sub(excuses.unavoidable);
+            score.unavoidable = excuses.unavoidable;
             return score;
         }
         let mut step = place.next_due().min(left);
@@ -78,11 +79,7 @@ pub fn look_after(
         if faults.is_none() {
             continue;
         }
-        let began = std::mem::replace(&mut forbidden, place.score().forbidden);
-        if forbidden > began {
-            let at = now(place).tick;
-            let excused = place.forbidden().iter().filter(|name| faults.excuse(name, at)).count();
-            unavoidable += (forbidden - began).min(excused as u64);
-        }
+        let at = now(place).tick;
+        excuses.look(place.forbidden(), at, |name| faults.excuse(name, at));
     }
 }

@@ -29,7 +29,7 @@ const LATE_MS: f64 = 20_000.0;
 /// a radio that sleeps takes.
 const SLOW_MS: (f64, f64) = (10_000.0, 60_000.0);
 /// How far a sensor has drifted at the end of its fault, as a share of its goal's band: a twentieth
-/// is about what a place's noise hides, a tenth is a quarter of the way from the middle of the band
+/// is about what a place's noise hides, a tenth is a fifth of the way from the middle of the band
 /// to its edge and a year of a cheap humidity sensor's ageing, here within the hour.
 const DRIFT: (f64, f64) = (0.05, 0.1);
 /// Least and greatest jump of the wall clock, in milliseconds: minutes as a clock that ran on its

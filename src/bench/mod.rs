@@ -5,6 +5,7 @@
 mod agent;
 pub mod bounds;
 mod drive;
+mod excuses;
 mod faults;
 mod limit;
 mod recovery;
