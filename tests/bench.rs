@@ -40,7 +40,10 @@ fn the_benchmark_ends_with_its_summary_and_writes_its_report() {
         assert!(names.contains(&name("greenhouse", controller)), "{names:?}");
         assert!(names.contains(&name("water-tank", controller)), "{names:?}");
     }
-    assert!(names.contains(&name("water-tank", "limit")), "{names:?}");
+    for place in ["greenhouse", "water-tank"] {
+        assert!(names.contains(&name(place, "limit")), "{names:?}");
+    }
+    assert_eq!(summary["without_limit"], serde_json::json!([]));
     for key in ["satisfied_of_limit", "cost_of_limit"] {
         assert!(summary[key].is_f64(), "{summary}");
     }
@@ -59,7 +62,7 @@ fn the_benchmark_ends_with_its_summary_and_writes_its_report() {
         assert!(row["recovery"].is_null() && row["solved_locally"].is_f64(), "{row}");
     }
     let page = std::fs::read_to_string(report).unwrap();
-    assert_eq!(page.matches("<svg").count(), 5, "planner, thermostats and limit");
+    assert_eq!(page.matches("<svg").count(), 6, "planner, thermostats and limit of each");
     assert!(page.contains("spare the well"));
 }
 
