@@ -9,15 +9,38 @@ use crate::config::*;
 use crate::domain::*;
 use crate::expr::{Names, compile};
 
-fn says(actuator: u16, on: bool) -> Event {
+fn word(actuator: u16, on: bool, retained: bool) -> Event {
     let setting = if on { Setting::On } else { Setting::Off };
-    Event::Echo { actuator: ActuatorId(actuator), setting: Ok(setting), retained: false }
+    Event::Echo { actuator: ActuatorId(actuator), setting: Ok(setting), retained }
+}
+
+fn says(actuator: u16, on: bool) -> Event {
+    word(actuator, on, false)
 }
 
 /// The same word once more, as the broker had kept it.
 fn kept(actuator: u16, on: bool) -> Event {
-    let setting = if on { Setting::On } else { Setting::Off };
-    Event::Echo { actuator: ActuatorId(actuator), setting: Ok(setting), retained: true }
+    word(actuator, on, true)
+}
+
+/// The room whose chiller is a level in steps of ten.
+fn room_with_levels() -> Config {
+    let mut config = room();
+    config.actuators[1].kind = ActuatorKind::Level { min: 0.0, max: 100.0, step: 10.0 };
+    config.actuators[1].safe = Setting::Level(0.0);
+    config
+}
+
+fn set_chiller(level: f64) -> Event {
+    let (actuator, setting) = (ActuatorId(1), Setting::Level(level));
+    Event::Command(Box::new(DeviceCommand {
+        kind: "set".into(),
+        id: "a".into(),
+        body: Ok(Body::Set { actuator, setting, hold: Duration::from_secs(600) }),
+        issued_unix_ms: None,
+        ttl: Duration::from_secs(60),
+        retained: false,
+    }))
 }
 
 /// The chiller was switched on by an operator, confirmed it, and said "off" eight seconds later.
@@ -123,24 +146,9 @@ fn a_pulse_that_an_older_word_calls_over_is_ended_all_the_same() {
 
 #[test]
 fn a_level_that_trembles_around_what_it_was_set_to_says_nothing_else() {
-    let mut config = room();
-    config.actuators[1].kind = ActuatorKind::Level { min: 0.0, max: 100.0, step: 10.0 };
-    config.actuators[1].safe = Setting::Level(0.0);
-    let mut bench = Bench::new(config).up();
+    let mut bench = Bench::new(room_with_levels()).up();
     bench.steady(22.0, 60);
-    let body = Body::Set {
-        actuator: ActuatorId(1),
-        setting: Setting::Level(20.0),
-        hold: Duration::from_secs(600),
-    };
-    bench.on(Event::Command(Box::new(DeviceCommand {
-        kind: "set".into(),
-        id: "a".into(),
-        body: Ok(body),
-        issued_unix_ms: None,
-        ttl: Duration::from_secs(60),
-        retained: false,
-    })));
+    bench.on(set_chiller(20.0));
     for level in [22.6, 17.2, 22.4] {
         bench.pass(8);
         let setting = Ok(Setting::Level(level));
@@ -315,10 +323,7 @@ fn a_first_word_takes_back_what_the_last_life_confirmed_just_now() {
 
 #[test]
 fn a_level_is_judged_by_what_it_said_and_not_by_what_it_was_sent() {
-    let mut config = room();
-    config.actuators[1].kind = ActuatorKind::Level { min: 0.0, max: 100.0, step: 10.0 };
-    config.actuators[1].safe = Setting::Level(0.0);
-    let config = forbids(config, "chiller > 62 && heater == 'on'");
+    let config = forbids(room_with_levels(), "chiller > 62 && heater == 'on'");
     let level = |level| Event::Echo {
         actuator: ActuatorId(1),
         setting: Ok(Setting::Level(level)),
@@ -329,19 +334,7 @@ fn a_level_is_judged_by_what_it_said_and_not_by_what_it_was_sent() {
     bench.on(level(0.0));
     bench.on(says(2, false));
     bench.steady(22.0, 60);
-    let body = Body::Set {
-        actuator: ActuatorId(1),
-        setting: Setting::Level(60.0),
-        hold: Duration::from_secs(600),
-    };
-    bench.on(Event::Command(Box::new(DeviceCommand {
-        kind: "set".into(),
-        id: "a".into(),
-        body: Ok(body),
-        issued_unix_ms: None,
-        ttl: Duration::from_secs(60),
-        retained: false,
-    })));
+    bench.on(set_chiller(60.0));
     bench.on(level(64.0));
     bench.pass(8);
     bench.on(level(20.0));
