@@ -4,6 +4,7 @@
 mod mind;
 pub use mind::*;
 
+mod asked;
 mod backup;
 mod derived;
 mod discover;
@@ -16,6 +17,7 @@ mod top;
 mod update;
 mod uplink;
 
+pub use asked::*;
 pub use backup::*;
 pub use derived::*;
 pub use discover::*;
@@ -175,15 +177,6 @@ pub const COMMAND_TTL_S_MAX: u64 = 7 * 24 * 3600;
 pub const HOLD_S_DEFAULT: u64 = 1800;
 /// Longest `hold_s`, in seconds: 7 days. Longer ones are rejected.
 pub const HOLD_S_MAX: u64 = 7 * 24 * 3600;
-/// Longest sentence of an `ask` command, in bytes. Beyond: rejected; an order is a line.
-pub const ASK_BYTES_MAX: usize = 500;
-/// Most parts of such a sentence of which one may be the order, the others beside it; each run of
-/// them is read, 36 at most. Beyond: it is refused as a whole.
-pub const ASK_PARTS_MAX: usize = 8;
-/// Most comparisons of a word with a name that this may cost; beyond, as where the configuration
-/// has hundreds of names, the sentence is read as a whole only. Rules wait for it: it is the cost
-/// of reading one sentence where there are as many sensors as there may be.
-pub const ASK_FITS_MAX: usize = 100_000;
 /// Longest payload of a device command, in bytes; longer ones are rejected.
 pub const COMMAND_BYTES_MAX: usize = 64 * 1024;
 /// Longest command id, in bytes; longer ones are rejected.

@@ -1,12 +1,15 @@
 //! Plain words of an operator, carried out or answered: what was understood is written down before
 //! anything acts, and what is not certain waits for a person.
 
-use super::commands::LastMove;
 use super::core::Agent;
 use super::event::Body;
+use super::moves::{Asked, Found, Move};
 use super::prompt::{aim_words, change, words};
-use super::spoken::{Meaning, Spoken, goal_meant};
+use super::spoken::{Meaning, Past, Spoken, goal_meant, past};
 use crate::domain::{ActuatorId, CommandState, Decider, SensorId, Severity};
+
+/// Where to look for what is not remembered.
+const OLDER: &str = " (older ones: `outpost log query --kind step`)";
 
 impl Agent {
     /// An `ask` command that could be read.
@@ -15,7 +18,7 @@ impl Agent {
         let answer = match meaning {
             Meaning::Do(body) => return self.do_as_asked(key, text, *body, &unsure),
             Meaning::Sensor(id) => self.how_sensor_is(id),
-            Meaning::Actuator(id) => self.why(id),
+            Meaning::Actuator(id) => self.why(id, text),
             Meaning::Goals => self.how_goals_are(),
         };
         self.set_command(key, CommandState::Accepted, "");
@@ -94,24 +97,72 @@ impl Agent {
         self.say("asked", format!("\"{plain}\" understood as: {meaning}"), Severity::Info);
     }
 
-    /// How an actuator is, and which record says why.
-    fn why(&self, id: ActuatorId) -> String {
+    /// How an actuator is, and which record says why: of the last move, or of the one that a
+    /// question about the past means.
+    fn why(&self, id: ActuatorId, text: &str) -> String {
         let actuator = &self.config.actuators[usize::from(id.0)];
         let is = match &self.world.actuator(id).confirmed {
             Some(setting) => format!("is {setting}"),
             None => "has not said what it is".into(),
         };
-        let name = words(&actuator.name);
-        let Some(last) = &self.moves[usize::from(id.0)] else {
-            return format!("{name} {is}; it was not set since this start");
+        let is = format!("{} {is}", words(&actuator.name));
+        let Some(last) = self.moves[usize::from(id.0)].back() else {
+            return format!("{is}; no move of it is remembered{OLDER}");
         };
-        let LastMove { setting, by, cause, seq, unix_ms, .. } = last;
-        let at = jiff::Timestamp::from_millisecond(*unix_ms).unwrap_or_default();
-        let at = at.strftime("%Y-%m-%dT%H:%M:%SZ");
-        format!(
-            "{name} {is}; last set to {setting} at {at} by {}: {cause} (record {seq})",
-            by.word()
-        )
+        let past = past(text, &self.config, actuator);
+        let last = format!("last set to {}", self.move_words(last));
+        let Some(when) = &past.when else {
+            let wanted = past.rises.filter(|_| !past.is_state);
+            return match self.last_that_went(id, wanted) {
+                Some(one) if wanted.is_some() => {
+                    format!("{is}; last set to {}", self.move_words(one))
+                }
+                Some(_) => format!("{is}; {last}"),
+                None => format!("{is}; no such move of it is remembered{OLDER}; {last}"),
+            };
+        };
+        match self.meant(when) {
+            Some(asked) => format!("{is}; {}", self.what_was(id, &past, asked)),
+            None => format!("{is}; when that was is not known, no clock is trusted here; {last}"),
+        }
+    }
+
+    /// The move at a time, or that there was none.
+    fn what_was(&self, id: ActuatorId, past: &Past, asked: Asked) -> String {
+        let nearest = match self.find_move(id, past, asked) {
+            Found::Move(one, 1) => return format!("set to {}", self.move_words(one)),
+            Found::Move(one, count) => {
+                return format!("set to {}, the last of {count} then", self.move_words(one));
+            }
+            Found::Not(nearest) => nearest,
+        };
+        let at = |ms: i64| self.time_words(Some(ms));
+        let mut said = match asked.from_ms == asked.to_ms {
+            true => {
+                let minutes = asked.near_ms / 60_000;
+                format!("there was no such move within {minutes} min of {}", at(asked.from_ms))
+            }
+            false => {
+                format!("there was no such move from {} to {}", at(asked.from_ms), at(asked.to_ms))
+            }
+        };
+        said.push_str(&match nearest {
+            Some(one) => format!("; the nearest: set to {}", self.move_words(one)),
+            None => "; none is remembered".into(),
+        });
+        // What is older than all that is remembered is not known to be missing.
+        let oldest = self.oldest_move_ms(id);
+        if oldest.is_none_or(|oldest| asked.from_ms - asked.near_ms < oldest) {
+            said.push_str(OLDER);
+        }
+        said
+    }
+
+    /// To what, when, by whom and why, and the record that says so.
+    fn move_words(&self, one: &Move) -> String {
+        let Move { setting, by, cause, seq, .. } = one;
+        let at = self.time_words(one.unix_ms(self.now));
+        format!("{setting} at {at} by {}: {cause} (record {seq})", by.word())
     }
 
     fn how_goals_are(&self) -> String {

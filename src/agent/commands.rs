@@ -27,23 +27,6 @@ pub struct CommandMemory {
     pub ended: Option<Tick>,
 }
 
-/// What an actuator was last set to, and why.
-#[derive(Clone, Debug)]
-pub struct LastMove {
-    /// To what.
-    pub setting: Setting,
-    /// That was more of it than before.
-    pub rose: bool,
-    /// On whose behalf.
-    pub by: Decider,
-    /// Why, as its record says it.
-    pub cause: String,
-    /// The record of its intent.
-    pub seq: u64,
-    /// When, milliseconds since 1970.
-    pub unix_ms: i64,
-}
-
 impl Agent {
     /// A command came in, perhaps not for the first time.
     pub(super) fn command(&mut self, command: DeviceCommand) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::approvals::Approval;
-use super::commands::{CommandMemory, LastMove};
+use super::commands::CommandMemory;
 use super::decide::Asked;
 use super::derived::Derivation;
 use super::dynamics::Dynamics;
@@ -18,6 +18,7 @@ use super::escalate::{Escalation, Escalations};
 use super::event::{Event, MindNews, MindWord};
 use super::goals::GoalState;
 use super::lives::{Resumed, ResumedStep};
+use super::moves::Move;
 use super::notes::Notes;
 use super::partners::Partners;
 use super::rules::RuleState;
@@ -116,8 +117,8 @@ pub struct Agent {
     pub(super) unsaid: Vec<String>,
     /// Notes that are being understood, and what waits for a person's yes.
     pub(super) notes: Notes,
-    /// What each actuator was last set to and why, by id, of this start.
-    pub(super) moves: Vec<Option<LastMove>>,
+    /// What each actuator was set to and why, by id, oldest first.
+    pub(super) moves: Vec<VecDeque<Move>>,
     pub(super) mind: (MindWord, String, String),
     /// Its adapter, or `none`.
     pub(super) mind_adapter: String,
@@ -195,7 +196,7 @@ impl Agent {
             shown: Vec::new(),
             unsaid: Vec::new(),
             notes: Notes::default(),
-            moves: vec![None; config.actuators.len()],
+            moves: vec![VecDeque::new(); config.actuators.len()],
             mind: (mind, String::new(), String::new()),
             mind_chosen: None,
             mind_adapter: config.mind.as_ref().map_or("none".into(), |mind| mind.adapter.clone()),

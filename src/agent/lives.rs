@@ -10,7 +10,7 @@ use super::notes::KeptProposal;
 use super::steps::same;
 use crate::config::{ActuatorKind, Goal, Mode};
 use crate::domain::{
-    ActuatorId, CommandState, Decider, Entry, Escalated, Learned, Memory, Setting, Severity,
+    ActuatorId, CommandState, Decider, Entry, Escalated, Learned, Memory, Moved, Setting, Severity,
 };
 use crate::limits;
 
@@ -39,6 +39,8 @@ pub struct Resumed {
     pub escalated: Option<Escalated>,
     /// What is kept of sensors beside what was learned.
     pub memories: Vec<Memory>,
+    /// Moves of actuators before this start, oldest first.
+    pub moves: Vec<Moved>,
 }
 
 /// The last step of an actuator before this start.
@@ -74,6 +76,7 @@ impl Agent {
         self.resume_pulses();
         self.resume_sent(&resumed.sent);
         self.resume_partners();
+        self.resume_moves(resumed.moves);
         self.record(Entry::Boot {
             version: env!("CARGO_PKG_VERSION").into(),
             mode: self.mode.word().into(),

@@ -6,8 +6,8 @@
 //! interlocks), `planner`, `again` and `decide` (goals and the mind's voice), `several` (whose they
 //! are), `escalate` (what nobody here is sure of), `guard` (the last word), `steps` (a command's
 //! way to a device and back), `reach` (the bus and the serial lines come and go), `commands` (what
-//! operators ask for), `edits` (rules and notes that they change), `notes` (what of those was
-//! understood).
+//! operators ask for), `moves` (what was done before, for their questions), `edits` (rules and
+//! notes that they change), `notes` (what of those was understood).
 
 mod again;
 mod answers;
@@ -30,6 +30,7 @@ mod goals;
 mod guard;
 mod inbox;
 mod lives;
+mod moves;
 mod notes;
 mod partners;
 mod planner;
@@ -55,6 +56,8 @@ mod world;
 mod tests;
 #[cfg(test)]
 mod tests_asked;
+#[cfg(test)]
+mod tests_asked_when;
 #[cfg(test)]
 mod tests_commands;
 #[cfg(test)]

@@ -28,6 +28,7 @@ use crate::limits;
 pub use kept::KeptProposal;
 use meaning::Meaning;
 pub use meaning::Reading;
+pub(super) use times::time_of_day;
 use trial::Trial;
 
 /// What is under way.

@@ -1,7 +1,8 @@
 //! What a start takes over of the records of earlier starts, kept while they are made: for whoever
 //! follows an agent and for simulated restarts. The service itself asks its journal
 //! (`runtime::assemble`), which also knows what is not here: commands of operators, pulses whose
-//! end was never confirmed, questions to the cloud. No decision is made here.
+//! end was never confirmed, questions to the cloud, the moves that a person may ask about. No
+//! decision is made here.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;

@@ -26,11 +26,13 @@ mod text;
 mod times;
 mod told;
 mod units;
+mod when;
 mod words;
 
 pub(super) use forgetting::goal_meant;
 pub(super) use text::number_of;
 pub(super) use units::unit_words;
+pub(super) use when::{Clock, Day, Past, When, past};
 pub(super) use words::has;
 
 use std::rc::Rc;

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use super::commands::LastMove;
 use super::core::{Agent, due_fault};
 use super::effect::Effect;
+use super::moves::{Made, Move};
 use super::world::{Pending, fault_index};
 use crate::clock::Tick;
 use crate::config::{Actuator, ActuatorKind};
@@ -53,14 +53,9 @@ impl Agent {
             cause: cause.into(),
             off_after_ms: pulse.map(|max| u64::try_from(max.as_millis()).unwrap_or(u64::MAX)),
         });
-        self.moves[usize::from(id.0)] = Some(LastMove {
-            setting: setting.clone(),
-            rose,
-            by,
-            cause: cause.into(),
-            seq,
-            unix_ms: self.now.unix_ms,
-        });
+        let (setting_of, cause_of) = (setting.clone(), cause.into());
+        let made = Made::Here(self.now);
+        self.keep_move(id, Move { setting: setting_of, rose, by, cause: cause_of, seq, made });
         let after = (!at_once).then_some(seq);
         let token = self.send(id, &setting, after);
         self.counters.sent += 1;

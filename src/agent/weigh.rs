@@ -332,7 +332,7 @@ impl Agent {
     /// It would take back what a plan did a moment ago, before that could be felt: nothing is known
     /// that was not known then, but for noise. A goal that is or gets broken does not wait.
     pub(super) fn takes_back(&self, watched: &[Watched], id: ActuatorId, to: &Setting) -> bool {
-        let Some(last) = &self.moves[usize::from(id.0)] else { return false };
+        let Some(last) = self.last_of_this_start(id) else { return false };
         let Some(changed) = self.world.actuator(id).changed else { return false };
         if !last.by.is_planned() || last.rose == self.rises(id, to) {
             return false;

@@ -56,6 +56,23 @@ pub enum StepState {
     Refused,
 }
 
+/// A move of an actuator that an earlier start has written down.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moved {
+    /// The record of its intent.
+    pub seq: u64,
+    /// The actuator's name.
+    pub actuator: String,
+    /// What it was set to.
+    pub setting: Setting,
+    /// On whose behalf.
+    pub by: Decider,
+    /// Why, as in [`Entry::Step`].
+    pub cause: String,
+    /// When, in milliseconds since 1970; `None` where no clock was trusted.
+    pub unix_ms: Option<i64>,
+}
+
 /// How urgent an event is for a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {

@@ -8,5 +8,5 @@ mod value;
 
 pub use decision::{Candidate, Decider, Decision, ModelVoice};
 pub use effort::Effort;
-pub use entry::{CommandState, Entry, Escalated, Learned, Memory, Severity, StepState};
+pub use entry::{CommandState, Entry, Escalated, Learned, Memory, Moved, Severity, StepState};
 pub use value::{ActuatorId, Fault, FaultKind, SensorId, Setting, Value, figure};

@@ -12,6 +12,7 @@ mod damage;
 mod error;
 mod files;
 mod index;
+mod moves;
 mod quota;
 mod rescue;
 mod restore;

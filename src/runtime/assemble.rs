@@ -204,6 +204,7 @@ fn resume(config: &Config, restored: &Restored, now: Now) -> Resumed {
         learned: restored.learned.clone(),
         escalated: restored.escalated.clone(),
         memories: restored.memories.clone(),
+        moves: restored.moves.clone(),
         next_seq: restored.next_seq,
         commands: commands.collect(),
         modes: modes.collect(),

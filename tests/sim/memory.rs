@@ -169,6 +169,7 @@ impl Memory {
         Resumed {
             escalated: None,
             memories: Vec::new(),
+            moves: Vec::new(),
             goals: goals.collect(),
             edits,
             learned: self.learned.values().cloned().collect(),

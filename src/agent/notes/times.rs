@@ -37,13 +37,14 @@ const NO_TIMES: &[&str] = &[
     "days", "week", "weeks", "times", "people",
 ];
 
-/// A time of day in a note.
-struct Time {
-    hour: f64,
+/// A time of day in a text.
+pub(in crate::agent) struct Time {
+    /// With minutes as its fraction, up to 24.
+    pub hour: f64,
     /// The word behind it.
-    end: usize,
+    pub end: usize,
     /// Its half of the day is said.
-    is_said: bool,
+    pub is_said: bool,
 }
 
 /// Hours in a note.
@@ -185,46 +186,10 @@ impl Said {
         Some(Span { words: first..last, apart, from, to })
     }
 
-    /// A time of day that begins with this word. `units` of sensors behind a number make it
-    /// something else.
+    /// A time of day that begins with this word, unless it is accounted for.
     fn time(&self, at: usize, units: &[String]) -> Option<Time> {
-        let word = |at: usize| self.words.get(at).map_or("", String::as_str);
-        if self.done.get(at).copied().unwrap_or(true) {
-            return None;
-        }
-        let bare = if ["about", "around", "the"].contains(&word(at)) { at + 1 } else { at };
-        let said = |hour: f64| Some(Time { hour, end: bare + 1, is_said: true });
-        let (hour, end) = match (word(bare), word(bare + 1)) {
-            ("noon" | "midday", _) => return said(12.0),
-            ("midnight", _) => return said(24.0),
-            ("half", "past") => (whole(word(bare + 2))? + 0.5, bare + 3),
-            ("quarter", "past") => (whole(word(bare + 2))? + 0.25, bare + 3),
-            ("quarter", "to") => (whole(word(bare + 2))? - 0.25, bare + 3),
-            (one, _) => (clock(one).or_else(|| whole(one))?, bare + 1),
-        };
-        let has_half = word(end - 1).ends_with("am") || word(end - 1).ends_with("pm");
-        let mut is_said = has_half || word(end - 1).contains(':') || hour > 12.0;
-        if !is_said && (NO_TIMES.contains(&word(end)) || units.iter().any(|it| it == word(end))) {
-            return None;
-        }
-        let mut end = end + usize::from(matches!(word(end), "h" | "o'clock" | "am" | "pm"));
-        let mut half = word(end - 1);
-        if word(end) == "in" && word(end + 1) == "the" && HALVES.contains(&word(end + 2)) {
-            half = word(end + 2);
-            end += 3;
-        } else if word(end) == "at" && word(end + 1) == "night" {
-            half = "night";
-            end += 2;
-        }
-        is_said |= half == "am" || half == "pm" || HALVES.contains(&half);
-        let hour = match half {
-            // The end of one day, the beginning of the next.
-            "am" | "night" if hour == 12.0 => 24.0,
-            "pm" | "afternoon" | "evening" if hour < 12.0 => hour + 12.0,
-            "night" if (6.0..12.0).contains(&hour) => hour + 12.0,
-            _ => hour,
-        };
-        (0.0..=24.0).contains(&hour).then_some(Time { hour, end, is_said })
+        let done = self.done.get(at).copied().unwrap_or(true);
+        if done { None } else { time_of_day(&self.words, at, units) }
     }
 
     /// `on Sundays`, `at the weekend`, `Monday to Friday`.
@@ -295,6 +260,46 @@ impl Said {
         };
         Ok(Some(Condition { source, holds: scene(first), fails: scene(other) }))
     }
+}
+
+/// A time of day that begins with this word. `units` of sensors behind a number make it
+/// something else.
+pub(in crate::agent) fn time_of_day(words: &[String], at: usize, units: &[String]) -> Option<Time> {
+    let word = |at: usize| words.get(at).map_or("", String::as_str);
+    let bare = if ["about", "around", "the"].contains(&word(at)) { at + 1 } else { at };
+    let said = |hour: f64| Some(Time { hour, end: bare + 1, is_said: true });
+    let (hour, end) = match (word(bare), word(bare + 1)) {
+        ("noon" | "midday", _) => return said(12.0),
+        ("midnight", _) => return said(24.0),
+        ("half", "past") => (whole(word(bare + 2))? + 0.5, bare + 3),
+        ("quarter", "past") => (whole(word(bare + 2))? + 0.25, bare + 3),
+        ("quarter", "to") => (whole(word(bare + 2))? - 0.25, bare + 3),
+        (one, _) => (clock(one).or_else(|| whole(one))?, bare + 1),
+    };
+    let has_half = word(end - 1).ends_with("am") || word(end - 1).ends_with("pm");
+    let mut is_said = has_half || word(end - 1).contains(':') || hour > 12.0;
+    if !is_said && (NO_TIMES.contains(&word(end)) || units.iter().any(|it| it == word(end))) {
+        return None;
+    }
+    let mut end = end + usize::from(matches!(word(end), "h" | "o'clock" | "am" | "pm"));
+    let mut half = word(end - 1);
+    if word(end) == "in" && word(end + 1) == "the" && HALVES.contains(&word(end + 2)) {
+        half = word(end + 2);
+        end += 3;
+    } else if word(end) == "at" && word(end + 1) == "night" {
+        half = "night";
+        end += 2;
+    }
+    is_said |= half == "am" || half == "pm" || HALVES.contains(&half);
+    let hour = match half {
+        // The end of one day, the beginning of the next.
+        "am" | "night" if hour == 12.0 => 24.0,
+        "am" | "night" if (12.0..13.0).contains(&hour) => hour - 12.0,
+        "pm" | "afternoon" | "evening" if hour < 12.0 => hour + 12.0,
+        "night" if (6.0..12.0).contains(&hour) => hour + 12.0,
+        _ => hour,
+    };
+    (0.0..=24.0).contains(&hour).then_some(Time { hour, end, is_said })
 }
 
 /// From when to when, where a half of the day that is not said is that of the other time.

@@ -5,8 +5,8 @@ use super::names::{Mention, Named};
 use super::text::number;
 use super::units::unit_words;
 use super::words::{
-    ABOUT, ABOUT_A_DEVICE, ADVICE, AHEAD, ASKING, INTRINSIC, LEADS, OFF, ON, ORDERING, POLITE,
-    QUALITIES, READING, RUNS, SETTING, TELLING, has,
+    ABOUT, ABOUT_A_DEVICE, ADVICE, AHEAD, ASKING, BEFORE, DONE, INTRINSIC, LEADS, OFF, ON,
+    ORDERING, POLITE, QUALITIES, READING, RUNS, SETTING, TELLING, has,
 };
 use super::{Meaning, Said, Spoken};
 use crate::config::Config;
@@ -163,12 +163,14 @@ impl Said {
         strange
             .retain(|word| !has(ABOUT, word) && !has(ABOUT, &bare(word)) && number(word).is_none());
         strange.retain(|word| !quality(word) && !has(ON, word) && !has(OFF, word));
-        let ahead = self.any_of(AHEAD).is_some();
         // Why a device is as it is has one answer, whatever is said of it.
         let why = self.words.iter().any(|word| has("why why's why're why'd reason", word));
-        if device && (why || self.run_at("how come").is_some()) {
+        let why = device && (why || self.run_at("how come").is_some());
+        if why {
             strange.clear();
         }
+        let done = why || (device && self.words.iter().any(|word| has(DONE, word)));
+        let ahead = self.any_of(AHEAD).is_some() || (!done && self.any_of(BEFORE).is_some());
         if ahead || (!self.whole && !strange.is_empty() && meaning != Meaning::Goals) {
             return Err("I know how things are now, of sensors and devices by their names".into());
         }

@@ -29,6 +29,9 @@ const WAIT: List = "wait hold hang";
 /// Words right before "a minute" that make it one to wait for.
 const BARELY: List = "just only";
 
+/// Words that a length may take: a count and its unit, and "and a half" behind.
+const LENGTH_WORDS: usize = 9;
+
 /// Seconds of a unit of time.
 fn unit_s(word: &str) -> Option<f64> {
     match word {
@@ -203,34 +206,38 @@ impl Said {
 
     /// A length of time that begins here: its seconds and where it ends.
     pub(super) fn length_at(&self, at: usize) -> Option<(f64, usize)> {
-        let words: Vec<&str> = (at..at + 6).map(|at| self.word(at)).collect();
-        let (count, taken) = match words.as_slice() {
-            ["a" | "1", "half", ..] => (0.5, 2),
-            ["half", "of", "a" | "an", ..] => (0.5, 3),
-            ["half", "a" | "an", ..] => (0.5, 2),
-            ["half", ..] => (0.5, 1),
-            ["a" | "1", "quarter", "of", "a" | "an", ..] => (0.25, 4),
-            ["quarter", "of", "a" | "an", ..] => (0.25, 3),
-            ["quarter", ..] => (0.25, 1),
-            [many, "quarter" | "quarters", unit, ..] if unit_s(unit).is_some() => {
-                (number(many)? / 4.0, 2)
-            }
-            ["a" | "1", "quarter", ..] => (0.25, 2),
-            [many, "quarters", "of", "a" | "an", ..] => (number(many)? / 4.0, 4),
-            ["a" | "an", "full" | "whole" | "good" | "further" | "extra", ..] => (1.0, 2),
-            ["a" | "an" | "next", ..] => (1.0, 1),
-            [many, "more" | "full" | "whole" | "further", ..] => (number(many)?, 2),
-            [many, ..] => (number(many)?, 1),
-            [] => return None,
-        };
-        let seconds = unit_s(words.get(taken)?)? * count;
-        let unit = seconds / count;
-        let end = at + taken + 1;
-        let tail: Vec<&str> = (end..end + 3).map(|at| self.word(at)).collect();
-        match tail.as_slice() {
-            ["and", "a", "half"] => Some((seconds + unit / 2.0, end + 3)),
-            ["and", "a", "quarter"] => Some((seconds + unit / 4.0, end + 3)),
-            _ => Some((seconds, end)),
+        let words: Vec<&str> = (at..at + LENGTH_WORDS).map(|at| self.word(at)).collect();
+        length_of(&words).map(|(seconds, taken)| (seconds, at + taken))
+    }
+}
+
+/// A length of time at the beginning of these words: its seconds and how many of them it takes.
+pub(super) fn length_of(words: &[&str]) -> Option<(f64, usize)> {
+    let (count, taken) = match words {
+        ["a" | "1", "half", ..] => (0.5, 2),
+        ["half", "of", "a" | "an", ..] => (0.5, 3),
+        ["half", "a" | "an", ..] => (0.5, 2),
+        ["half", ..] => (0.5, 1),
+        ["a" | "1", "quarter", "of", "a" | "an", ..] => (0.25, 4),
+        ["quarter", "of", "a" | "an", ..] => (0.25, 3),
+        ["quarter", ..] => (0.25, 1),
+        [many, "quarter" | "quarters", unit, ..] if unit_s(unit).is_some() => {
+            (number(many)? / 4.0, 2)
         }
+        ["a" | "1", "quarter", ..] => (0.25, 2),
+        [many, "quarters", "of", "a" | "an", ..] => (number(many)? / 4.0, 4),
+        ["a" | "an", "full" | "whole" | "good" | "further" | "extra", ..] => (1.0, 2),
+        ["a" | "an" | "next", ..] => (1.0, 1),
+        [many, "more" | "full" | "whole" | "further", ..] => (number(many)?, 2),
+        [many, ..] => (number(many)?, 1),
+        [] => return None,
+    };
+    let seconds = unit_s(words.get(taken)?)? * count;
+    let unit = seconds / count;
+    let end = taken + 1;
+    match words.get(end..).unwrap_or_default() {
+        ["and", "a", "half", ..] => Some((seconds + unit / 2.0, end + 3)),
+        ["and", "a", "quarter", ..] => Some((seconds + unit / 4.0, end + 3)),
+        _ => Some((seconds, end)),
     }
 }

@@ -69,9 +69,13 @@ pub(super) const ABOUT_A_DEVICE: List = "\
     position working turned switched fast slow quick strong";
 /// Words by which a question is not about now.
 pub(super) const AHEAD: List = "\
-    tomorrow later tonight yesterday if would will ago week weekend month year forecast \
-    predict cost costs price next monday tuesday wednesday thursday friday saturday sunday buy \
+    tomorrow later if would will weekend month year forecast predict cost costs price next buy \
     sell";
+/// Words by which it is not about now either: only what was done with a device is known of then.
+pub(super) const BEFORE: List = "\
+    tonight yesterday ago week monday tuesday wednesday thursday friday saturday sunday";
+/// Words by which such a question asks what was done.
+pub(super) const DONE: List = "did was were who";
 /// Adjectives, and the noun that a sensor which they ask for has in its name.
 pub(super) const QUALITIES: &[(&str, &str)] = &[
     ("warm", "temperature"),

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::super::record::{Kind, Record, trust_code, trust_from_code};
-use super::stored;
+use super::{moves, stored};
 use crate::clock::ClockTrust;
-use crate::domain::{CommandState, Decider, Entry, Escalated, Learned, Memory, Setting, StepState};
+use crate::domain::{
+    CommandState, Decider, Entry, Escalated, Learned, Memory, Moved, Setting, StepState,
+};
 use crate::limits::{
     COMMAND_ID_KEPT_MS, COMMAND_IDS_MAX, JOURNAL_LATEST_ROWS_MAX, JOURNAL_OPEN_RECORDS,
     JOURNAL_SENT_RECORDS,
@@ -40,6 +42,8 @@ pub struct Restored {
     pub cursors: Vec<(String, u64)>,
     /// Messages to actuators among the last records, oldest first, for the limit an hour.
     pub sent: Vec<StoredSend>,
+    /// Moves of actuators among the last records, oldest first.
+    pub moves: Vec<Moved>,
     /// The highest trusted wall time that was ever stored, in milliseconds since 1970; 0: none.
     pub floor_unix_ms: i64,
     /// The last run ended by `close`, or there was none.
@@ -186,6 +190,8 @@ pub(super) fn look(connection: &Connection) -> rusqlite::Result<Restored> {
     restored.goals.sort_by_key(|(seq, ..)| *seq);
     restored.pulses_on = pulses(connection)?;
     restored.sent = sent(connection, restored.next_seq)?;
+    // A file of the first version, looked at on a disk that takes nothing, has no repaired times.
+    restored.moves = moves::read(connection).unwrap_or_default();
     Ok(restored)
 }
 

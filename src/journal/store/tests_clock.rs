@@ -4,8 +4,9 @@
 use tempfile::TempDir;
 
 use super::*;
+use crate::clock::Now;
 use crate::clock::RealClock;
-use crate::domain::{Entry, Value};
+use crate::domain::{Decider, Entry, Setting, StepState, Value};
 use crate::journal::{Filter, Reader, Stamp};
 
 /// The true time at the start of the machine, in milliseconds since 1970: a day in November 2026.
@@ -64,4 +65,47 @@ fn whatever_the_wall_clock_does_the_order_stands_and_the_times_are_right_after_t
         (1400..1900).contains(&trusted),
         "{trusted}: not before the sync, nor around the jumps"
     );
+}
+
+/// A step of the fan in a boot, at a second of it by a clock.
+fn fan(seq: u64, boot: u64, second: u64, trust: ClockTrust, state: StepState) -> Record {
+    let (actuator, setting, cause) = ("fan".to_owned(), Setting::On, format!("cause {seq}"));
+    let by = Decider::Rule;
+    let entry = Entry::Step { actuator, setting, state, by, cause, off_after_ms: None };
+    let passed_ms = second.cast_signed() * 1000;
+    let unix_ms = passed_ms + if trust == ClockTrust::Synced { TRUE_MS } else { 0 };
+    let now = Now { tick: crate::clock::Tick(second * 1000), unix_ms, trust };
+    Record::new(Stamp { seq, boot, now }, &entry)
+}
+
+#[test]
+fn the_last_moves_come_back_with_the_times_that_a_clock_told_later() {
+    use ClockTrust::{Synced, Unset};
+    use StepState::{Confirmed, Intended, Refused};
+    let folder = TempDir::new().unwrap();
+    let (mut store, _) = Store::open(folder.path(), Options::of_quota(64_000_000)).unwrap();
+    let most = crate::limits::MOVES_KEPT_MAX as u64;
+    for seq in 1..=most {
+        store.commit(&[fan(seq, 1, seq, Synced, Intended)]).unwrap();
+    }
+    let (second, third) = (most + 1, most + 6);
+    store
+        .commit(&[
+            fan(second, 2, 100, Unset, Intended),
+            fan(second + 1, 2, 101, Unset, Confirmed),
+            fan(second + 2, 2, 160, Synced, Intended),
+            fan(second + 3, 2, 161, Synced, Refused),
+        ])
+        .unwrap();
+    store.commit(&[fan(third, 3, 5, Unset, Intended)]).unwrap();
+    drop(store);
+    let (_store, restored) = Store::open(folder.path(), Options::of_quota(64_000_000)).unwrap();
+    let moves = restored.moves;
+    assert_eq!((moves.len() as u64, moves[0].seq), (most, 4), "the oldest are forgotten");
+    assert!(moves.is_sorted_by_key(|one| one.seq));
+    let last: Vec<_> = moves.iter().rev().take(3).map(|one| (one.seq, one.unix_ms)).collect();
+    let known = |second: i64| Some(TRUE_MS + second * 1000);
+    assert_eq!(last, [(third, None), (second + 2, known(160)), (second, known(100))]);
+    let one = moves.last().expect("some");
+    assert_eq!((&*one.actuator, &one.setting, &*one.cause), ("fan", &Setting::On, "cause 70"));
 }
