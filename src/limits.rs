@@ -142,6 +142,12 @@ pub const STALE_PERIODS: u32 = 3;
 /// Declared effects on one sensor that its filter tells apart, the first of the file; the others
 /// are part of its drift. Eight make a state of ten numbers and a covariance of 800 bytes.
 pub const FILTER_EFFECTS_MAX: usize = 8;
+/// Sensors whose filters are kept over a restart: those of goals and declared effects, the first of
+/// the file, as many as have models. Of others each start learns anew, within minutes.
+pub const FILTERS_KEPT_MAX: usize = MODELS_MAX;
+/// How often it is written down what they have learned, in milliseconds, and at a stop: it changes
+/// within hours, and a power cut costs the last six of them. At most nine records a sensor.
+pub const FILTERS_WRITTEN_MS: u64 = 6 * 3600 * 1000;
 /// Least time between two reports of the same fault of the same sensor: 10 minutes.
 /// Those between are counted and the count is in the next report.
 pub const FAULT_REPORT_INTERVAL_MS: u64 = 600_000;
@@ -518,7 +524,8 @@ pub const JOURNAL_OPEN_RECORDS: u32 = 1000;
 /// that are gone) lose the oldest at the next start.
 pub const JOURNAL_LATEST_ROWS_MAX: u32 = (5 * ACTUATORS_MAX + SENSORS_MAX) as u32
     + 2 * GOALS_MAX as u32
-    + (MODELS_MAX + 2 * DERIVED_MAX + 2 * PARTNERS_MAX) as u32;
+    + (MODELS_MAX + 2 * DERIVED_MAX + 2 * PARTNERS_MAX) as u32
+    + (FILTERS_KEPT_MAX * (1 + FILTER_EFFECTS_MAX)) as u32;
 /// Newest records among which a start looks for messages to actuators, for the limit an hour: an
 /// hour of 48 readings a minute and as many other records, three times; 5 ms to pass over. Messages
 /// beyond are forgotten.

@@ -119,6 +119,8 @@ pub struct Agent {
     pub(super) notes: Notes,
     /// What each actuator was set to and why, by id, oldest first.
     pub(super) moves: Vec<VecDeque<Move>>,
+    /// When what the filters have learned was written down.
+    pub(super) filters_written: Tick,
     pub(super) mind: (MindWord, String, String),
     /// Its adapter, or `none`.
     pub(super) mind_adapter: String,
@@ -197,6 +199,7 @@ impl Agent {
             unsaid: Vec::new(),
             notes: Notes::default(),
             moves: vec![VecDeque::new(); config.actuators.len()],
+            filters_written: now.tick,
             mind: (mind, String::new(), String::new()),
             mind_chosen: None,
             mind_adapter: config.mind.as_ref().map_or("none".into(), |mind| mind.adapter.clone()),
@@ -262,6 +265,7 @@ impl Agent {
         self.learn();
         self.write_days(false);
         self.write_partners(false);
+        self.write_filters(false);
         self.update_goals();
         self.plan_if_due();
         if self.stopping.is_some() {

@@ -155,6 +155,50 @@ impl Filter {
         self.believe(id, EFFECT_LEAST * PUSH, 0.0);
     }
 
+    /// What was learned of the sensor itself: the variance of a reading, and that which its drift
+    /// gains in a second; `None` before the first reading.
+    #[must_use]
+    pub fn learned(&self) -> Option<[f64; 2]> {
+        self.at.map(|_| [self.noise, self.restless])
+    }
+
+    /// What was learned of an actuator: what full level adds to the trend, and its variance.
+    #[must_use]
+    pub fn learned_of(&self, id: ActuatorId) -> Option<[f64; 2]> {
+        let place = 2 + self.actuators.iter().position(|(one, _)| *one == id)?;
+        Some([self.state[place], self.covariance[place * self.state.len() + place]])
+    }
+
+    /// Takes over what an earlier start had learned of the sensor. False where that is no such
+    /// thing; then nothing is changed.
+    pub fn resume(&mut self, [noise, restless]: [f64; 2]) -> bool {
+        let is_sound = |one: f64| one.is_finite() && one > 0.0;
+        if !is_sound(noise) || !is_sound(restless) {
+            return false;
+        }
+        self.noise = noise.max((NOISE_LEAST * self.scale).powi(2));
+        let unit = self.scale / self.horizon_s;
+        let of = |share: f64| (share * unit).powi(2) / self.horizon_s;
+        self.restless = restless.clamp(of(RESTLESS_LEAST), of(RESTLESS_MOST));
+        true
+    }
+
+    /// Takes over what an earlier start had learned of an actuator, as [`Filter::resume`] does. It
+    /// is never surer of it than it was, nor less sure than at the very first start.
+    pub fn resume_effect(&mut self, id: ActuatorId, [effect, variance]: [f64; 2]) -> bool {
+        let Some(place) = self.actuators.iter().position(|(one, _)| *one == id) else {
+            return false;
+        };
+        if !effect.is_finite() || !variance.is_finite() || variance < 0.0 {
+            return false;
+        }
+        let direction = self.actuators[place].1;
+        let unit = self.scale / self.horizon_s;
+        let (effect, most) = (direction * effect / unit, PUSH_STD);
+        self.believe(id, effect.max(EFFECT_LEAST * PUSH), (variance.sqrt() / unit).min(most));
+        true
+    }
+
     /// An actuator's effect in its declared direction and how far off it may be, in scales within
     /// the horizon.
     fn believe(&mut self, id: ActuatorId, effect: f64, std: f64) {

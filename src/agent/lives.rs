@@ -81,6 +81,7 @@ impl Agent {
             version: env!("CARGO_PKG_VERSION").into(),
             mode: self.mode.word().into(),
         });
+        self.resume_filters(&resumed.memories);
         self.tell_overtaken(overtaken);
         self.resume_holds(&resumed.holds);
         self.resume_commands(resumed.commands);
@@ -217,6 +218,7 @@ impl Agent {
         }
         self.write_days(true);
         self.write_partners(true);
+        self.write_filters(true);
         self.out.push(Effect::Stopped);
     }
 

@@ -29,6 +29,7 @@ mod forecast;
 mod goals;
 mod guard;
 mod inbox;
+mod learned;
 mod lives;
 mod moves;
 mod notes;
@@ -80,6 +81,8 @@ mod tests_goals;
 mod tests_greenhouse;
 #[cfg(test)]
 mod tests_hidden;
+#[cfg(test)]
+mod tests_learned;
 #[cfg(test)]
 mod tests_lives;
 #[cfg(test)]

@@ -131,9 +131,11 @@ pub struct Memory {
     /// The sensor's name.
     pub sensor: String,
     /// What is kept: `today`; where joined sensors usually stand; `again: ` and an actuator whose
-    /// effect on it was believed anew.
+    /// effect on it was believed anew; `filter` and `effect: ` and an actuator, what was learned of
+    /// how it trembles and of what the actuator adds to its trend.
     pub of: String,
-    /// What it is about, where that may change: a checksum of the sensor's expression.
+    /// What it is about, where that may change: a checksum of the sensor's expression, or of its
+    /// unit and the actuator's direction.
     pub form: u32,
     /// Of `today`: the local day, in days since 1970, and what it has made so far, by place.
     pub numbers: Vec<Option<f64>>,

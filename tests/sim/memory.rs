@@ -7,7 +7,7 @@ use std::time::Duration;
 use outpost::agent::{Kept, Resumed, ResumedStep};
 use outpost::clock::Now;
 use outpost::config::{Config, Mode, goal_from_json};
-use outpost::domain::{CommandState, Decider, Entry, Learned, Setting, StepState};
+use outpost::domain::{CommandState, Decider, Entry, Learned, Memory as Noted, Setting, StepState};
 use outpost::journal::StoredSend;
 use outpost::runtime::sent_before;
 
@@ -33,6 +33,7 @@ pub struct Memory {
     pulses: BTreeMap<String, ()>,
     goals: BTreeMap<String, (u64, Option<String>)>,
     learned: BTreeMap<String, Learned>,
+    noted: BTreeMap<(String, String), Noted>,
     /// Messages to devices.
     sent: VecDeque<(String, At)>,
     /// The last record that is stored.
@@ -101,6 +102,9 @@ impl Memory {
             Entry::Learned(learned) => {
                 self.learned.insert(learned.sensor.clone(), *learned);
             }
+            Entry::Memory(one) => {
+                self.noted.insert((one.sensor.clone(), one.of.clone()), one);
+            }
             Entry::Step { state: StepState::Refused, .. } => {}
             Entry::Step { actuator, setting, state, off_after_ms, by, .. } => {
                 if matches!(state, StepState::Intended | StepState::Sent) {
@@ -168,7 +172,7 @@ impl Memory {
         let sent: Vec<_> = sent.collect();
         Resumed {
             escalated: None,
-            memories: Vec::new(),
+            memories: self.noted.values().cloned().collect(),
             moves: Vec::new(),
             goals: goals.collect(),
             edits,
