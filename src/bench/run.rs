@@ -231,7 +231,6 @@ fn add(all: &mut Counters, this: Counters) {
     all.by_mind += this.by_mind;
     all.by_people += this.by_people;
     all.asked += this.asked;
-    all.unsure += this.unsure;
     all.escalations.wanted += this.escalations.wanted;
     all.sent += this.sent;
     all.refused += this.refused;

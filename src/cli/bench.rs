@@ -330,11 +330,6 @@ fn summary(results: &[PlantResult], json: bool) {
     let counters = bench::sum(results, "planner");
     let dominated: Vec<_> =
         results.iter().filter(|one| one.dominated()).map(|one| one.kind.word()).collect();
-    let unlimited: Vec<_> = results
-        .iter()
-        .filter(|one| one.satisfied_of_limit("planner").is_none())
-        .map(|one| one.kind.word())
-        .collect();
     let minded = bench::sum(results, "mind");
     let solved = solved_here(&counters);
     if json {
@@ -353,7 +348,6 @@ fn summary(results: &[PlantResult], json: bool) {
             "mind": figures(results, "mind"),
             "worst_plant": worst.map(|(_, name)| name),
             "dominated_by_thermostats": dominated,
-            "without_limit": unlimited,
         });
         println!("{line}");
     } else if let Some((share, name)) = worst {
