@@ -115,7 +115,7 @@ impl PlantResult {
     }
 
     /// Takes in what a controller did under a seed; the limits are known by then.
-    fn take(&mut self, seed: u64, one: Row) {
+    pub(super) fn take(&mut self, seed: u64, one: Row) {
         let limit = usize::try_from(seed - 1).ok().and_then(|index| self.limits.get(index));
         let reached = penalty(&one.score);
         if let Some(limit) = limit.filter(|limit| reached < *limit * (1.0 - FINER.0) - FINER.1) {
