@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use rand::rngs::StdRng;
 
-use self::known::Known;
+use self::known::{Given, Known};
 use super::recovery::{Recoveries, Watch};
 use crate::clock::{ClockTrust, Now, RealClock, Tick};
 use crate::config::{Aim, Config, Port, Sensor, SensorKind};
@@ -120,7 +120,7 @@ pub struct Faults {
     last: BTreeMap<String, String>,
     late: Vec<(Tick, Message)>,
     /// Commands on their way to a slow device.
-    slow: Vec<(Tick, Command)>,
+    slow: Vec<(Tick, Given)>,
     /// How far off a lie is, in the sensor's unit, and the beginning of its fault.
     lie: Option<(Tick, f64)>,
     wall: Option<RealClock>,
@@ -196,7 +196,8 @@ impl Faults {
 
     /// Nobody can prevent that this interlock is broken now: a sensor that it is about fails, and
     /// what arrived has not shown it for the time to react; or a device of it does not hear, and
-    /// no setting of the others ends it; or what ends it is on its way to a slow device.
+    /// no setting of the others ends it; or what ends it is on its way to a slow device. Whoever
+    /// brings it about by a command by which it was true or unknown, for all that was known, could.
     #[must_use]
     pub fn excuse(&self, interlock: &str, now: Tick) -> bool {
         let Some(known) = &self.known else { return false };
@@ -329,11 +330,8 @@ impl Faults {
         }
         let (due, later) = self.slow.drain(..).partition(|(at, _)| *at <= now);
         self.slow = later;
-        let due: Vec<(Tick, Command)> = due;
-        let mut heard: Vec<_> = due.into_iter().map(|(_, command)| command).collect();
-        if let Some(known) = &mut self.known {
-            heard.iter().for_each(|command| known.hears(command));
-        }
+        let due: Vec<(Tick, Given)> = due;
+        let mut heard: Vec<_> = due.into_iter().map(|(_, given)| self.hears(given)).collect();
         for command in given {
             let topic = &command.topic;
             let stuck = |kind: &Kind| *kind == Kind::StuckOn(topic.clone());
@@ -343,24 +341,34 @@ impl Faults {
             {
                 continue;
             }
-            let mut slow = self.in_time(now).filter_map(|fault| match &fault.kind {
-                Kind::Slow { topic: slow, by_ms } if slow == topic => {
-                    Some(Tick((now.0 + by_ms).min(fault.until.0)))
-                }
-                _ => None,
-            });
-            if let Some(at) = slow.next() {
-                drop(slow);
-                self.slow.push((at, command));
-                continue;
+            let known = self.known.as_ref();
+            let ventures = known.map(|known| known.ventures(&command, &self.slow, now));
+            let late = self.slow_until(topic, now);
+            let given = Given { command, ventures: ventures.unwrap_or_default() };
+            match late {
+                Some(at) => self.slow.push((at, given)),
+                None => heard.push(self.hears(given)),
             }
-            drop(slow);
-            if let Some(known) = &mut self.known {
-                known.hears(&command);
-            }
-            heard.push(command);
         }
         heard
+    }
+
+    /// The device hears it.
+    fn hears(&mut self, given: Given) -> Command {
+        if let Some(known) = &mut self.known {
+            known.hears(&given);
+        }
+        given.command
+    }
+
+    /// When a device hears what it is told now, where it hears late.
+    fn slow_until(&self, topic: &str, now: Tick) -> Option<Tick> {
+        self.in_time(now).find_map(|fault| match &fault.kind {
+            Kind::Slow { topic: slow, by_ms } if slow == topic => {
+                Some(Tick((now.0 + by_ms).min(fault.until.0)))
+            }
+            _ => None,
+        })
     }
 
     /// When something happens here by itself.

@@ -2,6 +2,7 @@
 //! fault changed it, what arrived of that, and what its devices heard. Out of these follows what
 //! nobody could prevent. Nothing here changes a message.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::{Fault, Kind};
 use crate::agent::{Event, Inbox, level, payload};
 use crate::clock::Tick;
 use crate::config::{Actuator, ActuatorKind, Config, Interlock};
-use crate::domain::{ActuatorId, SensorId, Setting, Value};
+use crate::domain::{ActuatorId, FaultKind, SensorId, Setting, Value};
 use crate::expr::{Environment, Truth};
 use crate::limits::STALE_PERIODS;
 use crate::plant::{Command, Message};
@@ -31,6 +32,17 @@ pub(super) struct Known {
     heard: Vec<Setting>,
     /// By interlock, since when what arrived shows that it is broken.
     shown: Vec<Option<Tick>>,
+    /// By interlock, the devices that a command moved that ventured it, with where each stood
+    /// before. Forgotten once what arrived shows that it is not broken: then it is known anew.
+    ventured: Vec<BTreeMap<usize, Setting>>,
+}
+
+/// A command on its way, with what its giver risked by what could be known when it was given.
+#[derive(Debug)]
+pub(super) struct Given {
+    pub(super) command: Command,
+    /// The interlocks that it ventures, in the order of the configuration.
+    pub(super) ventures: Vec<usize>,
 }
 
 /// The words of one look: what sensors say, what devices are set to.
@@ -69,15 +81,22 @@ impl Known {
             arrived: vec![None; config.sensors.len()],
             heard: config.actuators.iter().map(|one| one.safe.clone()).collect(),
             shown: vec![None; config.interlocks.len()],
+            ventured: vec![BTreeMap::new(); config.interlocks.len()],
             config,
         }
     }
 
-    fn readings(&self, message: &Message) -> Vec<(usize, Value)> {
+    /// The sensors that a message is about; `None`: it says that they are not to be believed.
+    fn readings(&self, message: &Message) -> Vec<(usize, Option<Value>)> {
         let events = self.inbox.read(&message.topic, message.payload.as_bytes(), false);
-        let readings = events.into_iter().filter_map(|event| match event {
-            Event::Reading { sensor, value: Ok(value), .. } => Some((usize::from(sensor.0), value)),
-            _ => None,
+        let readings = events.into_iter().filter_map(|event| {
+            let Event::Reading { sensor, value, .. } = event else { return None };
+            let value = match value {
+                Ok(value) => Some(value),
+                Err(fault) if is_doubt(fault.kind) => None,
+                Err(_) => return None,
+            };
+            Some((usize::from(sensor.0), value))
         });
         readings.collect()
     }
@@ -85,22 +104,57 @@ impl Known {
     /// A sensor said this.
     pub(super) fn says(&mut self, message: &Message) {
         for (sensor, value) in self.readings(message) {
-            self.said[sensor] = Some(value);
+            self.said[sensor] = value.or(self.said[sensor].take());
         }
     }
 
     /// This arrives of it.
     pub(super) fn arrives(&mut self, message: &Message, now: Tick) {
         for (sensor, value) in self.readings(message) {
-            self.arrived[sensor] = Some((value, now));
+            self.arrived[sensor] = value.map(|value| (value, now));
         }
     }
 
-    /// A device hears this.
-    pub(super) fn hears(&mut self, command: &Command) {
-        if let Some((index, setting)) = self.setting(command) {
-            self.heard[index] = setting;
+    /// A device hears this. One that is told where it stands already is moved by nobody.
+    pub(super) fn hears(&mut self, given: &Given) {
+        let Some((index, setting)) = self.setting(&given.command) else { return };
+        if setting == self.heard[index] {
+            return;
         }
+        let before = std::mem::replace(&mut self.heard[index], setting);
+        for (interlock, moved) in self.ventured.iter_mut().enumerate() {
+            if given.ventures.contains(&interlock) {
+                moved.entry(index).or_insert(before.clone());
+            } else {
+                moved.remove(&index);
+            }
+        }
+    }
+
+    /// The interlocks of its device that are true or unknown with this command, by what its giver
+    /// can know: the words that arrived, and the other devices where they stand or where what is on
+    /// its way to one of them would set it.
+    pub(super) fn ventures(
+        &self,
+        command: &Command,
+        waiting: &[(Tick, Given)],
+        now: Tick,
+    ) -> Vec<usize> {
+        let Some((index, setting)) = self.setting(command) else { return Vec::new() };
+        let mut ways = vec![self.heard.clone()];
+        for (other, setting) in waiting.iter().filter_map(|(_, one)| self.setting(&one.command)) {
+            let mut devices = self.heard.clone();
+            devices[other] = setting;
+            ways.push(devices);
+        }
+        ways.iter_mut().for_each(|devices| devices[index] = setting.clone());
+        let ventured = |interlock: &Interlock| {
+            let mut named = interlock.forbid.actuators().iter();
+            let mut truths = ways.iter().map(|way| self.truth_of_arrived(interlock, way, now));
+            named.any(|id| usize::from(id.0) == index) && truths.any(|truth| truth != Truth::False)
+        };
+        let all = self.config.interlocks.iter().enumerate();
+        all.filter(|(_, one)| ventured(one)).map(|(number, _)| number).collect()
     }
 
     /// What a command means, and the actuator that it is for.
@@ -130,18 +184,23 @@ impl Known {
     /// Looks at all interlocks by what arrived.
     pub(super) fn look(&mut self, now: Tick) {
         for index in 0..self.shown.len() {
-            let shown = self.truth_of_arrived(&self.config.interlocks[index], now) == Truth::True;
-            self.shown[index] = shown.then(|| self.shown[index].unwrap_or(now));
+            let interlock = &self.config.interlocks[index];
+            let truth = self.truth_of_arrived(interlock, &self.heard, now);
+            let since = self.shown[index].unwrap_or(now);
+            self.shown[index] = (truth == Truth::True).then_some(since);
+            if truth == Truth::False {
+                self.ventured[index].clear();
+            }
         }
     }
 
-    fn truth_of_arrived(&self, interlock: &Interlock, now: Tick) -> Truth {
+    fn truth_of_arrived(&self, interlock: &Interlock, devices: &[Setting], now: Tick) -> Truth {
         let sensors = |index: usize| {
             let (value, at) = self.arrived[index].as_ref()?;
             let stale = self.config.sensors[index].every * STALE_PERIODS;
             (now.since(*at) <= stale).then(|| value.clone())
         };
-        interlock.forbid.truth(&Look { sensors: &sensors, devices: &self.heard })
+        interlock.forbid.truth(&Look { sensors: &sensors, devices })
     }
 
     fn holds(&self, interlock: &Interlock, devices: &[Setting]) -> bool {
@@ -154,16 +213,29 @@ impl Known {
         &self,
         name: &str,
         fault: &Fault,
-        waiting: &[(Tick, Command)],
+        waiting: &[(Tick, Given)],
         now: Tick,
     ) -> bool {
         let Some(index) = self.config.interlocks.iter().position(|one| one.name == name) else {
             return false;
         };
         let interlock = &self.config.interlocks[index];
+        if self.is_own_doing(index) {
+            return false;
+        }
         // What a sensor hid until just now, nobody could act on yet.
         now.since(fault.until) < REACT && self.is_hidden(index, fault, now)
             || now < fault.until && self.cannot_end(interlock, fault, waiting)
+    }
+
+    /// It would not be broken but for commands that ventured it.
+    fn is_own_doing(&self, index: usize) -> bool {
+        let mut devices = self.heard.clone();
+        for (device, before) in &self.ventured[index] {
+            devices[*device] = before.clone();
+        }
+        let ventured = !self.ventured[index].is_empty();
+        ventured && !self.holds(&self.config.interlocks[index], &devices)
     }
 
     /// One of its sensors has the fault, and what arrived has not shown for long enough that it is
@@ -185,12 +257,7 @@ impl Known {
     }
 
     /// However the devices that hear are set, it stays broken; or what ends it is on its way.
-    fn cannot_end(
-        &self,
-        interlock: &Interlock,
-        fault: &Fault,
-        waiting: &[(Tick, Command)],
-    ) -> bool {
+    fn cannot_end(&self, interlock: &Interlock, fault: &Fault, waiting: &[(Tick, Given)]) -> bool {
         let named = interlock.forbid.actuators();
         let named: Vec<usize> = named.iter().map(|id| usize::from(id.0)).collect();
         let topic = |index: usize| self.config.actuators[index].port.topic();
@@ -203,8 +270,8 @@ impl Known {
         }
         if let Kind::Slow { .. } = fault.kind {
             let mut devices = self.heard.clone();
-            for (_, command) in waiting {
-                if let Some((index, setting)) = self.setting(command) {
+            for (_, given) in waiting {
+                if let Some((index, setting)) = self.setting(&given.command) {
                     devices[index] = setting;
                 }
             }
@@ -233,6 +300,11 @@ impl Known {
         }
         all.iter().all(|devices| self.holds(interlock, devices))
     }
+}
+
+/// What the agent, too, takes for a word that unsays the last one.
+fn is_doubt(kind: FaultKind) -> bool {
+    matches!(kind, FaultKind::OutOfRange | FaultKind::NotFinite)
 }
 
 /// What an actuator can be set to.

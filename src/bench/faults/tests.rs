@@ -63,9 +63,10 @@ fn reach(faults: &mut Faults, topic: &str, payload: &str, at: u64) -> usize {
 fn a_deaf_device_is_an_excuse_only_where_no_other_device_could_end_it() {
     let excused = |kind: Kind, name: &str, well: &str, at: u64| {
         let mut faults = with(kind);
-        says(&mut faults, "s/well", well, 10);
+        says(&mut faults, "s/well", "50", 10);
         assert_eq!(reach(&mut faults, "d/pump", "ON", 20), 1);
         assert_eq!(reach(&mut faults, "d/mains", "ON", 30), 1);
+        says(&mut faults, "s/well", well, 40);
         faults.excuse(name, Tick(at))
     };
     for kind in [Kind::Dead("d/pump".into()), Kind::StuckOn("d/pump".into())] {
@@ -85,8 +86,9 @@ fn a_deaf_device_is_an_excuse_only_where_no_other_device_could_end_it() {
 #[test]
 fn a_slow_device_is_an_excuse_only_while_what_ends_it_is_on_its_way() {
     let mut faults = with(Kind::Slow { topic: "d/pump".into(), by_ms: 40_000 });
-    says(&mut faults, "s/well", "5", 10);
+    says(&mut faults, "s/well", "50", 10);
     reach(&mut faults, "d/pump", "ON", 20);
+    says(&mut faults, "s/well", "5", 30);
     assert!(!faults.excuse("dry", Tick(30_000)), "nobody commanded anything");
     assert_eq!(reach(&mut faults, "d/pump", "OFF", 30_000), 0);
     assert!(faults.excuse("dry", Tick(31_000)));
@@ -122,6 +124,77 @@ fn a_wrong_sensor_is_an_excuse_only_for_what_it_is_about_and_hides() {
     let drifting = Kind::Drifting { sensor: well, by: 1.0 };
     assert!(!excused(drifting, "dry", 40_500), "it has hidden nothing");
     assert!(!excused(Kind::Silent("s/rain".into()), "dry", 40_500));
+}
+
+/// The well says 50 and 5 after `turns_at`, is silent from 1 s to 101 s, and at `on_at` the pump is
+/// commanded; is what stands at 90 s excused?
+fn silent_well(on_at: u64, turns_at: u64) -> bool {
+    let mut faults = with(Kind::Silent("s/well".into()));
+    for at in (10..90_000).step_by(1000) {
+        says(&mut faults, "s/well", if at < turns_at { "50" } else { "5" }, at);
+        if (on_at..on_at + 1000).contains(&at) {
+            reach(&mut faults, "d/pump", "ON", on_at);
+        }
+    }
+    faults.excuse("dry", Tick(90_000))
+}
+
+#[test]
+fn what_a_command_brings_about_against_what_was_known_has_no_excuse() {
+    assert!(silent_well(500, 2000), "the well was full, for all that was known");
+    assert!(silent_well(30_000, 2000), "its last word counts for three periods");
+    assert!(!silent_well(31_000, 2000), "nobody knew");
+    assert!(!silent_well(31_000, 60_000), "nor that it was full then");
+    let mut known = with(Kind::Silent("s/well".into()));
+    says(&mut known, "s/well", "5", 10);
+    reach(&mut known, "d/pump", "ON", 20);
+    assert!(!known.excuse("dry", Tick(2000)), "it was known to be empty");
+}
+
+#[test]
+fn a_command_that_makes_nothing_worse_or_was_known_to_be_good_since_keeps_its_excuse() {
+    let mut faults = with(Kind::Silent("s/rain".into()));
+    says(&mut faults, "s/rain", "false", 10);
+    reach(&mut faults, "d/window", "100", 20);
+    reach(&mut faults, "d/window", "50", 60_000);
+    says(&mut faults, "s/rain", "true", 61_000);
+    assert!(faults.excuse("wide", Tick(62_000)), "it was open before");
+    let mut faults = with(Kind::Silent("s/rain".into()));
+    reach(&mut faults, "d/window", "100", 20);
+    says(&mut faults, "s/rain", "false", 30);
+    says(&mut faults, "s/rain", "true", 61_000);
+    assert!(faults.excuse("wide", Tick(62_000)), "a word came that all is well");
+    let mut faults = with(Kind::Silent("s/rain".into()));
+    reach(&mut faults, "d/window", "100", 20);
+    reach(&mut faults, "d/window", "50", 60_000);
+    says(&mut faults, "s/rain", "true", 61_000);
+    assert!(!faults.excuse("wide", Tick(62_000)), "it was opened first without a word");
+}
+
+#[test]
+fn a_word_out_of_its_range_unsays_the_last_one() {
+    let mut faults = with(Kind::Lying { sensor: 0, to: 900.0 });
+    says(&mut faults, "s/well", "50", 10);
+    says(&mut faults, "s/well", "50", 2000);
+    reach(&mut faults, "d/pump", "ON", 2500);
+    says(&mut faults, "s/well", "5", 3000);
+    assert!(!faults.excuse("dry", Tick(4000)));
+}
+
+#[test]
+fn what_is_on_its_way_to_a_slow_device_counts_when_another_is_commanded() {
+    let both = |mains_first: bool| {
+        let mut faults = with(Kind::Slow { topic: "d/mains".into(), by_ms: 10_000 });
+        says(&mut faults, "s/well", "50", 10);
+        let order = if mains_first { ["d/mains", "d/pump"] } else { ["d/pump", "d/mains"] };
+        for topic in order {
+            reach(&mut faults, topic, "ON", 2000);
+        }
+        reach(&mut faults, "d/mains", "OFF", 3000);
+        faults.reach(Vec::new(), Tick(12_000));
+        faults.excuse("both", Tick(12_500))
+    };
+    assert!(!both(true) && !both(false), "they met by commands alone");
 }
 
 #[test]
