@@ -299,13 +299,24 @@ impl Oracle {
         known.last_sent.is_none() || spec.kind == Kind::Pulse && ends
     }
 
-    /// Invariant 1, at the moment in which a message leaves the agent.
-    pub fn sent(&mut self, scene: &Scene, device: usize, to: &Setting, now: u64) -> Option<String> {
+    /// Invariant 1, at the moment in which a message goes out.
+    pub fn forbids(&self, scene: &Scene, device: usize, to: &Setting, now: u64) -> Option<String> {
         let to_safe = *to == scene.devices[device].safe;
-        let found = match to_safe && self.is_sent_anyhow(scene, device, now) {
-            true => None,
-            false => self.forbidden_by(scene, device, to, now),
-        };
+        if to_safe && self.is_sent_anyhow(scene, device, now) {
+            return None;
+        }
+        let lock = self.forbidden_by(scene, device, to, now)?;
+        let name = &scene.devices[device].name;
+        Some(match to_safe {
+            false => {
+                format!("invariant 1: {name} to {to} though interlock {lock} may be true then")
+            }
+            true => format!("invariant 1: {name} to safe makes interlock {lock} true"),
+        })
+    }
+
+    /// The agent lets a message go: from here on it counts as under way.
+    pub fn sent(&mut self, scene: &Scene, device: usize, to: &Setting, now: u64) {
         let known = &mut self.devices[device];
         // It was given up before, and a new message does not make it known.
         let overdue = |(_, at): &(Setting, u64)| now - at >= scene.devices[device].confirm_ms;
@@ -326,14 +337,6 @@ impl Oracle {
         while known.sent_times.front().is_some_and(|at| now - at >= 3_600_000) {
             known.sent_times.pop_front();
         }
-        let lock = found?;
-        let name = &scene.devices[device].name;
-        Some(match to_safe {
-            false => {
-                format!("invariant 1: {name} to {to} though interlock {lock} may be true then")
-            }
-            true => format!("invariant 1: {name} to safe makes interlock {lock} true"),
-        })
     }
 
     /// A message, or whether it arrived, is lost.

@@ -170,7 +170,7 @@ impl Sim {
         self.later(delay, Next::Message { topic, payload, retained: false });
     }
 
-    /// The agent lets a message go, or keeps it until its record is stored.
+    /// The agent lets a message go, or it is kept until its record is stored.
     pub fn send(
         &mut self,
         token: u64,
@@ -180,10 +180,11 @@ impl Sim {
     ) -> Result<(), String> {
         let setting = read(&self.scene.devices[device].kind, &payload)?;
         self.log.push_back(format!("           -> {device} {setting} {token} after {after:?}"));
-        let broken = self.oracle.sent(&self.scene, device, &setting, self.now);
-        if let Some(what) = broken {
-            return Err(what);
+        let waits = after.filter(|seq| *seq > self.memory.stored);
+        if waits.is_none() {
+            self.judge_going(device, &payload)?;
         }
+        self.oracle.sent(&self.scene, device, &setting, self.now);
         let most = 2 * u64::from(self.scene.devices[device].per_hour) + SENDS_EXTRA;
         let sent = self.oracle.devices[device].sent_times.len() as u64;
         self.out.sends_an_hour_max = self.out.sends_an_hour_max.max(sent);
@@ -191,13 +192,22 @@ impl Sim {
             let name = &self.scene.devices[device].name;
             return Err(format!("bound: {sent} messages to {name} within an hour, {most} allowed"));
         }
-        match after {
-            Some(seq) if seq > self.memory.stored => {
+        match waits {
+            Some(seq) => {
                 self.held.push_back((seq, token, device, payload));
                 Ok(())
             }
-            _ => self.publish(token, device, payload),
+            None => self.publish(token, device, payload),
         }
+    }
+
+    /// Invariant 1 is judged when a message goes, not when the agent hands it over: what waits has
+    /// set nothing yet, and the agent can withdraw it until then. So what was allowed at first and
+    /// has become forbidden meanwhile is a fault, and what was withdrawn in time is none.
+    fn judge_going(&self, device: usize, payload: &[u8]) -> Result<(), String> {
+        let setting = read(&self.scene.devices[device].kind, payload)?;
+        let broken = self.oracle.forbids(&self.scene, device, &setting, self.now);
+        broken.map_or(Ok(()), Err)
     }
 
     /// Mode `observe`: nothing is sent to it.
@@ -281,6 +291,7 @@ impl Sim {
     pub fn release(&mut self) -> Result<(), String> {
         while self.held.front().is_some_and(|(seq, ..)| *seq <= self.memory.stored) {
             let Some((_, token, device, payload)) = self.held.pop_front() else { break };
+            self.judge_going(device, &payload)?;
             self.publish(token, device, payload)?;
         }
         Ok(())
