@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use outpost::agent::Resumed;
+use outpost::agent::{Resumed, ResumedStep};
 use outpost::clock::{ClockTrust, Now};
 use outpost::domain::{Setting, Value};
 use outpost::limits;
@@ -43,6 +43,8 @@ pub struct Known {
     lost: bool,
     /// A pulse may be on since then.
     on_since: Option<u64>,
+    /// The last life began a pulse and wrote no end of it.
+    pulse_open: bool,
 }
 
 /// Which of the words of a device count. The agent knows some things that are not seen from here,
@@ -292,11 +294,13 @@ impl Oracle {
     }
 
     /// It was begun, so it is ended, or it is told where to begin before anything is known: what
-    /// the agent sends to `safe` without asking the interlocks.
+    /// the agent sends to `safe` without asking the interlocks. One that keeps at a start what it
+    /// is set to is told nothing but the end of a pulse of the last life.
     fn is_sent_anyhow(&self, scene: &Scene, device: usize, now: u64) -> bool {
         let (known, spec) = (&self.devices[device], &scene.devices[device]);
         let ends = known.on_since.is_some_and(|since| now - since >= spec.pulse_ms);
-        known.last_sent.is_none() || spec.kind == Kind::Pulse && ends
+        let begins = known.last_sent.is_none() && (!spec.keep || known.pulse_open);
+        begins || spec.kind == Kind::Pulse && ends
     }
 
     /// Invariant 1, at the moment in which a message goes out.
@@ -414,6 +418,8 @@ impl Oracle {
             // long ago may count as recent, and then the device stays as it is.
             let before = resumed.sent.iter().filter(|(name, _)| *name == device.name);
             known.sent_before = before.count();
+            let open = |one: &ResumedStep| one.actuator == device.name && one.pulse_open;
+            known.pulse_open = resumed.steps.iter().any(open);
             known.restarted = now;
         }
         for sensed in &mut self.sensors {
