@@ -50,6 +50,41 @@ pub trait Environment {
     }
 }
 
+/// The words of one moment without a clock: no word is old, and neither hour nor day is known. For
+/// those who ask what a condition is by some words alone.
+pub struct Still<S, A> {
+    /// What a sensor says.
+    pub sensor: S,
+    /// What an actuator is set to.
+    pub actuator: A,
+}
+
+impl<S, A> Environment for Still<S, A>
+where
+    S: Fn(SensorId) -> Option<Value>,
+    A: Fn(ActuatorId) -> Option<Value>,
+{
+    fn sensor(&self, id: SensorId) -> Option<Value> {
+        (self.sensor)(id)
+    }
+
+    fn actuator(&self, id: ActuatorId) -> Option<Value> {
+        (self.actuator)(id)
+    }
+
+    fn age(&self, _: SensorId) -> Duration {
+        Duration::ZERO
+    }
+
+    fn hour(&self) -> Option<f64> {
+        None
+    }
+
+    fn weekday(&self) -> Option<f64> {
+        None
+    }
+}
+
 /// The end of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Truth {

@@ -11,7 +11,7 @@ use crate::agent::{Event, Inbox, level, payload};
 use crate::clock::Tick;
 use crate::config::{Actuator, ActuatorKind, Config, Interlock};
 use crate::domain::{ActuatorId, FaultKind, SensorId, Setting, Value};
-use crate::expr::{Environment, Truth};
+use crate::expr::{Still, Truth};
 use crate::limits::STALE_PERIODS;
 use crate::plant::{Command, Message};
 
@@ -43,34 +43,6 @@ pub(super) struct Given {
     pub(super) command: Command,
     /// The interlocks that it ventures, in the order of the configuration.
     pub(super) ventures: Vec<usize>,
-}
-
-/// The words of one look: what sensors say, what devices are set to.
-struct Look<'a> {
-    sensors: &'a dyn Fn(usize) -> Option<Value>,
-    devices: &'a [Setting],
-}
-
-impl Environment for Look<'_> {
-    fn sensor(&self, id: SensorId) -> Option<Value> {
-        (self.sensors)(usize::from(id.0))
-    }
-
-    fn actuator(&self, id: ActuatorId) -> Option<Value> {
-        Some(self.devices[usize::from(id.0)].value())
-    }
-
-    fn age(&self, _: SensorId) -> Duration {
-        Duration::ZERO
-    }
-
-    fn hour(&self) -> Option<f64> {
-        None
-    }
-
-    fn weekday(&self) -> Option<f64> {
-        None
-    }
 }
 
 impl Known {
@@ -195,17 +167,18 @@ impl Known {
     }
 
     fn truth_of_arrived(&self, interlock: &Interlock, devices: &[Setting], now: Tick) -> Truth {
-        let sensors = |index: usize| {
+        let arrived = |id: SensorId| {
+            let index = usize::from(id.0);
             let (value, at) = self.arrived[index].as_ref()?;
             let stale = self.config.sensors[index].every * STALE_PERIODS;
             (now.since(*at) <= stale).then(|| value.clone())
         };
-        interlock.forbid.truth(&Look { sensors: &sensors, devices })
+        truth(interlock, arrived, devices)
     }
 
     fn holds(&self, interlock: &Interlock, devices: &[Setting]) -> bool {
-        let sensors = |index: usize| self.said[index].clone();
-        interlock.forbid.truth(&Look { sensors: &sensors, devices }) == Truth::True
+        let said = |id: SensorId| self.said[usize::from(id.0)].clone();
+        truth(interlock, said, devices) == Truth::True
     }
 
     /// Nobody can prevent that this interlock is broken: see [`super::Faults::excuse`].
@@ -300,6 +273,16 @@ impl Known {
         }
         all.iter().all(|devices| self.holds(interlock, devices))
     }
+}
+
+/// An interlock by these words of sensors and settings of devices.
+fn truth(
+    interlock: &Interlock,
+    sensor: impl Fn(SensorId) -> Option<Value>,
+    devices: &[Setting],
+) -> Truth {
+    let actuator = |id: ActuatorId| Some(devices[usize::from(id.0)].value());
+    interlock.forbid.truth(&Still { sensor, actuator })
 }
 
 /// What the agent, too, takes for a word that unsays the last one.

@@ -1,13 +1,11 @@
 //! What the operator wants beyond goals: `[[rule]]`, `[[interlock]]`, `[[note]]`, `[[preference]]`.
 
-use std::time::Duration;
-
 use super::actuators::{setting, setting_form};
 use super::section::Section;
 use super::{Actuator, Checker, all, quoted};
 use crate::config::checked::{Interlock, Preference, Rule};
-use crate::domain::{ActuatorId, SensorId, Setting, Value};
-use crate::expr::{Environment, Expression, Truth};
+use crate::domain::{ActuatorId, Setting};
+use crate::expr::{Expression, Still, Truth};
 use crate::limits::{NOTE_BYTES_MAX, NOTES_MAX, RULES_MAX};
 
 impl Checker<'_> {
@@ -70,7 +68,7 @@ impl Checker<'_> {
             let forbid = self.condition(&mut section, "forbid");
             if let Some(forbid) = &forbid
                 && self.count() == 0
-                && forbid.truth(&AllSafe(actuators)) == Truth::True
+                && is_broken_at_rest(forbid, actuators)
             {
                 let spot = section.spot("forbid");
                 self.warn(&spot, always_broken(forbid, actuators));
@@ -167,25 +165,10 @@ fn does_the_same(actuators: &[Actuator], one: ActuatorId, other: ActuatorId) -> 
     one.iter().any(|effect| other.contains(effect))
 }
 
-/// Every actuator at `safe`, everything else unknown.
-struct AllSafe<'a>(&'a [Actuator]);
-
-impl Environment for AllSafe<'_> {
-    fn sensor(&self, _: SensorId) -> Option<Value> {
-        None
-    }
-    fn actuator(&self, id: ActuatorId) -> Option<Value> {
-        self.0.get(usize::from(id.0)).map(|actuator| actuator.safe.value())
-    }
-    fn age(&self, _: SensorId) -> Duration {
-        Duration::ZERO
-    }
-    fn hour(&self) -> Option<f64> {
-        None
-    }
-    fn weekday(&self) -> Option<f64> {
-        None
-    }
+/// It is true with every actuator at `safe`, everything else unknown.
+fn is_broken_at_rest(forbid: &Expression, actuators: &[Actuator]) -> bool {
+    let actuator = |id: ActuatorId| Some(actuators.get(usize::from(id.0))?.safe.value());
+    forbid.truth(&Still { sensor: |_| None, actuator }) == Truth::True
 }
 
 fn always_broken(forbid: &Expression, actuators: &[Actuator]) -> String {
