@@ -7,6 +7,7 @@ pub mod bounds;
 mod drive;
 mod excuses;
 mod faults;
+mod heard;
 mod limit;
 mod recovery;
 mod report;

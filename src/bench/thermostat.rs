@@ -5,21 +5,16 @@
 //! comes near the goal's bound and off a gap later. Where and how wide is the tuning.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use rand::rngs::StdRng;
 
-use super::agent::command;
 use super::drive::Keeper;
-use crate::agent::{Event, Inbox};
+use super::heard::Heard;
 use crate::clock::{Now, Tick};
-use crate::config::{Actuator, ActuatorKind, Aim, Config};
+use crate::config::{ActuatorKind, Aim, Config};
 use crate::domain::{ActuatorId, SensorId, Setting, Value};
-use crate::expr::{Environment, Expression, Truth};
+use crate::expr::{Environment, Truth};
 use crate::plant::{Command, Message, between};
-
-/// A command that was not echoed by then is sent again.
-const AGAIN: Duration = Duration::from_secs(15);
 
 /// One loop: a sensor, the bound that it must not pass, and the width of the goal.
 #[derive(Clone, Debug)]
@@ -92,17 +87,11 @@ fn loops(config: &Config) -> Vec<Loop> {
 /// The thermostats of a configuration.
 pub struct Thermostats {
     config: Arc<Config>,
-    inbox: Inbox,
+    heard: Heard,
     loops: Vec<Loop>,
     tunings: Tunings,
     wants: Vec<bool>,
-    values: Vec<Option<Value>>,
-    heard: Vec<Option<Tick>>,
-    settings: Vec<Option<Setting>>,
-    sent: Vec<Option<(Setting, Tick)>>,
-    changed: Vec<Option<Tick>>,
     looked: Option<Tick>,
-    now: Now,
 }
 
 impl Thermostats {
@@ -110,28 +99,16 @@ impl Thermostats {
     #[must_use]
     pub fn new(config: Arc<Config>, tunings: Tunings) -> Thermostats {
         let loops = loops(&config);
-        let (sensors, actuators) = (config.sensors.len(), config.actuators.len());
-        Thermostats {
-            inbox: Inbox::new(config.clone()),
-            wants: vec![false; loops.len()],
-            values: vec![None; sensors],
-            heard: vec![None; sensors],
-            settings: vec![None; actuators],
-            sent: vec![None; actuators],
-            changed: vec![None; actuators],
-            looked: None,
-            now: Now::default(),
-            loops,
-            tunings,
-            config,
-        }
+        let wants = vec![false; loops.len()];
+        let heard = Heard::new(config.clone());
+        Thermostats { config, heard, loops, tunings, wants, looked: None }
     }
 
     /// Loops switch by what their sensor says; one that is unknown keeps off.
     fn look(&mut self) {
         for (index, one) in self.loops.iter().enumerate() {
             let tuning = self.tunings.0[index];
-            let Some(Value::Number(value)) = self.sensor(SensorId(one.sensor as u16)) else {
+            let Some(Value::Number(value)) = self.heard.sensor(SensorId(one.sensor as u16)) else {
                 self.wants[index] = false;
                 continue;
             };
@@ -152,7 +129,8 @@ impl Thermostats {
         let level = on.map(|(_, tuning)| tuning.level).fold(0.0, f64::max);
         // The last rule that holds decides, as it would by its order in the configuration.
         let id = ActuatorId(actuator as u16);
-        let rules = self.config.rules.iter().filter(|rule| rule.when.truth(self) == Truth::True);
+        let rules =
+            self.config.rules.iter().filter(|rule| rule.when.truth(&self.heard) == Truth::True);
         let ruled = rules.flat_map(|rule| &rule.set).rfind(|(one, _)| *one == id);
         if let Some((_, setting)) = ruled {
             return setting.clone();
@@ -168,47 +146,28 @@ impl Thermostats {
         }
     }
 
-    /// An interlock would hold, or cannot be known, with this actuator at this setting.
-    fn is_forbidden(&self, actuator: usize, setting: &Setting) -> bool {
-        let id = ActuatorId(actuator as u16);
-        let assumed = Assumed { all: self, id, setting };
-        let touches = |forbid: &Expression| forbid.actuators().contains(&id);
-        let mut interlocks = self.config.interlocks.iter();
-        interlocks.any(|one| touches(&one.forbid) && one.forbid.truth(&assumed) != Truth::False)
-    }
-
-    fn may_leave(&self, actuator: usize, config: &Actuator) -> bool {
-        let (Some(setting), Some(changed)) = (&self.settings[actuator], self.changed[actuator])
-        else {
-            return true;
-        };
-        let least = if *setting == config.safe { config.min_off } else { config.min_on };
-        self.now.tick.since(changed) >= least
-    }
-
     fn act(&mut self) -> Vec<Command> {
-        if self.looked == Some(self.now.tick) {
+        if self.looked == Some(self.heard.now.tick) {
             return Vec::new();
         }
-        self.looked = Some(self.now.tick);
+        self.looked = Some(self.heard.now.tick);
         self.look();
         let config = self.config.clone();
         let mut commands = Vec::new();
         for (index, actuator) in config.actuators.iter().enumerate() {
             let mut setting = self.wanted(index);
-            let forbidden = setting != actuator.safe && self.is_forbidden(index, &setting);
+            let forbidden = setting != actuator.safe && self.heard.is_forbidden(index, &setting);
             if forbidden {
                 setting = actuator.safe.clone();
             }
-            let is_there = self.settings[index].as_ref() == Some(&setting);
-            let waits = self.sent[index]
-                .as_ref()
-                .is_some_and(|(sent, at)| *sent == setting && self.now.tick.since(*at) < AGAIN);
-            if is_there || waits || !(forbidden || self.may_leave(index, actuator)) {
+            let heard = &self.heard;
+            if heard.is_at(index, &setting)
+                || heard.is_on_way(index, &setting)
+                || !(forbidden || heard.may_leave(index))
+            {
                 continue;
             }
-            self.sent[index] = Some((setting.clone(), self.now.tick));
-            commands.extend(command(&config, index, &setting));
+            commands.extend(self.heard.send(index, setting));
         }
         commands
     }
@@ -216,28 +175,12 @@ impl Thermostats {
 
 impl Keeper for Thermostats {
     fn hear(&mut self, message: &Message, now: Now) -> Vec<Command> {
-        self.now = now;
-        for event in self.inbox.read(&message.topic, message.payload.as_bytes(), false) {
-            match event {
-                Event::Reading { sensor, value: Ok(value), .. } => {
-                    self.values[usize::from(sensor.0)] = Some(value);
-                    self.heard[usize::from(sensor.0)] = Some(now.tick);
-                }
-                Event::Echo { actuator, setting: Ok(setting), .. } => {
-                    let index = usize::from(actuator.0);
-                    if self.settings[index].as_ref() != Some(&setting) {
-                        self.changed[index] = Some(now.tick);
-                    }
-                    self.settings[index] = Some(setting);
-                }
-                _ => {}
-            }
-        }
+        self.heard.hear(message, now);
         Vec::new()
     }
 
     fn wake(&mut self, now: Now) -> Vec<Command> {
-        self.now = now;
+        self.heard.now = now;
         self.act()
     }
 
@@ -249,71 +192,8 @@ impl Keeper for Thermostats {
 
     fn restart(&mut self, now: Now) -> Vec<Command> {
         *self = Thermostats::new(self.config.clone(), self.tunings.clone());
-        self.now = now;
+        self.heard.now = now;
         self.looked = Some(now.tick);
         Vec::new()
-    }
-}
-
-impl Environment for Thermostats {
-    fn sensor(&self, id: SensorId) -> Option<Value> {
-        let index = usize::from(id.0);
-        let stale = self.config.sensors[index].every * crate::limits::STALE_PERIODS;
-        let fresh = self.heard[index].is_some_and(|at| self.now.tick.since(at) <= stale);
-        self.values[index].clone().filter(|_| fresh)
-    }
-
-    fn actuator(&self, id: ActuatorId) -> Option<Value> {
-        self.settings[usize::from(id.0)].as_ref().map(Setting::value)
-    }
-
-    fn age(&self, id: SensorId) -> Duration {
-        self.now.tick.since(self.heard[usize::from(id.0)].unwrap_or_default())
-    }
-
-    fn hour(&self) -> Option<f64> {
-        let minutes = self.now.unix_ms.rem_euclid(86_400_000) / 60_000;
-        Some(minutes as f64 / 60.0)
-    }
-
-    fn weekday(&self) -> Option<f64> {
-        // 1970 began on a Thursday.
-        Some(((self.now.unix_ms.div_euclid(86_400_000) + 3).rem_euclid(7) + 1) as f64)
-    }
-}
-
-/// What the thermostats know, with one actuator set otherwise, and those commanded counted there.
-struct Assumed<'a> {
-    all: &'a Thermostats,
-    id: ActuatorId,
-    setting: &'a Setting,
-}
-
-impl Environment for Assumed<'_> {
-    fn sensor(&self, id: SensorId) -> Option<Value> {
-        self.all.sensor(id)
-    }
-
-    fn actuator(&self, id: ActuatorId) -> Option<Value> {
-        if id == self.id {
-            return Some(self.setting.value());
-        }
-        let index = usize::from(id.0);
-        // What was commanded a moment ago is on its way.
-        let sent = self.all.sent[index].as_ref();
-        let on_way = sent.filter(|(_, at)| self.all.now.tick.since(*at) < AGAIN);
-        on_way.map(|(setting, _)| setting.value()).or_else(|| self.all.actuator(id))
-    }
-
-    fn age(&self, id: SensorId) -> Duration {
-        self.all.age(id)
-    }
-
-    fn hour(&self) -> Option<f64> {
-        self.all.hour()
-    }
-
-    fn weekday(&self) -> Option<f64> {
-        self.all.weekday()
     }
 }

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::super::heard::settings;
 use super::{Fault, Kind};
 use crate::agent::{Event, Inbox, level, payload};
 use crate::clock::Tick;
-use crate::config::{Actuator, ActuatorKind, Config, Interlock};
+use crate::config::{ActuatorKind, Config, Interlock};
 use crate::domain::{ActuatorId, FaultKind, SensorId, Setting, Value};
 use crate::expr::{Still, Truth};
 use crate::limits::STALE_PERIODS;
@@ -288,16 +289,4 @@ fn truth(
 /// What the agent, too, takes for a word that unsays the last one.
 fn is_doubt(kind: FaultKind) -> bool {
     matches!(kind, FaultKind::OutOfRange | FaultKind::NotFinite)
-}
-
-/// What an actuator can be set to.
-fn settings(actuator: &Actuator) -> Vec<Setting> {
-    match &actuator.kind {
-        ActuatorKind::Level { min, max, step } => {
-            let steps = ((max - min) / step).round() as u32;
-            (0..=steps).map(|one| Setting::Level(min + f64::from(one) * step)).collect()
-        }
-        ActuatorKind::Choice { options } => options.iter().cloned().map(Setting::Choice).collect(),
-        _ => vec![Setting::On, Setting::Off],
-    }
 }
