@@ -48,6 +48,7 @@ fn the_benchmark_ends_with_its_summary_and_writes_its_report() {
     }
     assert!(summary["understood"]["notes_broken"].is_u64(), "{summary}");
     assert!(summary["mind"].is_null(), "it was not asked for: {summary}");
+    assert!(summary["mind_alone"].is_null(), "it was not asked for: {summary}");
     assert_eq!((&summary["forbidden"], &summary["model_calls"]), (&0.into(), &0.into()));
     assert_eq!(summary["worst_plant"], "water-tank");
     assert!(summary["by"]["planner"].is_u64(), "{summary}");

@@ -3,6 +3,7 @@
 //! It judges the agent and helps it in nothing; no broker, no sleep, no wall clock.
 
 mod agent;
+mod alone;
 pub mod bounds;
 mod drive;
 mod excuses;
@@ -20,7 +21,7 @@ use crate::plant::Score;
 pub use agent::Voice;
 pub use recovery::{Recoveries, Recovery};
 pub use report::{ReportError, page};
-pub use run::{Options, PlantResult, Row, run, sum};
+pub use run::{MindOptions, Options, PlantResult, Row, run, sum};
 
 /// An hour in which goals of all the weight are missed, in the operator's unit. A tenfold of what
 /// the dearest device of a place costs an hour, so that nobody saves by missing goals.

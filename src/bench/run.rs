@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::agent::{AgentKeeper, Nobody, Voice};
+use super::alone::MindAlone;
 use super::drive::{Keeper, look_after, now};
 use super::faults::Faults;
 use super::limit::limit;
@@ -43,15 +44,27 @@ pub struct Options {
     pub trials: usize,
     /// Threads; runs of different seeds go side by side.
     pub threads: usize,
-    /// Model and adapter of the row `mind`, as `[mind]` names them.
-    pub mind: Option<(String, String)>,
+    /// The row `mind`, where there is to be one.
+    pub mind: Option<MindOptions>,
+}
+
+/// The model of the row `mind`.
+#[derive(Clone, Debug)]
+pub struct MindOptions {
+    /// As `[mind]` names it.
+    pub model: String,
+    /// As `[mind]` names it.
+    pub adapter: String,
+    /// One more row, `mind alone`; it asks each five minutes.
+    pub alone: bool,
 }
 
 /// One controller on one place, all seeds together.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// `safe`, `thermostats`, `planner`, `understood` (the planner with the place's notes as
-    /// preferences), `limit` or `mind` (the planner with a mind that reads the notes).
+    /// preferences), `limit`, `mind` (the planner with a mind that reads the notes) or `mind alone`
+    /// (the same model without planner).
     pub controller: &'static str,
     /// All seeds together.
     pub score: Score,
@@ -177,8 +190,8 @@ pub fn run(
         understood.mind = None;
         let config = Arc::new(config);
         let mut result = plant(*kind, &config, &Arc::new(understood), options);
-        if let (Some((model, adapter)), Some(mind)) = (&options.mind, mind) {
-            let (model, adapter) = (model.clone(), adapter.clone());
+        if let (Some(asked), Some(mind)) = (&options.mind, mind) {
+            let (model, adapter) = (asked.model.clone(), asked.adapter.clone());
             let mind = Some(config::Mind { model, adapter, ..mind });
             let config = Config { mind, ..(*config).clone() };
             let config = Arc::new(typed(config, voice));
@@ -266,7 +279,8 @@ fn typed(mut config: Config, voice: &mut Voice<'_>) -> Config {
     config
 }
 
-/// The agent with a mind, one seed after the other: there is one model.
+/// The agent with a mind, and the mind alone where it is asked for, one seed after the other: there
+/// is one model.
 fn minded(
     result: &mut PlantResult,
     config: &Arc<Config>,
@@ -275,9 +289,14 @@ fn minded(
 ) {
     for seed in 1..=options.seeds {
         let stay = Stay { kind: result.kind, seed, config, options };
-        let (row, track) = stay.agent("mind", Some(&mut *voice));
-        result.tracks.extend(track);
-        result.take(seed, row);
+        let mut lived = vec![stay.agent("mind", Some(&mut *voice))];
+        if options.mind.as_ref().is_some_and(|mind| mind.alone) {
+            lived.push(stay.alone(&mut *voice));
+        }
+        for (row, track) in lived {
+            result.tracks.extend(track);
+            result.take(seed, row);
+        }
     }
 }
 
@@ -360,6 +379,14 @@ impl Stay<'_> {
         if let Some(track) = &mut track {
             track.acts = agent.take_acts();
         }
+        (row, track)
+    }
+
+    /// What comes of the mind alone.
+    fn alone<'v>(self, voice: &'v mut Voice<'v>) -> (Row, Option<Track>) {
+        let mut alone = MindAlone::new(self.config.clone(), voice);
+        let (mut row, track) = self.with("mind alone", &mut alone, Vec::new());
+        row.counters = Some(alone.counters());
         (row, track)
     }
 
@@ -456,6 +483,37 @@ mod tests {
         let again = run(&one, &mut |_| None, |_| {}).unwrap();
         let rows = |results: &[PlantResult]| format!("{:?}", results[0].rows);
         assert_eq!(rows(&results), rows(&again), "the same seeds give the same run");
+    }
+
+    #[test]
+    fn the_mind_alone_is_run_where_it_is_asked_for() {
+        let mind = |alone| MindOptions { model: "model".into(), adapter: "none".into(), alone };
+        let options = Options {
+            kinds: vec![Kind::WaterTank],
+            hours: 1.0,
+            seeds: 2,
+            faults: false,
+            tracks: false,
+            trials: 0,
+            threads: 1,
+            mind: Some(mind(true)),
+        };
+        // It wants the last of all commands.
+        let mut last = |question: &Question| {
+            let count = question.candidates.len();
+            (count > 0).then(|| (0..count).map(|at| f64::from(at as u32)).collect())
+        };
+        let result = run(&options, &mut last, |_| {}).unwrap().remove(0);
+        let row = result.row("mind alone").unwrap();
+        let counters = row.counters.unwrap();
+        assert_eq!(row.score.samples, 720);
+        // The last of twelve is due when the run ends.
+        assert_eq!((counters.asked, counters.by_mind), (24, 24));
+        assert!(counters.sent > 0, "{counters:?}");
+        assert!(row.score.switchings > 0, "{row:?}");
+        let without = Options { mind: Some(mind(false)), ..options };
+        let result = run(&without, &mut last, |_| {}).unwrap().remove(0);
+        assert!(result.row("mind").is_some() && result.row("mind alone").is_none());
     }
 
     #[test]

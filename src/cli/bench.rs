@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::voice::Voice;
 use crate::agent::{Counters, Question};
-use crate::bench::{self, COST_FLOOR, Options, PlantResult, Row, bounds, penalty};
+use crate::bench::{self, COST_FLOOR, MindOptions, Options, PlantResult, Row, bounds, penalty};
 use crate::config::{self, Strictness};
 use crate::plant::Kind;
 
@@ -71,6 +71,9 @@ struct AgentArgs {
     /// Its adapter
     #[arg(long, value_name = "ADAPTER", default_value = "none", requires = "mind")]
     adapter: String,
+    /// One more row, `mind alone`: the same model picks from raw readings, without a planner; slow
+    #[arg(long, requires = "mind")]
+    mind_alone: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -120,7 +123,10 @@ pub fn run(args: &BenchArgs, json: bool) -> anyhow::Result<ExitCode> {
         tracks: args.report.is_some(),
         trials: args.trials,
         threads: args.threads.unwrap_or(cores),
-        mind: args.mind.clone().map(|model| (model, args.adapter.clone())),
+        mind: args.mind.clone().map(|model| {
+            let (adapter, alone) = (args.adapter.clone(), args.mind_alone);
+            MindOptions { model, adapter, alone }
+        }),
     };
     let mut mind = match &args.mind {
         Some(model) => Some(voice(model, &args.adapter)?),
@@ -202,6 +208,7 @@ fn print(result: &PlantResult, json: bool) {
             });
             if let Some(counters) = &row.counters {
                 line["model_calls"] = counters.asked.into();
+                line["refused"] = counters.refused.into();
                 line["by"] = by(counters);
                 line["share_by"] = share_by(counters);
                 line["escalations_wanted"] = counters.escalations.wanted.into();
@@ -341,6 +348,7 @@ fn summary(results: &[PlantResult], json: bool) {
             "notes_broken": notes,
             "understood": figures(results, "understood"),
             "mind": figures(results, "mind"),
+            "mind_alone": figures(results, "mind alone"),
             "worst_plant": worst.map(|(_, name)| name),
             "dominated_by_thermostats": dominated,
         });
