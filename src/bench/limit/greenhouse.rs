@@ -39,16 +39,58 @@ const FOGGED: (f64, f64) = (60.0, 24.0);
 /// Water in the soil while the air is thought about, in %: neither dry nor draining.
 const WET: f64 = 50.0;
 
+/// Least time of the heater on and off, in seconds, as in `greenhouse.toml`: who keeps to the
+/// guard's rules swings by a degree around the goal's edge at night, and heats for it.
+const HEATER_LEAST_S: f64 = 60.0;
+
 /// Places of the numbers in a state.
 const AIR: usize = 0;
 const HUMIDITY: usize = 1;
 const SOIL_C: usize = 2;
+const PHASE: usize = 3;
+
+/// The heater, whether it burns, and for how many seconds it must stay as it is. As a number of a
+/// state, in steps of the backward pass: off and bound 0 to `FREE_OFF`, on from `FREE_ON` upwards.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Phase {
+    burns: bool,
+    bound_s: f64,
+}
+
+/// Steps for which a heater is bound when the one in which it was switched is over.
+const BOUND_STEPS: f64 = HEATER_LEAST_S / BACK_S as f64 - 1.0;
+const FREE_OFF: f64 = BOUND_STEPS;
+const FREE_ON: f64 = FREE_OFF + 1.0;
+
+impl Phase {
+    fn of(state: &State) -> Phase {
+        let number = state[PHASE];
+        let burns = number > (FREE_OFF + FREE_ON) / 2.0;
+        let steps = if burns { number - FREE_ON } else { FREE_OFF - number };
+        Phase { burns, bound_s: steps * BACK_S as f64 }
+    }
+
+    /// Bound for longer than any state of the backward pass, it counts as the longest of these.
+    fn number(self) -> f64 {
+        let steps = (self.bound_s / BACK_S as f64).min(BOUND_STEPS);
+        if self.burns { FREE_ON + steps } else { FREE_OFF - steps }
+    }
+
+    fn allows(self, burns: bool) -> bool {
+        burns == self.burns || self.bound_s <= 0.0
+    }
+
+    /// After so many seconds of burning or not.
+    fn after(self, burns: bool, seconds: f64) -> Phase {
+        let bound_s = if burns == self.burns { self.bound_s } else { HEATER_LEAST_S };
+        Phase { burns, bound_s: (bound_s - seconds).max(0.0) }
+    }
+}
 
 /// Choices: vent, then without and with fan, fogger, heater.
 const CHOICES: usize = VENTS.len() * 8;
-/// Distance of choices that differ in one device only.
+/// Distance of choices that differ in the fogger only.
 const FOG: usize = VENTS.len() * 2;
-const HEAT: usize = VENTS.len() * 4;
 
 /// What the devices do to the air in a choice.
 fn work(choice: usize) -> Work {
@@ -65,11 +107,14 @@ fn work(choice: usize) -> Work {
 /// Nodes of the division: goals' edges, and few between, since choices land on the edges.
 fn nodes() -> [Vec<f64>; 4] {
     [
-        vec![0.0, 10.0, 14.0, 15.5, 16.0, 16.5, 18.0, 20.0, 23.0, 26.0, 26.5, 27.0, 28.0, 34.0],
+        vec![
+            0.0, 10.0, 14.0, 15.5, 16.0, 16.2, 16.5, 17.0, 18.0, 20.0, 23.0, 26.0, 26.5, 27.0,
+            28.0, 34.0,
+        ],
         vec![20.0, 45.0, 50.0, 51.0, 60.0, 74.0, 80.0, 83.0, 84.0, 85.0, 86.0, 100.0],
         // Warmth in the soil is worth nearly the same, degree for degree.
         vec![8.0, 26.0],
-        vec![0.0],
+        (0..=(FREE_ON + BOUND_STEPS) as u32).map(f64::from).collect(),
     ]
 }
 
@@ -115,12 +160,17 @@ impl House {
         };
         house.set_humidity(from[HUMIDITY]);
         let still = house.still(&input[0]);
+        let phase = Phase::of(from);
+        let seconds = self.step_s * input.len() as f64;
         let storms = input.iter().any(|one| one.wind_m_s > STORM_M_S - WIND_NOISE_M_S);
         std::array::from_fn(|choice| {
             let work = work(choice);
-            let cold = from[AIR] < HEATED_C && choice % VENTS.len() <= VENT_HEATED;
+            let bound = phase.burns && phase.bound_s > 0.0;
+            let cold = bound || from[AIR] < HEATED_C;
+            let heats = phase.allows(true) && cold && choice % VENTS.len() <= VENT_HEATED;
             let dry_or_hot = from[HUMIDITY] < FOGGED.0 || from[AIR] > FOGGED.1;
-            if storms && work.vent > 0.0 || work.heater && !cold || work.fogger && !dry_or_hot {
+            let heater = if work.heater { heats } else { phase.allows(false) };
+            if storms && work.vent > 0.0 || !heater || work.fogger && !dry_or_hot {
                 return None;
             }
             let mut house = house;
@@ -132,7 +182,8 @@ impl House {
             let dripped_h = (WET - house.soil_moisture) / DRIP_PERCENT_H;
             let devices = Greenhouse::price(&work) * self.hours(input);
             let used = devices + Greenhouse::price(&drip) * dripped_h;
-            Some(End { used, state: [house.air_c, house.humidity(), house.soil_c, 0.0] })
+            let phase = phase.after(work.heater, seconds).number();
+            Some(End { used, state: [house.air_c, house.humidity(), house.soil_c, phase] })
         })
     }
 
@@ -141,30 +192,24 @@ impl House {
     }
 }
 
-/// Where steps end that are divided between two or more choices, so that they stay on a goal's edge
-/// while it pays: heating just enough, airing just enough, spraying just enough. Without these the
-/// value beside an edge is that of a coarse clock, and the house is kept up to half a degree too
-/// warm.
+/// Where steps end that are divided between two choices, so that they stay on a goal's edge while
+/// it pays: airing just enough, spraying just enough. Without these the value beside an edge is
+/// that of a coarse clock. The heater is not divided, since it stays on or off for longer.
 fn divided(ends: &[Option<End>; CHOICES], mut show: impl FnMut(&End)) {
     let [air, humidity, _] = GOALS.map(|(_, min, max)| (min, max));
     let landing = |one: &Option<End>, other: &Option<End>, number, edge| {
         one.as_ref()?.landing(other.as_ref()?, number, edge)
     };
-    for side in (0..HEAT).step_by(VENTS.len()) {
-        // Without heater, with it, and divided.
-        let mut narrower = [None; 3];
+    for side in (0..CHOICES).step_by(VENTS.len()) {
+        let mut narrower = None;
         for choice in side..side + VENTS.len() {
-            let (off, on) = (ends[choice], ends[choice + HEAT]);
-            let wider = [off, on, landing(&off, &on, AIR, air.0)];
-            wider[2].iter().for_each(&mut show);
-            for (one, other) in narrower.iter().zip(&wider) {
-                for (number, edge) in [(HUMIDITY, humidity.1), (AIR, air.1), (AIR, air.0)] {
-                    landing(one, other, number, edge).iter().for_each(&mut show);
-                }
+            let wider = ends[choice];
+            for (number, edge) in [(HUMIDITY, humidity.1), (AIR, air.1), (AIR, air.0)] {
+                landing(&narrower, &wider, number, edge).iter().for_each(&mut show);
             }
             narrower = wider;
             if side < FOG {
-                let fogged = landing(&off, &ends[choice + FOG], HUMIDITY, humidity.0);
+                let fogged = landing(&wider, &ends[choice + FOG], HUMIDITY, humidity.0);
                 fogged.iter().for_each(&mut show);
             }
         }
@@ -225,6 +270,7 @@ fn along(
     let house = House { step_s: INNER_S as f64, divides: false };
     let mut weather = Weather::new(seed);
     let mut place = Greenhouse::new(seed);
+    let mut phase = Phase { burns: false, bound_s: 0.0 };
     for second in (0..seconds).step_by(AHEAD_S as usize) {
         let inner = (1..=AHEAD_S / INNER_S).map(|step| (second + step * INNER_S) as f64);
         let ahead: Vec<_> = inner.map(|second| weather.at(second)).collect();
@@ -235,9 +281,10 @@ fn along(
             both[0] + share * (both[1] - both[0])
         };
         let mut soil = place.climate();
-        let state = [soil.air_c, soil.humidity(), soil.soil_c, 0.0];
+        let state = [soil.air_c, soil.humidity(), soil.soil_c, phase.number()];
         let (_, choice) = house.best(&state, &ahead, value);
         let mut work = work(choice);
+        phase = phase.after(work.heater, AHEAD_S as f64);
         ahead.iter().for_each(|outside| soil.step(outside, &work, INNER_S as f64));
         work.drip_pump = soil.soil_moisture < GOALS[2].1;
         place.set_at_once(&work);
