@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::tests::{Bench, decisions, room, sends, set, states};
 use super::*;
 use crate::config::{ActuatorKind, Aim, Config, Goal, goal_from_json};
-use crate::domain::{ActuatorId, CommandState, Decider, SensorId, Setting};
+use crate::domain::{ActuatorId, CommandState, Decider, Decision, SensorId, Setting};
 
 fn put(bench: &mut Bench, id: &str, text: &str) {
     let json = serde_json::from_str(text).expect("JSON");
@@ -122,9 +122,9 @@ fn cheap_and_dear() -> Config {
     config
 }
 
-#[test]
-fn what_was_begun_is_not_taken_back_before_it_can_be_felt() {
-    let mut bench = Bench::new(cheap_and_dear()).up();
+/// What is decided in three hours in which the room warms by a degree in 100 s, from 22 °C on, and
+/// each switching with its second and the temperature.
+fn warm_hours(bench: &mut Bench) -> (Vec<Decision>, Vec<(u16, u64, f64)>) {
     let (mut value, mut noise, mut switched) = (22.0, 1_u64, Vec::new());
     let mut made = Vec::new();
     for second in (0..3 * 3600).step_by(10) {
@@ -137,6 +137,17 @@ fn what_was_begun_is_not_taken_back_before_it_can_be_felt() {
         value += 0.01 - 0.03 * f64::from(u8::from(on(0))) - 0.04 * f64::from(u8::from(on(1)));
     }
     assert!(switched.len() > 4 && value < 26.5, "{switched:?} {value}");
+    (made, switched)
+}
+
+fn begun_early(made: &[Decision]) -> usize {
+    made.iter().filter(|one| one.cause.ends_with("begun early since it is cheap")).count()
+}
+
+#[test]
+fn what_was_begun_is_not_taken_back_before_it_can_be_felt() {
+    let mut bench = Bench::new(cheap_and_dear()).up();
+    let (made, switched) = warm_hours(&mut bench);
     for pair in switched.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
         let (is_kept, felt) = (pair[1].2 < 25.8, pair[1].1 - pair[0].1 >= 40);
         assert!(felt || !is_kept, "{pair:?}");
@@ -148,8 +159,24 @@ fn what_was_begun_is_not_taken_back_before_it_can_be_felt() {
         assert_eq!(less, *to == Setting::Off, "{to}: {}", decision.cause);
         assert!(!decision.cause.contains("nears 18"), "nobody cools for that: {}", decision.cause);
     }
-    let early = made.iter().filter(|one| one.cause.ends_with("begun early since it is cheap"));
-    assert!(early.count() > 0, "{:?}", made.iter().map(|one| &one.cause).collect::<Vec<_>>());
+    let causes = || made.iter().map(|one| &one.cause).collect::<Vec<_>>();
+    assert!(begun_early(&made) > 0, "{:?}", causes());
+}
+
+#[test]
+fn what_is_heated_at_night_is_not_cooled_early_by_day() {
+    let mut config = cheap_and_dear();
+    config.actuators[1].cost = 1.0;
+    config.actuators[2].cost = 1.2;
+    let mut bench = Bench::new(config).up();
+    let effects = bench.steady(17.8, 60);
+    assert_eq!(sends(&effects), [(2, "ON".into())], "the heater is needed");
+    bench.steady(22.0, 600);
+    let (made, _) = warm_hours(&mut bench);
+    assert_eq!(begun_early(&made), 0, "the heater would make good for it");
+    bench.steady(22.0, 22 * 3600);
+    let (made, _) = warm_hours(&mut bench);
+    assert!(begun_early(&made) > 0, "for a day nobody has heated");
 }
 
 #[test]

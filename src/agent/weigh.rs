@@ -5,11 +5,17 @@
 //! when without it a goal would be left within the time that it takes to react, and it is ended as
 //! soon as its end keeps every goal for as long as it should rest. What pushes a broken goal
 //! further out is not put off: its end is weighed like the beginning of what mends.
+//!
+//! What is cheap is begun early, so that the dearer one beside it is seldom needed. Not where
+//! something dearer must make good for it: who airs at noon what is heated at night heats for it.
+
+use std::time::Duration;
 
 use super::core::Agent;
 use super::several::Who;
 use super::steps::level;
 use super::world::horizon;
+use crate::clock::Tick;
 use crate::config::{Actuator, Aim, Least};
 use crate::domain::{ActuatorId, SensorId, Setting};
 
@@ -28,6 +34,9 @@ const HORIZON_MOST_S: f64 = 7200.0;
 /// needed.
 const DEARER: f64 = 1.6;
 const EARLY: f64 = 0.2;
+/// So long after something was begun for a goal, what works against it is not begun early: what
+/// comes and goes with the sun comes again within a day.
+const MAKES_GOOD: Duration = Duration::from_secs(24 * 3600);
 /// Margin inside a goal's bounds, in standard deviations of what is foreseen for the time to react,
 /// and its least and greatest size as a share of the goal's width.
 const MARGIN_STDS: f64 = 1.5;
@@ -237,7 +246,34 @@ impl Agent {
                 .filter(|other| other.0 != one.0 && other.1 * one.1 > 0.0 && other.2 > 0.0)
                 .any(|other| other.2 > one.2 && other.2 >= dearer * one.2)
         };
-        all.iter().filter(cheap).map(|one| (one.0, margin)).collect()
+        let cheap = all.iter().filter(cheap).filter(|one| !self.is_made_good(one.0));
+        cheap.map(|one| (one.0, margin)).collect()
+    }
+
+    /// Something dearer was begun of late for the goal of a sensor that this one moves the other
+    /// way: now or later it makes good for what this one does.
+    fn is_made_good(&self, id: ActuatorId) -> bool {
+        let this = &self.config.actuators[usize::from(id.0)];
+        let on = |actuator: &Actuator, sensor: SensorId| {
+            let effect = actuator.effects.iter().find(|(other, _)| *other == sensor);
+            effect.map_or(0.0, |(_, direction)| *direction)
+        };
+        self.config.actuators.iter().zip(&self.world.actuators).any(|(other, state)| {
+            let lately = |at: Tick| self.now.tick.since(at) < MAKES_GOOD;
+            let opposed = |sensor| on(this, sensor) * on(other, sensor) < 0.0;
+            let mut begun = state.begun_for.iter();
+            other.cost > this.cost && begun.any(|(of, at)| lately(*at) && opposed(*of))
+        })
+    }
+
+    /// An actuator is begun for the goal of a sensor.
+    pub(super) fn begun_for(&mut self, id: ActuatorId, sensor: SensorId) {
+        let now = self.now.tick;
+        let begun = &mut self.world.actuator_mut(id).begun_for;
+        match begun.iter_mut().find(|(of, _)| *of == sensor) {
+            Some((_, at)) => *at = now,
+            None => begun.push((sensor, now)),
+        }
     }
 
     /// What commands in flight will add to a sensor's trend, a second.
