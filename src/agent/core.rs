@@ -257,7 +257,8 @@ impl Agent {
         self.local = LocalTime::at(now, &self.zone);
     }
 
-    /// What holds after every event is restored in the same order: timers, reflexes, goals, plans.
+    /// What holds after every event is restored in the same order: timers, reflexes, goals, plans;
+    /// then what waits for the journal is judged by all that.
     fn settle(&mut self) {
         self.derive();
         self.timers();
@@ -268,6 +269,7 @@ impl Agent {
         self.write_filters(false);
         self.update_goals();
         self.plan_if_due();
+        self.ask_interlocks_again();
         if self.stopping.is_some() {
             self.finish_stop();
         }

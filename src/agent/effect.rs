@@ -30,7 +30,8 @@ pub enum Effect {
         after: Option<u64>,
     },
     /// A message to a device that has not gone out yet must not go any more: something newer or
-    /// more urgent took its place. One that is out already stays out.
+    /// more urgent took its place, or nobody knows any more whether it may. One that is out already
+    /// stays out.
     Withdraw {
         /// The token of its `Send`.
         token: u64,

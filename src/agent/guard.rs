@@ -153,7 +153,12 @@ impl Agent {
                 .is_some_and(|last| self.truth_in_flight(forbid, Some((id, last))) == Truth::True)
     }
 
-    fn interlocks_allow(&self, id: ActuatorId, setting: &Setting) -> Result<(), Refusal> {
+    /// What interlocks say of the world as it will be; the unknown keeps nothing from `safe`.
+    pub(super) fn interlocks_allow(
+        &self,
+        id: ActuatorId,
+        setting: &Setting,
+    ) -> Result<(), Refusal> {
         let to_safe = *setting == self.config.actuators[usize::from(id.0)].safe;
         for interlock in &self.config.interlocks {
             if !interlock.forbid.actuators().contains(&id) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::core::{Agent, due_fault};
 use super::effect::Effect;
+use super::guard::Refusal;
 use super::moves::{Made, Move};
 use super::world::{Pending, fault_index};
 use crate::clock::Tick;
@@ -157,8 +158,18 @@ impl Agent {
         self.confirmed(id, setting, retained);
     }
 
+    /// A message that waited for the journal is on its way: it can be withdrawn no more. Told
+    /// beside the events, where it goes: it decides nothing.
+    pub fn went(&mut self, token: u64) {
+        let pending = self.of_token(token).map(|id| &mut self.world.actuator_mut(id).pending);
+        if let Some(Some(pending)) = pending {
+            pending.after = None;
+        }
+    }
+
     /// The broker has the message; without a state topic that is all the proof there is.
     pub(super) fn acked(&mut self, token: u64) {
+        self.went(token);
         let Some(id) = self.of_token(token) else { return };
         if !self.config.actuators[usize::from(id.0)].echoes()
             && let Some(pending) = &self.world.actuator(id).pending
@@ -280,6 +291,23 @@ impl Agent {
         self.end_command(pending.command, CommandState::Failed, why);
     }
 
+    /// What waits for the journal was allowed by what was known then. Where an interlock is unknown
+    /// or true by now it does not go; one that is given up may make others unknown.
+    pub(super) fn ask_interlocks_again(&mut self) {
+        while let Some((id, refusal)) = self.refused_by_now() {
+            self.give_up(id, &refusal.to_string());
+            self.plan_wanted = true;
+        }
+    }
+
+    fn refused_by_now(&self) -> Option<(ActuatorId, Refusal)> {
+        (0u16..).zip(&self.world.actuators).find_map(|(number, state)| {
+            let waits = state.pending.as_ref().filter(|pending| pending.after.is_some())?;
+            let id = ActuatorId(number);
+            Some((id, self.interlocks_allow(id, &waits.setting).err()?))
+        })
+    }
+
     /// Everything that comes due by itself.
     pub(super) fn timers(&mut self) {
         let now = self.now.tick;
@@ -351,12 +379,7 @@ impl Agent {
     /// The second message is a command like any other: the interlocks are asked again.
     fn allowed_again(&self, id: ActuatorId, pending: &Pending) -> bool {
         let refusal = self.guard(id, &pending.setting, Decider::Rule);
-        !matches!(
-            refusal,
-            Err(super::guard::Refusal::Interlock(_)
-                | super::guard::Refusal::Unknown(_)
-                | super::guard::Refusal::Observe)
-        )
+        !matches!(refusal, Err(Refusal::Interlock(_) | Refusal::Unknown(_) | Refusal::Observe))
     }
 
     /// The pause between two messages to one that does not answer.

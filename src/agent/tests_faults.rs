@@ -45,6 +45,100 @@ fn a_broken_connection_takes_back_what_still_waits_for_the_journal() {
     assert_eq!(withdrawn(&effects).len(), 1);
 }
 
+/// The room with an interlock over what a sensor says, and a command to the heater that waits for
+/// the journal; with the token of its message.
+fn heat_that_waits(quiet_s: u64) -> (Bench, u64) {
+    let mut config = room();
+    let names = Names::of(&config.sensors, &config.actuators);
+    let forbid = "heater == 'on' && smoke > 0.3";
+    config.interlocks[0].forbid = compile(forbid, &names).expect("a good expression");
+    let mut bench = Bench::new(config).up();
+    bench.steady(22.0, 60);
+    bench.pass(quiet_s);
+    bench.echo = false;
+    let effects = bench.on(set("a", 2, true));
+    let waits = effects.iter().find_map(|effect| match effect {
+        Effect::Send { token, after: Some(_), .. } => Some(*token),
+        _ => None,
+    });
+    (bench, waits.expect("a message that waits"))
+}
+
+/// It was given up, for what an interlock says by now.
+fn is_given_up(effects: &[Effect], token: u64, why: &str) -> bool {
+    let step = effects.iter().any(|effect| match effect {
+        Effect::Record { entry: Entry::Step { actuator, state, cause, .. }, .. } => {
+            let ended = *state == StepState::Unconfirmed && *cause == format!("set/a: {why}");
+            actuator == "heater" && ended
+        }
+        _ => false,
+    });
+    let answer = effects.iter().any(|effect| match effect {
+        Effect::Report { report: Report::CommandState { id, state, reason, .. }, .. } => {
+            id == "a" && *state == Some(CommandState::Failed) && reason == why
+        }
+        _ => false,
+    });
+    step && answer && withdrawn(effects) == [token]
+}
+
+const UNKNOWN: &str = "interlock both: its condition is unknown";
+
+fn not_believed() -> Event {
+    let fault = Fault { kind: FaultKind::OutOfRange, found: "9999".into() };
+    Event::Reading { sensor: SensorId(1), value: Err(fault), retained: false }
+}
+
+#[test]
+fn what_waits_for_the_journal_is_given_up_where_its_interlock_becomes_unknown() {
+    // A reading that is not believed.
+    let (mut bench, token) = heat_that_waits(0);
+    let effects = bench.on(not_believed());
+    assert!(is_given_up(&effects, token, UNKNOWN) && sends(&effects).is_empty(), "{effects:?}");
+    // Whoever spoke for the sensor is gone.
+    let (mut bench, token) = heat_that_waits(0);
+    let effects = bench.on(Event::Silent { sensor: SensorId(1) });
+    assert!(is_given_up(&effects, token, UNKNOWN), "{effects:?}");
+    // Nothing but time.
+    let (mut bench, token) = heat_that_waits(28);
+    bench.pass(2);
+    assert!(withdrawn(&bench.on(Event::Wake)).is_empty(), "three periods are not over");
+    bench.pass(1);
+    let effects = bench.on(Event::Wake);
+    assert!(is_given_up(&effects, token, UNKNOWN), "{effects:?}");
+}
+
+#[test]
+fn what_waits_for_the_journal_is_given_up_where_another_device_becomes_unknown() {
+    // "Never with the chiller."
+    let mut bench = Bench::new(room()).up();
+    bench.steady(22.0, 60);
+    bench.echo = false;
+    let sent = bench.on(set("a", 2, true));
+    assert_eq!(sends(&sent).len(), 1);
+    let effects = bench.on(Event::Mute { actuator: ActuatorId(1), is_there: true });
+    assert_eq!(withdrawn(&effects).len(), 1, "{effects:?}");
+    assert_eq!(states(&effects, "a"), [CommandState::Failed]);
+}
+
+#[test]
+fn what_waits_for_the_journal_stays_where_nothing_stands_against_it() {
+    // What sensors say allows it as before; and the unknown keeps nothing from `safe`.
+    let (mut bench, _) = heat_that_waits(0);
+    assert!(withdrawn(&bench.on(reading(1, 0.1))).is_empty());
+    let (mut bench, _) = heat_that_waits(0);
+    bench.on(set("b", 2, false));
+    let effects = bench.on(not_believed());
+    assert!(withdrawn(&effects).is_empty() && states(&effects, "b").is_empty(), "{effects:?}");
+    // What is out is out: its answer is waited for.
+    let (mut bench, token) = heat_that_waits(0);
+    bench.agent.went(token);
+    let effects = bench.on(not_believed());
+    assert!(withdrawn(&effects).is_empty() && states(&effects, "a").is_empty(), "{effects:?}");
+    let on = Event::Echo { actuator: ActuatorId(2), setting: Ok(Setting::On), retained: false };
+    assert_eq!(states(&bench.on(on), "a"), [CommandState::Succeeded]);
+}
+
 #[test]
 fn what_a_device_does_already_is_not_sent_after_its_end() {
     let mut bench = Bench::new(room()).up();

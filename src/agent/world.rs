@@ -168,7 +168,8 @@ pub struct Pending {
     pub due: Tick,
     /// Messages sent so far.
     pub tries: u8,
-    /// The record of its intent, which must be stored before it goes; `None`: it goes at once.
+    /// The record of its intent, which must be stored before it goes; `None`: it goes at once, or
+    /// is out.
     pub after: Option<u64>,
     /// On whose behalf.
     pub by: Decider,

@@ -93,6 +93,7 @@ impl Runtime<'_> {
 
     /// Hands a `set` to its line, which writes it now or says that it is lost.
     pub(super) fn put_on_line(&mut self, line: u16, set: Set) {
+        self.agent.went(set.token);
         let refused = match self.lines.get(usize::from(line)) {
             Some(handle) => handle.set(set).err(),
             None => Some(set),

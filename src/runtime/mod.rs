@@ -348,6 +348,7 @@ impl Runtime<'_> {
             Incoming::Time => self.time(),
             Incoming::Stop => self.apply(Event::Stop),
             Incoming::Stored(upto) => {
+                self.look_before_going(upto);
                 let ready = self.outbox.stored(upto);
                 self.release(ready);
                 self.settle_receipts();
@@ -484,6 +485,13 @@ impl Runtime<'_> {
         }
     }
 
+    /// What waited was allowed by a world of before: time alone may have made that unknown.
+    fn look_before_going(&mut self, upto: u64) {
+        if self.outbox.has_command(upto) {
+            self.apply(Event::Wake);
+        }
+    }
+
     fn release(&mut self, ready: Vec<Message>) {
         let count = ready.len();
         for message in ready {
@@ -504,6 +512,7 @@ impl Runtime<'_> {
         let (token, command) = (message.token, message.class == Class::Command);
         // In flight twice: until the place has it, and until its PUBACK is here.
         if command {
+            self.agent.went(token);
             self.clock.depart(2);
             self.sent.insert(token);
         }

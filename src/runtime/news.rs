@@ -230,6 +230,7 @@ impl Runtime<'_> {
         match event {
             JournalEvent::Stored { .. } => {}
             JournalEvent::Failing { reason } => {
+                self.look_before_going(u64::MAX);
                 self.journal_ok = false;
                 let ready = self.outbox.all();
                 self.release(ready);

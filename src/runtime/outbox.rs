@@ -84,6 +84,12 @@ impl Outbox {
         self.waiting.remove(at).is_some()
     }
 
+    /// A message to a device is among what waits for a record up to `upto`.
+    pub fn has_command(&self, upto: u64) -> bool {
+        let due = self.waiting.iter().take_while(|(seq, _)| *seq <= upto);
+        due.into_iter().any(|(_, message)| message.command().is_some())
+    }
+
     /// Every record up to `upto` is stored: what may go, in order.
     pub fn stored(&mut self, upto: u64) -> Vec<Message> {
         self.stored = self.stored.max(upto);
@@ -142,8 +148,10 @@ mod tests {
         assert!(outbox.hold(1, message(10, Class::Command)).is_none());
         assert!(outbox.hold(2, message(20, Class::Log)).is_none());
         assert!(outbox.stored(0).is_empty());
+        assert!(!outbox.has_command(0) && outbox.has_command(1));
         let tokens = |ready: Vec<Message>| ready.iter().map(token).collect::<Vec<_>>();
         assert_eq!(tokens(outbox.stored(1)), [10]);
+        assert!(!outbox.has_command(5), "a report is no command");
         assert_eq!(tokens(outbox.stored(5)), [20]);
         assert_eq!(outbox.hold(4, message(30, Class::Log)).map(tokens), Some(vec![30]));
     }

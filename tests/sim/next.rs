@@ -31,6 +31,7 @@ pub enum Next {
     Operator,
     Command,
     Tempt,
+    Dare,
     Heal(usize),
     Sensor(usize),
     LinkUp(u64),

@@ -354,8 +354,18 @@ impl Oracle {
         let known = &mut self.devices[device];
         let before = known.setting.replace(setting.clone());
         known.lost = false;
-        known.flown.retain(|(_, at)| now - at < 2 * confirm_ms);
-        if known.last_sent.as_ref().is_some_and(|(last, _)| same(last, setting)) {
+        let last = known.last_sent.as_ref();
+        let answers = last.is_some_and(|(last, _)| same(last, setting));
+        // Until the last message is answered or given up, older ones may count.
+        if answers || last.is_none_or(|(_, at)| now - at >= 2 * confirm_ms) {
+            known.flown.retain(|(_, at)| now - at < 2 * confirm_ms);
+        }
+        if answers {
+            // An answer to what was given up is one that nobody waits for.
+            if last.is_some_and(|(_, at)| now - at >= confirm_ms) {
+                let other = before.clone().filter(|one| apart(one, setting));
+                known.taken_back.extend(other.map(|one| (one, now)));
+            }
             if before.as_ref().is_some_and(|before| apart(before, setting)) {
                 known.answered = (!known.flying.is_empty()).then(|| (setting.clone(), now));
             }

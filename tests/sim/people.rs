@@ -103,13 +103,53 @@ impl Sim {
             return Ok(());
         }
         let (device, to) = self.rng.pick(&changes).clone();
+        self.want(device, &to, 0)
+    }
+
+    /// Somebody wants what an interlock allows as long as it is known what sensors say.
+    pub fn dare(&mut self) -> Result<(), String> {
+        if !self.faulty() || !self.link_up || self.agent.is_none() {
+            return Ok(());
+        }
+        let mut found = Vec::new();
+        for one in &self.scene.interlocks {
+            let truth = |device: usize, to: &Setting, hears: bool| {
+                one.truth(&|atom| match atom.device() {
+                    None if hears => self.oracle.of_place(&self.scene, atom, self.now),
+                    None => None,
+                    Some(of) if of == device => Some(atom.of_device(to)),
+                    Some(of) => Some(atom.of_device(&self.spots[of].setting)),
+                })
+            };
+            for device in one.devices() {
+                let dares = |to: &Setting| {
+                    *to != self.scene.devices[device].safe
+                        && truth(device, to, true) == Some(false)
+                        && truth(device, to, false).is_none()
+                };
+                let all = self.scene.settings(device).into_iter().filter(dares);
+                found.extend(all.map(|to| (device, to)));
+            }
+        }
+        match found.is_empty() {
+            true => Ok(()),
+            false => {
+                let (device, to) = self.rng.pick(&found).clone();
+                self.want(device, &to, 60)
+            }
+        }
+    }
+
+    /// Somebody sets a device, and the planner leaves it alone for so many seconds.
+    fn want(&mut self, device: usize, to: &Setting, hold: u64) -> Result<(), String> {
         let (name, to) = (&self.scene.devices[device].name, to.to_string());
-        let payload = match self.scene.devices[device].kind {
-            Kind::Level => format!("{{\"actuator\":\"{name}\",\"value\":{to},\"hold_s\":0}}"),
-            _ => format!("{{\"actuator\":\"{name}\",\"value\":\"{to}\",\"hold_s\":0}}"),
+        let value = match self.scene.devices[device].kind {
+            Kind::Level => to,
+            _ => format!("\"{to}\""),
         };
-        self.tempted += 1;
-        self.command("set", &format!("tempted-{}", self.tempted), &payload)
+        let payload = format!("{{\"actuator\":\"{name}\",\"value\":{value},\"hold_s\":{hold}}}");
+        self.wanted += 1;
+        self.command("set", &format!("wanted-{}", self.wanted), &payload)
     }
 
     /// What somebody wants of a device: often of one that an interlock names, and there its `safe`,

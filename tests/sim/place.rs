@@ -257,8 +257,27 @@ impl Sim {
         }
     }
 
+    /// What is refused, or given up while it waits, has to be so; what is given up leaves the
+    /// agent without knowledge of the device.
+    pub fn judge_end_of_step(
+        &mut self,
+        name: &str,
+        to: &Setting,
+        state: StepState,
+        why: &str,
+    ) -> Result<(), String> {
+        if matches!(state, StepState::Refused | StepState::Unconfirmed) {
+            self.judge_refused(name, to, why)?;
+        }
+        let device = self.scene.devices.iter().position(|one| one.name == name);
+        if state == StepState::Unconfirmed && !why.ends_with("replaced by a newer command") {
+            device.into_iter().for_each(|device| self.oracle.lost(device));
+        }
+        Ok(())
+    }
+
     /// Where the agent says that an interlock keeps it from something, that has to be so.
-    pub fn judge_refused(&self, name: &str, to: &Setting, why: &str) -> Result<(), String> {
+    fn judge_refused(&self, name: &str, to: &Setting, why: &str) -> Result<(), String> {
         let lock = why.rsplit_once(": interlock lock ").map(|(_, lock)| lock);
         let number = lock.and_then(|lock| lock.split(':').next()?.parse::<usize>().ok());
         let device = self.scene.devices.iter().position(|one| one.name == name);
@@ -299,6 +318,9 @@ impl Sim {
 
     fn publish(&mut self, token: u64, device: usize, payload: Vec<u8>) -> Result<(), String> {
         self.out.sends += 1;
+        if let Some(agent) = &mut self.agent {
+            agent.went(token);
+        }
         if let Some(id) = self.of_command.remove(&token) {
             if self.ended.contains(&id) {
                 return Err(format!("invariant 4: {id} was carried out after its end"));
@@ -432,15 +454,7 @@ impl Sim {
                 self.later(length, Next::Sensor(sensor));
             }
             6 => return self.event_link_down(),
-            7 => {
-                self.slow_until = self.now + length / 4;
-                // What waits for a slow journal is where a break or a reflex comes between.
-                self.later(1000, Next::Command);
-                self.later(1500, Next::Command);
-                if self.rng.chance(0.3) {
-                    self.later(2000, Next::LinkDown);
-                }
-            }
+            7 => self.slow_journal(length / 4),
             8 if self.plan.crashes && self.agent.is_some() => match self.rng.chance(0.5) {
                 true => self.crash(),
                 // Somebody stops it, and it hands over first.
@@ -449,6 +463,61 @@ impl Sim {
             _ => {}
         }
         Ok(())
+    }
+
+    /// The journal takes seconds for each record. What waits for it is where a break, a reflex or
+    /// the unknown comes between: people set devices, then sensors say what cannot be, and an
+    /// interlock that allowed a message is unknown before it goes.
+    fn slow_journal(&mut self, length: u64) {
+        self.slow_until = self.now + length;
+        // Longer than any device has to answer, or no longer than each has.
+        self.slow_ms = *self.rng.pick(&[1500, 3000, 15_000]);
+        self.later(1000, Next::Command);
+        self.later(1500, Next::Command);
+        if self.rng.chance(0.3) {
+            self.later(2000, Next::LinkDown);
+        }
+        if self.rng.chance(0.3) {
+            self.grow_stale();
+            return;
+        }
+        for round in [0, 5000, 12_000] {
+            for wait in [100, 150, 200, 250] {
+                self.later(round + wait, Next::Dare);
+            }
+            for index in 0..self.probes.len() {
+                let truth = self.evolve(index);
+                self.say(round, index, truth);
+                self.say(round + 400, index, 9999.0);
+            }
+        }
+    }
+
+    /// A sensor falls silent, and people set devices just before it is stale.
+    fn grow_stale(&mut self) {
+        let index = self.rng.index(self.probes.len());
+        let stale = self.oracle.sensors[index].at + 3 * self.scene.sensors[index].every_ms;
+        let wait = stale.saturating_sub(self.now);
+        if wait < 2000 || self.probes[index].silent {
+            return;
+        }
+        self.probes[index].silent = true;
+        self.later(wait + 15_000, Next::Sensor(index));
+        self.slow_until = self.slow_until.max(self.now + wait + 5000);
+        for before in [1500, 1000, 700, 400] {
+            self.later(wait - before, Next::Dare);
+        }
+    }
+
+    /// A sensor says this.
+    fn say(&mut self, wait: u64, index: usize, value: f64) {
+        let sensor = &self.scene.sensors[index];
+        let payload = match sensor.field {
+            true => format!("{{\"v\":{value:.3}}}").into_bytes(),
+            false => format!("{value:.3}").into_bytes(),
+        };
+        let topic = format!("p/{}", sensor.name);
+        self.later(wait, Next::Message { topic, payload, retained: false });
     }
 
     fn event_link_down(&mut self) -> Result<(), String> {

@@ -97,6 +97,8 @@ pub struct Sim {
     pub memory: Memory,
     pub commit_at: u64,
     pub slow_until: u64,
+    /// How long a record takes at most until then.
+    pub slow_ms: u64,
     pub held: VecDeque<(u64, u64, usize, Vec<u8>)>,
     pub link: u64,
     pub link_up: bool,
@@ -107,8 +109,8 @@ pub struct Sim {
     pub approval: String,
     pub notes: Notes,
     pub said: Vec<(String, String, Vec<u8>, bool)>,
-    /// Commands that would break an interlock.
-    pub tempted: u64,
+    /// Commands of those who have an interlock in mind.
+    pub wanted: u64,
     pub heard_ids: BTreeSet<(String, String)>,
     /// Messages that belong to a device command's id, by token; and ids whose message went out.
     pub of_command: BTreeMap<u64, String>,
@@ -159,6 +161,7 @@ impl Sim {
             memory: Memory::default(),
             commit_at: 0,
             slow_until: 0,
+            slow_ms: 0,
             held: VecDeque::new(),
             link: 0,
             link_up: false,
@@ -169,7 +172,7 @@ impl Sim {
             approval: String::new(),
             notes: Notes::default(),
             said: Vec::new(),
-            tempted: 0,
+            wanted: 0,
             heard_ids: BTreeSet::new(),
             of_command: BTreeMap::new(),
             carried_out: BTreeSet::new(),
@@ -264,6 +267,10 @@ impl Sim {
             }
             Next::Stored(upto) => {
                 self.memory.store(upto)?;
+                // The runtime has the agent look once more before a message goes.
+                if self.held.front().is_some_and(|(seq, ..)| *seq <= upto) {
+                    self.event(Event::Wake)?;
+                }
                 return self.release();
             }
             Next::Mind(news) => return self.event(Event::Mind(news)),
@@ -282,6 +289,7 @@ impl Sim {
             }
             Next::Command => return self.operator(),
             Next::Tempt => return self.tempt(),
+            Next::Dare => return self.dare(),
             Next::Heal(index) => (self.spots[index].dead, self.spots[index].stuck) = (false, false),
             Next::Sensor(index) => {
                 (self.probes[index].silent, self.probes[index].stuck) = (false, None);
@@ -488,9 +496,7 @@ impl Sim {
                     entry: Entry::Step { actuator, setting, state, cause: why, .. },
                     ..
                 } => {
-                    if state == StepState::Refused {
-                        self.judge_refused(&actuator, &setting, &why)?;
-                    }
+                    self.judge_end_of_step(&actuator, &setting, state, &why)?;
                     cause = (state == StepState::Intended).then_some(why);
                 }
                 Effect::Record { .. } => {}
@@ -555,7 +561,7 @@ impl Sim {
         let at = At { life: self.life, now: self.clock() };
         self.memory.append(seq, at, entry.clone());
         let slow = self.now < self.slow_until;
-        let delay = if slow { self.rng.int(500, 15_000) } else { self.rng.int(5, 60) };
+        let delay = if slow { self.rng.int(500, self.slow_ms) } else { self.rng.int(5, 60) };
         // Commits are one after the other.
         self.commit_at = self.commit_at.max(self.now + delay);
         let wait = self.commit_at - self.now;
