@@ -360,9 +360,6 @@ impl Agent {
                 Carried::Waits(id)
             }
             Ok(()) => {
-                if let Some(sensor) = plan.helped.filter(|_| self.rises(actuator, &setting)) {
-                    self.begun_for(actuator, sensor);
-                }
                 self.issue(actuator, setting, by, &cause, None, false);
                 self.asked.iter_mut().for_each(|one| one.overtaken = true);
                 Carried::Passed(id)

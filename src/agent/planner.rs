@@ -47,8 +47,6 @@ pub struct Plan {
     pub alternatives: Vec<usize>,
     /// The goal that is broken where nothing here mends it.
     pub helpless: Option<usize>,
-    /// The sensor whose goal the best move helps most.
-    pub helped: Option<SensorId>,
     /// Preferences that took a candidate away, in words.
     pub heeded: Vec<String>,
 }
@@ -103,7 +101,6 @@ impl Agent {
                 cause: self.in_the_name_of(who, Some(worst.goal), cause()),
                 alternatives: vec![0],
                 helpless: Some(worst.goal),
-                helped: None,
                 heeded,
                 moves,
             });
@@ -120,9 +117,8 @@ impl Agent {
             None => "goals kept: less is needed".into(),
         };
         let cause = self.in_the_name_of(who, helped.map(|one| one.goal), cause);
-        let helped = helped.map(|one| one.sensor);
-        let alternatives = self.alternatives(&moves, helped);
-        Some(Plan { who, cause, moves, alternatives, helpless: None, helped, heeded })
+        let alternatives = self.alternatives(&moves, helped.map(|one| one.sensor));
+        Some(Plan { who, cause, moves, alternatives, helpless: None, heeded })
     }
 
     /// A person is asked already, about this actuator or about one that works on the same. What

@@ -40,6 +40,9 @@ impl Agent {
         let heading = self.world.actuator(id).heading();
         let heading_on = heading == Some(&Setting::On) || self.may_be_on(id);
         let rose = level(actuator, &setting) > heading.map_or(0.0, |at| level(actuator, at));
+        if rose {
+            self.begun_for(id);
+        }
         self.replace_pending(id);
         let (now, quiet) = (self.now.tick, self.quiet(id));
         let pulse = match (&actuator.kind, &setting) {

@@ -246,34 +246,54 @@ impl Agent {
                 .filter(|other| other.0 != one.0 && other.1 * one.1 > 0.0 && other.2 > 0.0)
                 .any(|other| other.2 > one.2 && other.2 >= dearer * one.2)
         };
-        let cheap = all.iter().filter(cheap).filter(|one| !self.is_made_good(one.0));
-        cheap.map(|one| (one.0, margin)).collect()
+        let early = |one: &&(ActuatorId, f64, f64)| {
+            let dearer = all.iter().filter(|other| other.1 * one.1 > 0.0 && other.2 > one.2);
+            let costs = dearer.map(|other| self.config.actuators[usize::from(other.0.0)].cost);
+            !self.is_made_good(one.0, costs.fold(0.0, f64::max))
+        };
+        all.iter().filter(cheap).filter(early).map(|one| (one.0, margin)).collect()
     }
 
-    /// Something dearer was begun of late for the goal of a sensor that this one moves the other
-    /// way: now or later it makes good for what this one does.
-    fn is_made_good(&self, id: ActuatorId) -> bool {
+    /// Something that costs as much as what an early begin `spares`, an hour, holds or lately held
+    /// a goal of a sensor that this one moves the other way: now or later it makes good for it.
+    fn is_made_good(&self, id: ActuatorId, spares: f64) -> bool {
         let this = &self.config.actuators[usize::from(id.0)];
-        let on = |actuator: &Actuator, sensor: SensorId| {
-            let effect = actuator.effects.iter().find(|(other, _)| *other == sensor);
-            effect.map_or(0.0, |(_, direction)| *direction)
-        };
         self.config.actuators.iter().zip(&self.world.actuators).any(|(other, state)| {
-            let lately = |at: Tick| self.now.tick.since(at) < MAKES_GOOD;
-            let opposed = |sensor| on(this, sensor) * on(other, sensor) < 0.0;
+            let runs = state.heading().is_some_and(|at| level(other, at) > 0.0);
+            let counts = |at: Tick| runs || self.now.tick.since(at) < MAKES_GOOD;
+            let opposed = |sensor| direction(this, sensor) * direction(other, sensor) < 0.0;
             let mut begun = state.begun_for.iter();
-            other.cost > this.cost && begun.any(|(of, at)| lately(*at) && opposed(*of))
+            other.cost >= spares.max(this.cost) && begun.any(|(of, at)| counts(*at) && opposed(*of))
         })
     }
 
-    /// An actuator is begun for the goal of a sensor.
-    pub(super) fn begun_for(&mut self, id: ActuatorId, sensor: SensorId) {
+    /// An actuator is begun, whoever wants it: remembers the sensors that it moves away from a
+    /// near bound of a goal. Who follows the journal finds the same.
+    pub(super) fn begun_for(&mut self, id: ActuatorId) {
         let now = self.now.tick;
-        let begun = &mut self.world.actuator_mut(id).begun_for;
-        match begun.iter_mut().find(|(of, _)| *of == sensor) {
-            Some((_, at)) => *at = now,
-            None => begun.push((sensor, now)),
+        let effects = self.config.actuators[usize::from(id.0)].effects.iter();
+        let held = effects.filter(|(sensor, to)| self.is_held(*sensor, *to));
+        let held: Vec<SensorId> = held.map(|(sensor, _)| *sensor).collect();
+        for sensor in held {
+            let begun = &mut self.world.actuator_mut(id).begun_for;
+            match begun.iter_mut().find(|(of, _)| *of == sensor) {
+                Some((_, at)) => *at = now,
+                None => begun.push((sensor, now)),
+            }
         }
+    }
+
+    /// A bound of a goal is near, or passed, from which this direction leads away.
+    fn is_held(&self, sensor: SensorId, direction: f64) -> bool {
+        let Some(estimate) = self.estimate(sensor) else { return false };
+        let near = LEANS * self.scales[usize::from(sensor.0)];
+        self.aims.iter().enumerate().any(|(index, goal)| {
+            let is_its_own = goal.aim.sensor() == Some(sensor) && self.in_force(index);
+            let Some(band) = self.wanted(index).filter(|_| is_its_own) else { return false };
+            let (min, max) = band.bounds(estimate.value);
+            (direction > 0.0 && min.is_some_and(|min| estimate.value < min + near))
+                || (direction < 0.0 && max.is_some_and(|max| estimate.value > max - near))
+        })
     }
 
     /// What commands in flight will add to a sensor's trend, a second.
@@ -426,4 +446,10 @@ impl Agent {
         }
         (disliked * self.disliked_more(Least::Cost), money)
     }
+}
+
+/// Which way an actuator moves a sensor, as declared: above 0 up, 0 not at all.
+fn direction(actuator: &Actuator, sensor: SensorId) -> f64 {
+    let effect = actuator.effects.iter().find(|(other, _)| *other == sensor);
+    effect.map_or(0.0, |(_, direction)| *direction)
 }

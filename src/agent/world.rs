@@ -209,7 +209,7 @@ pub struct ActuatorState {
     pub sent_before: Vec<Tick>,
     /// Who set it last; `None`: not the agent.
     pub owner: Option<Decider>,
-    /// For which sensors' goals the planner began it in this life, and when last.
+    /// For which sensors' goals it was begun in this life, and when last.
     pub begun_for: Vec<(SensorId, Tick)>,
     /// The planner leaves it alone until then.
     pub held_until: Option<Tick>,
