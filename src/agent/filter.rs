@@ -184,7 +184,9 @@ impl Filter {
     }
 
     /// Takes over what an earlier start had learned of an actuator, as [`Filter::resume`] does. It
-    /// is never surer of it than it was, nor less sure than at the very first start.
+    /// is never surer of it than it was, nor less sure than at the very first start. One that was
+    /// learned to do next to nothing is believed in as at first: who begins the program again has
+    /// often mended the device, and it would be begun only when a goal is broken.
     pub fn resume_effect(&mut self, id: ActuatorId, [effect, variance]: [f64; 2]) -> bool {
         let Some(place) = self.actuators.iter().position(|(one, _)| *one == id) else {
             return false;
@@ -196,6 +198,9 @@ impl Filter {
         let unit = self.scale / self.horizon_s;
         let (effect, most) = (direction * effect / unit, PUSH_STD);
         self.believe(id, effect.max(EFFECT_LEAST * PUSH), (variance.sqrt() / unit).min(most));
+        if self.believes_little(id) {
+            self.believe_again(id);
+        }
         true
     }
 

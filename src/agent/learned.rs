@@ -106,9 +106,12 @@ fn memory(sensor: &Sensor, of: String, form: u32, learned: [f64; 2]) -> Memory {
     Memory { sensor: sensor.name.clone(), of, form, numbers: learned.map(Some).to_vec() }
 }
 
-/// What the numbers are about: of another unit, direction or range they would be others.
+/// What the numbers are about: of another unit, formula, direction or range they would be others.
 fn form(sensor: &Sensor, device: Option<(&Actuator, SensorId)>) -> u32 {
     let mut text = format!("{} {} {}", sensor.unit, sensor.scale, sensor.offset);
+    if let Some(formula) = sensor.formula() {
+        text.push_str(&format!(" {}", formula.source()));
+    }
     if let Some((actuator, id)) = device {
         let declared = actuator.effects.iter().find(|(of, _)| *of == id);
         let direction = declared.map_or(0.0, |(_, direction)| *direction);
