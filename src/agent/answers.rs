@@ -5,11 +5,15 @@ use super::core::Agent;
 use super::event::Body;
 use super::moves::{Asked, Found, Move};
 use super::prompt::{aim_words, change, words};
-use super::spoken::{Meaning, Past, Spoken, goal_meant, past};
+use super::spoken::{Meaning, Past, Spoken, When, goal_meant, past};
+use crate::clock::ClockTrust;
 use crate::domain::{ActuatorId, CommandState, Decider, SensorId, Severity};
 
 /// Where to look for what is not remembered.
 const OLDER: &str = " (older ones: `outpost log query --kind step`)";
+/// What is said of a time that cannot be read, in the place of a move that was not asked about.
+const UNREAD: &str = "the time that is said is not understood; say it as in `at 15:10 yesterday`, \
+                      `this morning`, `on Monday` or `two hours ago`";
 
 impl Agent {
     /// An `ask` command that could be read.
@@ -122,8 +126,12 @@ impl Agent {
             };
         };
         match self.meant(when) {
+            _ if *when == When::Unread => format!("{is}; {UNREAD}"),
+            _ if self.now.trust != ClockTrust::Synced => {
+                format!("{is}; when that was is not known, no clock is trusted here; {last}")
+            }
             Some(asked) => format!("{is}; {}", self.what_was(id, &past, asked)),
-            None => format!("{is}; when that was is not known, no clock is trusted here; {last}"),
+            None => format!("{is}; {UNREAD}"),
         }
     }
 
@@ -152,7 +160,7 @@ impl Agent {
         });
         // What is older than all that is remembered is not known to be missing.
         let oldest = self.oldest_move_ms(id);
-        if oldest.is_none_or(|oldest| asked.from_ms - asked.near_ms < oldest) {
+        if oldest.is_none_or(|oldest| asked.from_ms.saturating_sub(asked.near_ms) < oldest) {
             said.push_str(OLDER);
         }
         said

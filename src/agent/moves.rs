@@ -86,7 +86,9 @@ impl Asked {
 
     /// How far a time is from it.
     pub fn off_ms(&self, unix_ms: i64) -> i64 {
-        (self.from_ms - unix_ms).max(unix_ms - self.to_ms).max(0)
+        let (before, after) =
+            (self.from_ms.saturating_sub(unix_ms), unix_ms.saturating_sub(self.to_ms));
+        before.max(after).max(0)
     }
 }
 
@@ -160,11 +162,8 @@ impl Agent {
         self.moves[usize::from(id.0)].iter().find_map(|one| one.unix_ms(self.now))
     }
 
-    /// The time that the words mean now; `None` where no clock is trusted.
+    /// The time that the words mean now, by a clock that is trusted; `None` where they mean none.
     pub(super) fn meant(&self, when: &When) -> Option<Asked> {
-        if self.now.trust != ClockTrust::Synced {
-            return None;
-        }
         let now_ms = self.now.unix_ms;
         match when {
             When::Ago(seconds) => {
@@ -174,6 +173,7 @@ impl Agent {
                 Some(Asked::moment(now_ms.checked_sub(ago_ms)?, near_ms.max(MOVE_NEAR_MS)))
             }
             When::Clock(clock) => self.by_clock(clock),
+            When::Unread => None,
         }
     }
 

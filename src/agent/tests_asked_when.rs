@@ -136,6 +136,37 @@ fn where_there_was_no_move_it_says_so_and_names_the_nearest() {
 }
 
 #[test]
+fn a_time_that_cannot_be_read_is_said_to_be_none() {
+    for text in [
+        "why did you start the fan 2300000000000 hours ago?",
+        "why did you start the fan 999999999999999999999999999999 seconds ago?",
+        "why did you start the fan 100000 hours ago?",
+        "why did you start the fan -3 hours ago?",
+        "why did you start the fan minus three hours ago?",
+        "why did you start the fan 0 hours ago?",
+        "why did you start the fan 5000 days ago?",
+        "why did you start the fan 3000 weeks ago?",
+        "why did you start the fan -2 days ago?",
+        "why did you start the fan ٣ hours ago?",
+        "why did you start the fan 3½ hours ago?",
+        "why did you start the fan 三 days ago?",
+        "why did you start the fan two months ago?",
+    ] {
+        for trust in [ClockTrust::Synced, ClockTrust::Unset] {
+            let mut bench = started(room(), moves(), "14:00");
+            bench.now.trust = trust;
+            let answer = answer(&mut bench, text);
+            assert!(answer.contains("the time that is said is not understood"), "{text}: {answer}");
+            assert!(!answer.contains("record"), "{text}: {answer}");
+        }
+    }
+    // As far back as may be asked about.
+    let mut bench = started(room(), moves(), "14:00");
+    let text = answer(&mut bench, "why did you start the fan 95000 hours ago?");
+    assert!(text.contains("no such move") && text.contains("older ones"), "{text}");
+}
+
+#[test]
 fn a_level_goes_up_and_down_and_its_number_is_no_hour() {
     let mut config = room();
     config.actuators[0].kind = ActuatorKind::Level { min: 0.0, max: 100.0, step: 1.0 };

@@ -10,8 +10,9 @@ use super::names::{Mention, Named, is_like, is_word};
 use super::text::number;
 use super::told::is_past;
 use super::words::{
-    AHEAD, DEEDS, FILLERS, HARM, NO_DEEDS, OFF, OFF_RUNS, ON, ON_RUNS, POLITE, PULSES, RETRACTING,
-    RUNS, UP_OR_DOWN, WHOLLY_OFF, WISHED, WISHED_OFF, WISHED_ON, WISHING, has, is_known,
+    AHEAD, BEFORE, DEEDS, FILLERS, HARM, NO_DEEDS, OFF, OFF_RUNS, ON, ON_RUNS, POLITE, PULSES,
+    RETRACTING, RUNS, UP_OR_DOWN, WHOLLY_OFF, WISHED, WISHED_OFF, WISHED_ON, WISHING, has,
+    is_known,
 };
 use super::{Meaning, Said, Spoken, spoken};
 use crate::agent::event::Body;
@@ -139,7 +140,7 @@ impl Said {
         let article = self.words.get(at + 1).is_some_and(|word| has("the my our that those", word));
         let before = |word: &String| has(FILLERS, word) || has(POLITE, word);
         let begins = self.words[..at].iter().all(before);
-        let other = [NO_DEEDS, AHEAD, HARM, RETRACTING].iter().any(|list| has(list, word));
+        let other = [NO_DEEDS, AHEAD, BEFORE, HARM, RETRACTING].iter().any(|list| has(list, word));
         // "Turns the heater" and "rang the bell" tell of it.
         let third = word.ends_with('s') && !word.ends_with("ss");
         let form = word.ends_with("ed") || word.ends_with("ing") || word.ends_with("n't");

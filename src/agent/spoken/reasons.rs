@@ -6,8 +6,8 @@ use std::ops::Range;
 use super::names::{Named, is_word};
 use super::statements::VETO;
 use super::words::{
-    AHEAD, ASKING, BANS, CONDITIONS, FILLERS, FORGETTING, HARM, LETTING_GO, OF_A_MODE, OFF, ON,
-    ORDERING, REASONS, RETRACTING, STATING, THINGS, has, is_known,
+    AHEAD, ASKING, BANS, BEFORE, CONDITIONS, FILLERS, FORGETTING, HARM, LETTING_GO, OF_A_MODE, OFF,
+    ON, ORDERING, REASONS, RETRACTING, STATING, THINGS, has, is_known,
 };
 use super::{Said, text::number};
 
@@ -228,7 +228,7 @@ impl Said {
 
     /// Whether one of these words could be part of what is wanted. A sensor's is only a reason.
     pub(super) fn matters(&self, part: Range<usize>) -> bool {
-        let lists = [AHEAD, ASKING, BANS, CONDITIONS, HARM, OFF, ON, RETRACTING, ORDERING];
+        let lists = [AHEAD, BEFORE, ASKING, BANS, CONDITIONS, HARM, OFF, ON, RETRACTING, ORDERING];
         let mut others = self.clone();
         others.done[part.clone()].fill(true);
         let device = match others.named(self.names.actuators(), false) {

@@ -10,8 +10,8 @@ use super::reasons::{is_deed, is_of_mode, is_plain_deed};
 use super::text::number;
 use super::units::is_any_unit;
 use super::words::{
-    AHEAD, CONDITIONS, FORGETTING, HARM, LETTING_GO, OFF, ON, ORDERING, PLACES, SETTING, has,
-    is_known,
+    AHEAD, BEFORE, CONDITIONS, FORGETTING, HARM, LETTING_GO, OFF, ON, ORDERING, PLACES, SETTING,
+    has, is_known,
 };
 
 /// What joins a statement to what is before it.
@@ -220,7 +220,7 @@ impl Said {
             || has(HARM, said)
             || has(VETO, said)
             || has("goal goals target objective", said) && !self.is_harmless(at, part.start)
-            || (has(AHEAD, said) || has(CONDITIONS, said)) && self.ends_order(at)
+            || [AHEAD, BEFORE, CONDITIONS].iter().any(|list| has(list, said)) && self.ends_order(at)
             || self.does_it(at)
             || (has(DANGER, said)
                 && !(beside || deed || article || theirs && has(THEIRS, said))

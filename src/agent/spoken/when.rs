@@ -26,6 +26,10 @@ const WEEK: [&str; 7] =
 const PARTS: [&[&str]; 4] =
     [&["morning", "forenoon"], &["afternoon"], &["evening"], &["night", "overnight"]];
 
+/// How long ago a time may be that is asked about: journals go back some years at most.
+const DAYS_MAX: f64 = 4000.0;
+const DAY_S: f64 = 86_400.0;
+
 /// What a question asks about a device.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Past {
@@ -44,6 +48,8 @@ pub enum When {
     Ago(f64),
     /// A day, a part of it, an hour in it.
     Clock(Clock),
+    /// A time that is said and cannot be read; it must not be passed over.
+    Unread,
 }
 
 /// A time by the clock and the calendar; what is not said is open.
@@ -103,11 +109,15 @@ fn weekday(word: &str) -> Option<i8> {
 fn when(text: &str, words: &[String], config: &Config, is_level: bool) -> Option<When> {
     let numbered: Vec<String> = counted(&pieces(text)).into_iter().map(|(word, _)| word).collect();
     if let Some(seconds) = ago(&numbered) {
-        return Some(When::Ago(seconds));
+        let is_past = seconds > 0.0 && seconds < DAYS_MAX * DAY_S;
+        return Some(if is_past { When::Ago(seconds) } else { When::Unread });
     }
     let word = |at: usize| words.get(at).map_or("", String::as_str);
     let mut clock = Clock { hour: hour(words, config, is_level), ..Clock::default() };
     clock.day = days_ago(&numbered).map(Day::Ago);
+    if clock.day.is_none() && numbered.iter().any(|word| word == "ago") {
+        return Some(When::Unread);
+    }
     for at in 0..words.len() {
         let before = if at > 0 { word(at - 1) } else { "" };
         if let Some(part) = PARTS.iter().position(|names| names.contains(&word(at))) {
@@ -170,8 +180,7 @@ fn days_ago(words: &[String]) -> Option<i32> {
             other => number(other)?,
         };
         let ago = words.get(at + 1).is_some_and(|word| word == "ago");
-        // Journals go back some years at most.
-        (ago && (1.0..4000.0).contains(&count)).then_some((count * each) as i32)
+        (ago && (1.0..DAYS_MAX).contains(&(count * each))).then_some((count * each) as i32)
     })
 }
 

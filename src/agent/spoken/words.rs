@@ -72,6 +72,7 @@ pub(super) const AHEAD: List = "\
     tomorrow later if would will weekend month year forecast predict cost costs price next buy \
     sell";
 /// Words by which it is not about now either: only what was done with a device is known of then.
+/// An order that has one of either list is for another time.
 pub(super) const BEFORE: List = "\
     tonight yesterday ago week monday tuesday wednesday thursday friday saturday sunday";
 /// Words by which such a question asks what was done.
