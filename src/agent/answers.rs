@@ -125,30 +125,44 @@ impl Agent {
                 None => format!("{is}; no such move of it is remembered{OLDER}; {last}"),
             };
         };
-        match self.meant(when) {
-            _ if *when == When::Unread => format!("{is}; {UNREAD}"),
-            _ if self.now.trust != ClockTrust::Synced => {
-                format!("{is}; when that was is not known, no clock is trusted here; {last}")
-            }
-            Some(asked) => format!("{is}; {}", self.what_was(id, &past, asked)),
-            None => format!("{is}; {UNREAD}"),
+        if *when != When::Unread && self.now.trust != ClockTrust::Synced {
+            return format!("{is}; when that was is not known, no clock is trusted here; {last}");
         }
+        let was = self.what_was(id, &past, &self.meant(when));
+        format!("{is}; {}", was.as_deref().unwrap_or(UNREAD))
     }
 
-    /// The move at a time, or that there was none.
-    fn what_was(&self, id: ActuatorId, past: &Past, asked: Asked) -> String {
-        let nearest = match self.find_move(id, past, asked) {
-            Found::Move(one, 1) => return format!("set to {}", self.move_words(one)),
+    /// The move at the first of these times that has one, or that there was none; `None` where no
+    /// time is meant.
+    fn what_was(&self, id: ActuatorId, past: &Past, meant: &[Asked]) -> Option<String> {
+        let found = meant.iter().find_map(|asked| match self.find_move(id, past, *asked) {
+            Found::Move(one, 1) => Some(format!("set to {}", self.move_words(one))),
             Found::Move(one, count) => {
-                return format!("set to {}, the last of {count} then", self.move_words(one));
+                Some(format!("set to {}, the last of {count} then", self.move_words(one)))
             }
+            _ => None,
+        });
+        found.or_else(|| self.what_was_not(id, past, meant))
+    }
+
+    /// That there was no such move at any of these times.
+    fn what_was_not(&self, id: ActuatorId, past: &Past, meant: &[Asked]) -> Option<String> {
+        let asked = *meant.first()?;
+        let nearest = match self.find_move(id, past, asked) {
+            Found::Otherwise(one) => {
+                let (then, at) = (&one.setting, self.time_words(Some(asked.from_ms)));
+                let was = if one.unproven { "may have been" } else { "was" };
+                return Some(format!("{was} {then} at {at}: set to {}", self.move_words(one)));
+            }
+            Found::Move(one, _) => Some(one),
             Found::Not(nearest) => nearest,
         };
         let at = |ms: i64| self.time_words(Some(ms));
         let mut said = match asked.from_ms == asked.to_ms {
             true => {
                 let minutes = asked.near_ms / 60_000;
-                format!("there was no such move within {minutes} min of {}", at(asked.from_ms))
+                let times: Vec<_> = meant.iter().map(|asked| at(asked.from_ms)).collect();
+                format!("there was no such move within {minutes} min of {}", times.join(" or "))
             }
             false => {
                 format!("there was no such move from {} to {}", at(asked.from_ms), at(asked.to_ms))
@@ -163,14 +177,15 @@ impl Agent {
         if oldest.is_none_or(|oldest| asked.from_ms.saturating_sub(asked.near_ms) < oldest) {
             said.push_str(OLDER);
         }
-        said
+        Some(said)
     }
 
     /// To what, when, by whom and why, and the record that says so.
     fn move_words(&self, one: &Move) -> String {
-        let Move { setting, by, cause, seq, .. } = one;
+        let Move { setting, by, cause, seq, unproven, .. } = one;
+        let unproven = if *unproven { ", which the device did not confirm" } else { "" };
         let at = self.time_words(one.unix_ms(self.now));
-        format!("{setting} at {at} by {}: {cause} (record {seq})", by.word())
+        format!("{setting} at {at} by {}: {cause} (record {seq}){unproven}", by.word())
     }
 
     fn how_goals_are(&self) -> String {

@@ -22,6 +22,10 @@ pub struct Move {
     pub setting: Setting,
     /// That was more of it than before.
     pub rose: bool,
+    /// That was less; of the oldest that is remembered neither is known.
+    pub fell: bool,
+    /// The device was waited for and did not confirm it.
+    pub unproven: bool,
     /// On whose behalf.
     pub by: Decider,
     /// Why, as its record says it.
@@ -62,9 +66,14 @@ impl Move {
         let by_steps = matches!(actuator.kind, ActuatorKind::Level { .. });
         match rises {
             Some(true) => !is_off && (self.rose || !by_steps),
-            Some(false) => is_off || (by_steps && !self.rose),
+            Some(false) => is_off || (by_steps && self.fell),
             None => true,
         }
+    }
+
+    /// Whether it left the device on, or off.
+    fn left(&self, actuator: &Actuator, on: Option<bool>) -> bool {
+        on.is_none_or(|on| on == (level(actuator, &self.setting) > 0.0))
     }
 }
 
@@ -96,6 +105,8 @@ impl Asked {
 pub enum Found<'a> {
     /// This one, one of so many that fit the time.
     Move(&'a Move, usize),
+    /// It was not so then: this is what it was set to last.
+    Otherwise(&'a Move),
     /// None was near; the nearest that went that way.
     Not(Option<&'a Move>),
 }
@@ -110,6 +121,15 @@ impl Agent {
         }
     }
 
+    /// The device did not confirm the last move of this start.
+    pub(super) fn last_is_unproven(&mut self, id: ActuatorId) {
+        if let Some(last) = self.moves[usize::from(id.0)].back_mut()
+            && matches!(last.made, Made::Here(_))
+        {
+            last.unproven = true;
+        }
+    }
+
     /// What this start set an actuator to last.
     pub(super) fn last_of_this_start(&self, id: ActuatorId) -> Option<&Move> {
         let last = self.moves[usize::from(id.0)].back();
@@ -118,14 +138,16 @@ impl Agent {
 
     /// Takes over moves of earlier starts, for questions. Actuators that are gone are passed over.
     pub(super) fn resume_moves(&mut self, moves: Vec<Moved>) {
-        for Moved { seq, actuator, setting, by, cause, unix_ms } in moves {
+        for Moved { seq, actuator, setting, by, cause, unix_ms, unproven } in moves {
             let Some(id) = self.id_of(&actuator) else { continue };
             let device = &self.config.actuators[usize::from(id.0)];
             let before = self.moves[usize::from(id.0)].back();
-            let before = before.map_or(0.0, |one| level(device, &one.setting));
-            let rose = level(device, &setting) > before;
+            let before = before.map(|one| level(device, &one.setting));
+            let now = level(device, &setting);
+            let rose = before.is_some_and(|before| now > before);
+            let fell = before.is_some_and(|before| now < before);
             let made = Made::Before(unix_ms);
-            self.keep_move(id, Move { setting, rose, by, cause, seq, made });
+            self.keep_move(id, Move { setting, rose, fell, unproven, by, cause, seq, made });
         }
     }
 
@@ -135,18 +157,27 @@ impl Agent {
         let all = self.moves[usize::from(id.0)].iter();
         let all = all.filter_map(|one| Some((one.unix_ms(self.now)?, one)));
         let timed: Vec<(i64, &Move)> = all.collect();
-        let fits = |one: &&(i64, &Move)| one.1.went(actuator, past.rises);
+        let fits = |one: &&(i64, &Move)| match past.is_state {
+            true => one.1.left(actuator, past.rises),
+            false => one.1.went(actuator, past.rises),
+        };
         // "Why was it on at three": by what was last done before, however long ago.
-        let so = timed.iter().rfind(|(at, _)| past.is_state && *at <= asked.from_ms).filter(fits);
+        let so = timed.iter().rfind(|(at, _)| past.is_state && *at <= asked.from_ms);
         let within = timed.iter().filter(fits).filter(|(at, _)| asked.off_ms(*at) == 0);
         let count = within.count();
-        if let (Some((_, one)), 0) = (so, count) {
-            return Found::Move(one, 1);
+        let moment = asked.from_ms == asked.to_ms;
+        match so {
+            Some(so) if (count == 0 || moment) && fits(&so) => return Found::Move(so.1, 1),
+            Some((_, one)) if count == 0 => return Found::Otherwise(one),
+            _ => {}
         }
         // Of several the last one.
         let nearest = timed.iter().filter(fits).rev().min_by_key(|(at, _)| asked.off_ms(*at));
         match nearest {
-            Some((at, one)) if asked.off_ms(*at) <= asked.near_ms => Found::Move(one, count.max(1)),
+            // What came after says nothing of how it was before.
+            Some((at, one)) if asked.off_ms(*at) <= asked.near_ms && !(past.is_state && moment) => {
+                Found::Move(one, count.max(1))
+            }
             other => Found::Not(other.map(|(_, one)| *one)),
         }
     }
@@ -162,29 +193,31 @@ impl Agent {
         self.moves[usize::from(id.0)].iter().find_map(|one| one.unix_ms(self.now))
     }
 
-    /// The time that the words mean now, by a clock that is trusted; `None` where they mean none.
-    pub(super) fn meant(&self, when: &When) -> Option<Asked> {
+    /// The times that the words may mean now, by a clock that is trusted, the likeliest first; none
+    /// where they mean none.
+    pub(super) fn meant(&self, when: &When) -> Vec<Asked> {
         let now_ms = self.now.unix_ms;
         match when {
             When::Ago(seconds) => {
-                let ago = Duration::try_from_secs_f64(*seconds).ok()?;
-                let ago_ms = i64::try_from(ago.as_millis()).ok()?;
+                let ago = Duration::try_from_secs_f64(*seconds).unwrap_or(Duration::MAX);
+                let ago_ms = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
                 let near_ms = (ago_ms as f64 * MOVE_NEAR_PART) as i64;
-                Some(Asked::moment(now_ms.checked_sub(ago_ms)?, near_ms.max(MOVE_NEAR_MS)))
+                let near_ms = near_ms.max(MOVE_NEAR_MS);
+                vec![Asked::moment(now_ms.saturating_sub(ago_ms), near_ms)]
             }
-            When::Clock(clock) => self.by_clock(clock),
-            When::Unread => None,
+            When::Clock(clock) => self.by_clock(clock).unwrap_or_default(),
+            When::Unread => Vec::new(),
         }
     }
 
-    fn by_clock(&self, clock: &Clock) -> Option<Asked> {
+    fn by_clock(&self, clock: &Clock) -> Option<Vec<Asked>> {
         let now_ms = self.now.unix_ms;
         let today =
             Timestamp::from_millisecond(now_ms).ok()?.to_zoned_datetime(self.zone.clone()).date();
         let (from_ms, to_ms) = self.span(clock, today)?;
         let to_ms = to_ms.min(now_ms);
         let Some((hour, is_said)) = clock.hour else {
-            return Some(Asked { from_ms, to_ms, near_ms: 0 });
+            return Some(vec![Asked { from_ms, to_ms, near_ms: 0 }]);
         };
         // "Three" is that of the day or of the night; which day, the rest of the words says.
         let other = (!is_said && hour <= 12.0).then_some((hour + 12.0) % 24.0);
@@ -199,8 +232,11 @@ impl Agent {
             }
         }
         moments.sort_unstable();
+        let on_that_day = moments.iter().rev().filter(|at| within.off_ms(**at) == 0);
+        let both: Vec<i64> = on_that_day.copied().filter(|_| clock.day.is_some()).collect();
         let nearest = moments.into_iter().rev().min_by_key(|at| within.off_ms(*at))?;
-        Some(Asked::moment(nearest, MOVE_NEAR_MS))
+        let all = if both.is_empty() { vec![nearest] } else { both };
+        Some(all.into_iter().map(|at| Asked::moment(at, MOVE_NEAR_MS)).collect())
     }
 
     /// From when to when the day and the part of it are; where neither is said, the last 24 hours.
@@ -225,9 +261,9 @@ impl Agent {
                 return Some((self.at(back(1)?, evening)?, self.at(today, f64::from(DAY[0].0))?));
             }
             (Some(Day::Ago(days)), _) => back(days)?,
-            (Some(Day::Week(day)), _) => {
+            (Some(Day::Week(day, is_last)), _) => {
                 let days = (today.weekday().to_monday_one_offset() + 7 - day) % 7;
-                back(i32::from(days))?
+                back(if is_last && days == 0 { 7 } else { i32::from(days) })?
             }
         };
         match clock.part {

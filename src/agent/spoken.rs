@@ -26,6 +26,7 @@ mod text;
 mod times;
 mod told;
 mod units;
+mod unread;
 mod when;
 mod words;
 

@@ -39,7 +39,9 @@ impl Agent {
         let actuator = &config.actuators[usize::from(id.0)];
         let heading = self.world.actuator(id).heading();
         let heading_on = heading == Some(&Setting::On) || self.may_be_on(id);
-        let rose = level(actuator, &setting) > heading.map_or(0.0, |at| level(actuator, at));
+        let before = heading.map(|at| level(actuator, at));
+        let rose = level(actuator, &setting) > before.unwrap_or(0.0);
+        let fell = before.is_some_and(|before| level(actuator, &setting) < before);
         if rose {
             self.begun_for(id);
         }
@@ -59,7 +61,17 @@ impl Agent {
         });
         let (setting_of, cause_of) = (setting.clone(), cause.into());
         let made = Made::Here(self.now);
-        self.keep_move(id, Move { setting: setting_of, rose, by, cause: cause_of, seq, made });
+        let one = Move {
+            setting: setting_of,
+            rose,
+            fell,
+            unproven: false,
+            by,
+            cause: cause_of,
+            seq,
+            made,
+        };
+        self.keep_move(id, one);
         let after = (!at_once).then_some(seq);
         let token = self.send(id, &setting, after);
         self.counters.sent += 1;
@@ -72,13 +84,7 @@ impl Agent {
             // Not ended before it is proved: else it is tried again, in `observe` too.
             None => state.off_due.map(|_| now.after(quiet)),
         };
-        state.in_flight.retain(|(other, _)| *other != setting);
-        state.in_flight.push((setting.clone(), now));
-        if state.in_flight.len() > limits::SETTINGS_IN_FLIGHT_MAX {
-            state.in_flight.remove(0);
-            // What is forgotten may still arrive: nothing is known, and the unknown forbids.
-            state.confirmed = None;
-        }
+        state.on_its_way(&setting, now);
         let due = now.after(actuator.confirm_within);
         let cause = cause.into();
         state.pending = Some(Pending { setting, token, due, tries: 1, after, by, cause, command });
@@ -117,6 +123,7 @@ impl Agent {
         let Some(old) = self.world.actuator_mut(id).pending.take() else { return };
         self.withdraw(&old);
         self.counters.unconfirmed += 1;
+        self.last_is_unproven(id);
         self.step(id, &old, StepState::Unconfirmed, "replaced by a newer command");
         self.end_command(old.command, CommandState::Failed, "replaced by a newer command");
     }
@@ -290,6 +297,7 @@ impl Agent {
         state.confirmed = None;
         self.withdraw(&pending);
         self.counters.unconfirmed += 1;
+        self.last_is_unproven(id);
         self.step(id, &pending, StepState::Unconfirmed, why);
         self.end_command(pending.command, CommandState::Failed, why);
     }

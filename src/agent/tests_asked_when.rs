@@ -25,7 +25,15 @@ fn at(days_ago: i64, time: &str) -> i64 {
 fn moved(seq: u64, on: bool, unix_ms: Option<i64>) -> Moved {
     let setting = if on { Setting::On } else { Setting::Off };
     let cause = format!("cause {seq}");
-    Moved { seq, actuator: "fan".into(), setting, by: Decider::Rule, cause, unix_ms }
+    Moved {
+        seq,
+        actuator: "fan".into(),
+        setting,
+        by: Decider::Rule,
+        cause,
+        unix_ms,
+        unproven: false,
+    }
 }
 
 /// The fan's moves of two days; ids say which is which.
@@ -151,6 +159,26 @@ fn a_time_that_cannot_be_read_is_said_to_be_none() {
         "why did you start the fan 3½ hours ago?",
         "why did you start the fan 三 days ago?",
         "why did you start the fan two months ago?",
+        "why did you start the fan last week?",
+        "why did you start the fan this week?",
+        "why did you start the fan a few hours ago?",
+        "why did you start the fan an hour or two ago?",
+        "why did you start the fan two or three hours ago?",
+        "why did you start the fan between two and four?",
+        "why did you start the fan from two to four?",
+        "why did you start the fan since three?",
+        "why did you start the fan since 3 pm?",
+        "why did you start the fan before noon?",
+        "why did you start the fan at 1500?",
+        "why did you start the fan on Monday last week?",
+        "why did you start the fan two weeks ago on Monday?",
+        "why did you start the fan after lunch?",
+        "why did you start the fan in the last hour?",
+        "why did you start the fan on the 3rd of January?",
+        "why did you start the fan at three or four?",
+        "why did you start the fan the night before?",
+        "why did you start the fan since Monday?",
+        "why did you start the fan an hour ago yesterday?",
     ] {
         for trust in [ClockTrust::Synced, ClockTrust::Unset] {
             let mut bench = started(room(), moves(), "14:00");
@@ -235,4 +263,64 @@ fn moves_of_this_start_are_found_too_also_those_before_the_clock_was_set() {
         text.contains("set to off at 2027-01-15T14:10:00+00:00 by command: set/late"),
         "{text}"
     );
+}
+
+#[test]
+fn a_value_is_no_hour_and_what_is_asked_of_a_day_is_tried_at_both_halves() {
+    let mut all = moves();
+    all.insert(0, moved(3, true, Some(at(7, "12:00"))));
+    for (text, seq) in [
+        ("why did the fan start at 15 degrees?", 20),
+        ("why did you start the fan at 24 °C?", 20),
+        ("why did you start the fan at about 15 degrees?", 20),
+        ("why did you start the fan at 3 % at three?", 16),
+        ("why did you stop the fan after two hours?", 21),
+        ("why did you start the fan last Friday?", 3),
+        ("why did you stop the fan at four yesterday?", 13),
+        ("why did you start the fan yesterday at 3?", 12),
+        ("why did you start the fan at eleven yesterday?", 14),
+        ("why did you stop the fan at 11:30 pm yesterday?", 15),
+        ("why was the fan on at 22:50 yesterday?", 14),
+        // On 22:45, off 23:30, on 3:02: it was off at 23:45 and at 2:50.
+        ("why was the fan on at 23:45 yesterday?", 15),
+        ("why was the fan on at 2:50?", 15),
+    ] {
+        let mut bench = started(room(), all.clone(), "14:00");
+        let answer = answer(&mut bench, text);
+        assert!(answer.contains(&format!("(record {seq})")), "{text}: {answer}");
+        assert_eq!(answer.contains("was off at"), seq == 15 && text.contains("was"), "{answer}");
+    }
+    let early = vec![moved(1, true, Some(at(1, "03:00"))), moved(2, false, Some(at(1, "09:00")))];
+    let mut bench = started(room(), early, "14:00");
+    let text = answer(&mut bench, "why did you start the fan at three yesterday?");
+    assert!(text.contains("set to on") && text.contains("(record 1)"), "{text}");
+    let text = answer(&mut bench, "why did you start the fan at five yesterday?");
+    assert!(text.contains("T17:00:00+00:00 or 2027-01-14T05:00:00+00:00;"), "{text}");
+}
+
+#[test]
+fn of_the_oldest_level_no_direction_is_known_and_an_unconfirmed_move_says_so() {
+    let mut config = room();
+    config.actuators[0].kind = ActuatorKind::Level { min: 0.0, max: 100.0, step: 1.0 };
+    let level = |seq, level, time| {
+        let setting = Setting::Level(level);
+        Moved { setting, unproven: seq == 3, ..moved(seq, true, Some(at(0, time))) }
+    };
+    let moves = vec![level(1, 30.0, "09:00"), level(2, 80.0, "10:00"), level(3, 20.0, "11:00")];
+    let mut bench = started(config, moves, "14:00");
+    for text in [
+        "why did you open the fan from 10 to 20 percent?",
+        "why did you raise the fan by 20 percent?",
+        "why did you raise the fan by 20?",
+    ] {
+        assert!(answer(&mut bench, text).contains("(record 2)"), "{text}");
+    }
+    let text = answer(&mut bench, "why did you raise the fan at nine?");
+    assert!(text.contains("no such move"), "{text}");
+    let text = answer(&mut bench, "why is the fan open at 20 %?");
+    assert!(text.ends_with("(record 3), which the device did not confirm"), "{text}");
+    let off = Moved { unproven: true, ..moved(2, false, Some(at(0, "10:00"))) };
+    let mut bench = started(room(), vec![moved(1, true, Some(at(0, "09:00"))), off], "14:00");
+    let text = answer(&mut bench, "why was the fan on at eleven?");
+    assert!(text.contains("may have been off at 2027-01-15T11:00:00+00:00"), "{text}");
 }

@@ -231,6 +231,17 @@ impl ActuatorState {
         self.pending.as_ref().map(|pending| &pending.setting).or(self.confirmed.as_ref())
     }
 
+    /// A setting may reach it from now on.
+    pub fn on_its_way(&mut self, setting: &Setting, now: Tick) {
+        self.in_flight.retain(|(other, _)| other != setting);
+        self.in_flight.push((setting.clone(), now));
+        if self.in_flight.len() > limits::SETTINGS_IN_FLIGHT_MAX {
+            self.in_flight.remove(0);
+            // What is forgotten may still arrive: nothing is known, and the unknown forbids.
+            self.confirmed = None;
+        }
+    }
+
     /// Messages sent within the last hour.
     #[must_use]
     pub fn sent_last_hour(&self, now: Tick) -> usize {

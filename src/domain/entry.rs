@@ -71,6 +71,8 @@ pub struct Moved {
     pub cause: String,
     /// When, in milliseconds since 1970; `None` where no clock was trusted.
     pub unix_ms: Option<i64>,
+    /// It ended without the device's word that it was done.
+    pub unproven: bool,
 }
 
 /// How urgent an event is for a person.

@@ -27,13 +27,20 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Vec<Moved>> {
     )?;
     let mut rows = statement.query(params![first, Kind::Step.code()])?;
     let (mut moves, mut counts) = (Vec::new(), BTreeMap::<String, usize>::new());
+    // How the move ended that is met next, walking back.
+    let mut unproven = BTreeMap::<String, bool>::new();
     while let Some(row) = rows.next()? {
         let Some(record) = record_of(row)? else { continue };
-        let Ok(Entry::Step { actuator, setting, state: StepState::Intended, by, cause, .. }) =
-            record.entry()
-        else {
+        let Ok(Entry::Step { actuator, setting, state, by, cause, .. }) = record.entry() else {
             continue;
         };
+        if matches!(state, StepState::Confirmed | StepState::Unconfirmed) {
+            unproven.insert(actuator, state == StepState::Unconfirmed);
+            continue;
+        } else if state != StepState::Intended {
+            continue;
+        }
+        let unproven = unproven.remove(&actuator).unwrap_or(false);
         let count = counts.entry(actuator.clone()).or_default();
         *count += 1;
         if *count > MOVES_KEPT_MAX {
@@ -44,7 +51,7 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Vec<Moved>> {
         let repaired = repaired.map(|offset| offset.saturating_add(record.mono_ms.cast_signed()));
         let trusted = record.trust == ClockTrust::Synced;
         let unix_ms = if trusted { Some(record.unix_ms) } else { repaired };
-        moves.push(Moved { seq: record.seq, actuator, setting, by, cause, unix_ms });
+        moves.push(Moved { seq: record.seq, actuator, setting, by, cause, unix_ms, unproven });
     }
     moves.reverse();
     Ok(moves)

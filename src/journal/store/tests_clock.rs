@@ -106,6 +106,23 @@ fn the_last_moves_come_back_with_the_times_that_a_clock_told_later() {
     let last: Vec<_> = moves.iter().rev().take(3).map(|one| (one.seq, one.unix_ms)).collect();
     let known = |second: i64| Some(TRUE_MS + second * 1000);
     assert_eq!(last, [(third, None), (second + 2, known(160)), (second, known(100))]);
+    assert!(moves.iter().all(|one| !one.unproven));
     let one = moves.last().expect("some");
     assert_eq!((&*one.actuator, &one.setting, &*one.cause), ("fan", &Setting::On, "cause 70"));
+}
+
+#[test]
+fn a_move_that_no_device_confirmed_comes_back_as_such() {
+    use ClockTrust::Synced;
+    use StepState::{Confirmed, Intended, Sent, Unconfirmed};
+    let folder = TempDir::new().unwrap();
+    let (mut store, _) = Store::open(folder.path(), Options::of_quota(64_000_000)).unwrap();
+    let states = [Intended, Sent, Confirmed, Intended, Sent, Unconfirmed, Intended, Sent];
+    let all: Vec<_> =
+        (1..).zip(states).map(|(seq, state)| fan(seq, 1, seq, Synced, state)).collect();
+    store.commit(&all).unwrap();
+    drop(store);
+    let (_store, restored) = Store::open(folder.path(), Options::of_quota(64_000_000)).unwrap();
+    let told: Vec<_> = restored.moves.iter().map(|one| (one.seq, one.unproven)).collect();
+    assert_eq!(told, [(1, false), (4, true), (7, false)]);
 }
