@@ -118,6 +118,7 @@ pub use follow::{Follower, Proposal};
 pub use inbox::{Inbox, Topic};
 pub use lives::{Resumed, ResumedStep};
 pub use notes::{Proposed, Reading};
+pub use prompt::{change, prefix, words};
 pub use remembered::Remembered;
 pub use shown::Shown;
 pub use spoken::goal_of_words;

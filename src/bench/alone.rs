@@ -8,15 +8,15 @@ use std::time::Duration;
 use super::agent::Voice;
 use super::drive::Keeper;
 use super::heard::{Heard, settings};
-use crate::agent::{Counters, Question};
+use crate::agent::{Counters, Question, change, prefix, words};
 use crate::clock::{Now, Tick};
-use crate::config::{Actuator, ActuatorKind, Aim, Config};
+use crate::config::Config;
 use crate::domain::{SensorId, Setting, Value, figure};
 use crate::expr::Environment;
 use crate::plant::{Command, Message};
 
 /// From one decision to the next. Longer than every least time of the places, so that what is done
-/// can be felt and undone; a week is two thousand questions, some minutes of a small model.
+/// can be felt and undone; a week is two thousand questions.
 const EVERY: Duration = Duration::from_secs(300);
 
 /// See the module.
@@ -33,7 +33,9 @@ impl<'a> MindAlone<'a> {
     /// It has heard nothing yet.
     #[must_use]
     pub fn new(config: Arc<Config>, voice: &'a mut Voice<'a>) -> MindAlone<'a> {
-        let (prefix, next) = (prefix(&config), Tick(0).after(EVERY));
+        let (goals, devices) = (config.goals.iter(), config.actuators.iter());
+        let prefix = prefix(&config, goals, devices, &config.notes);
+        let next = Tick(0).after(EVERY);
         let heard = Heard::new(config);
         MindAlone { heard, voice, prefix, next, counters: Counters::default() }
     }
@@ -134,51 +136,6 @@ impl Keeper for MindAlone<'_> {
         self.next = now.tick.after(EVERY);
         Vec::new()
     }
-}
-
-fn words(name: &str) -> String {
-    name.replace('_', " ")
-}
-
-/// The words of one command, as the agent's mind reads them.
-fn change(actuator: &Actuator, to: &Setting) -> String {
-    let name = words(&actuator.name);
-    match &actuator.kind {
-        ActuatorKind::Level { .. } => format!("{name} to {to}"),
-        _ => format!("{name} {to}"),
-    }
-}
-
-/// The place, its goals, what its devices do and the notes, in the order of the agent's own prompt.
-fn prefix(config: &Config) -> String {
-    let sensor = |id: SensorId| &config.sensors[usize::from(id.0)];
-    let goals = config.goals.iter().filter_map(|goal| {
-        let Aim::Keep { sensor: id, min, max } = &goal.aim else { return None };
-        let (name, unit) = (words(&sensor(*id).name), &sensor(*id).unit);
-        Some(match (min, max) {
-            (Some(min), Some(max)) => format!("keep {name} between {min} {unit} and {max} {unit}"),
-            (Some(min), None) => format!("keep {name} above {min} {unit}"),
-            (None, Some(max)) => format!("keep {name} below {max} {unit}"),
-            (None, None) => return None,
-        })
-    });
-    let devices = config.actuators.iter().map(|actuator| {
-        let does = actuator.effects.iter().map(|(id, direction)| {
-            let verb = if *direction > 0.0 { "raises" } else { "lowers" };
-            format!("{verb} {}", words(&sensor(*id).name))
-        });
-        let does: Vec<_> = does.collect();
-        format!("{} {}", words(&actuator.name), does.join(" and ")).trim_end().to_owned()
-    });
-    let (goals, devices): (Vec<_>, Vec<_>) = (goals.collect(), devices.collect());
-    format!(
-        "You look after {}. Choose what to do now.\nGoals: {}.\nDevices: {}.\nNotes of the \
-         keeper: {}\n",
-        config.device.name.replace('-', " "),
-        goals.join("; "),
-        devices.join("; "),
-        config.notes.join(" ")
-    )
 }
 
 #[cfg(test)]
