@@ -19,9 +19,10 @@ use crate::clock::Tick;
 use crate::config::{Actuator, Aim, Least};
 use crate::domain::{ActuatorId, SensorId, Setting};
 
-/// Periods of a sensor within which something can be begun and felt: a reading, a decision, a
-/// device, and a reading that shows it.
-const REACT_PERIODS: u32 = 4;
+/// Periods of a sensor within which something can be begun and work: a reading, a decision and a
+/// device; and within which it can also be felt: a reading that shows it.
+const REACT_PERIODS: u32 = 3;
+const FELT_PERIODS: u32 = 4;
 /// Share of the horizon after which a change is looked at for the first time; the second time is
 /// the horizon's end.
 const SOON: f64 = 0.25;
@@ -70,7 +71,7 @@ pub(super) struct Watched {
     value: f64,
     /// Trend a second, what is on its way to devices included.
     slope: f64,
-    react_s: f64,
+    period_s: f64,
     horizon_s: f64,
     /// Broken, and by its trend still so at the horizon's end.
     pub stays_broken: bool,
@@ -121,7 +122,7 @@ impl Watched {
     /// the trend by `push` leads away.
     fn cannot_wait(&self, push: f64) -> bool {
         let (min, max) = self.bounds;
-        let next = self.at(self.react_s / f64::from(REACT_PERIODS), 0.0, 0.0);
+        let next = self.at(self.period_s, 0.0, 0.0);
         let (low, high) = (self.value.min(next), self.value.max(next));
         (push > 0.0 && min.is_some_and(|min| low < min))
             || (push < 0.0 && max.is_some_and(|max| high > max))
@@ -134,7 +135,12 @@ impl Watched {
         let (min, max) = self.bounds;
         let side = if push > 0.0 { (min, None) } else { (None, max) };
         let by = Some(by);
-        self.pain_of(side, self.margin_of(by), self.at(self.react_s, 0.0, 0.0))
+        self.pain_of(side, self.margin_of(by), self.at(self.react_s(), 0.0, 0.0))
+    }
+
+    /// Seconds until what is begun later could work.
+    fn react_s(&self) -> f64 {
+        self.period_s * f64::from(REACT_PERIODS)
     }
 
     /// How bad the near horizon is if nothing is done.
@@ -191,7 +197,6 @@ impl Agent {
             let end = estimate.value + estimate.slope * horizon_s;
             let above = max.is_some_and(|max| estimate.value > max && end > max);
             let below = min.is_some_and(|min| estimate.value < min && end < min);
-            let react = every * REACT_PERIODS;
             Some(Watched {
                 goal: index,
                 sensor,
@@ -202,7 +207,7 @@ impl Agent {
                 weight: goal.weight * heed,
                 value: estimate.value,
                 slope: estimate.slope + self.on_its_way(sensor),
-                react_s: react.as_secs_f64(),
+                period_s: every.as_secs_f64(),
                 horizon_s,
                 stays_broken: broken && (above || below),
             })
@@ -352,7 +357,7 @@ impl Agent {
             let now = all(&|one, push| one.pain(by, one.at(rest(one), push, rest(one))));
             let later = all(&|one, push| {
                 let rest = rest(one);
-                one.pain(by, one.at(rest, push, (rest - one.react_s).max(0.0)))
+                one.pain(by, one.at(rest, push, (rest - one.react_s()).max(0.0)))
             });
             let never = all(&|one, _| one.pain(by, one.at(rest(one), 0.0, 0.0)));
             gain = later.min(never) - now;
@@ -395,7 +400,8 @@ impl Agent {
         }
         let pushes = watched.iter().map(|one| (one, self.pushes(one.sensor, id, to)));
         let touched: Vec<_> = pushes.filter(|(_, push)| *push != 0.0).collect();
-        let felt_s = touched.iter().map(|(one, _)| one.react_s).fold(0.0, f64::max);
+        let period_s = touched.iter().map(|(one, _)| one.period_s).fold(0.0, f64::max);
+        let felt_s = period_s * f64::from(FELT_PERIODS);
         let is_felt = self.now.tick.since(changed).as_secs_f64() >= felt_s;
         !is_felt && !touched.iter().any(|(one, push)| one.cannot_wait(*push))
     }
