@@ -16,7 +16,7 @@ use super::prompt::words;
 use crate::clock::{ClockTrust, Tick};
 use crate::config::{Config, Escalate};
 use crate::domain::{
-    ActuatorId, Decider, Entry, Escalated, ModelVoice, SensorId, Setting, Severity,
+    ActuatorId, CALL, Decider, Entry, Escalated, ModelVoice, SensorId, Setting, Severity,
 };
 use crate::limits::{ESCALATE_GRACE_MS, ESCALATE_PAUSE_MS_MAX, ESCALATE_PAUSE_MS_MIN};
 
@@ -190,7 +190,8 @@ impl Agent {
         let (Some(doubt), Carried::Passed(decision)) = (doubt, carried) else { return };
         let config = self.config.clone();
         let Some(cloud) = &config.escalate else { return };
-        if doubt.among.len() < 2 {
+        // Nothing and a person are left: the person is called without asking.
+        if doubt.settings.is_empty() {
             return;
         }
         if self.now.trust == ClockTrust::Synced {
@@ -389,12 +390,17 @@ impl Agent {
     ) -> (&'static str, String) {
         let doubt = &open.doubt;
         let (plan, facts) = (doubt.plan.clone(), doubt.facts.clone());
+        let candidate = &plan.moves[index].candidate;
+        let calls = candidate.calls().then(|| format!("{}: {CALL}", plan.cause));
         let own = plan.moves[0].change.as_ref().map(|(id, _)| *id);
         let id = match self.carry_out(plan, index, Decider::Cloud, facts, Some(voice)) {
             Carried::Refused(id) => return ("refused", id),
             Carried::Waits(id) => return ("changed", id),
             Carried::Passed(id) => id,
         };
+        if let Some(text) = calls {
+            self.say("call", format!("{text}, says decision {id}"), Severity::Alarm);
+        }
         let before = doubt.settings.iter().find(|(one, _)| Some(*one) == own);
         if let Some((actuator, Some(before))) = before
             && self.guard(*actuator, before, Decider::Cloud).is_ok()

@@ -7,7 +7,7 @@ use super::several::Who;
 use super::steps::{level, same};
 use super::weigh::Watched;
 use crate::config::ActuatorKind;
-use crate::domain::{ActuatorId, Candidate, Decider, SensorId, Setting};
+use crate::domain::{ActuatorId, CALL, Candidate, Decider, NOTHING, SensorId, Setting};
 use crate::limits;
 
 /// What a move must win over doing nothing before it is made, where something is to be started: a
@@ -32,6 +32,15 @@ pub struct Move {
     pub raw: f64,
     /// As recorded and as the mind reads it.
     pub candidate: Candidate,
+}
+
+impl Move {
+    /// Doing nothing, and a person is told. What a person will do cannot be foreseen: it is worth
+    /// what doing nothing is, and first where nothing else mends what is broken.
+    fn calling(mut self) -> Move {
+        self.candidate.text = CALL.into();
+        self
+    }
 }
 
 /// What the planner proposes.
@@ -79,22 +88,18 @@ impl Agent {
         let heeded = self.honour_preferences(&mut moves);
         moves.sort_by(|a, b| b.raw.total_cmp(&a.raw));
         let nothing = moves.iter().position(|one| one.change.is_none())?;
-        // "Do nothing" is always among the candidates.
-        if nothing >= limits::CANDIDATES_MAX {
-            let rest = moves.remove(nothing);
-            moves.truncate(limits::CANDIDATES_MAX - 1);
-            moves.push(rest);
-        }
-        moves.truncate(limits::CANDIDATES_MAX);
+        // To do nothing and to call a person are always among the candidates.
+        let rest = moves.remove(nothing);
+        moves.truncate(limits::CANDIDATES_MAX - 2);
+        let nothing = nothing.min(moves.len());
+        moves.splice(nothing..nothing, [rest.clone(), rest.calling()]);
         let worst = watched.iter().max_by(|a, b| a.idle().total_cmp(&b.idle()))?;
         let pain = worst.idle();
         if !self.worth_it(&moves) {
-            if let Some(rest) = moves.iter().position(|one| one.change.is_none()) {
-                let rest = moves.remove(rest);
-                moves.insert(0, rest);
-            }
             // What is on its way back needs nobody.
             let broken = worst.stays_broken;
+            // Then a person is first, nothing next, and the others keep their order.
+            moves.sort_by_key(|one| (one.change.is_some(), !one.candidate.calls()));
             let cause = || self.goal_cause(worst.goal);
             return broken.then(|| Plan {
                 who,
@@ -201,7 +206,7 @@ impl Agent {
             Some((id, setting)) => {
                 prompt::change(&self.config.actuators[usize::from(id.0)], setting)
             }
-            None => "do nothing".into(),
+            None => NOTHING.into(),
         };
         let candidate = Candidate {
             set: set.collect(),

@@ -236,6 +236,46 @@ fn what_is_withheld_does_not_go_out() {
 }
 
 #[test]
+fn a_person_is_always_among_the_candidates_and_first_where_nothing_else_mends() {
+    let mut config = place(|_| {});
+    // More than the list has places for.
+    let kind = crate::config::ActuatorKind::Level { min: 0.0, max: 8.0, step: 1.0 };
+    config.actuators[0].kind = kind;
+    config.actuators[0].safe = Setting::Level(0.0);
+    let mut bench = Bench::new(config).up();
+    bench.on(Event::Echo {
+        actuator: ActuatorId(0),
+        setting: Ok(Setting::Level(0.0)),
+        retained: false,
+    });
+    let made = decisions(&bench.steady(27.0, 60));
+    let texts: Vec<_> = made[0].candidates.iter().map(|one| one.text.as_str()).collect();
+    assert_eq!(texts.len(), crate::limits::CANDIDATES_MAX, "{texts:?}");
+    assert_eq!(texts.iter().filter(|one| **one == NOTHING).count(), 1, "{texts:?}");
+    assert_eq!(texts.iter().filter(|one| **one == CALL).count(), 1, "{texts:?}");
+    assert!(!made[0].candidates[made[0].chosen].calls(), "{texts:?}");
+
+    // What is left would only make it warmer, and what nobody far away could change is not asked.
+    for (left, asks) in [(true, true), (false, false)] {
+        let mut config = place(|_| {});
+        config.actuators.drain(..2);
+        config.rules.clear();
+        config.interlocks.clear();
+        if !left {
+            config.actuators[0].effects.clear();
+        }
+        let mut bench = Bench::new(config).up();
+        let effects = bench.steady(30.0, 120);
+        let made = decisions(&effects);
+        let chosen = &made[0].candidates[made[0].chosen];
+        assert!(chosen.calls() && made[0].by == Decider::Planner, "{made:?}");
+        assert_eq!(made[0].candidates[1].text, NOTHING);
+        assert_eq!(out(&effects).is_some(), asks, "{effects:?}");
+        assert!(made.len() == 1 && sends(&effects).is_empty(), "once an hour: {made:?}");
+    }
+}
+
+#[test]
 fn without_a_cloud_it_is_counted_and_nothing_else() {
     let mut bench = Bench::new(room()).up();
     let effects = unsure(&mut bench);

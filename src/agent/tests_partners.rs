@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::*;
 use crate::clock::{ClockTrust, Now, Tick};
 use crate::config::{Config, Strictness, from_text};
-use crate::domain::{Entry, Memory, SensorId, Value};
+use crate::domain::{CALL, Decider, Entry, Memory, SensorId, Value};
 
 const TEXT: &str = r#"
 [device]
@@ -57,6 +57,8 @@ struct Place {
     events: Vec<String>,
     memories: Vec<Memory>,
     records: Vec<(Now, Entry)>,
+    /// The model far away would call the keeper, wherever it may.
+    far_calls: bool,
 }
 
 impl Place {
@@ -65,7 +67,7 @@ impl Place {
         let resumed = Resumed { memories, ..Resumed::default() };
         let (agent, effects) = Agent::new(config(text), resumed, 1 << 32, now);
         let (n, events, memories, records) = (0, Vec::new(), Vec::new(), Vec::new());
-        let mut place = Place { agent, now, n, events, memories, records };
+        let mut place = Place { agent, now, n, events, memories, records, far_calls: false };
         place.keep(effects);
         place
     }
@@ -84,13 +86,16 @@ impl Place {
         }
     }
 
-    /// What goes out arrives, and nobody far away has an answer.
+    /// What goes out arrives, and far away nobody has an answer or the keeper is called.
     fn on(&mut self, event: Event) {
         let effects = self.agent.apply(event, self.now);
         let back = effects.iter().filter_map(|effect| match effect {
             Effect::Send { token, .. } => Some(Event::Acked { token: *token }),
             Effect::Escalate(question) => {
-                let result = Ok(CloudAnswer { option: None, tokens: None });
+                let options = question.text.split_once("Options:").map_or("", |one| one.1);
+                let at = options.trim().lines().position(|line| line.contains(CALL));
+                let option = at.filter(|_| self.far_calls);
+                let result = Ok(CloudAnswer { option, tokens: None });
                 Some(Event::CloudAnswered { id: question.id, result, ms: 1.0 })
             }
             _ => None,
@@ -213,4 +218,40 @@ fn a_plan_on_sensors_that_contradict_each_other_is_asked_about() {
     });
     let asked: Vec<_> = asked.collect();
     assert!(asked.contains(&"contradiction"), "{asked:?} {:?}", place.events);
+    // Nobody near or far was sure that a person is needed.
+    assert_eq!(calls(&place), [] as [(bool, &str); 0]);
+}
+
+/// Each time that a person was called by a model: by a decision of the cloud that calls, and what
+/// was said.
+fn calls(place: &Place) -> Vec<(bool, &str)> {
+    let decided = place.records.iter().any(|(_, entry)| match entry {
+        Entry::Decision(one) => {
+            one.by == Decider::Cloud && one.candidates[one.chosen].calls() && one.guard == "passed"
+        }
+        _ => false,
+    });
+    let said = place.records.iter().filter_map(|(_, entry)| match entry {
+        Entry::Event { kind, text, .. } if kind == "call" => Some((decided, text.as_str())),
+        _ => None,
+    });
+    said.collect()
+}
+
+#[test]
+fn the_model_far_away_may_have_a_person_called() {
+    let text = TEXT.replace("mean(a, b, c)", "mean(a, b)");
+    let text = format!("{text}\n[escalate]\nurl = \"https://far.example/v1\"\nmodel = \"m\"\n");
+    let mut place = Place::new(&text, Vec::new());
+    place.far_calls = true;
+    place.on(Event::LinkUp);
+    place.days(4.0, 2, sound);
+    place.days(1.0, 2, |id, _| if id == 0 { 4.0 } else { 0.0 });
+    place.days(1.0, 2, |id, _| if id == 0 { 9.0 } else { 5.0 });
+    let calls = calls(&place);
+    assert!(!calls.is_empty(), "{:?}", place.events);
+    for (decided, text) in calls {
+        assert!(decided && text.starts_with("goal climate: air "), "{text}");
+        assert!(text.contains(": call the keeper, says decision "), "{text}");
+    }
 }

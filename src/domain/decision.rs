@@ -48,10 +48,15 @@ impl Decider {
     }
 }
 
+/// The words of doing nothing, and of leaving it to a person, as the mind reads them.
+pub const NOTHING: &str = "do nothing";
+/// Sets nothing either: a person is told what nothing here can mend.
+pub const CALL: &str = "call the keeper";
+
 /// One thing that could be done.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
-    /// Actuator names and what they would be set to; empty is "do nothing".
+    /// Actuator names and what they would be set to; empty is [`NOTHING`] or [`CALL`].
     pub set: Vec<(String, Setting)>,
     /// The words that the mind reads, made from names of the configuration.
     pub text: String,
@@ -64,6 +69,14 @@ pub struct Candidate {
     pub utility: f64,
     /// The mind's probability among the candidates, where it was asked and answered.
     pub probability: Option<f64>,
+}
+
+impl Candidate {
+    /// A person is called.
+    #[must_use]
+    pub fn calls(&self) -> bool {
+        self.set.is_empty() && self.text == CALL
+    }
 }
 
 /// What the mind contributed.

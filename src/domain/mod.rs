@@ -6,7 +6,7 @@ mod effort;
 mod entry;
 mod value;
 
-pub use decision::{Candidate, Decider, Decision, ModelVoice};
+pub use decision::{CALL, Candidate, Decider, Decision, ModelVoice, NOTHING};
 pub use effort::Effort;
 pub use entry::{CommandState, Entry, Escalated, Learned, Memory, Moved, Severity, StepState};
 pub use value::{ActuatorId, Fault, FaultKind, SensorId, Setting, Value, figure};

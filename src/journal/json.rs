@@ -64,6 +64,7 @@ fn candidate_json(candidate: &Candidate) -> Json {
         candidate.predicted.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
     json!({
         "set": set,
+        "text": candidate.text,
         "predicted": predicted,
         "cost": candidate.cost,
         "utility": candidate.utility,

@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::board::Senses;
 use crate::discover::is_harmless;
-use crate::domain::figure;
+use crate::domain::{CALL, figure};
 use crate::limits::{LOOK_SILENT_MS, TOP_STORY_MAX};
 
 /// Something that was heard.
@@ -124,6 +124,7 @@ pub struct Decision {
 #[serde(default)]
 pub struct Candidate {
     pub set: Map<String, Json>,
+    pub text: String,
     pub predicted: Map<String, Json>,
     pub cost: Option<f64>,
     pub utility: Option<f64>,
@@ -161,7 +162,7 @@ impl Candidate {
     /// What it would set, in words.
     pub fn words(&self) -> String {
         if self.set.is_empty() {
-            return "nothing".into();
+            return if self.text == CALL { CALL.into() } else { "nothing".into() };
         }
         let each = self.set.iter().map(|(name, to)| format!("{} {}", words(name), bare(to)));
         each.collect::<Vec<_>>().join(", ")

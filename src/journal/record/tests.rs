@@ -261,7 +261,8 @@ fn a_decision_is_published_as_design_6_says() {
         "cause": "goal climate: air_temperature 29.1 above 26",
         "facts": ["air temperature 29.1 °C"], "notes": ["quiet at night"],
         "candidates": [{
-            "set": {"fan": "on", "vent": 0.5}, "predicted": {"air_temperature": 25.5},
+            "set": {"fan": "on", "vent": 0.5}, "text": "fan on",
+            "predicted": {"air_temperature": 25.5},
             "cost": 0.25, "utility": 0.5, "p": 0.75,
         }],
         "chosen": 0, "by": "mind", "guard": "passed", "outcome": null,

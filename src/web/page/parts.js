@@ -102,10 +102,10 @@ export function faulty(form, faults) {
   form.querySelector("[aria-invalid]")?.focus();
 }
 
-/** What a decision would set, in words. */
-export function doing(set) {
+/** What a decision would set, in words; `otherwise` where that is nothing. */
+export function doing(set, otherwise) {
   const pairs = Object.entries(set ?? {});
-  if (pairs.length === 0) return "do nothing";
+  if (pairs.length === 0) return otherwise ?? "do nothing";
   return pairs.map(([name, to]) => `${words(name)} ${to}`).join(", ");
 }
 

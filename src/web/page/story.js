@@ -70,7 +70,7 @@ function card(decision) {
       el("span", { class: "row" },
         el("span", { class: `badge ${decision.by === "mind" ? "mind" : ""}`, text: WHO[decision.by] ?? decision.by }), guard),
       el("time", { class: "when", datetime: decision.at, text: moment(decision.at) })),
-    el("h3", { text: doing(chosen?.set) }),
+    el("h3", { text: doing(chosen?.set, chosen?.text) }),
     el("p", { class: "quiet", text: decision.cause }),
     more(decision));
 }
@@ -79,7 +79,7 @@ function more(decision) {
   const rows = decision.candidates.map((one, index) => {
     const predicted = Object.entries(one.predicted).map(([name, value]) => `${words(name)} ${number(value)}`);
     return el("tr", { class: index === decision.chosen ? "chosen" : null },
-      el("td", { text: doing(one.set) + (index === decision.chosen ? " ✓" : "") }),
+      el("td", { text: doing(one.set, one.text) + (index === decision.chosen ? " ✓" : "") }),
       el("td", { text: predicted.join(", ") || "–" }),
       el("td", { class: "number", text: number(one.cost) }),
       el("td", { class: "number", text: number(one.utility) }),
