@@ -256,7 +256,10 @@ impl Agent {
         let mut doubt = None;
         if chosen.is_none() {
             self.counters.unsure += 1;
-            doubt = self.in_doubt("unsure", &plan, &facts, plan.alternatives.clone());
+            // Who is asked about that may also want a person to look.
+            let call = plan.moves.iter().position(|one| one.candidate.calls());
+            let among = plan.alternatives.iter().copied().chain(call).collect();
+            doubt = self.in_doubt("unsure", &plan, &facts, among);
         } else if chosen == Some(0) {
             doubt = self.doubt_of_sensors(&plan, &facts);
         }

@@ -116,6 +116,16 @@ struct End {
     text: String,
 }
 
+impl Doubt {
+    /// To choose this would change nothing: it is what was done, or is to do nothing where that was
+    /// done.
+    fn is_done(&self, index: usize) -> bool {
+        let moves = &self.plan.moves;
+        let one = &moves[index];
+        index == 0 || one.change == moves[0].change && !one.candidate.calls()
+    }
+}
+
 impl Escalation {
     /// As the last run left it: what was set aside for a question that never ended stays spent.
     pub(super) fn resumed(last: Option<Escalated>) -> Escalation {
@@ -307,7 +317,7 @@ impl Agent {
         let (state, text) = match chosen {
             None => ("unreadable", "the answer names no option".to_owned()),
             Some(_) if !self.still_holds(&open) => ("moved on", String::new()),
-            Some(index) if Some(&index) == open.doubt.among.first() => ("agreed", String::new()),
+            Some(index) if open.doubt.is_done(index) => ("agreed", String::new()),
             Some(index) => {
                 let voice = ModelVoice {
                     id: cloud.model.clone(),
@@ -390,16 +400,18 @@ impl Agent {
     ) -> (&'static str, String) {
         let doubt = &open.doubt;
         let (plan, facts) = (doubt.plan.clone(), doubt.facts.clone());
-        let candidate = &plan.moves[index].candidate;
-        let calls = candidate.calls().then(|| format!("{}: {CALL}", plan.cause));
+        let calls = plan.moves[index].candidate.calls();
+        let text = format!("{} ({}): {CALL}", plan.cause, doubt.why);
         let own = plan.moves[0].change.as_ref().map(|(id, _)| *id);
         let id = match self.carry_out(plan, index, Decider::Cloud, facts, Some(voice)) {
             Carried::Refused(id) => return ("refused", id),
             Carried::Waits(id) => return ("changed", id),
             Carried::Passed(id) => id,
         };
-        if let Some(text) = calls {
+        // What was done meanwhile stands until the person has come.
+        if calls {
             self.say("call", format!("{text}, says decision {id}"), Severity::Alarm);
+            return ("changed", id);
         }
         let before = doubt.settings.iter().find(|(one, _)| Some(*one) == own);
         if let Some((actuator, Some(before))) = before

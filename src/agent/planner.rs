@@ -90,8 +90,8 @@ impl Agent {
         let nothing = moves.iter().position(|one| one.change.is_none())?;
         // To do nothing and to call a person are always among the candidates.
         let rest = moves.remove(nothing);
-        moves.truncate(limits::CANDIDATES_MAX - 2);
-        let nothing = nothing.min(moves.len());
+        self.keep_best(&mut moves, limits::CANDIDATES_MAX - 2);
+        let nothing = moves.partition_point(|one| one.raw >= rest.raw);
         moves.splice(nothing..nothing, [rest.clone(), rest.calling()]);
         let worst = watched.iter().max_by(|a, b| a.idle().total_cmp(&b.idle()))?;
         let pain = worst.idle();
@@ -124,6 +124,28 @@ impl Agent {
         let cause = self.in_the_name_of(who, helped.map(|one| one.goal), cause);
         let alternatives = self.alternatives(&moves, helped.map(|one| one.sensor));
         Some(Plan { who, cause, moves, alternatives, helpless: None, heeded })
+    }
+
+    /// Keeps so many moves of a list that has its best first: that one, the best that raises each
+    /// device, and what else is best. Five levels of one device leave no room for another.
+    fn keep_best(&self, moves: &mut Vec<Move>, most: usize) {
+        let mut seen = Vec::new();
+        let mut rank = |at: usize, one: &Move| match &one.change {
+            Some((id, to)) if self.rises(*id, to) && !seen.contains(id) => {
+                seen.push(*id);
+                false
+            }
+            _ => at > 0,
+        };
+        let ranks: Vec<_> = moves.iter().enumerate().map(|(at, one)| (rank(at, one), at)).collect();
+        let mut kept = ranks;
+        kept.sort_unstable();
+        kept.truncate(most);
+        let mut at = 0;
+        moves.retain(|_| {
+            at += 1;
+            kept.iter().any(|(_, place)| place + 1 == at)
+        });
     }
 
     /// A person is asked already, about this actuator or about one that works on the same. What

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::tests::{Bench, decisions, room, sends, set, states};
 use super::*;
-use crate::config::{ActuatorKind, Aim, Config, Goal, goal_from_json};
+use crate::config::{ActuatorKind, Aim, Config, Goal, Mind, goal_from_json};
 use crate::domain::{ActuatorId, CommandState, Decider, Decision, SensorId, Setting};
 
 fn put(bench: &mut Bench, id: &str, text: &str) {
@@ -120,6 +120,32 @@ fn cheap_and_dear() -> Config {
     config.interlocks.clear();
     config.rules.clear();
     config
+}
+
+/// So many seconds before it would be too warm the fan is begun, in a room that warms by a degree
+/// in 50 s, where the mind may take so long to answer.
+fn begun_before(deadline: Option<Duration>) -> f64 {
+    let mut config = cheap_and_dear();
+    config.actuators.drain(1..);
+    config.mind = config.mind.and_then(|mind| Some(Mind { deadline: deadline?, ..mind }));
+    let mut bench = Bench::new(config).up();
+    let (mut value, a_second) = (18.5, 0.02);
+    while sends(&bench.steady(value, 10)).is_empty() {
+        value += 10.0 * a_second;
+        assert!(value < 27.0, "never");
+    }
+    (26.0 - value) / a_second
+}
+
+#[test]
+fn what_is_begun_has_the_time_to_work_and_no_more() {
+    // Three readings, and up to one more of margin.
+    let before = begun_before(None);
+    assert!((30.0..=40.0).contains(&before), "{before} s");
+    assert_eq!(begun_before(Some(Duration::from_secs(2))), before, "a mind that is quick");
+    // Two readings, five seconds until the next plan, and the minute.
+    let slow = begun_before(Some(Duration::from_secs(60)));
+    assert!((85.0..=95.0).contains(&slow), "{slow} s");
 }
 
 /// What is decided in three hours in which the room warms by a degree in 100 s, from 22 °C on, and

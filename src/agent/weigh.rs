@@ -20,7 +20,8 @@ use crate::config::{Actuator, Aim, Least};
 use crate::domain::{ActuatorId, SensorId, Setting};
 
 /// Periods of a sensor within which something can be begun and work: a reading, a decision and a
-/// device; and within which it can also be felt: a reading that shows it.
+/// device, where planning and the mind take no longer than a period; and how long what was begun is
+/// left to be felt.
 const REACT_PERIODS: u32 = 3;
 const FELT_PERIODS: u32 = 4;
 /// Share of the horizon after which a change is looked at for the first time; the second time is
@@ -72,6 +73,8 @@ pub(super) struct Watched {
     /// Trend a second, what is on its way to devices included.
     slope: f64,
     period_s: f64,
+    /// Seconds until what is begun later could work.
+    react_s: f64,
     horizon_s: f64,
     /// Broken, and by its trend still so at the horizon's end.
     pub stays_broken: bool,
@@ -128,19 +131,14 @@ impl Watched {
             || (push < 0.0 && max.is_some_and(|max| high > max))
     }
 
-    /// How bad it is before anything could be felt that is begun later, on the side from which a
+    /// How bad it is before anything could work that is begun later, on the side from which a
     /// change of the trend by `push` leads away: nobody heats what is too warm, to have it warmer
     /// when it will have cooled.
     fn urgency(&self, by: ActuatorId, push: f64) -> f64 {
         let (min, max) = self.bounds;
         let side = if push > 0.0 { (min, None) } else { (None, max) };
         let by = Some(by);
-        self.pain_of(side, self.margin_of(by), self.at(self.react_s(), 0.0, 0.0))
-    }
-
-    /// Seconds until what is begun later could work.
-    fn react_s(&self) -> f64 {
-        self.period_s * f64::from(REACT_PERIODS)
+        self.pain_of(side, self.margin_of(by), self.at(self.react_s, 0.0, 0.0))
     }
 
     /// How bad the near horizon is if nothing is done.
@@ -208,6 +206,7 @@ impl Agent {
                 value: estimate.value,
                 slope: estimate.slope + self.on_its_way(sensor),
                 period_s: every.as_secs_f64(),
+                react_s: self.react(every).as_secs_f64(),
                 horizon_s,
                 stays_broken: broken && (above || below),
             })
@@ -215,10 +214,16 @@ impl Agent {
         goals.collect()
     }
 
+    /// A reading, a decision with the mind at its latest, and a device.
+    fn react(&self, every: Duration) -> Duration {
+        let answer = self.config.mind.as_ref().map_or(Duration::ZERO, |mind| mind.deadline);
+        (every * REACT_PERIODS).max(every * 2 + self.plan_interval() + answer)
+    }
+
     /// What is kept inside a goal's bounds against noise and what may come before one can react.
     fn margin(&self, sensor: SensorId, scale: f64) -> Option<f64> {
         let every = self.config.sensors[usize::from(sensor.0)].every;
-        let doubt = self.world.sensor(sensor).filter()?.doubt(every * REACT_PERIODS);
+        let doubt = self.world.sensor(sensor).filter()?.doubt(self.react(every));
         Some((MARGIN_STDS * doubt).clamp(MARGIN_LEAST * scale, MARGIN_MOST * scale))
     }
 
@@ -357,7 +362,7 @@ impl Agent {
             let now = all(&|one, push| one.pain(by, one.at(rest(one), push, rest(one))));
             let later = all(&|one, push| {
                 let rest = rest(one);
-                one.pain(by, one.at(rest, push, (rest - one.react_s()).max(0.0)))
+                one.pain(by, one.at(rest, push, (rest - one.react_s).max(0.0)))
             });
             let never = all(&|one, _| one.pain(by, one.at(rest(one), 0.0, 0.0)));
             gain = later.min(never) - now;

@@ -11,7 +11,7 @@ use super::heard::{Heard, settings};
 use crate::agent::{Counters, Question, change, prefix, words};
 use crate::clock::{Now, Tick};
 use crate::config::Config;
-use crate::domain::{SensorId, Setting, Value, figure};
+use crate::domain::{NOTHING, SensorId, Setting, Value, figure};
 use crate::expr::Environment;
 use crate::plant::{Command, Message};
 
@@ -79,7 +79,7 @@ impl<'a> MindAlone<'a> {
             let actuator = &self.heard.config.actuators[*index];
             change(actuator, to)
         });
-        let candidates: Vec<_> = std::iter::once("do nothing".into()).chain(commands).collect();
+        let candidates: Vec<_> = std::iter::once(NOTHING.into()).chain(commands).collect();
         let count = candidates.len();
         let question = Question {
             id: 0,

@@ -21,7 +21,7 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 
 use crate::clock::ClockTrust;
-use crate::domain::{Decision, Entry};
+use crate::domain::{Candidate, Decision, Entry};
 use crate::journal::{AuditReport, Filter, Kind, Reader, Record, Report, record_json, step_word};
 use crate::limits::{JOURNAL_FOLLOW_MS, OUTCOMES_AT_ONCE_MAX};
 
@@ -530,13 +530,7 @@ fn words(entry: &Entry) -> String {
 fn decision_words(decision: &Decision) -> String {
     let Decision { id, cause, candidates, chosen, by, guard, .. } = decision;
     let candidate = candidates.get(*chosen);
-    let set: Vec<_> = candidate
-        .map(|candidate| &candidate.set[..])
-        .unwrap_or_default()
-        .iter()
-        .map(|(name, to)| format!("{name} {to}"))
-        .collect();
-    let set = if set.is_empty() { "nothing".to_owned() } else { set.join(", ") };
+    let set = candidate.map_or_else(|| "nothing".to_owned(), Candidate::doing);
     let p = candidate.and_then(|candidate| candidate.probability);
     let p = p.map_or(String::new(), |p| format!(" (p {p:.2})"));
     format!("{id} {cause}: {set}, by {}{p} of {}, guard: {guard}", by.word(), candidates.len())

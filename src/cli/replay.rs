@@ -15,7 +15,7 @@ use super::voice::Voice;
 use crate::agent::{Follower, Proposal, sure};
 use crate::clock::{Now, Tick};
 use crate::config::{self, Config};
-use crate::domain::{Decider, Decision, Entry};
+use crate::domain::{Candidate, Decider, Decision, Entry};
 use crate::journal::{Filter, Kind, Reader, Stamp, rfc3339};
 use crate::limits::REPLAY_DECISIONS_MAX;
 
@@ -128,14 +128,17 @@ impl Wanted {
 
 /// Greatest difference of a utility where the candidates are the same; `None` where they are not.
 fn difference(decision: &Decision, proposal: &Proposal) -> Option<f64> {
-    let (old, new) = (&decision.candidates, &proposal.candidates);
+    let old = &decision.candidates;
+    // Until December 2026 nobody could be called by a decision.
+    let called = old.iter().any(Candidate::calls);
+    let new: Vec<_> = proposal.candidates.iter().filter(|one| called || !one.calls()).collect();
     if old.len() != new.len() {
         return None;
     }
     let mut greatest: f64 = 0.0;
     for one in old {
         // Equals in utility may stand the other way round.
-        let other = new.iter().find(|other| other.set == one.set && other.text == one.text)?;
+        let other = new.iter().find(|other| other.is_same(one))?;
         greatest = greatest.max((one.utility - other.utility).abs());
     }
     Some(greatest)
@@ -355,13 +358,11 @@ fn choice(
     tally: &mut Tally,
     line: &mut Json,
 ) {
-    let place = |set: &[(String, crate::domain::Setting)]| {
-        decision.candidates.iter().position(|one| one.set == set)
+    let place = |index: &usize| {
+        decision.candidates.iter().position(|one| one.is_same(&proposal.candidates[*index]))
     };
     // The recorded order is the one that scores are in.
-    let here =
-        proposal.alternatives.iter().filter_map(|index| place(&proposal.candidates[*index].set));
-    let here: Vec<usize> = here.collect();
+    let here: Vec<usize> = proposal.alternatives.iter().filter_map(place).collect();
     let trust = config.mind.as_ref().map_or(1.0, |mind| mind.trust);
     let Some(Other { chosen, margin, near }) = other_choice(decision, &here, p, trust) else {
         tally.same_choice += 1;

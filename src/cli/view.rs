@@ -101,7 +101,7 @@ pub struct DecisionView {
     pub at: String,
     /// Whose voice.
     pub by: Decider,
-    /// What was chosen: `vent 50`; `nothing` where all stays.
+    /// What was chosen: `vent 50`; `nothing` where all stays, `call the keeper`.
     pub choice: String,
     /// The cause: `goal climate: air_temperature 29.1 above 26`.
     pub cause: String,

@@ -105,7 +105,7 @@ impl Voice {
     ) -> anyhow::Result<Vec<f64>> {
         let p = answer(self.face(sha256)?, &proposal.question)?;
         let of = |one: &Candidate| {
-            let place = proposal.candidates.iter().position(|other| other.set == one.set);
+            let place = proposal.candidates.iter().position(|other| other.is_same(one));
             place.map_or(0.0, |place| p[place])
         };
         Ok(recorded.iter().map(of).collect())

@@ -72,6 +72,22 @@ pub struct Candidate {
 }
 
 impl Candidate {
+    /// Does the same as another one, whatever it is thought to be worth.
+    #[must_use]
+    pub fn is_same(&self, other: &Candidate) -> bool {
+        self.set == other.set && self.text == other.text
+    }
+
+    /// What it does, in few words: `fan on, vent 50`, [`CALL`], `nothing`.
+    #[must_use]
+    pub fn doing(&self) -> String {
+        if self.set.is_empty() {
+            return if self.calls() { CALL.into() } else { "nothing".into() };
+        }
+        let set = self.set.iter().map(|(name, to)| format!("{name} {to}"));
+        set.collect::<Vec<_>>().join(", ")
+    }
+
     /// A person is called.
     #[must_use]
     pub fn calls(&self) -> bool {

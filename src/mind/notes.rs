@@ -25,6 +25,7 @@ mod only;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::NOTHING;
 use crate::limits;
 
 /// A device and what it is known to do: `raises tank level`.
@@ -170,6 +171,11 @@ impl NoteAsked {
 /// be wrong where words cannot tell.
 pub const RULED_OUT: f32 = 0.02;
 
+/// How a candidate begins that calls somebody: cases name other people than [`CALL`] does.
+///
+/// [`CALL`]: crate::domain::CALL
+const CALLS: &str = "call ";
+
 /// Does the arithmetic.
 #[must_use]
 pub fn narrow(parts: &Parts<'_>) -> Left {
@@ -180,7 +186,7 @@ pub fn narrow(parts: &Parts<'_>) -> Left {
         return whole();
     }
     if gaps.is_empty() {
-        return starting(parts.candidates, "do nothing").map_or_else(whole, Left::Settled);
+        return starting(parts.candidates, NOTHING).map_or_else(whole, Left::Settled);
     }
     let mends = |device: &&Device| gaps.iter().any(|gap| gap.mended_by(&device.effect));
     let devices: Vec<_> = parts.devices.iter().filter(mends).collect();
@@ -192,7 +198,7 @@ pub fn narrow(parts: &Parts<'_>) -> Left {
         }
     }
     match found.as_slice() {
-        [] => starting(parts.candidates, "call ").map_or_else(whole, Left::Settled),
+        [] => starting(parts.candidates, CALLS).map_or_else(whole, Left::Settled),
         [(only, _)] => Left::Settled(*only),
         several => ByNotes::new(parts.notes, parts.world, several).map_or_else(
             || Left::Whole { among: several.iter().map(|(index, _)| *index).collect() },

@@ -17,7 +17,8 @@ fn decision(bus: &Bus, site: &Site, place: &Place, celsius: f64) -> Json {
         // One that chose something, and that could have chosen something else.
         let candidates = json["candidates"].as_array()?;
         let chosen = &candidates[json["chosen"].as_u64()? as usize]["set"];
-        (candidates.len() > 2 && chosen != &serde_json::json!({})).then_some(json)
+        let acts = candidates.iter().filter(|one| one["set"] != serde_json::json!({}));
+        (acts.count() > 1 && chosen != &serde_json::json!({})).then_some(json)
     })
 }
 

@@ -75,13 +75,7 @@ impl Watch {
 
     fn remember(&mut self, decision: &Decision, now: Now) {
         let chosen = &decision.candidates[decision.chosen];
-        let choice = match chosen.set.as_slice() {
-            [] => "nothing".to_string(),
-            set => {
-                let words = set.iter().map(|(name, setting)| format!("{name} {setting}"));
-                words.collect::<Vec<_>>().join(", ")
-            }
-        };
+        let choice = chosen.doing();
         if let Some(lines) = &self.print {
             let line = serde_json::json!({"decision": decision.id, "by": decision.by.word(),
                 "cause": decision.cause, "chosen": choice, "guard": decision.guard,
