@@ -225,7 +225,10 @@ fn why(decision: &Decision) -> String {
         (Decider::Rule, _) => return String::new(),
         (Decider::Cloud, _) => "the model in the cloud chose it".to_string(),
         (Decider::Mind, Some(p)) => format!("the mind chose it, p {p:.2}"),
-        (_, Some(p)) => format!("the mind left it to the planner, p {p:.2}"),
+        (_, Some(p)) if decision.candidates.iter().all(|one| one.probability <= Some(p)) => {
+            format!("the mind agreed, p {p:.2}")
+        }
+        (_, Some(p)) => format!("the mind was not sure, p {p:.2}"),
         (_, None) => "no other way came near".to_string(),
     };
     let guard = if decision.guard == "passed" {
