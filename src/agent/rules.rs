@@ -120,7 +120,7 @@ impl Agent {
         let mut sent = false;
         for &id in interlock.forbid.actuators() {
             let safe = &config.actuators[usize::from(id.0)].safe;
-            if self.heads_for(id, safe) || !sure && !self.settles_doubt(id, safe) {
+            if self.is_sent(id, safe) || !sure && !self.settles_doubt(id, safe) {
                 continue;
             }
             if self.harms_in_doubt(&interlock.forbid, id, safe) {
@@ -174,7 +174,7 @@ impl Agent {
         let cause = format!("rule {}", rule.name);
         let mut sent = false;
         for (id, setting) in &rule.set {
-            if self.heads_for(*id, setting) {
+            if self.is_sent(*id, setting) {
                 continue;
             }
             if self.rule_before(index, *id) {

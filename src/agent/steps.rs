@@ -45,7 +45,8 @@ impl Agent {
         if rose {
             self.begun_for(id);
         }
-        self.replace_pending(id);
+        let kept = self.replace_pending(id, &setting, at_once);
+        let command = command.or(kept);
         let (now, quiet) = (self.now.tick, self.quiet(id));
         let pulse = match (&actuator.kind, &setting) {
             (ActuatorKind::Pulse { max }, Setting::On) => Some(*max),
@@ -118,14 +119,36 @@ impl Agent {
         token
     }
 
-    /// A newer command takes the place of one that waits.
-    fn replace_pending(&mut self, id: ActuatorId) {
-        let Some(old) = self.world.actuator_mut(id).pending.take() else { return };
+    /// The message on its way to the device waits for the journal.
+    fn waits_for_journal(&self, id: ActuatorId) -> bool {
+        let pending = self.world.actuator(id).pending.as_ref();
+        pending.is_some_and(|pending| pending.after.is_some())
+    }
+
+    /// It is set to this, or a message that says so is out. What waits for the journal, which may
+    /// be slow or full, is not out: a rule and an interlock do not wait with it.
+    pub(super) fn is_sent(&self, id: ActuatorId, setting: &Setting) -> bool {
+        self.heads_for(id, setting) && !self.waits_for_journal(id)
+    }
+
+    /// A newer command takes the place of one that waits. A rule or an interlock that sends at once
+    /// what a device command waits with carries that out: the command's end is left to it.
+    fn replace_pending(
+        &mut self,
+        id: ActuatorId,
+        to: &Setting,
+        at_once: bool,
+    ) -> Option<(String, String)> {
+        let mut old = self.world.actuator_mut(id).pending.take()?;
+        let actuator = &self.config.actuators[usize::from(id.0)];
+        let is_hurried = at_once && old.after.is_some() && same(actuator, to, &old.setting);
+        let kept = old.command.take_if(|_| is_hurried);
         self.withdraw(&old);
         self.counters.unconfirmed += 1;
         self.last_is_unproven(id);
         self.step(id, &old, StepState::Unconfirmed, "replaced by a newer command");
         self.end_command(old.command, CommandState::Failed, "replaced by a newer command");
+        kept
     }
 
     /// What waits for the journal does not go after what takes its place.

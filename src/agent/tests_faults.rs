@@ -56,12 +56,17 @@ fn heat_that_waits(quiet_s: u64) -> (Bench, u64) {
     bench.steady(22.0, 60);
     bench.pass(quiet_s);
     bench.echo = false;
-    let effects = bench.on(set("a", 2, true));
+    let token = token_of(&bench.on(set("a", 2, true)));
+    (bench, token)
+}
+
+/// Of the message that waits for the journal.
+fn token_of(effects: &[Effect]) -> u64 {
     let waits = effects.iter().find_map(|effect| match effect {
         Effect::Send { token, after: Some(_), .. } => Some(*token),
         _ => None,
     });
-    (bench, waits.expect("a message that waits"))
+    waits.expect("a message that waits")
 }
 
 /// It was given up, for what an interlock says by now.
@@ -137,6 +142,33 @@ fn what_waits_for_the_journal_stays_where_nothing_stands_against_it() {
     assert!(withdrawn(&effects).is_empty() && states(&effects, "a").is_empty(), "{effects:?}");
     let on = Event::Echo { actuator: ActuatorId(2), setting: Ok(Setting::On), retained: false };
     assert_eq!(states(&bench.on(on), "a"), [CommandState::Succeeded]);
+}
+
+#[test]
+fn a_reflex_does_not_wait_with_a_command_that_waits_for_the_journal() {
+    // "In smoke heater and fan are off": both run, and an operator ends them as the smoke comes.
+    let mut bench = Bench::new(room()).up();
+    bench.steady(22.0, 60);
+    for (id, actuator) in [("a", 0), ("b", 2)] {
+        bench.on(set(id, actuator, true));
+        let on = Setting::On;
+        bench.on(Event::Echo { actuator: ActuatorId(actuator), setting: Ok(on), retained: false });
+    }
+    bench.echo = false;
+    let waits = bench.on(set("c", 2, false));
+    let waiting = token_of(&waits);
+    let effects = bench.on(reading(1, 0.9));
+    let after = effects.iter().filter_map(|effect| match effect {
+        Effect::Send { actuator, after, .. } => Some((actuator.0, *after)),
+        _ => None,
+    });
+    assert_eq!(after.collect::<Vec<_>>(), [(2, None), (0, None)]);
+    assert_eq!(withdrawn(&effects), [waiting], "or it would go a second time");
+    assert_eq!(states(&effects, "c"), [], "the rule carries it out");
+    let off = Event::Echo { actuator: ActuatorId(2), setting: Ok(Setting::Off), retained: false };
+    assert_eq!(states(&bench.on(off), "c"), [CommandState::Succeeded]);
+    // Once is enough.
+    assert_eq!(sends(&bench.on(reading(1, 0.9))), []);
 }
 
 #[test]
