@@ -178,6 +178,8 @@ impl Agent {
     /// The goals in force that an agent heeds, with what is expected of their sensors.
     pub(super) fn watched(&self, who: Who) -> Vec<Watched> {
         let overruled = self.overruled();
+        // Once for all goals: it looks at every sensor.
+        let decided = self.decided_within();
         let goals = self.aims.iter().enumerate().filter_map(|(index, goal)| {
             let sensor = goal.aim.sensor()?;
             if !self.in_force(index) || overruled[index].is_some() {
@@ -190,7 +192,8 @@ impl Agent {
             let every = self.config.sensors[usize::from(sensor.0)].every;
             let broken = self.goals[index].gap.is_some_and(|gap| gap > 0.0);
             let scale = self.scale_heeded(sensor, &overruled);
-            let margin = self.margin(sensor, scale)?;
+            let react = (every * REACT_PERIODS).max(every * 2 + decided);
+            let margin = self.margin(sensor, scale, react)?;
             let horizon_s = self.horizon_of(sensor, margin)?;
             let end = estimate.value + estimate.slope * horizon_s;
             let above = max.is_some_and(|max| estimate.value > max && end > max);
@@ -206,7 +209,7 @@ impl Agent {
                 value: estimate.value,
                 slope: estimate.slope + self.on_its_way(sensor),
                 period_s: every.as_secs_f64(),
-                react_s: self.react(every).as_secs_f64(),
+                react_s: react.as_secs_f64(),
                 horizon_s,
                 stays_broken: broken && (above || below),
             })
@@ -214,16 +217,15 @@ impl Agent {
         goals.collect()
     }
 
-    /// A reading, a decision with the mind at its latest, and a device.
-    fn react(&self, every: Duration) -> Duration {
+    /// From a reading to a decision at the latest: the next plan, and the mind's last word.
+    fn decided_within(&self) -> Duration {
         let answer = self.config.mind.as_ref().map_or(Duration::ZERO, |mind| mind.deadline);
-        (every * REACT_PERIODS).max(every * 2 + self.plan_interval() + answer)
+        self.plan_interval() + answer
     }
 
     /// What is kept inside a goal's bounds against noise and what may come before one can react.
-    fn margin(&self, sensor: SensorId, scale: f64) -> Option<f64> {
-        let every = self.config.sensors[usize::from(sensor.0)].every;
-        let doubt = self.world.sensor(sensor).filter()?.doubt(self.react(every));
+    fn margin(&self, sensor: SensorId, scale: f64, react: Duration) -> Option<f64> {
+        let doubt = self.world.sensor(sensor).filter()?.doubt(react);
         Some((MARGIN_STDS * doubt).clamp(MARGIN_LEAST * scale, MARGIN_MOST * scale))
     }
 
