@@ -130,22 +130,18 @@ impl Agent {
     /// device, and what else is best. Five levels of one device leave no room for another.
     fn keep_best(&self, moves: &mut Vec<Move>, most: usize) {
         let mut seen = Vec::new();
-        let mut rank = |at: usize, one: &Move| match &one.change {
-            Some((id, to)) if self.rises(*id, to) && !seen.contains(id) => {
-                seen.push(*id);
-                false
-            }
-            _ => at > 0,
-        };
-        let ranks: Vec<_> = moves.iter().enumerate().map(|(at, one)| (rank(at, one), at)).collect();
-        let mut kept = ranks;
-        kept.sort_unstable();
+        let (mut kept, rest): (Vec<_>, Vec<_>) =
+            moves.drain(..).enumerate().partition(|(at, one)| {
+                let raised = one.change.as_ref().filter(|(id, to)| self.rises(*id, to));
+                let new = raised.is_some_and(|(id, _)| !seen.contains(id));
+                seen.extend(raised.map(|(id, _)| *id));
+                *at == 0 || new
+            });
+        kept.extend(rest);
         kept.truncate(most);
-        let mut at = 0;
-        moves.retain(|_| {
-            at += 1;
-            kept.iter().any(|(_, place)| place + 1 == at)
-        });
+        // By their place in the list.
+        kept.sort_by_key(|(at, _)| *at);
+        moves.extend(kept.into_iter().map(|(_, one)| one));
     }
 
     /// A person is asked already, about this actuator or about one that works on the same. What

@@ -23,13 +23,9 @@ fn an_urgent_message_takes_back_what_still_waits_for_the_journal() {
     let mut bench = Bench::new(room()).up();
     bench.steady(22.0, 60);
     bench.echo = false;
-    let effects = bench.on(set("a", 2, true));
-    let waiting = effects.iter().find_map(|effect| match effect {
-        Effect::Send { token, after: Some(_), .. } => Some(*token),
-        _ => None,
-    });
+    let waiting = token_of(&bench.on(set("a", 2, true)));
     let effects = bench.on(reading(1, 0.9));
-    assert_eq!(withdrawn(&effects), Vec::from_iter(waiting));
+    assert_eq!(withdrawn(&effects), [waiting]);
     let back = effects.iter().position(|effect| matches!(effect, Effect::Withdraw { .. }));
     let sent = effects.iter().position(|effect| matches!(effect, Effect::Send { .. }));
     assert!(back < sent, "{effects:?}");
