@@ -64,12 +64,13 @@ impl ActuatorState {
         }
         let fresh = self.changed.max(self.answered).filter(|at| now.since(*at) < LATE);
         if let (Some(at), Some(before), Some(_)) = (fresh, &self.settled, self.owner)
-            && let Some(said) = &self.confirmed
             && self.doubt.is_none()
             && !sent(before)
         {
             let ours = self.in_flight.iter().any(|(one, _)| sent(one));
-            let (before, said) = (before.clone(), said.clone());
+            // A message that was given up since has made it unknown, not what it said unsaid.
+            let said = self.confirmed.as_ref().unwrap_or(before).clone();
+            let before = before.clone();
             let since = (self.changed, self.so_before);
             self.doubt = Some(Doubt { before, said, at, since, ours });
         }

@@ -130,6 +130,27 @@ fn a_word_that_takes_back_what_was_confirmed_just_now_may_be_the_older_one() {
     assert!(heater_may_run(&mut bench, "by-hand"));
 }
 
+/// A message that was given up between the two words makes the device unknown for a while; it takes
+/// nothing back of what it had confirmed (seed 9013 of the simulation).
+#[test]
+fn a_message_that_is_given_up_does_not_unsay_what_was_confirmed() {
+    let mut bench = Bench::new(room()).up();
+    bench.steady(22.0, 60);
+    bench.on(set("a", 1, true));
+    bench.echo = false;
+    let sent = bench.on(set("b", 1, true)).into_iter().find_map(|effect| match effect {
+        Effect::Send { token, .. } => Some(token),
+        _ => None,
+    });
+    bench.on(Event::Lost { token: sent.expect("a message"), why: None });
+    bench.echo = true;
+    let confirmed = &bench.agent.world().actuator(ActuatorId(1)).confirmed;
+    assert_eq!(*confirmed, None, "nobody knows whether the second message arrived");
+    bench.on(says(1, false));
+    bench.steady(22.0, 20);
+    assert!(!heater_may_run(&mut bench, "later"), "the chiller may run");
+}
+
 #[test]
 fn a_pulse_that_an_older_word_calls_over_is_ended_all_the_same() {
     let mut bench = Bench::new(room_with_pulse(1, 120)).up();
