@@ -115,11 +115,15 @@ impl Agent {
             Ok(reading) => reading,
             Err(reason) => return self.stays_note(command, note, &reason),
         };
+        if self.is_understanding() {
+            let reason = "another note is being read; send `understand` when that is done";
+            return self.stays_note(command, note, reason);
+        }
         let questions = reading.questions();
         if questions.is_empty() {
             return self.understood_as(command, &reading, &[]);
         }
-        if !self.mind_can_speak() || self.is_understanding() {
+        if !self.mind_can_speak() {
             let reason = "the mind cannot read it now; send `understand` when it can";
             return self.stays_note(command, note, reason);
         }

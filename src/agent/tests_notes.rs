@@ -452,6 +452,25 @@ fn a_note_that_is_written_is_understood_at_once() {
     assert!(bench.agent.proposals().is_empty(), "nothing waits for a note that is gone");
 }
 
+/// Of two notes in a row the first is looked at to its end, and its command has one (seed 7904 of
+/// the simulation).
+#[test]
+fn a_note_that_comes_while_another_is_looked_at_takes_nothing_from_it() {
+    let mut bench = bench("Prefer the chiller.");
+    let begun = bench.on(understand("first", "Prefer the chiller."));
+    assert_eq!(states(&begun, "first").last(), Some(&CommandState::Executing));
+    let put = bench.on(command("note", "second", r#"{"put":"Prefer the fan."}"#));
+    assert_eq!(states(&put, "second").last(), Some(&CommandState::Succeeded));
+    let told = |effect: &Effect| {
+        matches!(effect, Effect::Report { report: Report::Event { text, .. }, .. }
+            if text.contains("another note is being read"))
+    };
+    assert!(put.iter().any(told), "{put:?}");
+    let effects = settled(&mut bench, Event::Wake);
+    assert_eq!(states(&effects, "first"), [CommandState::Succeeded]);
+    assert_eq!(bench.agent.proposals().len(), 1);
+}
+
 /// Which is wanted is in its words; of the smoke it says no number.
 const THICK: &str = "In thick smoke use the fan instead of the chiller.";
 
