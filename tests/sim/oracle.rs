@@ -26,6 +26,7 @@ pub struct Known {
     /// What was sent since and may have arrived, with its time.
     pub flying: Vec<(Setting, u64)>,
     pub last_sent: Option<(Setting, u64)>,
+    pub last_token: u64,
     /// Messages of the last hour.
     pub sent_times: VecDeque<u64>,
     /// How many messages of the hour before the last start there were, and when that was.
@@ -41,6 +42,9 @@ pub struct Known {
     taken_back: Vec<(Setting, u64)>,
     /// What was sent may be lost: perhaps nobody knows any more what it is set to.
     lost: bool,
+    /// The agent has given up what it sent last. It waits for no answer, so what the device has
+    /// said since stands once that answer would be overdue.
+    given_up: bool,
     /// A pulse may be on since then.
     on_since: Option<u64>,
     /// The last life began a pulse and wrote no end of it.
@@ -176,7 +180,9 @@ impl Oracle {
             Words::Most if forgotten => vec![known.setting.clone(), None],
             _ => vec![known.setting.clone()],
         };
-        all.extend(known.flying.iter().map(|(setting, _)| Some(setting.clone())));
+        let over = known.given_up && !known.lost && words == Words::Least;
+        let flying = known.flying.iter().filter(|one| !(over && overdue(one)));
+        all.extend(flying.map(|(setting, _)| Some(setting.clone())));
         let both = known.doubted.iter().filter(|_| words != Words::Sure);
         let both = both.filter(|(_, at)| now - at < limits::ECHO_DOUBTED_MS_MAX);
         all.extend(both.map(|(setting, _)| Some(setting.clone())));
@@ -320,8 +326,9 @@ impl Oracle {
     }
 
     /// The agent lets a message go: from here on it counts as under way.
-    pub fn sent(&mut self, scene: &Scene, device: usize, to: &Setting, now: u64) {
+    pub fn sent(&mut self, scene: &Scene, device: usize, to: &Setting, token: u64, now: u64) {
         let known = &mut self.devices[device];
+        known.last_token = token;
         // It was given up before, and a new message does not make it known.
         let overdue = |(_, at): &(Setting, u64)| now - at >= scene.devices[device].confirm_ms;
         known.lost |= known.flying.iter().any(overdue);
@@ -333,7 +340,7 @@ impl Oracle {
         }
         known.flown.push((to.clone(), now));
         known.last_sent = Some((to.clone(), now));
-        known.answered = None;
+        (known.answered, known.given_up) = (None, false);
         if *to == Setting::On {
             known.on_since = known.on_since.or(Some(now));
         }
@@ -345,7 +352,8 @@ impl Oracle {
 
     /// A message, or whether it arrived, is lost.
     pub fn lost(&mut self, device: usize) {
-        self.devices[device].lost = true;
+        let known = &mut self.devices[device];
+        (known.lost, known.given_up) = (true, true);
     }
 
     /// A device, or the broker for it, says what it is set to.
@@ -368,6 +376,9 @@ impl Oracle {
             }
             if before.as_ref().is_some_and(|before| apart(before, setting)) {
                 known.answered = (!known.flying.is_empty()).then(|| (setting.clone(), now));
+            } else if let Some((said, _)) = &mut known.answered {
+                // It trembles: what it said last is what it says.
+                *said = setting.clone();
             }
             known.flying.clear();
             known.doubted = None;

@@ -184,7 +184,7 @@ impl Sim {
         if waits.is_none() {
             self.judge_going(device, &payload)?;
         }
-        self.oracle.sent(&self.scene, device, &setting, self.now);
+        self.oracle.sent(&self.scene, device, &setting, token, self.now);
         let most = 2 * u64::from(self.scene.devices[device].per_hour) + SENDS_EXTRA;
         let sent = self.oracle.devices[device].sent_times.len() as u64;
         self.out.sends_an_hour_max = self.out.sends_an_hour_max.max(sent);

@@ -403,8 +403,10 @@ impl Sim {
         Ok(())
     }
 
+    /// Without an echo it proves the message, unless another one has taken its place meanwhile.
     fn acked(&mut self, token: u64, device: usize) -> Result<(), String> {
         if !self.scene.devices[device].echo
+            && self.oracle.devices[device].last_token == token
             && let Some((setting, _)) = self.oracle.devices[device].last_sent.clone()
         {
             self.oracle.heard(&self.scene, device, &setting, self.now);
