@@ -133,8 +133,8 @@ pub(super) fn room() -> Config {
         web: None,
         mind: Some(mind()),
         journal: Journal { path: "/tmp".into(), quota_bytes: 1 << 20, keep: Keep::default() },
-        sensors,
-        actuators,
+        sensors: sensors.into(),
+        actuators: actuators.into(),
     }
 }
 

@@ -13,6 +13,7 @@ use super::hawkbit::HawkBit;
 use super::homeassistant::HomeAssistant;
 use super::line::Line;
 use super::part::AgentPart;
+use super::shared::Shared;
 use crate::board::Profile;
 use crate::domain::{ActuatorId, SensorId, Setting, Value};
 use crate::expr::{Expression, Formula};
@@ -30,11 +31,11 @@ pub struct Config {
     /// `[[agent]]`, the first in priority first; none: one agent with everything.
     pub agents: Vec<AgentPart>,
     /// `[[sensor]]`, then `[[derived]]`
-    pub sensors: Vec<Sensor>,
+    pub sensors: Shared<Sensor>,
     /// Sensors that are derived from others, each after those that it is made of.
     pub derived: Vec<SensorId>,
     /// `[[actuator]]`
-    pub actuators: Vec<Actuator>,
+    pub actuators: Shared<Actuator>,
     /// `[[goal]]`
     pub goals: Vec<Goal>,
     /// `[[rule]]`

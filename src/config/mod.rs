@@ -19,6 +19,7 @@ mod modbus;
 mod part;
 mod raw;
 mod secret;
+mod shared;
 mod source;
 mod sparkplug;
 
@@ -42,4 +43,5 @@ pub use load::{DEFAULT_PATH, LoadError, from_bytes, from_text, from_text_on, loa
 pub use modbus::*;
 pub use part::AgentPart;
 pub use secret::secret;
+pub use shared::Shared;
 pub use sparkplug::Sparkplug;
