@@ -1,12 +1,13 @@
-//! Trying again: an actuator that was learned to do next to nothing is believed anew where a goal
-//! stays broken and it would mend it. It may have been learned while a device or a sensor was
-//! broken, or from what happened just after it was switched, and what is never used can show
-//! nothing better. Only the belief is given back, once in a while; whether the actuator then moves
-//! is for planner and guard.
+//! Trying again: an actuator that was learned to do next to nothing, or far too much to be used, is
+//! believed anew where a goal stays broken and it would mend it. It may have been learned while a
+//! device or a sensor was broken, or from what happened just after it was switched, and what is
+//! never used can show nothing better. Only the belief is given back, once in a while; whether the
+//! actuator then moves is for planner and guard.
 
 use std::time::Duration;
 
 use super::core::Agent;
+use super::filter::Filter;
 use super::several::Who;
 use super::weigh::Watched;
 use crate::clock::Tick;
@@ -24,7 +25,7 @@ pub(super) type Retried = Vec<(SensorId, ActuatorId, Tick)>;
 
 impl Agent {
     /// Gives back the first belief of what would mend a goal that stays broken, where it was
-    /// learned to do so little that it is not worth its cost.
+    /// learned to do so little that it is not worth its cost, or so much that it does harm.
     pub(super) fn believe_again(&mut self, who: Who) {
         // Nearly always there is nothing to look at.
         if !self.goals.iter().any(|goal| goal.gap.is_some_and(|gap| gap > 0.0)) {
@@ -44,6 +45,9 @@ impl Agent {
             }
         }
         for (sensor, id) in found {
+            let little =
+                self.world.sensor(sensor).filter().is_some_and(|one| one.believes_little(id));
+            let learned = if little { "next to nothing" } else { "far too much" };
             self.retried.push((sensor, id, now));
             self.give_back_belief(sensor, id);
             let actuator = self.config.actuators[usize::from(id.0)].name.clone();
@@ -52,8 +56,8 @@ impl Agent {
             let of = format!("{KEPT}{actuator}");
             self.record(Entry::Memory(Memory { sensor: sensor.clone(), of, ..Memory::default() }));
             let text = format!(
-                "{actuator} was learned to do next to nothing to {sensor}, which stays outside \
-                 its goal: it is believed anew"
+                "{actuator} was learned to do {learned} to {sensor}, which stays outside its goal: \
+                 it is believed anew"
             );
             self.say("learning", text, Severity::Info);
         }
@@ -77,11 +81,11 @@ impl Agent {
     }
 
     /// The actuator has a way left that by its declared direction mends this, nothing forbids it,
-    /// and only for what was learned of it it is not worth its cost.
+    /// and only for what was learned of it nothing is gained.
     fn would_mend(&self, watched: &[Watched], one: &Watched, id: ActuatorId) -> bool {
         let sensor = one.sensor;
-        let little = |filter: &super::filter::Filter| filter.believes_little(id);
-        if !self.world.sensor(sensor).filter().is_some_and(little)
+        let amiss = |filter: &Filter| filter.believes_little(id) || filter.believes_much(id);
+        if !self.world.sensor(sensor).filter().is_some_and(amiss)
             || self.retried.iter().any(|(of, by, _)| (*of, *by) == (sensor, id))
             || self.person_is_asked(id)
         {

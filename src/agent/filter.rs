@@ -29,6 +29,9 @@ const EFFECT_CHANGES: f64 = 0.1;
 const EFFECT_LEAST: f64 = 0.002;
 /// Below this share of the first belief it is next to nothing: not worth its cost to most goals.
 const EFFECT_LITTLE: f64 = 0.1;
+/// Above so many times the first belief it does too much to be used: a tenth of the horizon, which
+/// is the shortest time that a plan looks at, takes it through a whole width of its goal.
+const EFFECT_MUCH: f64 = 20.0;
 /// Least noise of a reading, in scales: digits are cut.
 const NOISE_LEAST: f64 = 5e-4;
 /// Noise of a reading before anything is known, in scales.
@@ -68,6 +71,8 @@ pub struct Filter {
     every_s: f64,
     horizon_s: f64,
     actuators: Vec<(ActuatorId, f64)>,
+    /// What actuators do to it stays as the file declares it.
+    fixed: bool,
     levels: Vec<f64>,
     /// Value, drift a second, effects a second.
     state: Vec<f64>,
@@ -108,6 +113,7 @@ impl Filter {
             every_s: every.as_secs_f64(),
             horizon_s,
             actuators: actuators.to_vec(),
+            fixed: false,
             levels: vec![0.0; actuators.len()],
             state,
             covariance,
@@ -118,6 +124,26 @@ impl Filter {
             jumped: false,
             moved: vec![None; actuators.len()],
             at: None,
+        }
+    }
+
+    /// The same for a sensor of which nothing is to be learned: what actuators do to it stays as
+    /// first believed.
+    #[must_use]
+    pub fn with_effects_fixed(mut self) -> Filter {
+        self.fixed = true;
+        self.fix_effects();
+        self
+    }
+
+    /// Nothing that is read says anything of what actuators do.
+    fn fix_effects(&mut self) {
+        let size = self.state.len();
+        for place in (0..size).filter(|_| self.fixed) {
+            for effect in 2..size {
+                self.covariance[place * size + effect] = 0.0;
+                self.covariance[effect * size + place] = 0.0;
+            }
         }
     }
 
@@ -139,9 +165,22 @@ impl Filter {
     /// An actuator that was declared to do something was learned to do next to nothing.
     #[must_use]
     pub fn believes_little(&self, id: ActuatorId) -> bool {
-        let first = PUSH * self.scale / self.horizon_s;
-        let declared = self.actuators.iter().any(|(one, _)| *one == id);
-        declared && self.effect(id).abs() < EFFECT_LITTLE * first
+        self.is_declared(id) && self.effect_in_first(id) < EFFECT_LITTLE
+    }
+
+    /// It was learned to do so much that no plan can use it.
+    #[must_use]
+    pub fn believes_much(&self, id: ActuatorId) -> bool {
+        self.is_declared(id) && self.effect_in_first(id) > EFFECT_MUCH
+    }
+
+    fn is_declared(&self, id: ActuatorId) -> bool {
+        self.actuators.iter().any(|(one, _)| *one == id)
+    }
+
+    /// What it does, in first beliefs.
+    fn effect_in_first(&self, id: ActuatorId) -> f64 {
+        self.effect(id).abs() / (PUSH * self.scale / self.horizon_s)
     }
 
     /// Forgets what was learned of an actuator: what the file declares is believed as at the start.
@@ -153,6 +192,12 @@ impl Filter {
     #[cfg(test)]
     pub fn learn_nothing(&mut self, id: ActuatorId) {
         self.believe(id, EFFECT_LEAST * PUSH, 0.0);
+    }
+
+    /// Believes firmly that an actuator does far more than any plan can use.
+    #[cfg(test)]
+    pub fn learn_too_much(&mut self, id: ActuatorId) {
+        self.believe(id, 4.0 * EFFECT_MUCH * PUSH, 0.0);
     }
 
     /// What was learned of the sensor itself: the variance of a reading, and that which its drift
@@ -251,9 +296,10 @@ impl Filter {
         let surprise = value - self.state[0];
         // A sensor without a range may say 1e300: what cannot be squared begins anew.
         if !(surprise * surprise + variance).is_finite() {
-            let levels = std::mem::take(&mut self.levels);
+            let (levels, fixed) = (std::mem::take(&mut self.levels), self.fixed);
             *self = Filter::new(self.every, self.scale, &self.actuators.clone());
-            self.levels = levels;
+            (self.levels, self.fixed) = (levels, fixed);
+            self.fix_effects();
             self.begin(value, now);
             return;
         }
@@ -271,6 +317,7 @@ impl Filter {
         }
         self.jumped = jumped;
         self.note_bias(surprise, variance.sqrt());
+        self.fix_effects();
         let variance = self.covariance[0] + self.noise;
         let gains: Vec<f64> = (0..size).map(|row| self.covariance[row * size] / variance).collect();
         let first_row: Vec<f64> = self.covariance[..size].to_vec();

@@ -274,6 +274,8 @@ impl World {
             let effects: Vec<_> = (0u16..).zip(&config.actuators).filter_map(works).collect();
             let number = sensor.kind == SensorKind::Number;
             let filter = number.then(|| Filter::new(sensor.every, *scale, &effects));
+            let fixed = |one: Filter| if sensor.learn { one } else { one.with_effects_fixed() };
+            let filter = filter.map(fixed);
             SensorState { filter, ..SensorState::default() }
         });
         World {

@@ -120,6 +120,31 @@ fn it_finds_what_an_actuator_does_and_what_a_reading_errs() {
     assert_eq!(filter.effect(ActuatorId(9)), 0.0);
 }
 
+/// Where nothing is to be learned, what actuators do stays as declared, whatever is read.
+#[test]
+fn fixed_effects_stay_as_declared_and_the_drift_follows_all_the_same() {
+    let fresh = Filter::new(EVERY, 10.0, &[(HEATER, 1.0)]);
+    let mut filter = fresh.clone().with_effects_fixed();
+    let mut at = Tick(0);
+    for step in 0..400_u32 {
+        let on = step / 20 % 2 == 0;
+        filter.level(HEATER, f64::from(u8::from(on)), at);
+        at = at.after(EVERY);
+        // It does ten times what is believed, and jumps now and then.
+        let value = if on { f64::from(step % 20) * 2.0 } else { 0.0 };
+        filter.take(if step % 97 == 0 { 1e200 } else { value }, at);
+        assert_eq!(filter.effect(HEATER), fresh.effect(HEATER), "step {step}");
+    }
+    filter.level(HEATER, 0.0, at);
+    for step in 0..40 {
+        at = at.after(EVERY);
+        filter.take(f64::from(step), at);
+    }
+    let slope = filter.estimate(at).expect("it has heard something").slope;
+    let truth = 1.0 / EVERY.as_secs_f64();
+    assert!((slope / truth - 1.0).abs() < 0.1, "{slope} a second, not {truth}");
+}
+
 #[test]
 fn a_slip_is_set_aside_a_jump_is_believed_and_a_new_trend_is_followed() {
     let mut noise = Noise(3);
