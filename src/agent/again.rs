@@ -7,11 +7,11 @@
 use std::time::Duration;
 
 use super::core::Agent;
-use super::filter::Filter;
 use super::several::Who;
+use super::steps::level;
 use super::weigh::Watched;
 use crate::clock::Tick;
-use crate::domain::{ActuatorId, Decider, Entry, Memory, SensorId, Severity};
+use crate::domain::{ActuatorId, Decider, Entry, Memory, SensorId, Setting, Severity};
 
 /// Least time between two trials of one actuator for one sensor: seldom enough that one which does
 /// nothing costs little, often enough that a broken goal does not wait for hours.
@@ -38,27 +38,28 @@ impl Agent {
         for one in watched.iter().filter(|one| one.stays_broken) {
             for id in (0..self.config.actuators.len()).filter_map(|n| u16::try_from(n).ok()) {
                 let id = ActuatorId(id);
-                let able = self.has_tool(who, id) && self.would_mend(&watched, one, id);
-                if able && !found.contains(&(one.sensor, id)) {
-                    found.push((one.sensor, id));
+                let is_new = !found.iter().any(|(of, by, _)| (*of, *by) == (one.sensor, id));
+                if is_new && self.has_tool(who, id) {
+                    let anew = self.would_mend(&watched, one, id);
+                    found.extend(anew.map(|effect| (one.sensor, id, effect)));
                 }
             }
         }
-        for (sensor, id) in found {
-            let little =
-                self.world.sensor(sensor).filter().is_some_and(|one| one.believes_little(id));
-            let learned = if little { "next to nothing" } else { "far too much" };
+        for (sensor, id, effect) in found {
             self.retried.push((sensor, id, now));
-            self.give_back_belief(sensor, id);
+            self.give_back_belief(sensor, id, effect);
             let actuator = self.config.actuators[usize::from(id.0)].name.clone();
             let sensor = self.config.sensors[usize::from(sensor.0)].name.clone();
             // `replay` follows it.
-            let of = format!("{KEPT}{actuator}");
-            self.record(Entry::Memory(Memory { sensor: sensor.clone(), of, ..Memory::default() }));
+            let (of, numbers) = (format!("{KEPT}{actuator}"), effect.map(Some).into_iter());
+            let memory = Memory { sensor, of, numbers: numbers.collect(), ..Memory::default() };
+            let learned = if effect.is_none() { "next to nothing" } else { "far too much" };
             let text = format!(
-                "{actuator} was learned to do {learned} to {sensor}, which stays outside its goal: \
-                 it is believed anew"
+                "{actuator} was learned to do {learned} to {}, which stays outside its goal: it is \
+                 believed anew",
+                memory.sensor
             );
+            self.record(Entry::Memory(memory));
             self.say("learning", text, Severity::Info);
         }
     }
@@ -70,35 +71,65 @@ impl Agent {
         let actuator = self.config.actuators.iter().position(|one| one.name == name);
         let place = |at: Option<usize>| at.and_then(|at| u16::try_from(at).ok());
         if let (Some(sensor), Some(id)) = (place(sensor), place(actuator)) {
-            self.give_back_belief(SensorId(sensor), ActuatorId(id));
+            let effect = memory.numbers.first().copied().flatten();
+            self.give_back_belief(SensorId(sensor), ActuatorId(id), effect);
         }
     }
 
-    fn give_back_belief(&mut self, sensor: SensorId, id: ActuatorId) {
+    fn give_back_belief(&mut self, sensor: SensorId, id: ActuatorId, effect: Option<f64>) {
         if let Some(filter) = self.world.sensors[usize::from(sensor.0)].filter_mut() {
-            filter.believe_again(id);
+            filter.believe_again(id, effect);
         }
     }
 
     /// The actuator has a way left that by its declared direction mends this, nothing forbids it,
-    /// and only for what was learned of it nothing is gained.
-    fn would_mend(&self, watched: &[Watched], one: &Watched, id: ActuatorId) -> bool {
+    /// and only for what was learned of it nothing is gained. Gives what is to be believed of it at
+    /// full level, in the sensor's unit a second: `None` inside, as at first.
+    fn would_mend(
+        &self,
+        watched: &[Watched],
+        one: &Watched,
+        id: ActuatorId,
+    ) -> Option<Option<f64>> {
         let sensor = one.sensor;
-        let amiss = |filter: &Filter| filter.believes_little(id) || filter.believes_much(id);
-        if !self.world.sensor(sensor).filter().is_some_and(amiss)
+        let filter = self.world.sensor(sensor).filter()?;
+        if !self.config.sensors[usize::from(sensor.0)].learn
             || self.retried.iter().any(|(of, by, _)| (*of, *by) == (sensor, id))
             || self.person_is_asked(id)
         {
-            return false;
+            return None;
         }
         let settings = self.settings_of(id, watched);
         let mends = settings.iter().filter(|to| one.is_mended_by(self.pushes(sensor, id, to)));
-        let mut allowed =
-            mends.filter(|to| self.guard(id, to, Decider::Planner).is_ok()).peekable();
-        let worth_it = |to| {
+        let allowed = mends.filter(|to| self.guard(id, to, Decider::Planner).is_ok());
+        let allowed: Vec<&Setting> = allowed.collect();
+        let worth_it = |to: &&Setting| {
             let worth = self.worth(watched, id, to);
             worth.gain - worth.cost >= self.least_gain(id, to)
         };
-        allowed.peek().is_some() && !allowed.any(worth_it)
+        if allowed.is_empty() || allowed.iter().any(worth_it) {
+            return None;
+        }
+        if filter.believes_little(id) {
+            return Some(None);
+        }
+        // The mildest way decides: where that is too much, all are.
+        let actuator = &self.config.actuators[usize::from(id.0)];
+        let least = |to: &Setting| match self.rises(id, to) {
+            true => actuator.min_on,
+            false => actuator.min_off,
+        };
+        let effect = filter.effect(id);
+        let push = |to: &Setting| effect * self.moved(id, to);
+        let mildest = allowed.iter().min_by(|a, b| push(a).abs().total_cmp(&push(b).abs()))?;
+        let usable = one.most_usable(push(mildest), least(mildest))?;
+        Some(Some(usable / self.moved(id, mildest)))
+    }
+
+    /// How much more of its full level it would be at.
+    fn moved(&self, id: ActuatorId, to: &Setting) -> f64 {
+        let actuator = &self.config.actuators[usize::from(id.0)];
+        let now = self.world.actuator(id).confirmed.as_ref();
+        level(actuator, to) - now.map_or(0.0, |now| level(actuator, now))
     }
 }

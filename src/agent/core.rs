@@ -514,7 +514,7 @@ impl Agent {
                 }
             }
             MindNews::Scores { id, p, tokens, ms } => self.scores(id, &p, tokens, ms),
-            MindNews::Read { id, answers } => self.note_read(id, &answers),
+            MindNews::Read { id, answers } => self.note_read(id, answers),
             MindNews::Lost { id } => {
                 if !self.note_lost(id) {
                     self.scores_lost(id);

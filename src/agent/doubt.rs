@@ -64,13 +64,14 @@ impl ActuatorState {
         }
         let fresh = self.changed.max(self.answered).filter(|at| now.since(*at) < LATE);
         if let (Some(at), Some(before), Some(_)) = (fresh, &self.settled, self.owner)
+            && let Some(said) = &self.said
             && self.doubt.is_none()
             && !sent(before)
         {
-            let ours = self.in_flight.iter().any(|(one, _)| sent(one));
-            // A message that was given up since has made it unknown, not what it said unsaid.
-            let said = self.confirmed.as_ref().unwrap_or(before).clone();
-            let before = before.clone();
+            // A message that was given up since has made it unknown, not what it said unsaid; nor
+            // does anybody know then who has moved it.
+            let ours = self.confirmed.is_none() || self.in_flight.iter().any(|(one, _)| sent(one));
+            let (before, said) = (before.clone(), said.clone());
             let since = (self.changed, self.so_before);
             self.doubt = Some(Doubt { before, said, at, since, ours });
         }

@@ -29,9 +29,6 @@ const EFFECT_CHANGES: f64 = 0.1;
 const EFFECT_LEAST: f64 = 0.002;
 /// Below this share of the first belief it is next to nothing: not worth its cost to most goals.
 const EFFECT_LITTLE: f64 = 0.1;
-/// Above so many times the first belief it does too much to be used: a tenth of the horizon, which
-/// is the shortest time that a plan looks at, takes it through a whole width of its goal.
-const EFFECT_MUCH: f64 = 20.0;
 /// Least noise of a reading, in scales: digits are cut.
 const NOISE_LEAST: f64 = 5e-4;
 /// Noise of a reading before anything is known, in scales.
@@ -165,27 +162,17 @@ impl Filter {
     /// An actuator that was declared to do something was learned to do next to nothing.
     #[must_use]
     pub fn believes_little(&self, id: ActuatorId) -> bool {
-        self.is_declared(id) && self.effect_in_first(id) < EFFECT_LITTLE
+        let first = PUSH * self.scale / self.horizon_s;
+        let declared = self.actuators.iter().any(|(one, _)| *one == id);
+        declared && self.effect(id).abs() < EFFECT_LITTLE * first
     }
 
-    /// It was learned to do so much that no plan can use it.
-    #[must_use]
-    pub fn believes_much(&self, id: ActuatorId) -> bool {
-        self.is_declared(id) && self.effect_in_first(id) > EFFECT_MUCH
-    }
-
-    fn is_declared(&self, id: ActuatorId) -> bool {
-        self.actuators.iter().any(|(one, _)| *one == id)
-    }
-
-    /// What it does, in first beliefs.
-    fn effect_in_first(&self, id: ActuatorId) -> f64 {
-        self.effect(id).abs() / (PUSH * self.scale / self.horizon_s)
-    }
-
-    /// Forgets what was learned of an actuator: what the file declares is believed as at the start.
-    pub fn believe_again(&mut self, id: ActuatorId) {
-        self.believe(id, PUSH, PUSH_STD);
+    /// Forgets what was learned of an actuator. What the file declares is believed as at the start;
+    /// or that it does so much at full level, in the sensor's unit a second, as unsurely.
+    pub fn believe_again(&mut self, id: ActuatorId, effect: Option<f64>) {
+        let unit = self.scale / self.horizon_s;
+        let share = effect.map_or(PUSH, |effect| effect.abs() / unit);
+        self.believe(id, share, share * PUSH_STD / PUSH);
     }
 
     /// Believes firmly that an actuator does as good as nothing.
@@ -194,10 +181,10 @@ impl Filter {
         self.believe(id, EFFECT_LEAST * PUSH, 0.0);
     }
 
-    /// Believes firmly that an actuator does far more than any plan can use.
+    /// Believes firmly that an actuator takes the sensor through so many scales within the horizon.
     #[cfg(test)]
-    pub fn learn_too_much(&mut self, id: ActuatorId) {
-        self.believe(id, 4.0 * EFFECT_MUCH * PUSH, 0.0);
+    pub fn learn_much(&mut self, id: ActuatorId, scales: f64) {
+        self.believe(id, scales, 0.0);
     }
 
     /// What was learned of the sensor itself: the variance of a reading, and that which its drift
@@ -244,18 +231,22 @@ impl Filter {
         let (effect, most) = (direction * effect / unit, PUSH_STD);
         self.believe(id, effect.max(EFFECT_LEAST * PUSH), (variance.sqrt() / unit).min(most));
         if self.believes_little(id) {
-            self.believe_again(id);
+            self.believe_again(id, None);
         }
         true
     }
 
     /// An actuator's effect in its declared direction and how far off it may be, in scales within
-    /// the horizon.
+    /// the horizon. What it runs with goes over to the drift: the trend is what was seen.
     fn believe(&mut self, id: ActuatorId, effect: f64, std: f64) {
         let known = self.actuators.iter().zip(2..).find(|((one, _), _)| *one == id);
         let Some(((_, direction), place)) = known else { return };
         let (unit, size) = (self.scale / self.horizon_s, self.state.len());
-        self.state[place] = direction * effect * unit;
+        let effect = direction * effect * unit;
+        let less = self.levels[place - 2] * (self.state[place] - effect);
+        self.state[1] += less;
+        self.covariance[size + 1] += less * less;
+        self.state[place] = effect;
         for other in 0..size {
             self.covariance[place * size + other] = 0.0;
             self.covariance[other * size + place] = 0.0;

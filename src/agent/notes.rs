@@ -31,37 +31,44 @@ pub use meaning::Reading;
 pub(super) use times::time_of_day;
 use trial::Trial;
 
+/// Why a note that was put before the mind stays one.
+const UNANSWERED: &str = "the mind did not answer; send `understand` once more";
+
 /// What is under way.
 #[derive(Default)]
 pub(super) struct Notes {
     proposals: Vec<Proposed>,
-    reading: Option<NoteAsked>,
-    tried: Option<NoteTried>,
+    /// One note at a time.
+    under: Option<Under>,
+    /// It has had its step within this event: each takes as long as an event may.
+    had_step: bool,
 }
 
 #[cfg(test)]
 impl Notes {
-    /// Situations are being looked at.
-    pub(super) fn is_tried(&self) -> bool {
-        self.tried.is_some()
+    /// The next event brings it further, whatever it is.
+    pub(super) fn goes_on(&self) -> bool {
+        self.under.as_ref().is_some_and(|one| !matches!(one.stage, Stage::Asked { .. }))
     }
 }
 
-/// A note that the mind is reading, and the command that waits for it.
-#[derive(Clone, Debug)]
-struct NoteAsked {
-    id: u64,
-    command: Option<(String, String)>,
-    reading: Reading,
-    deadline: Tick,
-}
-
-/// A note whose situations are being looked at, and the command that waits for it.
-struct NoteTried {
+/// A note that is being understood, and the command that waits for it.
+struct Under {
     command: Option<(String, String)>,
     note: String,
-    meaning: Meaning,
-    trial: Trial,
+    stage: Stage,
+}
+
+/// A note is understood in these steps.
+enum Stage {
+    /// Nobody has looked at its words yet.
+    Named,
+    /// The mind reads what its words leave open.
+    Asked { id: u64, reading: Box<Reading>, deadline: Tick },
+    /// It has read that, or there was nothing to read.
+    Read { reading: Box<Reading>, answers: Vec<Vec<f64>> },
+    /// Situations are being looked at.
+    Tried { meaning: Box<Meaning>, trial: Trial },
 }
 
 /// What was made of a note, before a person has said yes.
@@ -96,7 +103,7 @@ impl Agent {
             Some("there is no note of these words")
         } else if self.is_understood(note) {
             Some("it is understood already: take it away with `remove` first")
-        } else if self.is_understanding() {
+        } else if self.notes.under.is_some() {
             Some("another note is being read")
         } else {
             None
@@ -109,23 +116,36 @@ impl Agent {
         self.understand(Some(key.clone()), note);
     }
 
-    /// A note is put before the mind; what comes of it ends the command that waits for it.
+    /// A note is to be understood, from the next event on; what comes of it ends the command that
+    /// waits for it.
     pub(super) fn understand(&mut self, command: Option<(String, String)>, note: &str) {
-        let reading = match Reading::new(note, &self.config) {
-            Ok(reading) => reading,
-            Err(reason) => return self.stays_note(command, note, &reason),
-        };
-        if self.is_understanding() {
+        self.leave_what_is_gone();
+        if self.notes.under.is_some() {
             let reason = "another note is being read; send `understand` when that is done";
             return self.stays_note(command, note, reason);
         }
+        self.notes.under = Some(Under { command, note: note.into(), stage: Stage::Named });
+        self.notes.had_step = true;
+    }
+
+    /// A note that is taken away while it is being understood.
+    fn leave_what_is_gone(&mut self) {
+        let notes = &self.config.notes;
+        if let Some(one) = self.notes.under.take_if(|one| !notes.contains(&one.note)) {
+            self.stays_note(one.command, &one.note, "it is there no more");
+        }
+    }
+
+    /// Its words are read; the mind is asked about what they leave open.
+    fn read_words(&mut self, note: &str) -> Result<Stage, String> {
+        let reading = Reading::new(note, &self.config)?;
         let questions = reading.questions();
+        let reading = Box::new(reading);
         if questions.is_empty() {
-            return self.understood_as(command, &reading, &[]);
+            return Ok(Stage::Read { reading, answers: Vec::new() });
         }
         if !self.mind_can_speak() {
-            let reason = "the mind cannot read it now; send `understand` when it can";
-            return self.stays_note(command, note, reason);
+            return Err("the mind cannot read it now; send `understand` when it can".into());
         }
         let deadline = self.now.tick.after(Duration::from_millis(limits::NOTE_READ_MS_MAX));
         let id = self.next_question;
@@ -140,45 +160,51 @@ impl Agent {
             questions,
             deadline,
         }));
-        self.notes.reading = Some(NoteAsked { id, command, reading, deadline });
+        Ok(Stage::Asked { id, reading, deadline })
     }
 
-    fn is_understanding(&self) -> bool {
-        self.notes.reading.is_some() || self.notes.tried.is_some()
+    /// The note that waits for this answer of the mind.
+    fn take_asked_note(&mut self, of: u64) -> Option<Under> {
+        let waits = |one: &mut Under| matches!(&one.stage, Stage::Asked { id, .. } if *id == of);
+        self.notes.under.take_if(waits)
     }
 
     /// The mind has answered the questions about a note.
-    pub(super) fn note_read(&mut self, id: u64, answers: &[Vec<f64>]) {
-        let Some(asked) = self.notes.reading.take_if(|asked| asked.id == id) else {
+    pub(super) fn note_read(&mut self, id: u64, answers: Vec<Vec<f64>>) {
+        let Some(Under { command, note, stage: Stage::Asked { reading, .. } }) =
+            self.take_asked_note(id)
+        else {
             self.counters.dropped += 1;
             return;
         };
-        self.understood_as(asked.command, &asked.reading, answers);
+        self.notes.under = Some(Under { command, note, stage: Stage::Read { reading, answers } });
+        self.notes.had_step = true;
     }
 
-    /// It will not answer, or its time is over. `false`: this was no question about a note.
+    /// It will not answer. `false`: this was no question about a note.
     pub(super) fn note_lost(&mut self, id: u64) -> bool {
-        let Some(asked) = self.notes.reading.take_if(|asked| asked.id == id) else { return false };
-        let reason = "the mind did not answer; send `understand` once more";
-        self.stays_note(asked.command, &asked.reading.note, reason);
+        let Some(one) = self.take_asked_note(id) else { return false };
+        self.stays_note(one.command, &one.note, UNANSWERED);
         true
     }
 
-    /// When the answer about a note is too late, or the next situation is to be looked at.
+    /// When the answer about a note is too late, or its next step is due.
     pub(super) fn note_deadline(&self) -> Option<Tick> {
-        let asked = self.notes.reading.as_ref().map(|asked| asked.deadline);
-        asked.or(self.notes.tried.as_ref().map(|_| self.now.tick))
+        let one = self.notes.under.as_ref()?;
+        Some(match &one.stage {
+            Stage::Asked { deadline, .. } => *deadline,
+            _ => self.now.tick,
+        })
     }
 
     /// What waits for a person after its time, or for a note that is gone, is settled; a note that
-    /// is read too long is given up.
+    /// is being understood has its next step.
     pub(super) fn note_timers(&mut self) {
         let now = self.now.tick;
-        let late = self.notes.reading.as_ref().filter(|asked| asked.deadline < now);
-        if let Some(id) = late.map(|asked| asked.id) {
-            self.note_lost(id);
+        self.leave_what_is_gone();
+        if !std::mem::take(&mut self.notes.had_step) {
+            self.further();
         }
-        self.try_on();
         let notes = &self.config.notes;
         let over = |one: &Proposed| one.until <= now || !notes.contains(&one.note);
         let over: Vec<String> =
@@ -198,41 +224,40 @@ impl Agent {
         &self.notes.proposals
     }
 
-    fn understood_as(
-        &mut self,
-        command: Option<(String, String)>,
-        reading: &Reading,
-        answers: &[Vec<f64>],
-    ) {
-        let trust = self.config.mind.as_ref().map_or(1.0, |mind| mind.trust);
-        let note = reading.note.clone();
-        let found = reading.meaning(answers, trust, &self.config).and_then(|meaning| {
-            let trial = self.begin_trial(&note, &meaning)?;
-            Ok((meaning, trial))
-        });
-        match found {
-            Ok((meaning, trial)) => {
-                self.notes.tried = Some(NoteTried { command, note, meaning, trial });
+    /// The next step of what is being understood; after the last it is put before a person.
+    fn further(&mut self) {
+        let Some(Under { command, note, stage }) = self.notes.under.take() else { return };
+        let next = match stage {
+            Stage::Named => self.read_words(&note),
+            Stage::Asked { deadline, .. } if deadline < self.now.tick => Err(UNANSWERED.into()),
+            Stage::Asked { .. } => Ok(stage),
+            Stage::Read { reading, answers } => self.to_be_tried(&note, &reading, &answers),
+            Stage::Tried { meaning, mut trial } => {
+                match self.step_trial(&note, &meaning, &mut trial) {
+                    Ok(None) => Ok(Stage::Tried { meaning, trial }),
+                    Ok(Some(shown)) => return self.propose(command, &note, *meaning, &shown),
+                    Err(reason) => Err(reason),
+                }
             }
-            Err(reason) => {
-                let more = self.left_open(&note);
-                self.stays_note(command, &note, &format!("{reason}{more}"));
-            }
+        };
+        match next {
+            Ok(stage) => self.notes.under = Some(Under { command, note, stage }),
+            Err(reason) => self.stays_note(command, &note, &reason),
         }
     }
 
-    /// The next step of a note's situations; after the last it is put before a person.
-    fn try_on(&mut self) {
-        let Some(mut tried) = self.notes.tried.take() else { return };
-        match self.step_trial(&tried.meaning, &mut tried.trial) {
-            Ok(None) => self.notes.tried = Some(tried),
-            // It may be gone meanwhile.
-            Ok(Some(shown)) if self.config.notes.contains(&tried.note) => {
-                self.propose(tried.command, &tried.note, tried.meaning, &shown);
-            }
-            Ok(Some(_)) => self.stays_note(tried.command, &tried.note, "it is there no more"),
-            Err(reason) => self.stays_note(tried.command, &tried.note, &reason),
-        }
+    fn to_be_tried(
+        &self,
+        note: &str,
+        reading: &Reading,
+        answers: &[Vec<f64>],
+    ) -> Result<Stage, String> {
+        let trust = self.config.mind.as_ref().map_or(1.0, |mind| mind.trust);
+        let found = reading.meaning(answers, trust, &self.config).and_then(|meaning| {
+            let trial = self.begin_trial(&meaning)?;
+            Ok(Stage::Tried { meaning: Box::new(meaning), trial })
+        });
+        found.map_err(|reason| format!("{reason}{}", self.left_open(note)))
     }
 
     fn stays_note(&mut self, command: Option<(String, String)>, note: &str, why: &str) {

@@ -235,6 +235,7 @@ impl Agent {
         state.unheard = false;
         state.overtake(actuator, &setting, retained, now);
         let before = state.confirmed.replace(setting.clone());
+        state.said = Some(setting.clone());
         let is_first = state.changed.is_none();
         let settled = state.settled.take();
         // It was unknown for a while, and nothing that was sent can have moved it.

@@ -149,6 +149,8 @@ fn a_message_that_is_given_up_does_not_unsay_what_was_confirmed() {
     bench.on(says(1, false));
     bench.steady(22.0, 20);
     assert!(!heater_may_run(&mut bench, "later"), "the chiller may run");
+    // Nobody else is known to have switched it: it is handed over.
+    assert!(sends(&bench.on(Event::Stop)).contains(&(1, "OFF".into())));
 }
 
 #[test]

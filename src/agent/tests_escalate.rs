@@ -204,7 +204,7 @@ fn a_server_that_says_no_is_left_alone_for_as_long_as_it_asks_and_costs_nothing(
     let asked_again = (0..720).find_map(|n| {
         // Both are believed to do the same, whatever came of them.
         for id in [ActuatorId(0), ActuatorId(1)] {
-            bench.agent.world.sensors[0].filter_mut().expect("a number").believe_again(id);
+            bench.agent.world.sensors[0].filter_mut().expect("a number").believe_again(id, None);
         }
         let mut effects = bench.steady(if n / 30 % 2 == 0 { 22.0 } else { 28.0 }, 10);
         let asked = effects.iter().find_map(|effect| match effect {

@@ -329,6 +329,8 @@ fn a_note_stays_one_line_that_is_called_a_note() {
     for event in command(&inbox, "note", "a", payload) {
         bench.on(event);
     }
+    // Its words are read with the next event.
+    bench.on(Event::Wake);
     let asked = bench.effects.iter().find_map(|effect| match effect {
         Effect::Ask(question) => Some(question.clone()),
         _ => None,

@@ -10,7 +10,11 @@ const FAN: ActuatorId = ActuatorId(0);
 /// A room that the fan cools by half a degree a minute, with readings that tremble; it is switched
 /// by hand each ten minutes.
 fn lived(minutes: u64) -> Bench {
-    let mut bench = Bench::new(room()).up();
+    lived_in(room(), minutes)
+}
+
+fn lived_in(room: crate::config::Config, minutes: u64) -> Bench {
+    let mut bench = Bench::new(room).up();
     let mut value = 22.0;
     for tick in 0..minutes * 6 {
         let on = (tick / 60) % 2 == 1;
@@ -140,6 +144,17 @@ fn what_does_not_fit_any_more_is_said_once_and_left() {
         assert!(empty.len() == count && empty.iter().all(|one| one.numbers.is_empty()));
         assert_eq!(said(&again(config, empty).effects), [""; 0]);
     }
+}
+
+/// With `learn = false` what devices do to a sensor stays what the file declares.
+#[test]
+fn of_what_is_not_to_be_learned_effects_are_not_learned() {
+    let mut config = room();
+    config.sensors[0].learn = false;
+    let first = filter(&Bench::new(config.clone())).effect(FAN);
+    assert!(first < 0.0);
+    assert_eq!(filter(&lived_in(config, 60)).effect(FAN), first);
+    assert_ne!(filter(&lived(60)).effect(FAN), first);
 }
 
 #[test]

@@ -74,7 +74,7 @@ impl Reads<'_> {
 /// A note's answer, or whatever settles it, with the steps that follow: all of their effects.
 fn settled(bench: &mut Bench, event: Event) -> Vec<Effect> {
     let mut effects = bench.on(event);
-    while bench.agent.notes.is_tried() {
+    while bench.agent.notes.goes_on() {
         effects.extend(bench.on(Event::Wake));
     }
     effects
@@ -120,7 +120,7 @@ const READ: Reads<'static> = Reads { yes: &["it is night"], sure: 0.9 };
 #[test]
 fn a_note_is_shown_in_three_situations_and_honoured_once_a_person_has_said_yes() {
     let mut bench = bench(NIGHT);
-    let effects = bench.on(understand("a", NIGHT));
+    let effects = settled(&mut bench, understand("a", NIGHT));
     assert_eq!(states(&effects, "a"), [CommandState::Accepted, CommandState::Executing]);
     let asked = question(&effects);
     assert_eq!(asked.prefix, format!("Note: {NIGHT}\n"));
@@ -166,7 +166,7 @@ fn a_note_is_shown_in_three_situations_and_honoured_once_a_person_has_said_yes()
 #[test]
 fn what_was_confirmed_holds_over_a_restart_and_goes_when_the_note_goes() {
     let mut bench = bench(NIGHT);
-    let asked = question(&bench.on(understand("a", NIGHT)));
+    let asked = question(&settled(&mut bench, understand("a", NIGHT)));
     let id = waits(&settled(&mut bench, READ.answer(&asked))).expect("a proposal");
     let yes = bench.on(command("approve", "yes", &format!(r#"{{"approval":"{id}"}}"#)));
     let resumed = |edits: Vec<Kept>, config: Config| {
@@ -200,7 +200,7 @@ fn what_was_confirmed_holds_over_a_restart_and_goes_when_the_note_goes() {
 #[test]
 fn what_waits_for_a_person_waits_on_after_a_restart() {
     let mut bench = bench(NIGHT);
-    let asked = question(&bench.on(understand("a", NIGHT)));
+    let asked = question(&settled(&mut bench, understand("a", NIGHT)));
     let effects = settled(&mut bench, READ.answer(&asked));
     let id = waits(&effects).expect("a proposal");
     let last = |effects: &[Effect]| all_kept(effects).pop().expect("a record of what waits");
@@ -238,7 +238,7 @@ fn what_waits_for_a_person_waits_on_after_a_restart() {
 #[test]
 fn what_waited_and_is_not_allowed_any_more_is_told() {
     let mut bench = bench(NIGHT);
-    let asked = question(&bench.on(understand("a", NIGHT)));
+    let asked = question(&settled(&mut bench, understand("a", NIGHT)));
     let effects = settled(&mut bench, READ.answer(&asked));
     let put = effects.iter().find_map(|effect| match effect {
         Effect::Record { entry: Entry::Goal { name, put }, .. } => Some((name, put.clone()?)),
@@ -402,16 +402,16 @@ fn a_condition_that_is_turned_round_is_not_taken_for_itself() {
 #[test]
 fn without_a_mind_or_its_answer_it_stays_a_note() {
     let mut bench = Bench::new(noted(NIGHT)).up();
-    let effects = bench.on(understand("a", NIGHT));
+    let effects = settled(&mut bench, understand("a", NIGHT));
     assert!(ended(&effects, "a").1.contains("the mind cannot read it now"));
     bench.on(ready());
-    let first = question(&bench.on(understand("b", NIGHT)));
-    let effects = bench.on(understand("c", NIGHT));
+    let first = question(&settled(&mut bench, understand("b", NIGHT)));
+    let effects = settled(&mut bench, understand("c", NIGHT));
     assert_eq!(states(&effects, "c"), [CommandState::Rejected], "one at a time");
     let effects = bench.on(Event::Mind(MindNews::Lost { id: first.id }));
     assert!(ended(&effects, "b").1.contains("the mind did not answer"));
     // Too late is no answer either.
-    let late = question(&bench.on(understand("d", NIGHT)));
+    let late = question(&settled(&mut bench, understand("d", NIGHT)));
     bench.pass(61);
     let effects = bench.on(Event::Wake);
     assert!(ended(&effects, "d").1.contains("the mind did not answer"));
@@ -422,12 +422,12 @@ fn without_a_mind_or_its_answer_it_stays_a_note() {
 #[test]
 fn what_nobody_confirms_or_a_person_denies_changes_nothing() {
     let mut bench = bench(NIGHT);
-    let asked = question(&bench.on(understand("a", NIGHT)));
+    let asked = question(&settled(&mut bench, understand("a", NIGHT)));
     let id = waits(&settled(&mut bench, READ.answer(&asked))).expect("a proposal");
     let effects = bench.on(command("deny", "no", &format!(r#"{{"approval":"{id}"}}"#)));
     assert_eq!(states(&effects, "no").last(), Some(&CommandState::Succeeded));
     assert!(kept(&effects).is_empty() && bench.agent.proposals().is_empty());
-    let asked = question(&bench.on(understand("b", NIGHT)));
+    let asked = question(&settled(&mut bench, understand("b", NIGHT)));
     let id = waits(&settled(&mut bench, READ.answer(&asked))).expect("another");
     bench.pass(24 * 3600 + 1);
     bench.on(Event::Wake);
@@ -471,6 +471,38 @@ fn a_note_that_comes_while_another_is_looked_at_takes_nothing_from_it() {
     assert_eq!(bench.agent.proposals().len(), 1);
 }
 
+/// One that is replaced while it is looked at ends its command, and the new one is read.
+#[test]
+fn a_note_that_is_corrected_while_it_is_looked_at_is_read_as_corrected() {
+    let mut bench = bench("Prefer the chiller.");
+    bench.on(understand("first", "Prefer the chiller."));
+    bench.on(Event::Wake);
+    let put = r#"{"put":"Prefer the fan.","instead_of":"Prefer the chiller."}"#;
+    let effects = settled(&mut bench, command("note", "second", put));
+    assert!(ended(&effects, "first").1.contains("it is there no more"));
+    assert_eq!(bench.agent.proposals().len(), 1);
+    assert_eq!(bench.agent.proposals()[0].words, "prefer fan to chiller, always");
+}
+
+/// The situations are those of a configuration in which rules may come and go meanwhile.
+#[test]
+fn a_rule_that_comes_while_a_note_is_looked_at_is_no_harm() {
+    let put = r#"{"put":{"name":"hot","when":"temperature > -100","set":{"heater":"off"}}}"#;
+    // Whichever step of it the rule falls into.
+    for steps in 0..14 {
+        let mut bench = bench("Prefer the chiller.");
+        bench.on(understand("note", "Prefer the chiller."));
+        for _ in 0..steps {
+            bench.on(Event::Wake);
+        }
+        assert!(bench.agent.notes.goes_on(), "at step {steps}");
+        let rule = bench.on(command("rule", "rule", put));
+        assert_eq!(states(&rule, "rule").last(), Some(&CommandState::Succeeded));
+        settled(&mut bench, Event::Wake);
+        assert_eq!(bench.agent.proposals().len(), 1, "at step {steps}");
+    }
+}
+
 /// Which is wanted is in its words; of the smoke it says no number.
 const THICK: &str = "In thick smoke use the fan instead of the chiller.";
 
@@ -490,7 +522,7 @@ fn open_notes_about_the_same_devices_are_named_with_a_proposal() {
     bench.on(command("approve", "yes", &format!(r#"{{"approval":"{id}"}}"#)));
 
     // The other way round: what holds over the devices of a note that stays one, and what it lacks.
-    let asked = question(&bench.on(understand("b", THICK)));
+    let asked = question(&settled(&mut bench, understand("b", THICK)));
     let none = Reads { yes: &[], sure: 0.9 };
     let reason = ended(&settled(&mut bench, none.answer(&asked)), "b").1;
     for words in [

@@ -209,7 +209,7 @@ fn unlearned(verb: &str, ambient: f64, safe: &str) {
 fn what_was_learned_to_do_nothing_or_too_much_is_tried_again() {
     type Learned = fn(&mut super::filter::Filter, ActuatorId);
     let nothing: Learned = super::filter::Filter::learn_nothing;
-    let too_much: Learned = super::filter::Filter::learn_too_much;
+    let too_much: Learned = |filter, id| filter.learn_much(id, 40.0);
     for (verb, ambient, learned) in [
         ("lowers", 35.0, nothing),
         ("raises", 15.0, nothing),
@@ -234,6 +234,11 @@ fn what_was_learned_to_do_nothing_or_too_much_is_tried_again() {
 /// What is believed anew is in a record, so that decisions come out again as they were.
 #[test]
 fn what_is_believed_anew_is_followed_by_a_replay() {
+    followed(|filter| filter.learn_nothing(ActuatorId(0)));
+    followed(|filter| filter.learn_much(ActuatorId(0), 40.0));
+}
+
+fn followed(learn: fn(&mut super::filter::Filter)) {
     let mut place = Place::new("raises", 15.0);
     place.run(30);
     // It rests, and a record says so.
@@ -257,12 +262,11 @@ fn what_is_believed_anew_is_followed_by_a_replay() {
         same
     };
     take(&mut follower, std::mem::take(&mut place.records));
-    let nothing = |agent: &mut Agent| {
-        let filter = agent.world.sensors[0].filter_mut();
-        filter.expect("a number").learn_nothing(ActuatorId(0));
+    let amiss = |agent: &mut Agent| {
+        learn(agent.world.sensors[0].filter_mut().expect("a number"));
     };
-    nothing(&mut place.agent);
-    nothing(follower.agent_mut().expect("it has begun"));
+    amiss(&mut place.agent);
+    amiss(follower.agent_mut().expect("it has begun"));
     place.ambient = 15.0;
     place.run(60);
     let is_anew = |entry: &Entry| matches!(entry, Entry::Memory(of) if of.of == "again: device");

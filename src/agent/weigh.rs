@@ -27,6 +27,8 @@ const FELT_PERIODS: u32 = 4;
 /// Share of the horizon after which a change is looked at for the first time; the second time is
 /// the horizon's end.
 const SOON: f64 = 0.25;
+/// How long something that is begun is looked at, as shares of the horizon.
+const SPANS: [f64; 4] = [0.1, 0.3, 0.6, 1.0];
 /// The near horizon is at least as long as the strongest actuator needs for so many margins, and at
 /// most this long: what works slowly is planned further ahead, or its effect would drown in costs.
 const HORIZON_MARGINS: f64 = 3.0;
@@ -119,6 +121,22 @@ impl Watched {
         let (min, max) = self.bounds;
         (push > 0.0 && min.is_some_and(|min| self.value < min))
             || (push < 0.0 && max.is_some_and(|max| self.value > max))
+    }
+
+    /// Where a change of the trend by `push` mends the broken goal and would take its sensor out on
+    /// the other side by more than the goal's width, were it driven for as short as a plan may be:
+    /// the push that would bring it to the middle in that time. Else, or where what is on its way
+    /// to devices mends it, `None`.
+    pub(super) fn most_usable(&self, push: f64, least: Duration) -> Option<f64> {
+        let (Some(min), Some(max)) = self.bounds else { return None };
+        if !self.is_mended_by(push) || (min..=max).contains(&self.end()) {
+            return None;
+        }
+        let span = (SPANS[0] * self.horizon_s).max(least.as_secs_f64().min(self.horizon_s));
+        let then = self.at(span, push, span);
+        let past = if push > 0.0 { then - max } else { min - then };
+        let usable = ((min + max) / 2.0 - self.at(span, 0.0, 0.0)) / span;
+        (past > self.scale && usable * push > 0.0).then_some(usable)
     }
 
     /// The goal is broken, or will be before the next reading, on the side from which a change of
@@ -349,7 +367,7 @@ impl Agent {
                 // As long as is best, but not shorter than it must be.
                 let least = if moved > 0.0 { actuator.min_on } else { actuator.min_off };
                 let least = least.as_secs_f64().min(longest);
-                let spans = [0.1, 0.3, 0.6, 1.0].map(|share| least.max(share * longest));
+                let spans = SPANS.map(|share| least.max(share * longest));
                 let of = |span: f64| (span, all(&|one, push| one.near(by, push, span)));
                 let best = spans.into_iter().map(of).min_by(|a, b| a.1.total_cmp(&b.1));
                 let best = best.unwrap_or((longest, idle));

@@ -184,6 +184,8 @@ pub struct Pending {
 pub struct ActuatorState {
     /// What it confirmed; `None`: unknown.
     pub confirmed: Option<Setting>,
+    /// What it said last in this life, be it unknown since.
+    pub said: Option<Setting>,
     /// What it was set to when it last moved: the setting that it confirmed, or its own first word.
     /// A level that trembles around this has not been moved by anybody.
     pub settled: Option<Setting>,

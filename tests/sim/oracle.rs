@@ -329,8 +329,11 @@ impl Oracle {
     pub fn sent(&mut self, scene: &Scene, device: usize, to: &Setting, token: u64, now: u64) {
         let known = &mut self.devices[device];
         known.last_token = token;
-        // It was given up before, and a new message does not make it known.
         let overdue = |(_, at): &(Setting, u64)| now - at >= scene.devices[device].confirm_ms;
+        if known.given_up && !known.lost {
+            known.flying.retain(|one| !overdue(one));
+        }
+        // It was given up before, and a new message does not make it known.
         known.lost |= known.flying.iter().any(overdue);
         known.flying.retain(|(other, _)| other != to);
         known.flying.push((to.clone(), now));

@@ -120,6 +120,27 @@ fn it_finds_what_an_actuator_does_and_what_a_reading_errs() {
     assert_eq!(filter.effect(ActuatorId(9)), 0.0);
 }
 
+/// What is believed anew of something that runs changes what is foreseen without it, not what is
+/// seen with it.
+#[test]
+fn what_is_believed_anew_leaves_the_trend_as_it_was_seen() {
+    for effect in [None, Some(0.1)] {
+        let mut filter = Filter::new(EVERY, 10.0, &[(HEATER, 1.0)]);
+        let mut at = Tick(0);
+        filter.level(HEATER, 0.5, at);
+        for step in 0..60 {
+            at = at.after(EVERY);
+            filter.take(f64::from(step) * 0.2, at);
+        }
+        let seen = filter.estimate(at).expect("it has heard something").slope;
+        filter.learn_much(HEATER, 40.0);
+        filter.believe_again(HEATER, effect);
+        let slope = filter.estimate(at).expect("it has heard something").slope;
+        assert!((slope - seen).abs() < 1e-9, "{slope} after {seen}");
+        assert!(effect.is_none_or(|effect| (filter.effect(HEATER) - effect).abs() < 1e-9));
+    }
+}
+
 /// Where nothing is to be learned, what actuators do stays as declared, whatever is read.
 #[test]
 fn fixed_effects_stay_as_declared_and_the_drift_follows_all_the_same() {

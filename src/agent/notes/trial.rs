@@ -15,7 +15,7 @@ use crate::agent::lives::Resumed;
 use crate::agent::prompt::{rounded, words};
 use crate::agent::world::LocalTime;
 use crate::clock::ClockTrust;
-use crate::config::{ActuatorKind, Band, Config, Mode, SensorKind, band_at};
+use crate::config::{ActuatorKind, Band, Mode, SensorKind, band_at};
 use crate::domain::{ActuatorId, SensorId, Setting, Value};
 use crate::expr::Truth;
 use crate::limits::NOTE_SENSORS_STEP;
@@ -35,8 +35,6 @@ struct Situation {
 /// What is being tried.
 pub struct Trial {
     three: Vec<Situation>,
-    /// With the preference.
-    config: Arc<Config>,
     /// Where it stands in the situation after those that are shown already.
     stage: Stage,
     shown: Vec<String>,
@@ -59,7 +57,7 @@ impl Agent {
     ///
     /// # Errors
     /// Why that cannot be shown, in a sentence.
-    pub(super) fn begin_trial(&self, note: &str, meaning: &Meaning) -> Result<Trial, String> {
+    pub(super) fn begin_trial(&self, meaning: &Meaning) -> Result<Trial, String> {
         let (sensor, direction) = meaning.effect;
         let (outside, inside) = self.shown_values(sensor, direction)?;
         let holds = meaning.condition.as_ref().map(|one| &one.holds);
@@ -85,14 +83,7 @@ impl Agent {
             },
             Situation { full: others, ..situation(holds, outside, true) },
         ];
-        let mut config = (*self.config).clone();
-        mean(&mut config, note, of_note(note, meaning.preferences.clone()));
-        Ok(Trial {
-            three: three.into(),
-            config: Arc::new(config),
-            stage: Stage::Empty,
-            shown: Vec::new(),
-        })
+        Ok(Trial { three: three.into(), stage: Stage::Empty, shown: Vec::new() })
     }
 
     /// One step more; the situations in words after the last.
@@ -101,6 +92,7 @@ impl Agent {
     /// Why that cannot be shown, in a sentence.
     pub(super) fn step_trial(
         &self,
+        note: &str,
         meaning: &Meaning,
         trial: &mut Trial,
     ) -> Result<Option<Vec<String>>, String> {
@@ -126,7 +118,9 @@ impl Agent {
                 Stage::Without(agent, without)
             }
             Stage::Without(mut agent, without) => {
-                agent.config = trial.config.clone();
+                // In its own configuration: rules may have come or gone since it was made.
+                let preferences = of_note(note, meaning.preferences.clone());
+                mean(Arc::make_mut(&mut agent.config), note, preferences);
                 trial.shown.push(shown(&agent, meaning, one, &without)?);
                 Stage::Empty
             }
