@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use super::core::Agent;
 use super::several::Who;
-use super::steps::level;
 use super::weigh::Watched;
 use crate::clock::Tick;
 use crate::domain::{ActuatorId, Decider, Entry, Memory, SensorId, Setting, Severity};
@@ -16,23 +15,26 @@ use crate::domain::{ActuatorId, Decider, Entry, Memory, SensorId, Setting, Sever
 /// Least time between two trials of one actuator for one sensor: seldom enough that one which does
 /// nothing costs little, often enough that a broken goal does not wait for hours.
 const AGAIN: Duration = Duration::from_secs(1800);
+/// The same of one that was learned to do too much: where that is true, each trial takes the sensor
+/// out on the other side, so four times a day are enough.
+const AGAIN_MUCH: Duration = Duration::from_secs(6 * 3600);
 
 /// How what a record keeps of it is called, before the actuator's name.
 const KEPT: &str = "again: ";
 
-/// What was believed anew, and when.
+/// What was believed anew, and until when it is left alone.
 pub(super) type Retried = Vec<(SensorId, ActuatorId, Tick)>;
 
 impl Agent {
-    /// Gives back the first belief of what would mend a goal that stays broken, where it was
-    /// learned to do so little that it is not worth its cost, or so much that it does harm.
+    /// Believes anew in what would mend a goal that stays broken, where it was learned to do so
+    /// little that it is not worth its cost, or so much that it does harm.
     pub(super) fn believe_again(&mut self, who: Who) {
         // Nearly always there is nothing to look at.
         if !self.goals.iter().any(|goal| goal.gap.is_some_and(|gap| gap > 0.0)) {
             return;
         }
         let now = self.now.tick;
-        self.retried.retain(|(.., at)| now.since(*at) < AGAIN);
+        self.retried.retain(|(.., until)| *until > now);
         let watched = self.watched(who);
         let mut found = Vec::new();
         for one in watched.iter().filter(|one| one.stays_broken) {
@@ -46,7 +48,8 @@ impl Agent {
             }
         }
         for (sensor, id, effect) in found {
-            self.retried.push((sensor, id, now));
+            let pause = if effect.is_none() { AGAIN } else { AGAIN_MUCH };
+            self.retried.push((sensor, id, now.after(pause)));
             self.give_back_belief(sensor, id, effect);
             let actuator = self.config.actuators[usize::from(id.0)].name.clone();
             let sensor = self.config.sensors[usize::from(sensor.0)].name.clone();
@@ -72,6 +75,7 @@ impl Agent {
         let place = |at: Option<usize>| at.and_then(|at| u16::try_from(at).ok());
         if let (Some(sensor), Some(id)) = (place(sensor), place(actuator)) {
             let effect = memory.numbers.first().copied().flatten();
+            let effect = effect.filter(|effect| effect.is_finite());
             self.give_back_belief(SensorId(sensor), ActuatorId(id), effect);
         }
     }
@@ -114,22 +118,8 @@ impl Agent {
             return Some(None);
         }
         // The mildest way decides: where that is too much, all are.
-        let actuator = &self.config.actuators[usize::from(id.0)];
-        let least = |to: &Setting| match self.rises(id, to) {
-            true => actuator.min_on,
-            false => actuator.min_off,
-        };
-        let effect = filter.effect(id);
-        let push = |to: &Setting| effect * self.moved(id, to);
-        let mildest = allowed.iter().min_by(|a, b| push(a).abs().total_cmp(&push(b).abs()))?;
-        let usable = one.most_usable(push(mildest), least(mildest))?;
-        Some(Some(usable / self.moved(id, mildest)))
-    }
-
-    /// How much more of its full level it would be at.
-    fn moved(&self, id: ActuatorId, to: &Setting) -> f64 {
-        let actuator = &self.config.actuators[usize::from(id.0)];
-        let now = self.world.actuator(id).confirmed.as_ref();
-        level(actuator, to) - now.map_or(0.0, |now| level(actuator, now))
+        let moved = |to: &Setting| self.moved(id, to).abs();
+        let mildest = allowed.iter().min_by(|a, b| moved(a).total_cmp(&moved(b)))?;
+        self.most_usable(watched, one, id, mildest).map(Some)
     }
 }

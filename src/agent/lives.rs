@@ -125,19 +125,22 @@ impl Agent {
     pub(super) fn begin(&mut self, id: ActuatorId) {
         let index = usize::from(id.0);
         if !self.begun[index] && self.stopping.is_none() && self.may_send_at_all(id) {
-            self.begun[index] = true;
-            self.at_start(id);
+            self.begun[index] = self.at_start(id);
         }
     }
 
-    fn at_start(&mut self, id: ActuatorId) {
+    /// `false`: an interlock keeps it from `safe` as others are set by now.
+    fn at_start(&mut self, id: ActuatorId) -> bool {
         let config = self.config.clone();
         let actuator = &config.actuators[usize::from(id.0)];
         let last = self.resumed_steps.iter().find(|step| step.actuator == actuator.name).cloned();
         let open_pulse = last.as_ref().is_some_and(|step| step.pulse_open);
+        if actuator.start_safe && !open_pulse && self.makes_worse(id, &actuator.safe) {
+            return false;
+        }
         if actuator.start_safe || open_pulse {
             self.issue_now(id, actuator.safe.clone(), Decider::Rule, "start");
-            return;
+            return true;
         }
         // keep: a device with an echo will tell; of one without, the journal knows the last word.
         if !actuator.echoes() {
@@ -151,6 +154,7 @@ impl Agent {
                 _ => self.issue_now(id, actuator.safe.clone(), Decider::Rule, "start"),
             }
         }
+        true
     }
 
     /// The process ends: everything that the agent set goes to `safe`.
@@ -163,18 +167,23 @@ impl Agent {
         for index in 0..self.config.actuators.len() {
             let id = ActuatorId(u16::try_from(index).unwrap_or(u16::MAX));
             // Where nothing is known one message is tried.
-            if self.world.actuator(id).heading().is_none() {
-                self.hand_over(id);
+            if self.world.actuator(id).heading().is_none() && !self.hand_over(id) {
+                self.untried.push(id);
             }
         }
     }
 
-    /// Sends an actuator of ours to `safe` unless that makes an interlock true.
-    fn hand_over(&mut self, id: ActuatorId) {
+    /// Sends an actuator of ours to `safe` unless that makes an interlock true: then `false`.
+    fn hand_over(&mut self, id: ActuatorId) -> bool {
+        if !self.is_to_be_handed_over(id) {
+            return true;
+        }
         let safe = self.config.actuators[usize::from(id.0)].safe.clone();
-        if self.is_to_be_handed_over(id) && !self.makes_worse(id, &safe) {
+        let may_go = !self.makes_worse(id, &safe);
+        if may_go {
             self.issue_now(id, safe, Decider::Rule, "stop");
         }
+        may_go
     }
 
     /// It is ours and not on its way to `safe`. In `observe` nothing goes out but a pulse's end.
@@ -186,20 +195,26 @@ impl Agent {
         state.owner.is_some() && !there && (pulse || self.may_send_at_all(id))
     }
 
+    /// It is known, or waits for its one message.
+    fn is_due_at_stop(&self, id: ActuatorId) -> bool {
+        self.world.actuator(id).heading().is_some() || self.untried.contains(&id)
+    }
+
     /// Ready to end when every message is answered or the time is up.
     pub(super) fn finish_stop(&mut self) {
         if !self.stopped {
             // Some may only go once others have gone: an interlock gives the order.
             for index in 0..self.config.actuators.len() {
                 let id = ActuatorId(u16::try_from(index).unwrap_or(u16::MAX));
-                if self.world.actuator(id).heading().is_some() {
-                    self.hand_over(id);
+                let is_due = self.is_due_at_stop(id);
+                if is_due && self.hand_over(id) {
+                    self.untried.retain(|one| *one != id);
                 }
             }
         }
-        let mut all = (0u16..).zip(&self.world.actuators);
-        let left = all.any(|(number, state)| {
-            state.heading().is_some() && self.is_to_be_handed_over(ActuatorId(number))
+        let mut all = (0..self.config.actuators.len()).filter_map(|n| u16::try_from(n).ok());
+        let left = all.any(|n| {
+            self.is_due_at_stop(ActuatorId(n)) && self.is_to_be_handed_over(ActuatorId(n))
         });
         let open = (left || self.open_steps() > 0) && self.reaches_any();
         let late = self.stopping.is_some_and(|at| at <= self.now.tick);
@@ -212,6 +227,7 @@ impl Agent {
             self.give_up(id, "the agent stopped before it was confirmed");
         }
         self.end_open_commands("the agent stopped");
+        self.leave_note();
         self.clear_approvals();
         for learned in self.dynamics.all() {
             self.record(Entry::Learned(Box::new(learned)));

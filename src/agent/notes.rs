@@ -128,12 +128,25 @@ impl Agent {
         self.notes.had_step = true;
     }
 
-    /// A note that is taken away while it is being understood.
+    /// A note that is taken away while it is being understood, or of which a person has confirmed
+    /// meanwhile what was made of it before.
     fn leave_what_is_gone(&mut self) {
-        let notes = &self.config.notes;
-        if let Some(one) = self.notes.under.take_if(|one| !notes.contains(&one.note)) {
-            self.stays_note(one.command, &one.note, "it is there no more");
+        let Some(one) = &self.notes.under else { return };
+        let (is_there, is_known) =
+            (self.config.notes.contains(&one.note), self.is_understood(&one.note));
+        if is_there && !is_known {
+            return;
         }
+        let Some(one) = self.notes.under.take() else { return };
+        if is_there {
+            return self.end_command(one.command, CommandState::Succeeded, "it is understood");
+        }
+        self.stays_note(one.command, &one.note, "it is there no more");
+    }
+
+    /// The agent stops: nothing more is made of it.
+    pub(super) fn leave_note(&mut self) {
+        self.notes.under = None;
     }
 
     /// Its words are read; the mind is asked about what they leave open.

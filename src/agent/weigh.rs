@@ -123,22 +123,6 @@ impl Watched {
             || (push < 0.0 && max.is_some_and(|max| self.value > max))
     }
 
-    /// Where a change of the trend by `push` mends the broken goal and would take its sensor out on
-    /// the other side by more than the goal's width, were it driven for as short as a plan may be:
-    /// the push that would bring it to the middle in that time. Else, or where what is on its way
-    /// to devices mends it, `None`.
-    pub(super) fn most_usable(&self, push: f64, least: Duration) -> Option<f64> {
-        let (Some(min), Some(max)) = self.bounds else { return None };
-        if !self.is_mended_by(push) || (min..=max).contains(&self.end()) {
-            return None;
-        }
-        let span = (SPANS[0] * self.horizon_s).max(least.as_secs_f64().min(self.horizon_s));
-        let then = self.at(span, push, span);
-        let past = if push > 0.0 { then - max } else { min - then };
-        let usable = ((min + max) / 2.0 - self.at(span, 0.0, 0.0)) / span;
-        (past > self.scale && usable * push > 0.0).then_some(usable)
-    }
-
     /// The goal is broken, or will be before the next reading, on the side from which a change of
     /// the trend by `push` leads away.
     fn cannot_wait(&self, push: f64) -> bool {
@@ -339,11 +323,49 @@ impl Agent {
         moving.sum()
     }
 
+    /// How much more of its full level an actuator would be at.
+    pub(super) fn moved(&self, id: ActuatorId, to: &Setting) -> f64 {
+        let actuator = &self.config.actuators[usize::from(id.0)];
+        let now = self.world.actuator(id).confirmed.as_ref();
+        level(actuator, to) - now.map_or(0.0, |now| level(actuator, now))
+    }
+
+    /// Where a change mends a broken goal which nothing that is on its way mends, and would take its
+    /// sensor out on the other side were it driven for as short as a plan may: what full level must
+    /// do at most, a second, to bring it to the middle in that time. `None`: it is not too much.
+    pub(super) fn most_usable(
+        &self,
+        watched: &[Watched],
+        one: &Watched,
+        id: ActuatorId,
+        to: &Setting,
+    ) -> Option<f64> {
+        let actuator = &self.config.actuators[usize::from(id.0)];
+        let effect = |of: &Watched| {
+            self.world.sensor(of.sensor).filter().map_or(0.0, |filter| filter.effect(id))
+        };
+        let touched = watched.iter().filter(|of| effect(of) != 0.0);
+        let longest = touched.map(|of| of.horizon_s).fold(0.0, f64::max);
+        let least = if self.rises(id, to) { actuator.min_on } else { actuator.min_off };
+        let span = least.as_secs_f64().min(longest).max(SPANS[0] * longest);
+        // Bounds may be those of two goals.
+        let here = || watched.iter().filter(|of| of.sensor == one.sensor);
+        let min = here().filter_map(|of| of.bounds.0).max_by(f64::total_cmp)?;
+        let max = here().filter_map(|of| of.bounds.1).min_by(f64::total_cmp)?;
+        let (moved, push) = (self.moved(id, to), effect(one) * self.moved(id, to));
+        let then = one.at(span, push, span);
+        let (is_left, past) = match push > 0.0 {
+            true => (one.end() < min, then - max),
+            false => (one.end() > max, min - then),
+        };
+        let usable = ((min + max) / 2.0 - one.at(span, 0.0, 0.0)) / span;
+        (is_left && past > 0.0 && usable * push > 0.0).then_some(usable / moved)
+    }
+
     /// A change against waiting.
     pub(super) fn worth(&self, watched: &[Watched], id: ActuatorId, setting: &Setting) -> Worth {
         let actuator = &self.config.actuators[usize::from(id.0)];
-        let before = self.world.actuator(id).confirmed.as_ref();
-        let moved = level(actuator, setting) - before.map_or(0.0, |b| level(actuator, b));
+        let moved = self.moved(id, setting);
         let pushes: Vec<f64> = watched
             .iter()
             .map(|one| {
