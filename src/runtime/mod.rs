@@ -329,7 +329,7 @@ impl Runtime<'_> {
         notices: Vec<(String, String, Severity)>,
         unusable: Option<String>,
     ) {
-        self.perform(first);
+        self.perform(first, self.clock.now());
         for (kind, text, severity) in notices {
             self.apply(Event::Notice { kind, text, severity });
         }
@@ -361,7 +361,7 @@ impl Runtime<'_> {
             Incoming::Backlog(records) => {
                 self.backlog = records;
                 let effects = self.agent.status_again();
-                self.perform(effects);
+                self.perform(effects, self.clock.now());
             }
             Incoming::Page(Asked { kind, id, payload }) => {
                 if let Some(event) = self.inbox.command(&kind, &id, &payload, false) {
@@ -398,19 +398,19 @@ impl Runtime<'_> {
         let now = self.clock.now();
         let effects = self.agent.apply(event, now);
         self.observer.applied(&self.agent, now, &effects);
-        self.perform(effects);
+        self.perform(effects, now);
         if self.trust != now.trust {
             self.trust = now.trust;
             let effects = self.agent.status_again();
-            self.perform(effects);
+            self.perform(effects, now);
         }
         self.tell_clouds_status();
         self.tell_update(now.tick);
     }
 
-    /// Carries effects out, in their order. Records go to the journal as one batch, first.
-    fn perform(&mut self, effects: Vec<Effect>) {
-        let now = self.clock.now();
+    /// Carries effects out, in their order. Records go to the journal as one batch, first, with the
+    /// time that the agent was told: `replay` tells it the same.
+    fn perform(&mut self, effects: Vec<Effect>, now: Now) {
         let mut batch = Vec::new();
         let mut urgent = false;
         for effect in &effects {
