@@ -97,8 +97,6 @@ pub struct Agent {
     pub(super) lost_at: Vec<Option<Tick>>,
     /// The actuators that had their start, by id: when something might go out for the first time.
     pub(super) begun: Vec<bool>,
-    /// Of these nothing is known, and an interlock keeps them from the one message of a stop.
-    pub(super) untried: Vec<ActuatorId>,
     /// Learned effects that were believed anew of late.
     pub(super) retried: super::again::Retried,
     pub(super) rules: Vec<RuleState>,
@@ -191,7 +189,6 @@ impl Agent {
             lines_since: vec![None; config.lines.len()],
             lost_at: vec![None; config.lines.len() + 1],
             begun: vec![false; config.actuators.len()],
-            untried: Vec::new(),
             retried: Vec::new(),
             goals_reported: None,
             commands: BTreeMap::new(),

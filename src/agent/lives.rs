@@ -167,8 +167,8 @@ impl Agent {
         for index in 0..self.config.actuators.len() {
             let id = ActuatorId(u16::try_from(index).unwrap_or(u16::MAX));
             // Where nothing is known one message is tried.
-            if self.world.actuator(id).heading().is_none() && !self.hand_over(id) {
-                self.untried.push(id);
+            if self.world.actuator(id).heading().is_none() {
+                self.world.actuator_mut(id).untried = !self.hand_over(id);
             }
         }
     }
@@ -197,7 +197,8 @@ impl Agent {
 
     /// It is known, or waits for its one message.
     fn is_due_at_stop(&self, id: ActuatorId) -> bool {
-        self.world.actuator(id).heading().is_some() || self.untried.contains(&id)
+        let state = self.world.actuator(id);
+        state.heading().is_some() || state.untried
     }
 
     /// Ready to end when every message is answered or the time is up.
@@ -206,9 +207,8 @@ impl Agent {
             // Some may only go once others have gone: an interlock gives the order.
             for index in 0..self.config.actuators.len() {
                 let id = ActuatorId(u16::try_from(index).unwrap_or(u16::MAX));
-                let is_due = self.is_due_at_stop(id);
-                if is_due && self.hand_over(id) {
-                    self.untried.retain(|one| *one != id);
+                if self.is_due_at_stop(id) && self.hand_over(id) {
+                    self.world.actuator_mut(id).untried = false;
                 }
             }
         }

@@ -330,9 +330,10 @@ impl Agent {
         level(actuator, to) - now.map_or(0.0, |now| level(actuator, now))
     }
 
-    /// Where a change mends a broken goal which nothing that is on its way mends, and would take its
-    /// sensor out on the other side were it driven for as short as a plan may: what full level must
-    /// do at most, a second, to bring it to the middle in that time. `None`: it is not too much.
+    /// Where a change mends a broken goal which nothing that is on its way mends, and would take
+    /// its sensor out on the other side were it driven for as short as a plan may: what full level
+    /// must do at most, a second, to bring it to the middle in that time. `None`: it is not too
+    /// much.
     pub(super) fn most_usable(
         &self,
         watched: &[Watched],

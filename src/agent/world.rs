@@ -217,6 +217,8 @@ pub struct ActuatorState {
     pub held_until: Option<Tick>,
     /// A pulse ends then.
     pub off_due: Option<Tick>,
+    /// Nothing is known of it, and an interlock keeps it from the one message of a stop.
+    pub untried: bool,
     /// Since when it does not respond.
     pub silent_since: Option<Tick>,
     /// How many messages were left within the limit an hour when a person was last called; `None`:
