@@ -180,6 +180,17 @@ impl Bench {
         all
     }
 
+    /// The message that an event makes goes, and nobody knows whether it came.
+    pub(super) fn lose(&mut self, event: Event) {
+        let echoes = std::mem::take(&mut self.echo);
+        let sent = self.on(event).into_iter().find_map(|effect| match effect {
+            Effect::Send { token, .. } => Some(token),
+            _ => None,
+        });
+        self.on(Event::Lost { token: sent.expect("a message"), why: None });
+        self.echo = echoes;
+    }
+
     pub(super) fn pass(&mut self, seconds: u64) {
         self.now.tick = self.now.tick.after(Duration::from_secs(seconds));
         self.now.unix_ms += i64::try_from(seconds).expect("a short time") * 1000;

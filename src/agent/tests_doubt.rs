@@ -130,17 +130,6 @@ fn a_word_that_takes_back_what_was_confirmed_just_now_may_be_the_older_one() {
     assert!(heater_may_run(&mut bench, "by-hand"));
 }
 
-/// A message to a device that goes and of which nobody knows whether it came.
-fn lose(bench: &mut Bench, event: Event) {
-    bench.echo = false;
-    let sent = bench.on(event).into_iter().find_map(|effect| match effect {
-        Effect::Send { token, .. } => Some(token),
-        _ => None,
-    });
-    bench.on(Event::Lost { token: sent.expect("a message"), why: None });
-    bench.echo = true;
-}
-
 /// A device that was unknown between its two words is nobody else's: it is handed over.
 #[test]
 fn one_that_was_unknown_meanwhile_goes_to_safe_at_a_stop() {
@@ -149,7 +138,7 @@ fn one_that_was_unknown_meanwhile_goes_to_safe_at_a_stop() {
     bench.on(set("a", 1, true));
     bench.steady(22.0, 60);
     bench.on(set("b", 1, false));
-    lose(&mut bench, set("c", 1, false));
+    bench.lose(set("c", 1, false));
     bench.on(says(1, true));
     assert_eq!(owner(&bench, 1), Some(Decider::Command));
     assert!(sends(&bench.on(Event::Stop)).contains(&(1, "OFF".into())));
@@ -162,7 +151,7 @@ fn a_message_that_is_given_up_does_not_unsay_what_was_confirmed() {
     let mut bench = Bench::new(room()).up();
     bench.steady(22.0, 60);
     bench.on(set("a", 1, true));
-    lose(&mut bench, set("b", 1, true));
+    bench.lose(set("b", 1, true));
     let confirmed = &bench.agent.world().actuator(ActuatorId(1)).confirmed;
     assert_eq!(*confirmed, None, "nobody knows whether the second message arrived");
     bench.on(says(1, false));

@@ -236,13 +236,7 @@ fn a_stop_hands_over_what_is_unknown_once_an_interlock_lets_it() {
     bench.steady(22.0, 60);
     bench.on(set("fan", 0, true));
     bench.on(set("heat", 2, true));
-    bench.echo = false;
-    let sent = bench.on(set("again", 0, true)).into_iter().find_map(|effect| match effect {
-        Effect::Send { token, .. } => Some(token),
-        _ => None,
-    });
-    bench.on(Event::Lost { token: sent.expect("a message"), why: None });
-    bench.echo = true;
+    bench.lose(set("again", 0, true));
     assert_eq!(bench.agent.world().actuator(ActuatorId(0)).confirmed, None);
     let sent = sends(&bench.on(Event::Stop));
     assert_eq!(sent, [(2, "OFF".into()), (0, "OFF".into())]);
