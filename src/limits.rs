@@ -201,6 +201,9 @@ pub const ECHO_DOUBTED_MS_MAX: u64 = 600_000;
 /// Most settings of one actuator that count as in flight; the oldest is forgotten. Each doubles
 /// the combinations that its interlocks are tried on.
 pub const SETTINGS_IN_FLIGHT_MAX: usize = 3;
+/// Most withdrawn messages to devices that are on their way in or out of the outbox just then; the
+/// oldest is forgotten. They are told in the same breath, and each actuator has one message out.
+pub const OUTBOX_WITHDRAWN_MAX: usize = ACTUATORS_MAX;
 /// Longest hand-over to `safe` at a stop, in milliseconds; then the process ends all the same.
 /// Twice the default `confirm_within`: one message and its repeat.
 pub const HAND_OVER_MS_MAX: u64 = 10_000;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::core::Agent;
 use super::lives::ResumedStep;
+use super::rules::Counted;
 use super::steps::same;
 use super::world::ActuatorState;
 use crate::clock::Tick;
@@ -139,7 +140,8 @@ impl Agent {
         id: ActuatorId,
         safe: &Setting,
     ) -> bool {
-        let breaks = |setting| self.truth_of(forbid, Some((id, setting)), false) == Truth::True;
+        let breaks =
+            |setting| self.truth_of(forbid, Some((id, setting)), Counted::Last) == Truth::True;
         let doubt = self.world.actuator(id).doubt.as_ref();
         doubt.is_some_and(|doubt| breaks(safe) && !breaks(&doubt.said))
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::core::Agent;
+use super::rules::Counted;
 use crate::config::Mode;
 use crate::domain::{ActuatorId, Decider, Entry, Setting, Severity, StepState};
 use crate::expr::{Expression, Truth};
@@ -140,17 +141,19 @@ impl Agent {
     pub(super) fn makes_worse(&self, id: ActuatorId, setting: &Setting) -> bool {
         self.config.interlocks.iter().any(|interlock| {
             interlock.forbid.actuators().contains(&id)
-                && self.truth_in_flight(&interlock.forbid, Some((id, setting))) == Truth::True
+                && self.truth_of(&interlock.forbid, Some((id, setting)), Counted::All)
+                    == Truth::True
                 && !self.was_true(&interlock.forbid, id)
         })
     }
 
-    /// True already as this device is by its last word, whatever the others may be.
+    /// True already as this device is by its last word, whatever the others may be. What waits for
+    /// the journal makes nothing true: it can still be kept back.
     fn was_true(&self, forbid: &Expression, id: ActuatorId) -> bool {
         let last = self.world.actuator(id).confirmed.as_ref();
-        self.truth_of(forbid, None, false) == Truth::True
-            || last
-                .is_some_and(|last| self.truth_in_flight(forbid, Some((id, last))) == Truth::True)
+        let holds = |change, counted| self.truth_of(forbid, change, counted) == Truth::True;
+        holds(None, Counted::Last)
+            || last.is_some_and(|last| holds(Some((id, last)), Counted::Sent))
     }
 
     /// What interlocks say of the world as it will be; the unknown keeps nothing from `safe`.
@@ -164,7 +167,7 @@ impl Agent {
             if !interlock.forbid.actuators().contains(&id) {
                 continue;
             }
-            let after = self.truth_in_flight(&interlock.forbid, Some((id, setting)));
+            let after = self.truth_of(&interlock.forbid, Some((id, setting)), Counted::All);
             let refused = match after {
                 Truth::False => false,
                 Truth::Unknown => !to_safe,

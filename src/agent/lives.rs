@@ -135,7 +135,9 @@ impl Agent {
         let actuator = &config.actuators[usize::from(id.0)];
         let last = self.resumed_steps.iter().find(|step| step.actuator == actuator.name).cloned();
         let open_pulse = last.as_ref().is_some_and(|step| step.pulse_open);
-        if actuator.start_safe && !open_pulse && self.makes_worse(id, &actuator.safe) {
+        let kept = actuator.start_safe && !open_pulse && self.makes_worse(id, &actuator.safe);
+        self.world.actuator_mut(id).is_kept_from_start = kept;
+        if kept {
             return false;
         }
         if actuator.start_safe || open_pulse {
@@ -192,7 +194,8 @@ impl Agent {
         let pulse = state.off_due.is_some() && self.reach(id).is_some();
         let safe = &self.config.actuators[usize::from(id.0)].safe;
         let there = self.heads_for(id, safe) || self.is_there_or_taken(id, safe);
-        state.owner.is_some() && !there && (pulse || self.may_send_at_all(id))
+        let ours = state.owner.is_some() || state.is_kept_from_start;
+        ours && !there && (pulse && state.owner.is_some() || self.may_send_at_all(id))
     }
 
     /// It is known, or waits for its one message.

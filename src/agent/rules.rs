@@ -8,6 +8,18 @@ use crate::clock::Tick;
 use crate::domain::{ActuatorId, Decider, Setting, Severity};
 use crate::expr::{Expression, Truth};
 
+/// What counts of the devices in an interlock, beside what each has confirmed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counted {
+    /// What is under way, what waits for the journal, and a word that may have come in the wrong
+    /// order: whatever may be by the time that something new arrives.
+    All,
+    /// The same without what waits, which has set nothing yet and can be kept back.
+    Sent,
+    /// What is under way: the last word of each device is believed.
+    Last,
+}
+
 /// How a rule or an interlock stands.
 #[derive(Clone, Debug, Default)]
 pub struct RuleState {
@@ -107,11 +119,11 @@ impl Agent {
     fn interlock(&mut self, index: usize) {
         let config = self.config.clone();
         let interlock = &config.interlocks[index];
-        if self.truth_in_flight(&interlock.forbid, None) != Truth::True {
+        if self.truth_of(&interlock.forbid, None, Counted::Sent) != Truth::True {
             self.interlocks[index].end();
             return;
         }
-        let sure = self.truth_of(&interlock.forbid, None, false) == Truth::True;
+        let sure = self.truth_of(&interlock.forbid, None, Counted::Last) == Truth::True;
         let state = &mut self.interlocks[index];
         // What was only possible and is so now begins anew.
         let began = !state.active || sure && !state.sure;
@@ -233,20 +245,11 @@ impl Agent {
     /// Truth of an interlock where everything in flight counts at its old and at its new value, a
     /// device whose words may have come in the wrong order at both, and `change`, if given, at what
     /// it would be set to. True if it holds in any of them.
-    pub(super) fn truth_in_flight(
-        &self,
-        forbid: &Expression,
-        change: Option<(ActuatorId, &Setting)>,
-    ) -> Truth {
-        self.truth_of(forbid, change, true)
-    }
-
-    /// See [`Self::truth_in_flight`]; without `doubted`, the last word of each device is believed.
     pub(super) fn truth_of(
         &self,
         forbid: &Expression,
         change: Option<(ActuatorId, &Setting)>,
-        doubted: bool,
+        counted: Counted,
     ) -> Truth {
         let mut combinations: Vec<Vec<(ActuatorId, Option<Setting>)>> = vec![Vec::new()];
         for &id in forbid.actuators() {
@@ -255,16 +258,19 @@ impl Agent {
                 _ => {
                     let state = self.world.actuator(id);
                     let old = std::iter::once(state.confirmed.clone());
-                    let doubt = state.doubt.iter().filter(|_| doubted);
+                    let doubt = state.doubt.iter().filter(|_| counted != Counted::Last);
                     let doubt = doubt.map(|doubt| Some(doubt.said.clone()));
                     let sent = state.in_flight.iter().map(|(sent, _)| Some(sent.clone()));
-                    old.chain(sent).chain(doubt).collect()
+                    let waits = state.waits_for().filter(|_| counted == Counted::All);
+                    old.chain(sent).chain(doubt).chain(waits.cloned().map(Some)).collect()
                 }
             };
             if combinations.len() * values.len() > COMBINATIONS_MAX {
                 // Doubt of many must not hide what the last words say.
-                let last =
-                    if doubted { self.truth_of(forbid, change, false) } else { Truth::Unknown };
+                let last = match counted {
+                    Counted::Last => Truth::Unknown,
+                    _ => self.truth_of(forbid, change, Counted::Last),
+                };
                 return if last == Truth::True { last } else { Truth::Unknown };
             }
             combinations = combinations

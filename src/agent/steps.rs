@@ -85,7 +85,9 @@ impl Agent {
             // Not ended before it is proved: else it is tried again, in `observe` too.
             None => state.off_due.map(|_| now.after(quiet)),
         };
-        state.on_its_way(&setting, now);
+        if after.is_none() {
+            state.on_its_way(&setting, now);
+        }
         let due = now.after(actuator.confirm_within);
         let cause = cause.into();
         state.pending = Some(Pending { setting, token, due, tries: 1, after, by, cause, command });
@@ -143,7 +145,7 @@ impl Agent {
         let actuator = &self.config.actuators[usize::from(id.0)];
         let is_hurried = at_once && old.after.is_some() && same(actuator, to, &old.setting);
         let kept = old.command.take_if(|_| is_hurried);
-        self.withdraw(&old);
+        self.withdraw(id, &old);
         self.counters.unconfirmed += 1;
         self.last_is_unproven(id);
         self.step(id, &old, StepState::Unconfirmed, "replaced by a newer command");
@@ -151,10 +153,19 @@ impl Agent {
         kept
     }
 
-    /// What waits for the journal does not go after what takes its place.
-    fn withdraw(&mut self, pending: &Pending) {
-        if pending.after.is_some() {
-            self.out.push(Effect::Withdraw { token: pending.token });
+    /// What waits for the journal does not go after what takes its place. What is still here was
+    /// never handed over, and a journal that stores nothing would have it sent at once.
+    fn withdraw(&mut self, id: ActuatorId, pending: &Pending) {
+        if pending.after.is_none() {
+            return;
+        }
+        let is = |effect: &Effect| matches!(effect, Effect::Send { token, .. } if *token == pending.token);
+        match self.out.iter().position(is) {
+            Some(at) => {
+                self.out.remove(at);
+                self.world.actuator_mut(id).sent.pop_back();
+            }
+            None => self.out.push(Effect::Withdraw { token: pending.token }),
         }
     }
 
@@ -194,9 +205,12 @@ impl Agent {
     /// A message that waited for the journal is on its way: it can be withdrawn no more. Told
     /// beside the events, where it goes: it decides nothing.
     pub fn went(&mut self, token: u64) {
-        let pending = self.of_token(token).map(|id| &mut self.world.actuator_mut(id).pending);
-        if let Some(Some(pending)) = pending {
-            pending.after = None;
+        let Some(id) = self.of_token(token) else { return };
+        let (now, state) = (self.now.tick, self.world.actuator_mut(id));
+        let waited = state.waits_for().cloned();
+        if let Some(setting) = waited {
+            state.pending.iter_mut().for_each(|pending| pending.after = None);
+            state.on_its_way(&setting, now);
         }
     }
 
@@ -309,7 +323,7 @@ impl Agent {
         self.counters.confirmed += 1;
         // It was set to this before the message went: then it must not go any more, its command
         // having ended.
-        self.withdraw(&pending);
+        self.withdraw(id, &pending);
         self.step(id, &pending, StepState::Confirmed, "");
         self.end_command(pending.command, CommandState::Succeeded, "");
     }
@@ -319,7 +333,7 @@ impl Agent {
         let state = self.world.actuator_mut(id);
         let Some(pending) = state.pending.take() else { return };
         state.confirmed = None;
-        self.withdraw(&pending);
+        self.withdraw(id, &pending);
         self.counters.unconfirmed += 1;
         self.last_is_unproven(id);
         self.step(id, &pending, StepState::Unconfirmed, why);
@@ -392,7 +406,7 @@ impl Agent {
         if again && self.reach(id).is_some() && self.allowed_again(id, &pending) {
             pending.tries += 1;
             pending.due = self.now.tick.after(actuator.confirm_within);
-            self.withdraw(&pending);
+            self.withdraw(id, &pending);
             let seq = self.step(id, &pending, StepState::Sent, "no answer, sent once more");
             pending.after = (pending.by != Decider::Rule).then_some(seq);
             pending.token = self.send(id, &pending.setting, pending.after);

@@ -165,7 +165,8 @@ impl Bench {
         while let Some(event) = queue.pop() {
             let effects = self.agent.apply(event, self.now);
             for effect in &effects {
-                if let (Effect::Send { actuator, payload, .. }, true) = (effect, self.echo) {
+                if let (Effect::Send { token, actuator, payload, .. }, true) = (effect, self.echo) {
+                    self.agent.went(*token);
                     let setting = if payload == b"ON" { Setting::On } else { Setting::Off };
                     queue.push(Event::Echo {
                         actuator: *actuator,
@@ -178,17 +179,6 @@ impl Bench {
         }
         self.effects.extend(all.clone());
         all
-    }
-
-    /// The message that an event makes goes, and nobody knows whether it came.
-    pub(super) fn lose(&mut self, event: Event) {
-        let echoes = std::mem::take(&mut self.echo);
-        let sent = self.on(event).into_iter().find_map(|effect| match effect {
-            Effect::Send { token, .. } => Some(token),
-            _ => None,
-        });
-        self.on(Event::Lost { token: sent.expect("a message"), why: None });
-        self.echo = echoes;
     }
 
     pub(super) fn pass(&mut self, seconds: u64) {

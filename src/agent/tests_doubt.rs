@@ -275,9 +275,9 @@ fn what_the_agents_own_earlier_message_did_is_its_own() {
         let mut bench = Bench::new(room()).up();
         bench.steady(22.0, 60);
         bench.echo = false;
-        bench.on(set("a", 1, true));
+        bench.goes(set("a", 1, true));
         bench.pass(1);
-        bench.on(set("b", 1, false));
+        bench.goes(set("b", 1, false));
         bench.on(says(1, false));
         bench.pass(2);
         bench.on(says(1, true));

@@ -75,12 +75,10 @@ fn the_least_time_begins_anew_where_a_device_may_have_moved_unseen() {
     // Nothing was sent: it is as it was.
     bench.on(Event::LinkDown { reason: "test".into() });
     bench.on(Event::LinkUp);
-    bench.echo = false;
-    bench.on(set("a", 0, true));
+    bench.goes(set("a", 0, true));
     // Perhaps it runs: nobody heard.
     bench.on(Event::LinkDown { reason: "test".into() });
     bench.on(Event::LinkUp);
-    bench.echo = true;
     bench.steady(22.0, 120);
     assert_eq!(bench.agent.world().actuators[0].confirmed, Some(Setting::Off));
     let (state, reason) = ended(&bench.on(set("b", 0, true)), "b");
@@ -91,8 +89,8 @@ fn the_least_time_begins_anew_where_a_device_may_have_moved_unseen() {
     bench.on(set("d", 0, false));
     bench.steady(22.0, 600);
     bench.echo = false;
-    bench.on(set("e", 0, true));
-    bench.on(set("f", 0, false));
+    bench.goes(set("e", 0, true));
+    bench.goes(set("f", 0, false));
     bench.on(Event::Echo { actuator: ActuatorId(0), setting: Ok(Setting::Off), retained: false });
     bench.pass(6);
     assert_eq!(states(&bench.on(set("g", 0, true)), "g"), [CommandState::Rejected]);
@@ -339,7 +337,7 @@ fn an_echo_of_before_leaves_a_pulse_that_may_still_arrive_its_end() {
     let mut bench = Bench::new(room_with_pulse(0, 600)).up();
     bench.steady(22.0, 60);
     bench.echo = false;
-    bench.on(set("a", 0, true));
+    bench.goes(set("a", 0, true));
     for _ in 0..2 {
         bench.pass(5);
         bench.on(Event::Wake);

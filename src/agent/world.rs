@@ -219,6 +219,8 @@ pub struct ActuatorState {
     pub off_due: Option<Tick>,
     /// Nothing is known of it, and an interlock keeps it from the one message of a stop.
     pub untried: bool,
+    /// It was to begin at `safe`, and an interlock has kept it from there since this start.
+    pub is_kept_from_start: bool,
     /// Since when it does not respond.
     pub silent_since: Option<Tick>,
     /// How many messages were left within the limit an hour when a person was last called; `None`:
@@ -233,6 +235,12 @@ impl ActuatorState {
     #[must_use]
     pub fn heading(&self) -> Option<&Setting> {
         self.pending.as_ref().map(|pending| &pending.setting).or(self.confirmed.as_ref())
+    }
+
+    /// What the message says that waits for the journal.
+    #[must_use]
+    pub fn waits_for(&self) -> Option<&Setting> {
+        self.pending.as_ref().filter(|one| one.after.is_some()).map(|one| &one.setting)
     }
 
     /// A setting may reach it from now on.

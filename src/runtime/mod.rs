@@ -437,9 +437,7 @@ impl Runtime<'_> {
                     self.send_after(message, after);
                 }
                 Effect::Withdraw { token } => {
-                    if self.outbox.withdraw(token) {
-                        self.clock.arrive(1);
-                    }
+                    self.clock.arrive(usize::from(self.outbox.withdraw(token)));
                 }
                 Effect::Report { report, after } => {
                     if let Report::Event { kind, text, severity } = &report {
@@ -501,6 +499,9 @@ impl Runtime<'_> {
     }
 
     fn publish(&mut self, message: Message) {
+        if self.outbox.is_withdrawn(&message) {
+            return;
+        }
         let message = match message {
             Message::Bus(message) => message,
             Message::Everywhere(message) => {

@@ -1,6 +1,6 @@
 //! Messages that wait for their record to be stored: intent before act (design §2). No I/O.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::config::{Actuator, Port};
 use crate::limits;
@@ -58,6 +58,9 @@ pub struct Outbox {
     /// Receipts of messages whose records are on their way; the link bounds their number.
     receipts: VecDeque<(u64, Receipt)>,
     stored: u64,
+    /// Messages that were withdrawn between the agent's word and their place here, or on their way
+    /// out from here: one that fails can make others be withdrawn.
+    withdrawn: BTreeSet<u64>,
 }
 
 impl Outbox {
@@ -77,11 +80,23 @@ impl Outbox {
         self.waiting.remove(at).map(|(_, message)| vec![message])
     }
 
-    /// Forgets a message to a device that still waits; true if there was one.
+    /// Forgets a message to a device that still waits; true if there was one. One that is just on
+    /// its way in or out is remembered until [`Self::is_withdrawn`] is asked about it.
     pub fn withdraw(&mut self, token: u64) -> bool {
         let is = |(_, message): &(u64, Message)| message.command() == Some(token);
-        let Some(at) = self.waiting.iter().position(is) else { return false };
+        let Some(at) = self.waiting.iter().position(is) else {
+            if self.withdrawn.len() >= limits::OUTBOX_WITHDRAWN_MAX {
+                self.withdrawn.pop_first();
+            }
+            self.withdrawn.insert(token);
+            return false;
+        };
         self.waiting.remove(at).is_some()
+    }
+
+    /// A message must not go any more.
+    pub fn is_withdrawn(&mut self, message: &Message) -> bool {
+        message.command().is_some_and(|token| self.withdrawn.remove(&token))
     }
 
     /// A message to a device is among what waits for a record up to `upto`.
@@ -154,6 +169,20 @@ mod tests {
         assert!(!outbox.has_command(5), "a report is no command");
         assert_eq!(tokens(outbox.stored(5)), [20]);
         assert_eq!(outbox.hold(4, message(30, Class::Log)).map(tokens), Some(vec![30]));
+    }
+
+    #[test]
+    fn what_is_withdrawn_on_its_way_in_or_out_does_not_go() {
+        let mut outbox = Outbox::default();
+        assert!(!outbox.withdraw(10), "it is not here yet");
+        outbox.hold(1, message(10, Class::Command));
+        outbox.hold(1, message(11, Class::Command));
+        outbox.hold(1, message(12, Class::Log));
+        let ready = outbox.stored(1);
+        assert!(!outbox.withdraw(11), "it is here no more");
+        let gone: Vec<bool> = ready.iter().map(|one| outbox.is_withdrawn(one)).collect();
+        assert_eq!(gone, [true, true, false]);
+        assert!(!outbox.is_withdrawn(&ready[0]), "it is said once");
     }
 
     #[test]
