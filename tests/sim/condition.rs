@@ -220,7 +220,7 @@ impl Scene {
     }
 
     /// Something that is true at times, and is no reading's limit.
-    fn moment(&self, rng: &mut Rng, timed: bool) -> Condition {
+    pub fn moment(&self, rng: &mut Rng, timed: bool) -> Condition {
         let sensor = rng.index(self.sensors.len());
         let next = (sensor + 1) % self.sensors.len();
         let every_s = self.sensors[sensor].every_ms / 1000;

@@ -9,6 +9,7 @@ mod condition;
 mod memory;
 mod next;
 mod oracle;
+mod orders;
 mod people;
 mod place;
 mod rng;

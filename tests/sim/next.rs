@@ -1,6 +1,7 @@
 //! What a run has before it, each at its time.
 
 use outpost::agent::MindNews;
+use outpost::domain::Setting;
 
 /// Something that will happen.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub enum Next {
     Command,
     Tempt,
     Dare,
+    /// Somebody goes on with what leads into an interlock.
+    Led(Vec<(usize, Setting)>),
     Heal(usize),
     Sensor(usize),
     LinkUp(u64),

@@ -9,7 +9,7 @@ use outpost::domain::{Setting, Value};
 use outpost::limits;
 
 use crate::condition::{Atom, Condition};
-use crate::scene::{Kind, Scene};
+use crate::scene::{Kind, Rule, Scene};
 
 /// Interlocks and rules react within the same event, unless they did in the last 10 s.
 pub const AGAIN_MS: u64 = 10_000;
@@ -45,6 +45,10 @@ pub struct Known {
     /// The agent has given up what it sent last. It waits for no answer, so what the device has
     /// said since stands once that answer would be overdue.
     given_up: bool,
+    /// The last that has gone.
+    last_gone: Option<(Setting, u64)>,
+    /// What waits for the journal: it has not gone, and can be withdrawn.
+    waiting: Vec<(Setting, u64)>,
     /// A pulse may be on since then.
     on_since: Option<u64>,
     /// The last life began a pulse and wrote no end of it.
@@ -59,6 +63,8 @@ enum Words {
     Least,
     /// What it knows for certain: nothing that may be forgotten, and the last word alone.
     Sure,
+    /// Those that it may count, but not what waits for the journal: that has set nothing yet.
+    Gone,
     /// Those that it may count.
     Most,
 }
@@ -84,6 +90,8 @@ pub struct Sensed {
 pub struct Oracle {
     pub devices: Vec<Known>,
     pub sensors: Vec<Sensed>,
+    /// Those in force, in their order.
+    pub rules: Vec<Rule>,
     /// What the sensors of words and of yes and no said last, and when.
     words: [Option<(Value, u64)>; 2],
     /// The hour of the day, where the clock is trusted.
@@ -123,6 +131,7 @@ impl Oracle {
         Oracle {
             devices: vec![Known::default(); scene.devices.len()],
             sensors: vec![Sensed::default(); scene.sensors.len()],
+            rules: scene.rules.clone(),
             words: [None, None],
             hour: None,
             stopping: false,
@@ -177,7 +186,7 @@ impl Oracle {
         let forgotten = known.lost || known.flying.iter().any(overdue);
         let mut all = match words {
             Words::Sure if forgotten => vec![None],
-            Words::Most if forgotten => vec![known.setting.clone(), None],
+            Words::Gone | Words::Most if forgotten => vec![known.setting.clone(), None],
             _ => vec![known.setting.clone()],
         };
         let over = known.given_up && !known.lost && words == Words::Least;
@@ -187,6 +196,9 @@ impl Oracle {
         let both = both.filter(|(_, at)| now - at < limits::ECHO_DOUBTED_MS_MAX);
         all.extend(both.map(|(setting, _)| Some(setting.clone())));
         if words == Words::Most {
+            all.extend(known.waiting.iter().map(|(setting, _)| Some(setting.clone())));
+        }
+        if matches!(words, Words::Gone | Words::Most) {
             let old = limits::ECHO_DOUBTED_MS_MAX + limits::ECHO_LATE_MS_MAX;
             let back = known.taken_back.iter().filter(|(_, at)| now - at < old);
             all.extend(known.flown.iter().chain(back).map(|(setting, _)| Some(setting.clone())));
@@ -263,11 +275,17 @@ impl Oracle {
                 }
                 true => {
                     self.ways(scene, one, change, Words::Sure, now).holds
-                        && !self.ways(scene, one, None, Words::Most, now).holds
+                        && !self.ways(scene, one, None, Words::Gone, now).holds
                 }
             };
             one.names(device) && breaks
         })
+    }
+
+    /// An interlock that names a device may be true.
+    pub fn may_be_locked(&self, scene: &Scene, device: usize, now: u64) -> bool {
+        let mut named = scene.interlocks.iter().filter(|one| one.names(device));
+        named.any(|one| self.ways(scene, one, None, Words::Most, now).holds)
     }
 
     /// An interlock may keep the agent from setting a device to this, be it `safe`.
@@ -325,10 +343,35 @@ impl Oracle {
         })
     }
 
-    /// The agent lets a message go: from here on it counts as under way.
-    pub fn sent(&mut self, scene: &Scene, device: usize, to: &Setting, token: u64, now: u64) {
+    /// The agent hands a message over, which goes at once or waits for the journal.
+    pub fn handed(&mut self, device: usize, to: &Setting, token: u64, waits: bool, now: u64) {
         let known = &mut self.devices[device];
         known.last_token = token;
+        known.last_sent = Some((to.clone(), now));
+        known.sent_times.push_back(now);
+        while known.sent_times.front().is_some_and(|at| now - at >= 3_600_000) {
+            known.sent_times.pop_front();
+        }
+        if *to == Setting::On {
+            known.on_since = known.on_since.or(Some(now));
+        }
+        if waits {
+            known.waiting.push((to.clone(), token));
+        }
+    }
+
+    /// It does not go after all, and the device never hears of it.
+    pub fn withdrawn(&mut self, device: usize, token: u64) {
+        let known = &mut self.devices[device];
+        known.waiting.retain(|(_, waiting)| *waiting != token);
+        known.last_sent.clone_from(&known.last_gone);
+    }
+
+    /// It goes: from here on it counts as under way.
+    pub fn goes(&mut self, scene: &Scene, device: usize, to: &Setting, token: u64, now: u64) {
+        let known = &mut self.devices[device];
+        known.waiting.retain(|(_, waiting)| *waiting != token);
+        known.last_gone = Some((to.clone(), now));
         let overdue = |(_, at): &(Setting, u64)| now - at >= scene.devices[device].confirm_ms;
         if known.given_up && !known.lost {
             known.flying.retain(|one| !overdue(one));
@@ -342,21 +385,22 @@ impl Oracle {
             known.lost = true;
         }
         known.flown.push((to.clone(), now));
-        known.last_sent = Some((to.clone(), now));
         (known.answered, known.given_up) = (None, false);
-        if *to == Setting::On {
-            known.on_since = known.on_since.or(Some(now));
-        }
-        known.sent_times.push_back(now);
-        while known.sent_times.front().is_some_and(|at| now - at >= 3_600_000) {
-            known.sent_times.pop_front();
-        }
     }
 
     /// A message, or whether it arrived, is lost.
     pub fn lost(&mut self, device: usize) {
         let known = &mut self.devices[device];
         (known.lost, known.given_up) = (true, true);
+    }
+
+    /// Nobody can say any more what a device is set to. What it said may still be the newer word.
+    pub fn muted(&mut self, device: usize, is_there: bool, now: u64) {
+        let known = &mut self.devices[device];
+        let said = known.setting.take();
+        known.taken_back.extend(said.map(|one| (one, now)));
+        known.lost = true;
+        known.given_up |= !is_there;
     }
 
     /// A device, or the broker for it, says what it is set to.
@@ -476,8 +520,8 @@ impl Oracle {
                 }
             }
         }
-        for (index, rule) in scene.rules.iter().enumerate() {
-            let first = scene.rules.iter().position(|one| one.device == rule.device);
+        for (index, rule) in self.rules.iter().enumerate() {
+            let first = self.rules.iter().position(|one| one.device == rule.device);
             let holds = self.certain(scene, &rule.when, now);
             // Beyond its limit an hour it stays as it is, and that is said once.
             let known = &self.devices[rule.device];
@@ -486,7 +530,7 @@ impl Oracle {
             let full = sent >= scene.devices[rule.device].per_hour as usize;
             let ends = self.stopping && rule.set != scene.devices[rule.device].safe;
             if first == Some(index) && holds && !ends && moved(rule.device, &rule.set) && !full {
-                due.push((rule.device, rule.set.clone(), format!("rule {index} holds")));
+                due.push((rule.device, rule.set.clone(), format!("{} holds", rule.name)));
             }
         }
         due

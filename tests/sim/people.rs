@@ -43,6 +43,7 @@ impl Sim {
             self.said_yes(&kind, &payload);
             self.event(event)?;
             self.judge_preferences()?;
+            self.judge_rules()?;
         }
         if self.rng.chance(0.15) {
             let (kind, id, payload, retained) = self.new_command();
@@ -51,6 +52,7 @@ impl Sim {
                 self.said_yes(&kind, &payload);
                 self.said.push((kind, id, payload, retained));
                 self.event(event)?;
+                self.judge_rules()?;
             }
         }
         Ok(())
@@ -91,6 +93,9 @@ impl Sim {
     pub fn tempt(&mut self) -> Result<(), String> {
         if !self.faulty() || !self.link_up || self.agent.is_none() {
             return Ok(());
+        }
+        if self.rng.chance(0.3) {
+            self.lead();
         }
         let breaks = self.rng.chance(0.6);
         let mut changes = self.changes(breaks);
@@ -141,7 +146,7 @@ impl Sim {
     }
 
     /// Somebody sets a device, and the planner leaves it alone for so many seconds.
-    fn want(&mut self, device: usize, to: &Setting, hold: u64) -> Result<(), String> {
+    pub fn want(&mut self, device: usize, to: &Setting, hold: u64) -> Result<(), String> {
         let (name, to) = (&self.scene.devices[device].name, to.to_string());
         let value = match self.scene.devices[device].kind {
             Kind::Level => to,
@@ -239,6 +244,10 @@ impl Sim {
             15..=17 => {
                 kind = "note";
                 payload = self.some_note(&name);
+            }
+            18 => {
+                kind = "rule";
+                payload = self.some_rule();
             }
             5 => payload = MARKER.as_bytes().to_vec().iter().map(|b| *b as char).collect(),
             6 => kind = "dance",
@@ -388,6 +397,8 @@ impl Sim {
         for number in 0..3 {
             let payload = format!("{{\"remove\":\"extra {number}\"}}");
             self.command("goal", &format!("calm-extra-{number}"), &payload)?;
+            let payload = format!("{{\"remove\":\"extra rule {number}\"}}");
+            self.command("rule", &format!("calm-rule-{number}"), &payload)?;
         }
         if let Some(goal) = self.scene.goals.first().cloned() {
             let (min, max) = (goal.min, goal.max);
@@ -406,7 +417,7 @@ impl Sim {
             self.heard_ids.insert((kind.into(), id.into()));
             self.event(event)?;
         }
-        Ok(())
+        self.judge_rules()
     }
 
     /// An hour after the last fault.

@@ -3,10 +3,10 @@
 
 use outpost::agent::{Effect, Event};
 use outpost::clock::ClockTrust;
-use outpost::domain::{Entry, Setting, StepState};
+use outpost::domain::{ActuatorId, Entry, Setting, StepState};
 
 use crate::oracle::{Due, same};
-use crate::run::{END_MS, FAULTS_MS, JUDGED_MS, Next, Sim};
+use crate::run::{END_MS, FAULTS_MS, Held, JUDGED_MS, Next, Sim};
 use crate::scene::{Kind, MARKER};
 
 /// How fast the place answers, in milliseconds: ten minutes.
@@ -184,7 +184,7 @@ impl Sim {
         if waits.is_none() {
             self.judge_going(device, &payload)?;
         }
-        self.oracle.sent(&self.scene, device, &setting, token, self.now);
+        self.oracle.handed(device, &setting, token, waits.is_some(), self.now);
         let most = 2 * u64::from(self.scene.devices[device].per_hour) + SENDS_EXTRA;
         let sent = self.oracle.devices[device].sent_times.len() as u64;
         self.out.sends_an_hour_max = self.out.sends_an_hour_max.max(sent);
@@ -194,7 +194,7 @@ impl Sim {
         }
         match waits {
             Some(seq) => {
-                self.held.push_back((seq, token, device, payload));
+                self.held.push_back(Held { seq, token, device, payload });
                 Ok(())
             }
             None => self.publish(token, device, payload),
@@ -225,7 +225,7 @@ impl Sim {
         let done = |(device, to, _): &Due| {
             let spec = &self.scene.devices[*device];
             // An interlock has the last word where a rule is due as well.
-            let locked = due.iter().any(|one| one.0 == *device && one.2.starts_with("interlock"));
+            let locked = self.oracle.may_be_locked(&self.scene, *device, self.now);
             let is_due = |sent: &Setting| same(sent, to) || locked && *sent == spec.safe;
             effects.iter().any(|effect| match effect {
                 Effect::Send { actuator, after, payload, .. } => {
@@ -308,8 +308,8 @@ impl Sim {
 
     /// What the journal has stored may go.
     pub fn release(&mut self) -> Result<(), String> {
-        while self.held.front().is_some_and(|(seq, ..)| *seq <= self.memory.stored) {
-            let Some((_, token, device, payload)) = self.held.pop_front() else { break };
+        while self.held.front().is_some_and(|one| one.seq <= self.memory.stored) {
+            let Some(Held { token, device, payload, .. }) = self.held.pop_front() else { break };
             self.judge_going(device, &payload)?;
             self.publish(token, device, payload)?;
         }
@@ -318,6 +318,8 @@ impl Sim {
 
     fn publish(&mut self, token: u64, device: usize, payload: Vec<u8>) -> Result<(), String> {
         self.out.sends += 1;
+        let setting = read(&self.scene.devices[device].kind, &payload)?;
+        self.oracle.goes(&self.scene, device, &setting, token, self.now);
         if let Some(agent) = &mut self.agent {
             agent.went(token);
         }
@@ -455,6 +457,13 @@ impl Sim {
             }
             6 => return self.event_link_down(),
             7 => self.slow_journal(length / 4),
+            // What stands between says that it does not hear the device, which is there or gone.
+            9 if self.scene.devices[device].echo && self.agent.is_some() => {
+                let actuator = ActuatorId(u16::try_from(device).unwrap_or(u16::MAX));
+                let is_there = self.rng.chance(0.5);
+                self.oracle.muted(device, is_there, self.now);
+                return self.event(Event::Mute { actuator, is_there });
+            }
             8 if self.plan.crashes && self.agent.is_some() => match self.rng.chance(0.5) {
                 true => self.crash(),
                 // Somebody stops it, and it hands over first.

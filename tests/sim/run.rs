@@ -11,9 +11,10 @@ use outpost::domain::{Entry, Setting, StepState};
 use crate::memory::{At, Memory};
 pub use crate::next::Next;
 use crate::oracle::{Oracle, hour};
+use crate::orders::is_of_rules;
 use crate::people::Notes;
 use crate::rng::Rng;
-use crate::scene::Scene;
+use crate::scene::{Rule, Scene};
 
 /// Faults happen until here, in milliseconds of simulated time: 90 minutes.
 pub const FAULTS_MS: u64 = 90 * 60_000;
@@ -70,6 +71,14 @@ pub struct Spot {
     pub last_echo: u64,
 }
 
+/// A message that waits until its record is stored.
+pub struct Held {
+    pub seq: u64,
+    pub token: u64,
+    pub device: usize,
+    pub payload: Vec<u8>,
+}
+
 pub struct Probe {
     pub value: f64,
     pub at: u64,
@@ -99,7 +108,7 @@ pub struct Sim {
     pub slow_until: u64,
     /// How long a record takes at most until then.
     pub slow_ms: u64,
-    pub held: VecDeque<(u64, u64, usize, Vec<u8>)>,
+    pub held: VecDeque<Held>,
     pub link: u64,
     pub link_up: bool,
     pub outstanding: BTreeMap<u64, usize>,
@@ -111,6 +120,8 @@ pub struct Sim {
     pub said: Vec<(String, String, Vec<u8>, bool)>,
     /// Commands of those who have an interlock in mind.
     pub wanted: u64,
+    /// Rules that operators have put, be they in force or not.
+    pub made: Vec<Rule>,
     pub heard_ids: BTreeSet<(String, String)>,
     /// Messages that belong to a device command's id, by token; and ids whose message went out.
     pub of_command: BTreeMap<u64, String>,
@@ -173,6 +184,7 @@ impl Sim {
             notes: Notes::default(),
             said: Vec::new(),
             wanted: 0,
+            made: Vec::new(),
             heard_ids: BTreeSet::new(),
             of_command: BTreeMap::new(),
             carried_out: BTreeSet::new(),
@@ -268,7 +280,7 @@ impl Sim {
             Next::Stored(upto) => {
                 self.memory.store(upto)?;
                 // The runtime has the agent look once more before a message goes.
-                if self.held.front().is_some_and(|(seq, ..)| *seq <= upto) {
+                if self.held.front().is_some_and(|one| one.seq <= upto) {
                     self.event(Event::Wake)?;
                 }
                 return self.release();
@@ -290,6 +302,7 @@ impl Sim {
             Next::Command => return self.operator(),
             Next::Tempt => return self.tempt(),
             Next::Dare => return self.dare(),
+            Next::Led(steps) => return self.led(steps),
             Next::Heal(index) => (self.spots[index].dead, self.spots[index].stuck) = (false, false),
             Next::Sensor(index) => {
                 (self.probes[index].silent, self.probes[index].stuck) = (false, None);
@@ -333,6 +346,7 @@ impl Sim {
         self.wake = self.now;
         self.agent = Some(agent);
         self.stopped = false;
+        self.judge_rules()?;
         self.perform(effects)?;
         self.link += 1;
         let (wait, link) = (self.rng.int(100, 4000), self.link);
@@ -458,7 +472,7 @@ impl Sim {
 
     pub fn event(&mut self, event: Event) -> Result<(), String> {
         let now = self.clock();
-        let look = !matches!(event, Event::Wake);
+        let look = !matches!(event, Event::Wake) && !is_of_rules(&event);
         self.oracle.hour = hour(now);
         self.oracle.stopping |= matches!(event, Event::Stop);
         // Nothing reaches one that has stopped.
@@ -511,7 +525,11 @@ impl Sim {
                 }
                 Effect::Withdraw { .. } if !self.plan.withdraws => {}
                 Effect::Withdraw { token } => {
-                    self.held.retain(|(_, waiting, ..)| *waiting != token);
+                    if let Some(at) = self.held.iter().position(|one| one.token == token)
+                        && let Some(one) = self.held.remove(at)
+                    {
+                        self.oracle.withdrawn(one.device, one.token);
+                    }
                     self.of_command.remove(&token);
                 }
                 Effect::Report { report, .. } => self.reported(report),

@@ -60,6 +60,9 @@ pub struct Goal {
 
 #[derive(Clone, Debug)]
 pub struct Rule {
+    pub name: String,
+    /// Its condition as CEL.
+    pub text: String,
     pub when: Condition,
     pub device: usize,
     pub set: Setting,
@@ -130,11 +133,12 @@ impl Scene {
                 scene.goals.push(Goal { sensor, min: 20.0, max: 30.0 });
             }
         }
-        for _ in 0..rng.int(0, 2) {
+        for index in 0..rng.int(0, 2) {
             let device = rng.index(scene.devices.len());
             let set = scene.some_setting(rng, device);
-            let when = scene.sensor_atom(rng).into();
-            scene.rules.push(Rule { when, device, set });
+            let when = Condition::from(scene.sensor_atom(rng));
+            let (name, text) = (format!("rule {index}"), when.text(&scene));
+            scene.rules.push(Rule { name, text, when, device, set });
         }
         for _ in 0..rng.int(1, 3) {
             let one = scene.interlock(rng);
@@ -253,10 +257,10 @@ impl Scene {
             writeln!(text, "keep = {{ sensor = \"{sensor}\", min = {min}, max = {max} }}")
                 .expect(TEXT);
         }
-        for (index, rule) in self.rules.iter().enumerate() {
-            let (when, name) = (rule.when.text(self), &self.devices[rule.device].name);
-            writeln!(text, "[[rule]]\nname = \"rule {index}\"\nwhen = \"{when}\"").expect(TEXT);
-            writeln!(text, "set = {{ {name} = {} }}", quoted(&rule.set)).expect(TEXT);
+        for rule in &self.rules {
+            let (when, device) = (&rule.text, &self.devices[rule.device].name);
+            writeln!(text, "[[rule]]\nname = \"{}\"\nwhen = \"{when}\"", rule.name).expect(TEXT);
+            writeln!(text, "set = {{ {device} = {} }}", quoted(&rule.set)).expect(TEXT);
         }
         for (index, one) in self.interlocks.iter().enumerate().filter(|_| interlocks) {
             let forbid = one.text(self);
@@ -378,7 +382,8 @@ fn device(rng: &mut Rng, index: u64, sensors: usize) -> Device {
     }
 }
 
-fn quoted(setting: &Setting) -> String {
+/// As a configuration or a command has it.
+pub fn quoted(setting: &Setting) -> String {
     match setting {
         Setting::Level(level) => format!("{level}"),
         other => format!("\"{other}\""),
