@@ -16,6 +16,8 @@ pub(super) enum Counted {
     All,
     /// The same without what waits, which has set nothing yet and can be kept back.
     Sent,
+    /// What is under way and what waits: the last word of each device is believed.
+    Told,
     /// What is under way: the last word of each device is believed.
     Last,
 }
@@ -251,6 +253,8 @@ impl Agent {
         change: Option<(ActuatorId, &Setting)>,
         counted: Counted,
     ) -> Truth {
+        let doubted = matches!(counted, Counted::All | Counted::Sent);
+        let waiting = matches!(counted, Counted::All | Counted::Told);
         let mut combinations: Vec<Vec<(ActuatorId, Option<Setting>)>> = vec![Vec::new()];
         for &id in forbid.actuators() {
             let values: Vec<Option<Setting>> = match change {
@@ -258,18 +262,20 @@ impl Agent {
                 _ => {
                     let state = self.world.actuator(id);
                     let old = std::iter::once(state.confirmed.clone());
-                    let doubt = state.doubt.iter().filter(|_| counted != Counted::Last);
+                    let doubt = state.doubt.iter().filter(|_| doubted);
                     let doubt = doubt.map(|doubt| Some(doubt.said.clone()));
                     let sent = state.in_flight.iter().map(|(sent, _)| Some(sent.clone()));
-                    let waits = state.waits_for().filter(|_| counted == Counted::All);
+                    let has = |one: &Setting| state.in_flight.iter().any(|(sent, _)| sent == one);
+                    let waits = state.waits_for().filter(|one| waiting && !has(one));
                     old.chain(sent).chain(doubt).chain(waits.cloned().map(Some)).collect()
                 }
             };
             if combinations.len() * values.len() > COMBINATIONS_MAX {
                 // Doubt of many must not hide what the last words say.
                 let last = match counted {
-                    Counted::Last => Truth::Unknown,
-                    _ => self.truth_of(forbid, change, Counted::Last),
+                    Counted::All => self.truth_of(forbid, change, Counted::Told),
+                    Counted::Sent => self.truth_of(forbid, change, Counted::Last),
+                    Counted::Told | Counted::Last => Truth::Unknown,
                 };
                 return if last == Truth::True { last } else { Truth::Unknown };
             }

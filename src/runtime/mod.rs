@@ -584,7 +584,7 @@ impl Runtime<'_> {
         }
         self.journal_ok = false;
         self.settle_receipts();
-        for message in self.outbox.all() {
+        for message in self.outbox.rest() {
             // A device on a line would not be heard any more.
             let (Message::Bus(message) | Message::Everywhere(message)) = message else { continue };
             if let Err(error) = self.link.publish(message) {

@@ -135,6 +135,13 @@ impl Outbox {
         self.waiting.is_empty()
     }
 
+    /// Everything that may still go, at the end.
+    pub fn rest(&mut self) -> Vec<Message> {
+        let mut all = self.all();
+        all.retain(|message| !self.is_withdrawn(message));
+        all
+    }
+
     /// Everything, because the journal cannot store now and the agent must go on.
     pub fn all(&mut self) -> Vec<Message> {
         self.waiting.drain(..).map(|(_, message)| message).collect()
