@@ -159,7 +159,8 @@ impl Agent {
         if pending.after.is_none() {
             return;
         }
-        let is = |effect: &Effect| matches!(effect, Effect::Send { token, .. } if *token == pending.token);
+        let same = pending.token;
+        let is = |one: &Effect| matches!(one, Effect::Send { token, .. } if *token == same);
         match self.out.iter().position(is) {
             Some(at) => {
                 self.out.remove(at);

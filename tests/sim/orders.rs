@@ -28,18 +28,18 @@ impl Sim {
         }
         let device = self.rng.index(self.scene.devices.len());
         let set = self.scene.some_setting(&mut self.rng, device);
-        let mut when = Condition::from(self.scene.sensor_atom(&mut self.rng));
+        let mut condition = Condition::from(self.scene.sensor_atom(&mut self.rng));
         if self.rng.chance(0.5) {
             // Without crashes the wall clock must change nothing.
             let moment = self.scene.moment(&mut self.rng, self.plan.crashes);
-            when = Condition::Any(vec![when, moment]);
+            condition = Condition::Any(vec![condition, moment]);
         }
-        let (text, to) = (when.text(&self.scene), quoted(&set));
+        let (text, to) = (condition.text(&self.scene), quoted(&set));
         let actuator = &self.scene.devices[device].name;
-        let put = format!(
-            "{{\"put\":{{\"name\":\"{name}\",\"when\":\"{text}\",\"set\":{{\"{actuator}\":{to}}}}}}}"
-        );
-        self.made.push(Rule { name, text, when, device, set });
+        let when = format!("\"when\":\"{text}\"");
+        let put =
+            format!("{{\"put\":{{\"name\":\"{name}\",{when},\"set\":{{\"{actuator}\":{to}}}}}}}");
+        self.made.push(Rule { name, text, when: condition, device, set });
         put
     }
 
