@@ -159,8 +159,8 @@ impl Agent {
         if pending.after.is_none() {
             return;
         }
-        let same = pending.token;
-        let is = |one: &Effect| matches!(one, Effect::Send { token, .. } if *token == same);
+        let own = pending.token;
+        let is = |one: &Effect| matches!(one, Effect::Send { token, .. } if *token == own);
         match self.out.iter().position(is) {
             Some(at) => {
                 self.out.remove(at);
