@@ -269,7 +269,7 @@ impl Agent {
         self.write_filters(false);
         self.update_goals();
         self.plan_if_due();
-        self.ask_interlocks_again();
+        self.ask_guard_again();
         if self.stopping.is_some() {
             self.finish_stop();
         }

@@ -47,8 +47,9 @@ impl ActuatorState {
         now: Tick,
     ) {
         let sent = |one: &Setting| same(actuator, one, setting);
-        // An answer to the last message, not a late one to a message before it.
-        let asked = self.pending.as_ref().is_some_and(|one| sent(&one.setting))
+        // An answer to the last message, not a late one to a message before it; nor to one that
+        // waits for the journal, of which the device knows nothing yet.
+        let asked = self.asked_for().is_some_and(sent)
             || self.in_flight.last().is_some_and(|(one, _)| sent(one));
         if asked {
             self.doubt = None;
@@ -76,6 +77,15 @@ impl ActuatorState {
             let since = (self.changed, self.so_before);
             self.doubt = Some(Doubt { before, said, at, since, ours });
         }
+    }
+
+    /// The device says what its message asks for. One that still waits for the journal is only
+    /// answered where nobody can have set it otherwise meanwhile: no message before it is under
+    /// way, and no earlier word in doubt.
+    pub(super) fn answers(&self, actuator: &Actuator, setting: &Setting) -> bool {
+        let is_this = |one: &Setting| same(actuator, one, setting);
+        let last = self.in_flight.last().map_or(self.doubt.is_none(), |(one, _)| is_this(one));
+        self.asked_for().is_some_and(is_this) || self.waits_for().is_some_and(is_this) && last
     }
 
     /// Its first word in this life is another than it confirmed shortly before the start.

@@ -102,7 +102,7 @@ impl Agent {
         let state = self.world.actuator_mut(id);
         // Unasked, and known to be so soon after: where no clock tells, it may be of yesterday.
         let is_this = |one: &Setting| same(actuator, one, setting);
-        let asked = state.pending.as_ref().is_some_and(|one| is_this(&one.setting));
+        let asked = state.asked_for().is_some_and(is_this);
         let soon = Duration::from_millis(1)..Duration::from_millis(limits::ECHO_LATE_MS_MAX);
         let other = other.filter(|step| step.confirmed && soon.contains(&step.ago));
         if let Some(step) = other.filter(|_| is_first && !asked) {
@@ -188,12 +188,13 @@ impl Agent {
         may_go
     }
 
-    /// It is ours and not on its way to `safe`. In `observe` nothing goes out but a pulse's end.
+    /// It is ours and not on its way to `safe`, where what waits for a slow journal is not. In
+    /// `observe` nothing goes out but a pulse's end.
     fn is_to_be_handed_over(&self, id: ActuatorId) -> bool {
         let state = self.world.actuator(id);
         let pulse = state.off_due.is_some() && self.reach(id).is_some();
         let safe = &self.config.actuators[usize::from(id.0)].safe;
-        let there = self.heads_for(id, safe) || self.is_there_or_taken(id, safe);
+        let there = self.is_sent(id, safe) || self.is_there_or_taken(id, safe);
         let ours = state.owner.is_some() || state.is_kept_from_start;
         ours && !there && (pulse && state.owner.is_some() || self.may_send_at_all(id))
     }

@@ -9,7 +9,7 @@ use super::guard::Refusal;
 use super::moves::{Made, Move};
 use super::world::{Pending, fault_index};
 use crate::clock::Tick;
-use crate::config::{Actuator, ActuatorKind};
+use crate::config::{Actuator, ActuatorKind, Mode};
 use crate::domain::{
     ActuatorId, CommandState, Decider, Entry, Fault, Setting, Severity, StepState,
 };
@@ -293,8 +293,8 @@ impl Agent {
         let within = actuator.confirm_within;
         let state = self.world.actuator_mut(id);
         let waits = state.pending.is_some();
-        let hit = |pending: &mut Pending| same(actuator, &pending.setting, setting);
-        let answered = state.pending.take_if(hit);
+        let answers = state.answers(actuator, setting);
+        let answered = state.pending.take_if(|_| answers);
         if waits && answered.is_none() {
             return;
         }
@@ -342,8 +342,9 @@ impl Agent {
     }
 
     /// What waits for the journal was allowed by what was known then. Where an interlock is unknown
-    /// or true by now it does not go; one that is given up may make others unknown.
-    pub(super) fn ask_interlocks_again(&mut self) {
+    /// or true by now, or an operator has set the mode to `observe`, it does not go; one that is
+    /// given up may make others unknown.
+    pub(super) fn ask_guard_again(&mut self) {
         while let Some((id, refusal)) = self.refused_by_now() {
             self.give_up(id, &refusal.to_string());
             self.plan_wanted = true;
@@ -354,7 +355,13 @@ impl Agent {
         (0u16..).zip(&self.world.actuators).find_map(|(number, state)| {
             let waits = state.pending.as_ref().filter(|pending| pending.after.is_some())?;
             let id = ActuatorId(number);
-            Some((id, self.interlocks_allow(id, &waits.setting).err()?))
+            Some((
+                id,
+                match self.mode_of(id) {
+                    Mode::Observe => Refusal::Observe,
+                    _ => self.interlocks_allow(id, &waits.setting).err()?,
+                },
+            ))
         })
     }
 

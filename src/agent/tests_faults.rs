@@ -143,6 +143,21 @@ fn what_waits_for_the_journal_is_given_up_where_another_device_becomes_unknown()
 }
 
 #[test]
+fn what_waits_for_the_journal_does_not_go_in_observe() {
+    let (mut bench, token) = heat_that_waits(0);
+    let effects = bench.on(Event::Command(Box::new(DeviceCommand {
+        kind: "mode".into(),
+        id: "hands off".into(),
+        body: Ok(Body::Mode { mode: Mode::Observe, actuator: Some(ActuatorId(2)) }),
+        issued_unix_ms: None,
+        ttl: Duration::from_secs(60),
+        retained: false,
+    })));
+    assert!(is_given_up(&effects, token, "mode observe"), "{effects:?}");
+    assert_eq!(states(&effects, "hands off").last(), Some(&SUCCEEDED));
+}
+
+#[test]
 fn what_waits_for_the_journal_stays_where_nothing_stands_against_it() {
     // What sensors say allows it as before; and the unknown keeps nothing from `safe`.
     let (mut bench, _) = heat_that_waits(0);
@@ -201,6 +216,95 @@ fn what_a_device_does_already_is_not_sent_after_its_end() {
     });
     assert_eq!(states(&effects, "a"), [CommandState::Succeeded]);
     assert_eq!(withdrawn(&effects).len(), 1);
+}
+
+/// A device is set to `on` or `off` by a command that waits for the journal; with its token.
+fn waits(bench: &mut Bench, id: &str, actuator: u16, on: bool) -> u64 {
+    bench.echo = false;
+    token_of(&bench.on(set(id, actuator, on)))
+}
+
+fn echo(actuator: u16, setting: Setting) -> Event {
+    Event::Echo { actuator: ActuatorId(actuator), setting: Ok(setting), retained: false }
+}
+
+/// What a device said before it was switched on comes late, while its "off" waits for the journal:
+/// it runs, so the message goes, and only then its word is an answer.
+#[test]
+fn an_older_word_is_no_answer_to_what_waits_for_the_journal() {
+    let mut bench = Bench::new(room()).up();
+    bench.steady(22.0, 60);
+    bench.on(set("a", 1, true));
+    bench.pass(5);
+    let token = waits(&mut bench, "b", 1, false);
+    for _ in 0..2 {
+        let effects = bench.on(echo(1, Setting::Off));
+        assert!(withdrawn(&effects).is_empty() && states(&effects, "b").is_empty(), "{effects:?}");
+    }
+    // The heater must not run beside it.
+    assert_eq!(states(&bench.on(set("heat", 2, true)), "heat"), [CommandState::Rejected]);
+    bench.agent.went(token);
+    let effects = bench.on(echo(1, Setting::Off));
+    assert_eq!(states(&effects, "b"), [CommandState::Succeeded]);
+    bench.pass(5);
+    assert_eq!(sends(&bench.on(set("warm", 2, true))).len(), 1, "it has confirmed that it is off");
+    // Long after it was switched on somebody has switched it off: no message is needed any more.
+    let mut bench = Bench::new(room()).up();
+    bench.steady(22.0, 60);
+    bench.on(set("a", 1, true));
+    bench.steady(22.0, 70);
+    let token = waits(&mut bench, "b", 1, false);
+    let effects = bench.on(echo(1, Setting::Off));
+    assert_eq!((withdrawn(&effects), states(&effects, "b")), (vec![token], vec![SUCCEEDED]));
+}
+
+const SUCCEEDED: CommandState = CommandState::Succeeded;
+
+/// A message that was given up may still arrive after the word.
+#[test]
+fn a_word_is_no_answer_to_what_waits_where_another_message_may_arrive() {
+    let mut bench = Bench::new(room()).up();
+    bench.steady(22.0, 60);
+    bench.lose(set("a", 1, true));
+    let token = waits(&mut bench, "b", 1, false);
+    let effects = bench.on(echo(1, Setting::Off));
+    assert!(withdrawn(&effects).is_empty() && states(&effects, "b").is_empty(), "{effects:?}");
+    bench.agent.went(token);
+    assert_eq!(states(&bench.on(echo(1, Setting::Off)), "b"), [SUCCEEDED]);
+    // Sent once more it waits again, and the word answers the first of the two.
+    let mut bench = Bench::new(room()).up();
+    bench.steady(22.0, 60);
+    bench.echo = false;
+    bench.goes(set("a", 1, true));
+    bench.pass(5);
+    let again = token_of(&bench.on(Event::Wake));
+    let effects = bench.on(echo(1, Setting::On));
+    assert_eq!((withdrawn(&effects), states(&effects, "a")), (vec![again], vec![SUCCEEDED]));
+}
+
+/// One that the link did not take was never under way.
+#[test]
+fn what_never_went_is_no_reason_for_anything() {
+    let mut bench = Bench::new(room()).up();
+    bench.steady(22.0, 60);
+    let token = waits(&mut bench, "a", 1, true);
+    let effects = bench.on(Event::Lost { token, why: Some("not sent: full".into()) });
+    assert_eq!(states(&effects, "a"), [CommandState::Failed]);
+    let chiller = bench.agent.world().actuator(ActuatorId(1));
+    assert!(chiller.in_flight.is_empty() && chiller.confirmed.is_none(), "{chiller:?}");
+    assert_eq!(sends(&bench.on(echo(2, Setting::On))), [], "the heater runs, the chiller not");
+}
+
+#[test]
+fn a_stop_does_not_wait_with_a_command_that_waits_for_the_journal() {
+    let mut bench = Bench::new(room()).up();
+    bench.steady(22.0, 60);
+    bench.on(set("a", 1, true));
+    let token = waits(&mut bench, "b", 1, false);
+    let effects = bench.on(Event::Stop);
+    let at_once = effects.iter().any(|one| matches!(one, Effect::Send { after: None, .. }));
+    assert!(at_once && withdrawn(&effects) == [token], "{effects:?}");
+    assert_eq!(states(&bench.on(echo(1, Setting::Off)), "b"), [SUCCEEDED]);
 }
 
 #[test]

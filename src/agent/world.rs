@@ -243,6 +243,12 @@ impl ActuatorState {
         self.pending.as_ref().filter(|one| one.after.is_some()).map(|one| &one.setting)
     }
 
+    /// What the message says that has gone and waits for an answer.
+    #[must_use]
+    pub fn asked_for(&self) -> Option<&Setting> {
+        self.pending.as_ref().filter(|one| one.after.is_none()).map(|one| &one.setting)
+    }
+
     /// A setting may reach it from now on.
     pub fn on_its_way(&mut self, setting: &Setting, now: Tick) {
         self.in_flight.retain(|(other, _)| other != setting);

@@ -93,15 +93,18 @@ impl Runtime<'_> {
 
     /// Hands a `set` to its line, which writes it now or says that it is lost.
     pub(super) fn put_on_line(&mut self, line: u16, set: Set) {
-        self.agent.went(set.token);
+        let token = set.token;
         let refused = match self.lines.get(usize::from(line)) {
             Some(handle) => handle.set(set).err(),
             None => Some(set),
         };
-        if let Some(Set { token, name, .. }) = refused {
-            let why = "not sent: its line has ended, or too much waits for it";
-            tracing::warn!(name, "{why}");
-            self.apply(Event::Lost { token, why: Some(why.into()) });
+        match refused {
+            None => self.agent.went(token),
+            Some(Set { name, .. }) => {
+                let why = "not sent: its line has ended, or too much waits for it";
+                tracing::warn!(name, "{why}");
+                self.apply(Event::Lost { token, why: Some(why.into()) });
+            }
         }
     }
 }

@@ -513,7 +513,6 @@ impl Runtime<'_> {
         let (token, command) = (message.token, message.class == Class::Command);
         // In flight twice: until the place has it, and until its PUBACK is here.
         if command {
-            self.agent.went(token);
             self.clock.depart(2);
             self.sent.insert(token);
         }
@@ -522,6 +521,8 @@ impl Runtime<'_> {
             if command {
                 self.lost(token, Some(format!("not sent: {error}")));
             }
+        } else if command {
+            self.agent.went(token);
         }
     }
 
