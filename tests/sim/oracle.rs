@@ -25,6 +25,7 @@ pub struct Known {
     pub setting: Option<Setting>,
     /// What was sent since and may have arrived, with its time.
     pub flying: Vec<(Setting, u64)>,
+    /// The last message that has gone.
     pub last_sent: Option<(Setting, u64)>,
     pub last_token: u64,
     /// Messages of the last hour.
@@ -45,8 +46,6 @@ pub struct Known {
     /// The agent has given up what it sent last. It waits for no answer, so what the device has
     /// said since stands once that answer would be overdue.
     given_up: bool,
-    /// The last that has gone.
-    last_gone: Option<(Setting, u64)>,
     /// What waits for the journal: it has not gone, and can be withdrawn.
     waiting: Vec<(Setting, u64)>,
     /// A pulse may be on since then.
@@ -317,20 +316,26 @@ impl Oracle {
         one.names(device) && kept
     }
 
-    /// It was begun, so it is ended, or it is told where to begin before anything is known: what
-    /// the agent sends to `safe` without asking the interlocks. One that keeps at a start what it
-    /// is set to is told nothing but the end of a pulse of the last life.
+    /// It was begun, so it is ended, be it a pulse of the last life: what the agent sends to `safe`
+    /// at once, without asking the interlocks.
     fn is_sent_anyhow(&self, scene: &Scene, device: usize, now: u64) -> bool {
         let (known, spec) = (&self.devices[device], &scene.devices[device]);
         let ends = known.on_since.is_some_and(|since| now - since >= spec.pulse_ms);
-        let begins = known.last_sent.is_none() && (!spec.keep || known.pulse_open);
+        let begins = known.last_sent.is_none() && known.pulse_open;
         begins || spec.kind == Kind::Pulse && ends
     }
 
     /// Invariant 1, at the moment in which a message goes out.
-    pub fn forbids(&self, scene: &Scene, device: usize, to: &Setting, now: u64) -> Option<String> {
+    pub fn forbids(
+        &self,
+        scene: &Scene,
+        device: usize,
+        to: &Setting,
+        waited: bool,
+        now: u64,
+    ) -> Option<String> {
         let to_safe = *to == scene.devices[device].safe;
-        if to_safe && self.is_sent_anyhow(scene, device, now) {
+        if to_safe && !waited && self.is_sent_anyhow(scene, device, now) {
             return None;
         }
         let lock = self.forbidden_by(scene, device, to, now)?;
@@ -347,7 +352,6 @@ impl Oracle {
     pub fn handed(&mut self, device: usize, to: &Setting, token: u64, waits: bool, now: u64) {
         let known = &mut self.devices[device];
         known.last_token = token;
-        known.last_sent = Some((to.clone(), now));
         known.sent_times.push_back(now);
         while known.sent_times.front().is_some_and(|at| now - at >= 3_600_000) {
             known.sent_times.pop_front();
@@ -364,14 +368,13 @@ impl Oracle {
     pub fn withdrawn(&mut self, device: usize, token: u64) {
         let known = &mut self.devices[device];
         known.waiting.retain(|(_, waiting)| *waiting != token);
-        known.last_sent.clone_from(&known.last_gone);
     }
 
     /// It goes: from here on it counts as under way.
     pub fn goes(&mut self, scene: &Scene, device: usize, to: &Setting, token: u64, now: u64) {
         let known = &mut self.devices[device];
         known.waiting.retain(|(_, waiting)| *waiting != token);
-        known.last_gone = Some((to.clone(), now));
+        known.last_sent = Some((to.clone(), now));
         let overdue = |(_, at): &(Setting, u64)| now - at >= scene.devices[device].confirm_ms;
         if known.given_up && !known.lost {
             known.flying.retain(|one| !overdue(one));
@@ -434,9 +437,10 @@ impl Oracle {
             known.unasked(before, setting, now);
         }
         let on = |(setting, _): &(Setting, u64)| *setting == Setting::On;
+        let mut told = known.flown.iter().chain(&known.taken_back).chain(&known.waiting);
         if *setting == Setting::On {
             known.on_since = known.on_since.or(Some(now));
-        } else if !known.flown.iter().chain(&known.taken_back).any(on) {
+        } else if !told.any(on) {
             known.on_since = None;
         }
     }

@@ -182,7 +182,7 @@ impl Sim {
         self.log.push_back(format!("           -> {device} {setting} {token} after {after:?}"));
         let waits = after.filter(|seq| *seq > self.memory.stored);
         if waits.is_none() {
-            self.judge_going(device, &payload)?;
+            self.judge_going(device, &payload, false)?;
         }
         self.oracle.handed(device, &setting, token, waits.is_some(), self.now);
         let most = 2 * u64::from(self.scene.devices[device].per_hour) + SENDS_EXTRA;
@@ -203,10 +203,16 @@ impl Sim {
 
     /// Invariant 1 is judged when a message goes, not when the agent hands it over: what waits has
     /// set nothing yet, and the agent can withdraw it until then. So what was allowed at first and
-    /// has become forbidden meanwhile is a fault, and what was withdrawn in time is none.
-    fn judge_going(&self, device: usize, payload: &[u8]) -> Result<(), String> {
-        let setting = read(&self.scene.devices[device].kind, payload)?;
-        let broken = self.oracle.forbids(&self.scene, device, &setting, self.now);
+    /// has become forbidden meanwhile is a fault, and what was withdrawn in time is none. Nor does
+    /// anything go in mode `observe` but the end of a pulse.
+    fn judge_going(&self, device: usize, payload: &[u8], waited: bool) -> Result<(), String> {
+        let spec = &self.scene.devices[device];
+        let setting = read(&spec.kind, payload)?;
+        let ends = spec.kind == Kind::Pulse && setting == spec.safe;
+        if self.is_watched(device) && !ends {
+            return Err(format!("observe: {} is sent to {setting}", spec.name));
+        }
+        let broken = self.oracle.forbids(&self.scene, device, &setting, waited, self.now);
         broken.map_or(Ok(()), Err)
     }
 
@@ -310,7 +316,7 @@ impl Sim {
     pub fn release(&mut self) -> Result<(), String> {
         while self.held.front().is_some_and(|one| one.seq <= self.memory.stored) {
             let Some(Held { token, device, payload, .. }) = self.held.pop_front() else { break };
-            self.judge_going(device, &payload)?;
+            self.judge_going(device, &payload, true)?;
             self.publish(token, device, payload)?;
         }
         Ok(())
