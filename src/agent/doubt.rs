@@ -47,12 +47,11 @@ impl ActuatorState {
         now: Tick,
     ) {
         let sent = |one: &Setting| same(actuator, one, setting);
-        // An answer to the last message, not a late one to a message before it; nor to one that
-        // waits for the journal, of which the device knows nothing yet.
-        let asked = self.asked_for().is_some_and(sent)
-            || self.in_flight.last().is_some_and(|(one, _)| sent(one));
-        if asked {
-            self.doubt = None;
+        if self.was_told(actuator, setting) {
+            // Which of the two words moved it is not known: least times begin with the answer.
+            if self.doubt.take().is_some() {
+                (self.changed, self.so_before) = (Some(now), Duration::ZERO);
+            }
             return;
         }
         if let Some(doubt) = self.doubt.take_if(|doubt| sent(&doubt.before)) {
@@ -79,13 +78,25 @@ impl ActuatorState {
         }
     }
 
-    /// The device says what its message asks for. One that still waits for the journal is only
-    /// answered where nobody can have set it otherwise meanwhile: no message before it is under
-    /// way, and no earlier word in doubt.
-    pub(super) fn answers(&self, actuator: &Actuator, setting: &Setting) -> bool {
+    /// It may be an answer to the last message, not a late one to a message before it; nor to one
+    /// that waits for the journal, of which the device knows nothing yet.
+    pub(super) fn was_told(&self, actuator: &Actuator, setting: &Setting) -> bool {
         let is_this = |one: &Setting| same(actuator, one, setting);
-        let last = self.in_flight.last().map_or(self.doubt.is_none(), |(one, _)| is_this(one));
-        self.asked_for().is_some_and(is_this) || self.waits_for().is_some_and(is_this) && last
+        self.asked_for().is_some_and(is_this)
+            || self.in_flight.last().is_some_and(|(one, _)| is_this(one))
+    }
+
+    /// The device says what its message asks for. One that still waits for the journal is only
+    /// answered where nobody can have set it otherwise meanwhile: no other message is under way,
+    /// and no earlier word is in doubt, nor was until this one.
+    pub(super) fn answers(&self, actuator: &Actuator, setting: &Setting, doubted: bool) -> bool {
+        let is_this = |one: &&Setting| same(actuator, one, setting);
+        let alone = |waits: &Setting| {
+            let others = |(one, _): &(Setting, Tick)| !same(actuator, waits, one);
+            !doubted && self.doubt.is_none() && !self.in_flight.iter().any(others)
+        };
+        let (asked, waits) = (self.asked_for(), self.waits_for());
+        asked.filter(is_this).is_some() || waits.filter(is_this).is_some_and(alone)
     }
 
     /// Its first word in this life is another than it confirmed shortly before the start.

@@ -104,6 +104,8 @@ mod tests_thin;
 #[cfg(test)]
 mod tests_today;
 #[cfg(test)]
+mod tests_waiting;
+#[cfg(test)]
 mod tests_wishes;
 
 pub use self::core::{Agent, Counters};

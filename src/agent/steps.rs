@@ -38,7 +38,6 @@ impl Agent {
         let config = self.config.clone();
         let actuator = &config.actuators[usize::from(id.0)];
         let heading = self.world.actuator(id).heading();
-        let heading_on = heading == Some(&Setting::On) || self.may_be_on(id);
         let before = heading.map(|at| level(actuator, at));
         let rose = level(actuator, &setting) > before.unwrap_or(0.0);
         let fell = before.is_some_and(|before| level(actuator, &setting) < before);
@@ -47,7 +46,7 @@ impl Agent {
         }
         let kept = self.replace_pending(id, &setting, at_once);
         let command = command.or(kept);
-        let (now, quiet) = (self.now.tick, self.quiet(id));
+        let now = self.now.tick;
         let pulse = match (&actuator.kind, &setting) {
             (ActuatorKind::Pulse { max }, Setting::On) => Some(*max),
             _ => None,
@@ -76,18 +75,11 @@ impl Agent {
         let after = (!at_once).then_some(seq);
         let token = self.send(id, &setting, after);
         self.counters.sent += 1;
+        if after.is_none() {
+            self.goes_out(id, &setting);
+        }
         let state = self.world.actuator_mut(id);
         state.owner = Some(by);
-        // A pulse that runs is not made longer by asking again: `max` is the longest time on.
-        let runs = state.off_due.filter(|_| heading_on);
-        state.off_due = match pulse {
-            Some(max) => Some(runs.map_or(now.after(max), |due| due.min(now.after(max)))),
-            // Not ended before it is proved: else it is tried again, in `observe` too.
-            None => state.off_due.map(|_| now.after(quiet)),
-        };
-        if after.is_none() {
-            state.on_its_way(&setting, now);
-        }
         let due = now.after(actuator.confirm_within);
         let cause = cause.into();
         state.pending = Some(Pending { setting, token, due, tries: 1, after, by, cause, command });
@@ -207,12 +199,30 @@ impl Agent {
     /// beside the events, where it goes: it decides nothing.
     pub fn went(&mut self, token: u64) {
         let Some(id) = self.of_token(token) else { return };
-        let (now, state) = (self.now.tick, self.world.actuator_mut(id));
-        let waited = state.waits_for().cloned();
+        let waited = self.world.actuator(id).waits_for().cloned();
         if let Some(setting) = waited {
-            state.pending.iter_mut().for_each(|pending| pending.after = None);
-            state.on_its_way(&setting, now);
+            let pending = &mut self.world.actuator_mut(id).pending;
+            pending.iter_mut().for_each(|pending| pending.after = None);
+            self.goes_out(id, &setting);
         }
+    }
+
+    /// A setting may reach a device from now on; and when its pulse ends.
+    fn goes_out(&mut self, id: ActuatorId, setting: &Setting) {
+        let (now, quiet, may_be_on) = (self.now.tick, self.quiet(id), self.may_be_on(id));
+        let kind = self.config.actuators[usize::from(id.0)].kind.clone();
+        let state = self.world.actuator_mut(id);
+        let told = state.in_flight.last().map(|(last, _)| last).or(state.confirmed.as_ref());
+        // A pulse that runs is not made longer by asking again: `max` is the longest time on.
+        let runs = state.off_due.filter(|_| told == Some(&Setting::On) || may_be_on);
+        state.off_due = match (kind, setting) {
+            (ActuatorKind::Pulse { max }, Setting::On) => {
+                Some(runs.map_or(now.after(max), |due| due.min(now.after(max))))
+            }
+            // Not ended before it is proved: else it is tried again, in `observe` too.
+            _ => state.off_due.map(|_| now.after(quiet)),
+        };
+        state.on_its_way(setting, now);
     }
 
     /// The broker has the message; without a state topic that is all the proof there is.
@@ -248,6 +258,7 @@ impl Agent {
         let now = self.now.tick;
         let state = self.world.actuator_mut(id);
         state.unheard = false;
+        let doubted = state.doubt.is_some();
         state.overtake(actuator, &setting, retained, now);
         let before = state.confirmed.replace(setting.clone());
         state.said = Some(setting.clone());
@@ -282,18 +293,19 @@ impl Agent {
             let text = format!("{} responds again", actuator.name);
             self.say("actuator", text, Severity::Info);
         }
-        self.settle_step(id, &setting, moved_at_all && before.is_some());
+        self.settle_step(id, &setting, moved_at_all && before.is_some(), doubted);
     }
 
     /// What an echo means for the command that waits for one; without a command, for whose it is.
-    fn settle_step(&mut self, id: ActuatorId, setting: &Setting, moved: bool) {
+    /// `doubted`: an earlier word was in doubt until now.
+    fn settle_step(&mut self, id: ActuatorId, setting: &Setting, moved: bool, doubted: bool) {
         let config = self.config.clone();
         let actuator = &config.actuators[usize::from(id.0)];
         let now = self.now.tick;
         let within = actuator.confirm_within;
         let state = self.world.actuator_mut(id);
         let waits = state.pending.is_some();
-        let answers = state.answers(actuator, setting);
+        let answers = state.answers(actuator, setting, doubted);
         let answered = state.pending.take_if(|_| answers);
         if waits && answered.is_none() {
             return;
@@ -323,7 +335,12 @@ impl Agent {
         }
         self.counters.confirmed += 1;
         // It was set to this before the message went: then it must not go any more, its command
-        // having ended.
+        // having ended. It is as if that had done it.
+        if let (ActuatorKind::Pulse { max }, Setting::On, Some(_)) =
+            (&actuator.kind, &pending.setting, pending.after)
+        {
+            state.off_due = state.off_due.or(Some(now.after(*max)));
+        }
         self.withdraw(id, &pending);
         self.step(id, &pending, StepState::Confirmed, "");
         self.end_command(pending.command, CommandState::Succeeded, "");
@@ -334,6 +351,8 @@ impl Agent {
         let state = self.world.actuator_mut(id);
         let Some(pending) = state.pending.take() else { return };
         state.confirmed = None;
+        // What never went was no try.
+        state.untried |= self.stopping.is_some() && pending.after.is_some();
         self.withdraw(id, &pending);
         self.counters.unconfirmed += 1;
         self.last_is_unproven(id);
@@ -342,11 +361,15 @@ impl Agent {
     }
 
     /// What waits for the journal was allowed by what was known then. Where an interlock is unknown
-    /// or true by now, or an operator has set the mode to `observe`, it does not go; one that is
-    /// given up may make others unknown.
+    /// or true by now, or an operator has set the mode to `observe`, it does not go. Where nothing
+    /// else is under way that changes nothing about the device; else it is unknown, which may make
+    /// others unknown.
     pub(super) fn ask_guard_again(&mut self) {
         while let Some((id, refusal)) = self.refused_by_now() {
+            let state = self.world.actuator(id);
+            let known = state.confirmed.clone().filter(|_| state.in_flight.is_empty());
             self.give_up(id, &refusal.to_string());
+            self.world.actuator_mut(id).confirmed = known;
             self.plan_wanted = true;
         }
     }
@@ -389,7 +412,7 @@ impl Agent {
                 self.overdue(id);
             }
             let state = self.world.actuator(id);
-            let ends = state.pending.as_ref().is_some_and(|one| one.setting == Setting::Off);
+            let ends = state.asked_for() == Some(&Setting::Off);
             if state.off_due.is_some_and(|due| due <= now) && !ends && self.reach(id).is_some() {
                 // In `observe` too: what was begun is ended.
                 self.issue_now(id, Setting::Off, Decider::Rule, "end of the pulse");
