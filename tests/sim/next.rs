@@ -35,6 +35,8 @@ pub enum Next {
     Dare,
     /// Somebody goes on with what leads into an interlock.
     Led(Vec<(usize, Setting)>),
+    /// Somebody sets the mode of a device.
+    Mode(usize, &'static str),
     Heal(usize),
     Sensor(usize),
     LinkUp(u64),

@@ -50,6 +50,8 @@ pub struct Known {
     waiting: Vec<(Setting, u64)>,
     /// A pulse may be on since then.
     on_since: Option<u64>,
+    /// A pulse was begun then, for sure, and nothing has ended it since.
+    pub begun: Option<u64>,
     /// The last life began a pulse and wrote no end of it.
     pulse_open: bool,
 }
@@ -388,13 +390,15 @@ impl Oracle {
             known.lost = true;
         }
         known.flown.push((to.clone(), now));
+        let pulse = scene.devices[device].kind == Kind::Pulse && *to == Setting::On;
+        known.begun = pulse.then(|| known.begun.unwrap_or(now));
         (known.answered, known.given_up) = (None, false);
     }
 
     /// A message, or whether it arrived, is lost.
     pub fn lost(&mut self, device: usize) {
         let known = &mut self.devices[device];
-        (known.lost, known.given_up) = (true, true);
+        (known.lost, known.given_up, known.begun) = (true, true, None);
     }
 
     /// Nobody can say any more what a device is set to. What it said may still be the newer word.
@@ -402,7 +406,7 @@ impl Oracle {
         let known = &mut self.devices[device];
         let said = known.setting.take();
         known.taken_back.extend(said.map(|one| (one, now)));
-        known.lost = true;
+        (known.lost, known.begun) = (true, None);
         known.given_up |= !is_there;
     }
 
@@ -437,6 +441,7 @@ impl Oracle {
             known.unasked(before, setting, now);
         }
         let on = |(setting, _): &(Setting, u64)| *setting == Setting::On;
+        known.begun = known.begun.filter(|_| *setting == Setting::On);
         let mut told = known.flown.iter().chain(&known.taken_back).chain(&known.waiting);
         if *setting == Setting::On {
             known.on_since = known.on_since.or(Some(now));
@@ -449,6 +454,8 @@ impl Oracle {
     pub fn hears_again(&mut self, scene: &Scene, now: u64) {
         let long = now - self.down_at >= limits::ECHO_BELIEVED_MS;
         for (known, device) in self.devices.iter_mut().zip(&scene.devices) {
+            // Nothing could be ended meanwhile.
+            known.begun = None;
             if long && device.echo {
                 (known.setting, known.answered, known.doubted) = (None, None, None);
             }

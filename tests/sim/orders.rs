@@ -15,6 +15,8 @@ const REMOVE_FIRST: &str = "{\"remove\":\"rule 0\"}";
 const NAMES: u64 = 3;
 /// Between two steps of somebody who has an end in mind: most devices have answered by then.
 const STEP_MS: u64 = 15_000;
+/// How late a pulse's end may be: it is sent at the agent's own wake, on the millisecond.
+const PULSE_LATE_MS: u64 = 100;
 
 impl Sim {
     /// A rule to put or to take away, or nonsense.
@@ -110,6 +112,46 @@ impl Sim {
             return Ok(());
         }
         self.want(device, &to, 60)
+    }
+
+    /// Somebody takes a device back to what it was, just before an old word of it says so; and the
+    /// journal is slow, so that the message has not gone by then.
+    pub fn take_back(&mut self, wait: u64, device: usize, before: &Setting) {
+        self.slow_until = self.slow_until.max(self.now + wait);
+        self.slow_ms = self.slow_ms.max(3000);
+        self.later(wait - 200, Next::Led(vec![(device, before.clone())]));
+    }
+
+    /// Somebody sets a device, and takes it out of the agent's hands before the message has gone.
+    pub fn hands_off(&mut self) {
+        let device = self.rng.index(self.scene.devices.len());
+        let to = self.scene.some_setting(&mut self.rng, device);
+        self.later(900, Next::Led(vec![(device, to)]));
+        self.later(1000, Next::Mode(device, "observe"));
+        self.later(10_000, Next::Mode(device, "act"));
+    }
+
+    /// One step of that.
+    pub fn set_mode(&mut self, device: usize, mode: &str) -> Result<(), String> {
+        if !self.link_up || self.agent.is_none() {
+            return Ok(());
+        }
+        let name = &self.scene.devices[device].name;
+        let payload = format!("{{\"mode\":\"{mode}\",\"actuator\":\"{name}\"}}");
+        self.wanted += 1;
+        self.command("mode", &format!("wanted-{}", self.wanted), &payload)
+    }
+
+    /// A pulse is ended in time, whatever becomes of other messages to its device.
+    pub fn judge_pulses(&self) -> Result<(), String> {
+        let late = |device: usize| {
+            let end = self.oracle.devices[device].begun? + self.scene.devices[device].pulse_ms;
+            (self.link_up && self.now > end + PULSE_LATE_MS).then_some(device)
+        };
+        match (0..self.scene.devices.len()).find_map(late) {
+            Some(device) => Err(format!("pulse: {} is not ended", self.scene.devices[device].name)),
+            None => Ok(()),
+        }
     }
 
     /// The rules that the agent says are in force are judged from now on: each of them is one of

@@ -412,7 +412,7 @@ impl Sim {
         Ok(())
     }
 
-    fn command(&mut self, kind: &str, id: &str, payload: &str) -> Result<(), String> {
+    pub fn command(&mut self, kind: &str, id: &str, payload: &str) -> Result<(), String> {
         if let Some(event) = self.inbox.command(kind, id, payload.as_bytes(), false) {
             self.heard_ids.insert((kind.into(), id.into()));
             self.event(event)?;

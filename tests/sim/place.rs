@@ -13,6 +13,8 @@ use crate::scene::{Kind, MARKER};
 const TAU_MS: f64 = 600_000.0;
 /// How far beside its level a motor stops at most.
 pub const TREMBLE: f64 = 3.0;
+/// How long a message is on its way where nothing goes wrong.
+const TRAVEL_MS_MAX: u64 = 400;
 /// What a device at full changes in the end, in units: 25 outweighs every ambient value.
 const PUSH: f64 = 25.0;
 /// Most messages to one device within an hour beside twice its own limit: reflexes to `safe` and
@@ -328,6 +330,7 @@ impl Sim {
         self.oracle.goes(&self.scene, device, &setting, token, self.now);
         if let Some(agent) = &mut self.agent {
             agent.went(token);
+            self.wake = self.born + agent.next_wake().0;
         }
         if let Some(id) = self.of_command.remove(&token) {
             if self.ended.contains(&id) {
@@ -348,7 +351,7 @@ impl Sim {
         self.outstanding.insert(token, device);
         let mut delay = match (orderly, spec.echo) {
             (true, false) => 10,
-            _ => self.rng.int(20, 400),
+            _ => self.rng.int(20, TRAVEL_MS_MAX),
         };
         if faulty && (spec.echo || !orderly) {
             if self.rng.chance(0.04) {
@@ -403,6 +406,9 @@ impl Sim {
         let delay = self.rng.int(confirm_ms, 12_000);
         let (topic, payload) = (format!("p/{}", spec.name), word(before));
         self.later(delay, Next::Message { topic, payload, retained: false });
+        if self.rng.chance(0.3) {
+            self.take_back(delay, device, before);
+        }
         // Messages to others of its interlock, while its two last words disagree.
         for wait in [300, 1500, 4000] {
             self.later(delay + wait, Next::Tempt);
@@ -410,7 +416,8 @@ impl Sim {
     }
 
     /// Invariant 1 at the devices: where messages keep their order and echoes are true, no message
-    /// of the agent makes a forbidden state, but one to `safe` of which nothing was known.
+    /// of the agent makes a forbidden state, but one to `safe` of which nothing was known, or one
+    /// that was on its way already when a pulse ended, as it must.
     fn judge_devices(&self, device: usize) -> Result<(), String> {
         let to_safe = self.spots[device].setting == self.scene.devices[device].safe;
         if !self.scene.orderly || to_safe {
@@ -419,7 +426,12 @@ impl Sim {
         for (index, one) in self.scene.interlocks.iter().enumerate() {
             // What sensors say by now is nothing that the agent could know.
             let truth = one.truth(&|atom| self.stands(atom, atom.device()?));
-            if one.names(device) && truth == Some(true) {
+            let ended = |of: &usize| {
+                let last = self.oracle.devices[*of].last_sent.as_ref();
+                let fresh = last.is_some_and(|(_, at)| self.now - at < TRAVEL_MS_MAX);
+                self.scene.devices[*of].kind == Kind::Pulse && fresh
+            };
+            if one.names(device) && truth == Some(true) && !one.devices().iter().any(ended) {
                 let name = &self.scene.devices[device].name;
                 return Err(format!("invariant 1: {name} has arrived in interlock {index}"));
             }
@@ -489,6 +501,7 @@ impl Sim {
         self.slow_ms = *self.rng.pick(&[1500, 3000, 15_000]);
         self.later(1000, Next::Command);
         self.later(1500, Next::Command);
+        self.hands_off();
         if self.rng.chance(0.3) {
             self.later(2000, Next::LinkDown);
         }

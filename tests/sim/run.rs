@@ -303,6 +303,7 @@ impl Sim {
             Next::Tempt => return self.tempt(),
             Next::Dare => return self.dare(),
             Next::Led(steps) => return self.led(steps),
+            Next::Mode(device, mode) => return self.set_mode(device, mode),
             Next::Heal(index) => (self.spots[index].dead, self.spots[index].stuck) = (false, false),
             Next::Sensor(index) => {
                 (self.probes[index].silent, self.probes[index].stuck) = (false, None);
@@ -492,6 +493,7 @@ impl Sim {
         }
         let missing = self.undone(due, &effects);
         self.perform(effects)?;
+        self.judge_pulses()?;
         self.judge_reflexes(&missing)
     }
 
