@@ -60,6 +60,13 @@ impl ActuatorState {
             (self.changed, self.so_before) = doubt.since;
             return;
         }
+        if self.was_told_lately(actuator, setting, now) {
+            // Nobody waits for it any more, and it is an answer all the same.
+            if self.doubt.take().is_some() {
+                (self.changed, self.so_before) = (Some(now), Duration::ZERO);
+            }
+            return;
+        }
         if !retained && self.doubt.as_ref().is_some_and(|doubt| now.since(doubt.at) >= LATE) {
             self.believe_last();
         }
@@ -84,6 +91,17 @@ impl ActuatorState {
         let is_this = |one: &Setting| same(actuator, one, setting);
         self.asked_for().is_some_and(is_this)
             || self.in_flight.last().is_some_and(|(one, _)| is_this(one))
+    }
+
+    /// It may be an answer to the last message that went, though that was given up since.
+    pub(super) fn was_told_lately(
+        &self,
+        actuator: &Actuator,
+        setting: &Setting,
+        now: Tick,
+    ) -> bool {
+        let told = self.told.as_ref().filter(|(_, at)| now.since(*at) < LATE);
+        told.is_some_and(|(told, _)| same(actuator, told, setting))
     }
 
     /// The device says what its message asks for. One that still waits for the journal is only

@@ -101,7 +101,8 @@ impl Agent {
         let now = self.now.tick;
         let state = self.world.actuator_mut(id);
         // Unasked, and known to be so soon after: where no clock tells, it may be of yesterday.
-        let asked = state.was_told(actuator, setting);
+        let asked =
+            state.was_told(actuator, setting) || state.was_told_lately(actuator, setting, now);
         let soon = Duration::from_millis(1)..Duration::from_millis(limits::ECHO_LATE_MS_MAX);
         let other = other.filter(|step| step.confirmed && soon.contains(&step.ago));
         if let Some(step) = other.filter(|_| is_first && !asked) {

@@ -201,8 +201,12 @@ impl Agent {
         let Some(id) = self.of_token(token) else { return };
         let waited = self.world.actuator(id).waits_for().cloned();
         if let Some(setting) = waited {
+            let within = self.config.actuators[usize::from(id.0)].confirm_within;
+            let due = self.now.tick.after(within);
             let pending = &mut self.world.actuator_mut(id).pending;
-            pending.iter_mut().for_each(|pending| pending.after = None);
+            if let Some(pending) = pending {
+                (pending.after, pending.due) = (None, due);
+            }
             self.goes_out(id, &setting);
         }
     }
@@ -213,14 +217,18 @@ impl Agent {
         let kind = self.config.actuators[usize::from(id.0)].kind.clone();
         let state = self.world.actuator_mut(id);
         let told = state.in_flight.last().map(|(last, _)| last).or(state.confirmed.as_ref());
-        // A pulse that runs is not made longer by asking again: `max` is the longest time on.
-        let runs = state.off_due.filter(|_| told == Some(&Setting::On) || may_be_on);
+        // A pulse that runs is not made longer by asking again: `max` is the longest time on. One
+        // of which nothing is known may run.
+        let may_run = told == Some(&Setting::On) || may_be_on || state.confirmed.is_none();
+        let runs = state.off_due.filter(|_| may_run);
+        let again = now.after(quiet);
         state.off_due = match (kind, setting) {
             (ActuatorKind::Pulse { max }, Setting::On) => {
                 Some(runs.map_or(now.after(max), |due| due.min(now.after(max))))
             }
-            // Not ended before it is proved: else it is tried again, in `observe` too.
-            _ => state.off_due.map(|_| now.after(quiet)),
+            // Not ended before it is proved: else it is tried again, in `observe` too. One that is
+            // told to end early and does not answer is still told at its end.
+            _ => state.off_due.map(|due| if due > now { due.min(again) } else { again }),
         };
         state.on_its_way(setting, now);
     }
@@ -311,7 +319,8 @@ impl Agent {
             return;
         }
         let is_this = |(sent, _): &(Setting, Tick)| same(actuator, sent, setting);
-        let ours = state.in_flight.iter().any(is_this);
+        let ours =
+            state.in_flight.iter().any(is_this) || state.was_told_lately(actuator, setting, now);
         let several = state.in_flight.iter().any(|one| !is_this(one));
         // A pulse that may still arrive is still to be ended.
         if *setting == Setting::Off && !several && state.doubt.is_none() {
@@ -339,7 +348,8 @@ impl Agent {
         if let (ActuatorKind::Pulse { max }, Setting::On, Some(_)) =
             (&actuator.kind, &pending.setting, pending.after)
         {
-            state.off_due = state.off_due.or(Some(now.after(*max)));
+            let end = now.after(*max);
+            state.off_due = Some(state.off_due.map_or(end, |due| due.min(end)));
         }
         self.withdraw(id, &pending);
         self.step(id, &pending, StepState::Confirmed, "");

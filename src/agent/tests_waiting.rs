@@ -258,6 +258,29 @@ fn an_older_word_said_once_more_is_no_answer_to_what_waits() {
     assert!(withdrawn(&effects).is_empty() && states(&effects, "b").is_empty(), "{effects:?}");
 }
 
+/// Its answer comes after it was given up, and then an older word: it may be either (seed 8403 of
+/// the simulation). The answer's time begins when the message goes.
+#[test]
+fn a_late_answer_is_one_though_the_message_was_given_up() {
+    let mut bench = Bench::new(room()).up();
+    bench.steady(22.0, 60);
+    let token = waits(&mut bench, "a", 1, true);
+    bench.pass(4);
+    bench.on(Event::Wake);
+    bench.agent.went(token);
+    bench.pass(4);
+    assert_eq!(sends(&bench.on(Event::Wake)), [], "four of five seconds");
+    bench.on(Event::Lost { token, why: None });
+    bench.on(echo(1, Setting::Off));
+    bench.pass(8);
+    bench.on(Event::Wake);
+    bench.on(echo(1, Setting::On));
+    assert_eq!(bench.agent.world().actuator(ActuatorId(1)).owner, Some(Decider::Command));
+    bench.pass(6);
+    bench.on(echo(1, Setting::Off));
+    assert_eq!(states(&bench.on(set("heat", 2, true)), "heat"), [CommandState::Rejected]);
+}
+
 /// A message that was given up may still arrive after the word.
 #[test]
 fn a_word_is_no_answer_to_what_waits_where_another_message_may_arrive() {
@@ -323,6 +346,22 @@ fn a_pulse_ends_in_time_whatever_waits_for_the_journal() {
     let effects = bench.on(observe(1));
     assert_eq!(states(&effects, "b"), [CommandState::Failed]);
     ends(&mut bench);
+}
+
+#[test]
+fn a_pulse_that_does_not_answer_when_told_to_end_early_is_told_at_its_end() {
+    let mut bench = Bench::new(room_with_pulse(1, 30)).up();
+    bench.steady(22.0, 60);
+    bench.on(set("a", 1, true));
+    bench.pass(5);
+    bench.lose(set("b", 1, false));
+    // Nor does beginning anew make it longer.
+    bench.pass(11);
+    bench.lose(set("c", 1, true));
+    bench.pass(13);
+    assert_eq!(sends(&bench.on(Event::Wake)), []);
+    bench.pass(1);
+    assert_eq!(sends(&bench.on(Event::Wake)), [(1, "OFF".into())]);
 }
 
 #[test]

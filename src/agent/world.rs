@@ -195,6 +195,8 @@ pub struct ActuatorState {
     pub is_gone: bool,
     /// Values that may reach it still, with the time of the last message; the latest is the last.
     pub in_flight: Vec<(Setting, Tick)>,
+    /// What the last message said that went, and when.
+    pub told: Option<(Setting, Tick)>,
     /// The word that came last may be the older one.
     pub doubt: Option<Doubt>,
     /// When it last confirmed what it had been sent.
@@ -251,6 +253,7 @@ impl ActuatorState {
 
     /// A setting may reach it from now on.
     pub fn on_its_way(&mut self, setting: &Setting, now: Tick) {
+        self.told = Some((setting.clone(), now));
         self.in_flight.retain(|(other, _)| other != setting);
         self.in_flight.push((setting.clone(), now));
         if self.in_flight.len() > limits::SETTINGS_IN_FLIGHT_MAX {
