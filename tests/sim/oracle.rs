@@ -190,7 +190,8 @@ impl Oracle {
             Words::Gone | Words::Most if forgotten => vec![known.setting.clone(), None],
             _ => vec![known.setting.clone()],
         };
-        let over = known.given_up && !known.lost && words == Words::Least;
+        let least = matches!(words, Words::Least | Words::Sure);
+        let over = known.given_up && !known.lost && least;
         let flying = known.flying.iter().filter(|one| !(over && overdue(one)));
         all.extend(flying.map(|(setting, _)| Some(setting.clone())));
         let both = known.doubted.iter().filter(|_| words != Words::Sure);
