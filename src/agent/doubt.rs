@@ -47,21 +47,15 @@ impl ActuatorState {
         now: Tick,
     ) {
         let sent = |one: &Setting| same(actuator, one, setting);
-        if self.was_told(actuator, setting) {
-            // Which of the two words moved it is not known: least times begin with the answer.
-            if self.doubt.take().is_some() {
-                (self.changed, self.so_before) = (Some(now), Duration::ZERO);
-            }
-            return;
-        }
-        if let Some(doubt) = self.doubt.take_if(|doubt| sent(&doubt.before)) {
+        let asked = self.was_told(actuator, setting);
+        if let Some(doubt) = self.doubt.take_if(|doubt| !asked && sent(&doubt.before)) {
             // It says the first word again: the second was the older one, and nothing moved.
             (self.confirmed, self.settled) = (Some(doubt.said), Some(doubt.before));
             (self.changed, self.so_before) = doubt.since;
             return;
         }
-        if self.was_told_lately(actuator, setting, now) {
-            // Nobody waits for it any more, and it is an answer all the same.
+        if asked || self.was_told_lately(actuator, setting, now) {
+            // Which of the two words moved it is not known: least times begin with the answer.
             if self.doubt.take().is_some() {
                 (self.changed, self.so_before) = (Some(now), Duration::ZERO);
             }
